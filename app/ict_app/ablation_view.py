@@ -1,0 +1,170 @@
+"""*Ablation*: accuracy against K with its controls, and paired differences on the same seeds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from ict.analysis.intervals import t_interval
+from ict.analysis.summary import paired_difference, ratio_series, varying
+from ict.figures import accuracy_against_k
+from ict.store import Store
+from ict.studies import list_studies, load_study
+from ict.studies import rows as study_rows
+from ict_app import plot, readers, shell, words
+from ict_app.controls import linked_select
+
+Row = dict[str, Any]
+ALL = "all"
+
+
+def studies(shown: Store) -> dict[str, str]:
+    """Names and titles of the studies of the store, after the choice of all runs."""
+    found = {study.name: study.title for study in list_studies(shown)}
+    return {ALL: "all runs of the store", **found} if found else {}
+
+
+def choose(shown: Store, found: dict[str, str]) -> list[Row]:
+    """The rows of one study, live while it runs, or of all runs."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = linked_select("Study", found, "study", first=list(found)[-1])
+        if name == ALL:
+            return readers.run_rows(shown)
+        rows = study_rows(shown, load_study(shown, name))
+        tuned = any(not row["chosen"] for row in rows)
+        if tuned and st.toggle("Best learning rate of each only", value=True, key="best_rate",
+                               bind="query-params"):  # fmt: skip
+            rows = [row for row in rows if row["chosen"]]
+    _state(rows)
+    return rows
+
+
+def _state(rows: Sequence[Row]) -> None:
+    """How far the study is; polls while it is on its way."""
+    done = sum(row["status"] == "done" for row in rows)
+    if done < len(rows):
+        waiting = sum(row["status"] in ("running", "queued") for row in rows)
+        st.progress(
+            done / len(rows), text=f"{done} of {len(rows)} runs done, {waiting} on their way"
+        )
+        if waiting and st.button("Look again", icon=":material/refresh:"):
+            readers.forget_rows()
+            st.rerun()
+
+
+def series(rows: Sequence[Row]) -> pd.DataFrame:
+    """One row a finished run: series, ratio, k, seed, accuracy, task, backbone, parameters, …"""
+    extra = ("trainable_parameters", "train_seconds", "peak_memory_bytes")
+    by_id = {row["run_id"]: row for row in rows}
+    found = ratio_series(rows)
+    return pd.DataFrame(
+        [{**row, **{name: by_id[row["run_id"]].get(name) for name in extra}} for row in found]
+    )
+
+
+def mixed(rows: Sequence[Row]) -> list[str]:
+    """Fields besides those of the axes in which the runs differ: then a curve mixes settings."""
+    done = [row for row in rows if row["status"] == "done"]
+    own = [
+        [r for r in done if r["task"] == task and r["method"] == "ict"]
+        for task in {r["task"] for r in done}
+    ]
+    found = {name for part in own if part for name in varying(pd.DataFrame(part))}
+    return sorted(
+        found & {"backbone", "epochs", "tune_site", "init", "batch_size", "augment", "limit", "lr"}
+    )
+
+
+def panels(table: pd.DataFrame) -> None:
+    """One panel a task, two beside each other."""
+    tasks = sorted(table["task"].unique())
+    columns = st.columns(2) if len(tasks) > 1 else [st.container()]
+    for i, task in enumerate(tasks):
+        part = table[table["task"] == task]
+        with columns[i % len(columns)]:
+            if len(tasks) > 1:
+                st.markdown(f"**{words.plain(task)}**")
+            plot.draw(
+                accuracy_against_k(part, theme=shell.theme()), f"k-ratio-{task}",
+                f"Test accuracy on {task} against the share of tuned channels",
+                table=lambda part=part: part, origin={"run_ids": list(part["run_id"])},
+            )  # fmt: skip
+    st.caption(
+        "Dots are seeds, bars 95 % t intervals of their mean. One learning rate for all K confounds "
+        "the choice of channels with step size: a study with tuned rates shows both curves."
+    )
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean, interval and cost of each task, series and K."""
+    rows = []
+    for (task, name, ratio, k), part in table.groupby(
+        ["task", "series", "ratio", "k"], dropna=False
+    ):
+        found = t_interval(100 * part["accuracy"])
+        rows.append(
+            {
+                "task": task, "series": name, "K": None if pd.isna(k) else f"{k:g}" if isinstance(k, float) else str(k),
+                "K/D": ratio, "n": found.n, "mean": found.mean,
+                "interval": "" if found.n < 2 else f"{found.low:.1f} – {found.high:.1f}",
+                "parameters": part["trainable_parameters"].mean(),
+                "seconds": part["train_seconds"].mean(),
+                "memory": part["peak_memory_bytes"].mean() / 2**20,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def summary_table(table: pd.DataFrame) -> None:
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        summary(table), hide_index=True, placeholder="", height="content",
+        column_config={
+            "K/D": number(format="%.4g"), "mean": number("test %, mean", format="%.2f"),
+            "interval": "95 % interval", "parameters": number("trained parameters", format="localized"),
+            "seconds": number(format="%.0f"), "memory": number("memory MiB", format="%.0f"),
+        },
+    )  # fmt: skip
+
+
+def differences(table: pd.DataFrame, primary: str) -> list[Row]:
+    """`primary` minus every other series on the seeds that both have, by task and K, in points."""
+    rows = []
+    for task, part in table.groupby("task"):
+        ours = part[part["series"] == primary]
+        for name, theirs in part[part["series"] != primary].groupby("series"):
+            for ratio, one in ours.groupby("ratio", dropna=False):
+                other = theirs if theirs["ratio"].isna().all() else theirs[theirs["ratio"] == ratio]
+                a = dict(zip(one["seed"], 100 * one["accuracy"], strict=True))
+                b = dict(zip(other["seed"], 100 * other["accuracy"], strict=True))
+                found = paired_difference(a, b)
+                if found.n:
+                    rows.append(
+                        {"task": task, "contrast": f"{primary} − {name}", "K/D": ratio, "n": found.n,
+                         "difference": found.mean,
+                         "interval": "" if found.n < 2 else f"{found.low:+.2f} – {found.high:+.2f}"}
+                    )  # fmt: skip
+    return rows
+
+
+def paired(table: pd.DataFrame) -> None:
+    """The primary contrast is declared by the choice above the table."""
+    names = list(dict.fromkeys(table["series"]))
+    if len(names) < 2:
+        st.caption("One series only: no contrast. Add a control, such as criterion *random*.")
+        return
+    primary = st.selectbox("Against each other series", names, key="primary", bind="query-params")
+    rows = differences(table, primary)
+    if not rows:
+        st.caption("The series share no seed at the same K.")
+        return
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        rows, hide_index=True, placeholder="", height="content" if len(rows) < 14 else 480,
+        column_config={
+            "K/D": number(format="%.4g"), "difference": number("points", format="%+.2f"),
+            "interval": "95 % t interval",
+        },
+    )  # fmt: skip
+    st.caption("Paired on the same seeds. Below six seeds no rank test can reach p < 0.05.")

@@ -1,0 +1,241 @@
+"""The map of scores, the what-if slider, one block and one channel, and two sources compared."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from ict.figures import block_profile, class_profile, overlap_lines, score_map
+from ict.selection import Selection, resolve_k
+from ict_app import plot, readers, shell, words
+from ict_app.controls import place, write_link
+from ict_app.sources import (
+    RATIOS,
+    Source,
+    boxed,
+    by_stage,
+    chosen,
+    comparable,
+    default_ks,
+    open_source,
+    overlap_rows,
+)
+
+VIEWS = {"raw": "raw", "z": "z in block", "rank": "rank", "log": "log"}
+DRAGS = {"zoom": "zooms in", "select": "draws a box"}
+ORDERS = {"own": "the run's own", "top": "top K", "lowest": "lowest K", "random": "random K"}
+MARKER_LIMIT = 4000  # beyond it the browser takes longer to draw marks than a slider may
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _map(
+    _source: Source,
+    _picked: Selection,
+    of: readers.Stamp,
+    picked: str,
+    look: tuple[str, str, str, str],
+) -> go.Figure:
+    """The map; cached by the score file, the chosen channels as text, and (site, view, drag, theme)."""
+    site, view, drag, theme = look
+    marks = by_stage(_source, _picked)
+    if sum(len(block) for stage in marks for block in stage) > MARKER_LIMIT:
+        marks = None  # type: ignore[assignment]
+    figure = score_map(
+        _source.stages, view=view, selection=marks, theme=theme, criterion=_source.criterion
+    )
+    # with dragmode select a click selects nothing, so boxes are drawn only when asked for
+    return figure.update_layout(uirevision=f"{of[0]}{site}", dragmode=drag)
+
+
+def draw(source: Source, other_key: str | None, root: str) -> None:
+    """Everything below the choice of the source; a fragment, so that a slider moves only this."""
+    write_link("of", source.key)
+    view, ks, order = _controls(source)
+    picked = chosen(source, ks, order)
+    other = _open_other(other_key, source, root)
+    theirs = chosen(other, ks, order) if other and other.widths == source.widths else None
+    rows = overlap_rows(source, other, picked, theirs) if other and theirs else []
+    _numbers(source, picked, rows)
+    _draw_map("map", source, picked, view)
+    st.caption(f"Scores: {words.plain(source.origin())}.")
+    if other and theirs:
+        st.caption(f"Against **{words.plain(other.label)}**")
+        _draw_map("map_other", other, theirs, view)
+        plot.draw(
+            overlap_lines(rows, theme=shell.theme()), "shared-channels",
+            "Shared channels by block, with the chance band", table=lambda: rows,
+            origin=_origin(source, other),
+        )  # fmt: skip
+    _box(source, picked)
+    _one_channel(source, picked, other if theirs else None)
+
+
+def _open_other(key: str | None, source: Source, root: str) -> Source | None:
+    if not key or key == "nothing":
+        return None
+    from ict.store import Store
+
+    other = open_source(Store(root), key, source.site)
+    if trouble := comparable(source, other):
+        st.warning(trouble, icon=":material/compare_arrows:")
+        return None
+    return other
+
+
+def _controls(source: Source) -> tuple[str, tuple[int, ...], str]:
+    bar = st.container(horizontal=True, gap="small")
+    view = bar.segmented_control(
+        "Colour", list(VIEWS), default="raw", required=True, format_func=VIEWS.get, key="view",
+        bind="query-params", help="z and rank are within each block: norms grow with depth.",
+    )  # fmt: skip
+    orders = [name for name in ORDERS if name != "own" or source.own is not None]
+    order = bar.segmented_control(
+        "Marked", orders, default=orders[0], required=True, format_func=ORDERS.get,
+        key="order" if source.own is None else "order_of_run", bind="query-params",
+        help="What is marked on the map at this K. Nothing is trained again.",
+    )  # fmt: skip
+    bar.segmented_control(
+        "Dragging", list(DRAGS), default="zoom", required=True, format_func=DRAGS.get, key="drag",
+        bind="query-params",
+    )  # fmt: skip
+    default = default_ks(source)
+    if len(source.widths) == 1:
+        width = source.widths[0]
+        if st.session_state.get("k", 1) > width:  # of a wider backbone
+            st.session_state["k"] = default[0]
+        k = st.slider(f"K, channels of {width} in each block", 1, width, default[0], key="k",
+                         bind="query-params")  # fmt: skip
+        return view, (k,), order
+    own = default[0] / source.widths[0]
+    ratios = sorted({*RATIOS, own})
+    ratio = st.select_slider(
+        "K/D, share of the channels in each block", ratios, own, key="kd", bind="query-params",
+        format_func=lambda value: f"{value:.4g}",
+    )  # fmt: skip
+    return view, resolve_k(source.widths, k=None, ratio=ratio), order
+
+
+def _numbers(source: Source, picked: Selection, rows: list[dict[str, Any]]) -> None:
+    channels = sum(len(block.indices) for block in picked.blocks)
+    total = sum(block.width for block in picked.blocks)
+    cells = [
+        ("Chosen channels", f"{channels:,} of {total:,}", None),
+        ("Adapter parameters", words.count(picked.parameters()), "K² + K in each block"),
+    ]
+    if rows:
+        shared = sum(row["overlap"] for row in rows)
+        floor = sum(row["floor"] for row in rows)
+        note = "What two random choices of this size would share on average."
+        cells += [
+            ("Shared by the two", f"{shared:,} of {channels:,}", None),
+            ("By chance", f"{floor:,.0f}", note),
+            ("Kuncheva's index", f"{np.mean([row['kuncheva'] for row in rows]):.2f}", "0 chance, 1 equal"),
+        ]  # fmt: skip
+    with st.container(horizontal=True, gap="large"):
+        for label, value, note in cells:
+            st.metric(label, value, help=note, width="content")
+
+
+def _draw_map(key: str, source: Source, picked: Selection, view: str) -> None:
+    names = json.dumps([list(block.indices) for block in picked.blocks])
+    drag = st.session_state.get("drag", "zoom")
+    figure = _map(source, picked, source.stamp, names, (source.site, view, drag, shell.theme()))
+    plot.draw(
+        figure, "score-map", f"Scores of {source.blocks} blocks by channel of {source.label}, chosen "
+        "ones marked", key=key, table=lambda: _map_table(source, picked), origin=_origin(source),
+        on_select=_followed, selection_mode=("points", "box"),
+    )  # fmt: skip
+    if not any(trace.type == "scatter" for trace in figure.data):
+        st.caption("So many are chosen that single marks are left out; the numbers above hold.")
+
+
+def _origin(*found: Source) -> dict[str, Any]:
+    return {"score_ids": [source.meta["score_id"] for source in found], "site": found[0].site}
+
+
+def _map_table(source: Source, picked: Selection) -> list[dict[str, Any]]:
+    everywhere = {"x": (0, max(source.widths)), "y": (0, source.blocks)}
+    marked = {(block.block, channel) for block in picked.blocks for channel in block.indices}
+    axes = ["y", *(f"y{stage + 1}" for stage in range(1, len(source.widths)))]
+    return [row for axis in axes for row in boxed(source, {**everywhere, "yref": axis}, marked)]
+
+
+def _followed() -> None:
+    """A click on a mark selects that block and channel everywhere."""
+    for key in ("map", "map_other"):
+        points = st.session_state.get(key, {}).get("selection", {}).get("points", [])
+        if len(points) == 1 and (data := points[0].get("customdata")):
+            # typed arrays come back from the browser as {"0": …, "1": …}
+            values = list(data.values()) if isinstance(data, dict) else list(data)
+            st.session_state["block"] = int(values[3])
+            st.session_state["channel"] = int(values[2])
+            return
+
+
+def _box(source: Source, picked: Selection) -> None:
+    """The channels inside a box that was drawn on the map, to look at and to keep."""
+    boxes = st.session_state.get("map", {}).get("selection", {}).get("box", [])
+    if not boxes:
+        st.caption(
+            "Click a mark to follow that channel; drawn boxes list what lies in them. "
+            "High scores say that a channel is strong on these images, not that tuning it helps."
+        )
+        return
+    marked = {(block.block, channel) for block in picked.blocks for channel in block.indices}
+    rows = [row for box in boxes for row in boxed(source, box, marked)]
+    with st.container(border=True):
+        st.markdown(f"**{len(rows):,} channels in the box**")
+        st.dataframe(rows, hide_index=True, height=240, key="boxed", placeholder="",
+                     column_config={"score": st.column_config.NumberColumn(format="%.4g")})  # fmt: skip
+        document = {"score_id": source.meta["score_id"], "site": source.site, "channels": rows}
+        st.download_button(
+            "Save as JSON", lambda: json.dumps(document, indent=1), "channels.json",
+            "application/json", on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
+
+
+def _one_channel(source: Source, picked: Selection, other: Source | None) -> None:
+    """The selected block sorted, and the selected channel over the classes."""
+    st.subheader("Block and channel", anchor=False)
+    block, channel = place(source)
+    stage, row = source.place(block)
+    scores = source.stages[stage][row]
+    rank = int((scores > scores[channel]).sum()) + 1
+    mine = next((set(b.indices) for b in picked.blocks if b.block == block), set())
+    st.markdown(
+        f"score **{scores[channel]:.4g}**, rank **{rank}** of {len(scores)}, "
+        + ("**chosen**" if channel in mine else "not chosen")
+    )
+    st.page_link(
+        shell.path("inspect"), label="Inspect this channel", icon=":material/frame_inspect:",
+        query_params={"of": source.key, "block": str(block), "channel": str(channel)},
+    )  # fmt: skip
+    left, right = st.columns(2)
+    theme = shell.theme()
+    with left:
+        plot.draw(
+            block_profile(scores, len(mine), theme=theme, criterion=source.criterion),
+            "block-profile", f"Scores of block {block}, sorted, with the cut at K",
+            table=lambda: pd.DataFrame({"channel": range(len(scores)), "score": scores}),
+            origin={**_origin(source), "block": block},
+        )  # fmt: skip
+    name = f"{source.site}.{stage}.per_class"
+    if name in source.scores.arrays:
+        names = source.meta.get("class_names")
+        values = source.scores.arrays[name][row, :, channel]
+        with right:
+            plot.draw(
+                class_profile(values, names, theme=theme), "class-profile",
+                f"Score of channel {channel} of block {block} for each class",
+                table=lambda: pd.DataFrame({"class": range(len(values)), "score": values}),
+                origin={**_origin(source), "block": block, "channel": channel},
+            )  # fmt: skip
+    else:
+        right.caption(f"{source.criterion} has no score for single classes.")
+    if other is not None:
+        theirs = other.stages[stage][row]
+        standing = int((theirs > theirs[channel]).sum()) + 1
+        st.caption(f"In {words.plain(other.label)}: score {theirs[channel]:.4g}, rank {standing}.")

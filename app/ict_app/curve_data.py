@@ -1,0 +1,58 @@
+"""Which runs are drawn together, and what tells them apart. Nothing here knows streamlit."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ict.analysis.summary import varying
+from ict.config import FIELDS
+
+Row = Mapping[str, Any]
+WORDS = {"k": "K", "tune_site": "site", "lr_multiplier": "lr ×"}
+_PLAIN = ("task", "method", "criterion", "backbone")
+_ORDER = (*_PLAIN, "k")
+_DERIVED = {"weights", "data", "score_site", "score_task", "score_split", "score_data", "schema"}
+
+
+def labels(rows: Sequence[Row]) -> dict[str, str]:
+    """A label for each run id from the fields in which the runs differ; seeds share a label."""
+    if not rows:
+        return {}
+    asked = set(FIELDS) - _DERIVED  # what came out differs between any two runs
+    names = [name for name in varying(pd.DataFrame(list(rows))) if name in asked]
+    names = _without_repeats(rows, names) or ["method"]
+    return {row["run_id"]: _label(row, names) for row in rows}
+
+
+def _without_repeats(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """Drops a field that says nothing beyond those before it (criterion is none where K is none)."""
+    order = sorted(names, key=lambda n: _ORDER.index(n) if n in _ORDER else len(_ORDER))
+    kept: list[str] = []
+    for name in order:
+        if len({_key(row, [*kept, name]) for row in rows}) > len({_key(row, kept) for row in rows}):
+            kept.append(name)
+    return kept
+
+
+def _key(row: Row, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(str(row.get(name)) for name in names)
+
+
+def _label(row: Row, names: Sequence[str]) -> str:
+    parts = []
+    for name in names:
+        value = row.get(name)
+        if pd.isna(value):
+            continue
+        parts.append(str(value) if name in _PLAIN else f"{WORDS.get(name, name)} {value}")
+    return " · ".join(parts) or str(row.get("method"))
+
+
+def smoothed(rows: Sequence[Row], metric: str, epochs: int) -> list[dict[str, Any]]:
+    """`rows` with `metric` as the mean of the last `epochs` epochs; unchanged for 1."""
+    if epochs <= 1:
+        return [dict(row) for row in rows]
+    values = pd.Series([row.get(metric) for row in rows], dtype=float)
+    means = values.rolling(epochs, min_periods=1).mean()
+    return [{**row, metric: float(mean)} for row, mean in zip(rows, means, strict=True)]

@@ -1,0 +1,176 @@
+"""*Curves*: runs over their epochs, the run table, groups over seeds, two runs compared."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from ict.analysis.summary import config_difference, group_over_seeds
+from ict.figures import training_curves
+from ict.figures.curves import progress_table
+from ict.store import Run, Store
+from ict_app import curve_data, plot, readers, run_table, run_view, shell, words
+
+METRICS = {
+    "val_accuracy": "validation accuracy",
+    "train_accuracy": "training accuracy",
+    "train_loss": "training loss",
+    "lr": "learning rate",
+}
+DRAWN = 24
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _figure(
+    labelled: tuple[tuple[str, int | None, readers.Stamp], ...],
+    metric: str,
+    smooth: int,
+    theme: str,
+) -> go.Figure:
+    runs = [
+        {
+            "label": label,
+            "seed": seed,
+            "progress": curve_data.smoothed(readers._progress(of), metric, smooth),
+        }
+        for label, seed, of in labelled
+    ]
+    return training_curves(runs, metric, theme=theme)
+
+
+def _table(labelled: tuple[tuple[str, int | None, readers.Stamp], ...]) -> pd.DataFrame:
+    return progress_table(
+        {"label": label, "seed": seed, "progress": readers._progress(of)}
+        for label, seed, of in labelled
+    )
+
+
+def curves(shown: Store, rows: Sequence[dict[str, Any]]) -> None:
+    """One colour for what differs, thin lines for seeds, a band where there are two or more."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        metric = st.segmented_control(
+            "Metric", list(METRICS), default="val_accuracy", required=True, format_func=METRICS.get,
+            key="metric", bind="query-params",
+        )  # fmt: skip
+        smooth = st.number_input(
+            "Mean over the last epochs", 1, 50, 1, key="smooth", bind="query-params", width=200,
+            help="1 is off: what was measured.",
+        )  # fmt: skip
+    drawn = list(rows)[:DRAWN]
+    names = curve_data.labels(drawn)
+    drawn.sort(key=lambda row: names[row["run_id"]])
+    labelled = tuple(
+        (
+            names[row["run_id"]],
+            row.get("seed"),
+            readers.stamp(Run(shown.runs_dir / row["run_id"]).path / "progress.jsonl"),
+        )
+        for row in drawn
+    )
+    figure = _figure(labelled, metric, int(smooth), shell.theme())
+    plot.draw(
+        figure, "curves", f"{METRICS[metric]} over epochs of {len(drawn)} runs",
+        table=lambda: _table(labelled), origin={"run_ids": [row["run_id"] for row in drawn]},
+    )  # fmt: skip
+    note = f"{words.runs(len(drawn))} drawn"
+    if len(rows) > DRAWN:
+        note += f", the newest of {len(rows)}; filter or select rows to choose others"
+    st.caption(
+        f"{note}. Thin lines are seeds, the band is the 95 % t interval of their mean, from three seeds on."
+    )
+
+
+def table(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All runs as rows that can be selected; gives the selected ones."""
+    wanted = set(st.query_params.get_all("pick"))
+    if "default_picks" not in st.session_state:
+        st.session_state["default_picks"] = wanted
+    default = [i for i, r in enumerate(rows) if r["run_id"] in st.session_state["default_picks"]]
+    chosen = st.dataframe(
+        run_table.frame(rows), hide_index=True, column_config=run_table.column_config(), height=380,
+        key="run_table", on_select="rerun", selection_mode="multi-row", placeholder="",
+        selection_default={"selection": {"rows": default}},
+    )  # fmt: skip
+    picked = [rows[i] for i in chosen.selection.rows if i < len(rows)]
+    ids = [row["run_id"] for row in picked]
+    if set(ids) != wanted:
+        st.query_params["pick"] = ids
+    return picked
+
+
+def groups(rows: Sequence[dict[str, Any]]) -> None:
+    """Runs that differ in the seed alone, in one row with n, mean, interval and best."""
+    found = group_over_seeds(rows)
+    if not found:
+        st.caption("No finished run to group.")
+        return
+    names = [name for name in found[0] if name not in _GROUP_COLUMNS and name not in _HIDDEN]
+    frame = pd.DataFrame(found)
+    for name in ("mean", "low", "high", "best", "sd", "sampling"):
+        frame[name] = pd.to_numeric(frame[name]) * 100
+    frame["interval"] = [
+        "" if pd.isna(low) else f"{low:.1f} – {high:.1f}"
+        for low, high in zip(frame["low"], frame["high"], strict=True)
+    ]
+    frame["seeds"] = frame["seeds"].map(lambda seeds: ", ".join(map(str, seeds)))
+    if "peak_memory_bytes" in frame:
+        frame["peak_memory_bytes"] = pd.to_numeric(frame["peak_memory_bytes"]) / 2**20
+    for name in names:
+        frame[name] = frame[name].map(lambda value: "" if value is None else str(value))
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        frame, hide_index=True, placeholder="", height="content" if len(frame) < 12 else 420,
+        column_order=[*names, *_GROUP_COLUMNS],
+        column_config={
+            "mean": number("test %, mean", format="%.2f"),
+            "interval": "95 % interval",
+            "best": number("best %", format="%.2f"),
+            "sampling": number("± test set", format="%.1f", help="Half the 95 % interval that the "
+                               "number of test images allows; seeds do not contain it."),
+            "trainable_parameters": number("trained parameters", format="localized"),
+            "train_seconds": number("seconds", format="%.0f"),
+            "peak_memory_bytes": number("memory MiB", format="%.0f"),
+        },
+    )  # fmt: skip
+    st.caption("n ≤ 3 is exploratory: the interval is wide, and no test can reach p < 0.05.")
+
+
+_GROUP_COLUMNS = (
+    "n", "mean", "interval", "best", "sampling", "trainable_parameters", "train_seconds",
+    "peak_memory_bytes", "seeds",
+)  # fmt: skip
+_HIDDEN = {"runs", "sd", "low", "high", "exploratory", "adapter_parameters", "score_split", "data"}
+_HIDDEN |= {"weights", "score_site", "score_task", "score_data", "schema"}
+
+
+def actions(shown: Store, picked: Sequence[dict[str, Any]]) -> None:
+    """Open one, compare two, delete any of the selected runs."""
+    if not picked:
+        st.caption("Select rows to draw only those, to compare two, or to delete.")
+        return
+    with st.container(horizontal=True):
+        if len(picked) == 1 and st.button("Open", icon=":material/open_in_full:"):
+            run_table.open_run(picked[0]["run_id"])
+        if not readers.is_example(shown):
+            label = f"Delete {words.runs(len(picked))}"
+            if st.button(label, icon=":material/delete:"):
+                run_view.confirm_delete([row["run_id"] for row in picked], str(shown.root))
+    if len(picked) == 2:
+        difference(shown, picked)
+
+
+def difference(shown: Store, picked: Sequence[dict[str, Any]]) -> None:
+    """The fields in which two configurations differ."""
+    configs = [shown.run(row["run_id"]).config for row in picked]
+    rows = config_difference(configs)
+    st.markdown("**Configuration difference**")
+    if not rows:
+        st.caption("The two are configured alike.")
+        return
+    shown_rows = [{key: str(value) for key, value in row.items()} for row in rows]
+    st.dataframe(
+        shown_rows, hide_index=True, height="content",
+        column_config={str(i): f"{i + 1}: …{row['run_id'][-12:]}" for i, row in enumerate(picked)},
+    )  # fmt: skip

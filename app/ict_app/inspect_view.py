@@ -1,0 +1,200 @@
+"""*Inspect*: one channel of one block, over tasks, over classes, in a run's adapter."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+
+from ict.figures import class_profile, histogram
+from ict.inspect_files import DrivingImage, channel_page, inspections
+from ict.store import Run, Store
+from ict_app import plot, readers, shell, words
+from ict_app.controls import linked_select
+from ict_app.sources import Source
+
+
+def over_tasks(shown: Store, source: Source, block: int, channel: int) -> list[dict[str, Any]]:
+    """Score and rank of the channel in every score file of the same backbone and site."""
+    stage, row = source.place(block)
+    rows = []
+    for meta in readers.scores_of(shown):
+        if meta.get("backbone") != source.meta.get("backbone"):
+            continue
+        scores = readers.channel_scores(shown, meta["score_id"])
+        if source.site not in scores.sites:
+            continue
+        values = scores.site(source.site)[stage][row]
+        rank = int((values > values[channel]).sum()) + 1
+        rows.append(
+            {"task": meta.get("task"), "criterion": meta.get("criterion"), "rank": rank,
+             "score": float(values[channel]), "images": meta.get("images"),
+             "top share": rank / len(values)}
+        )  # fmt: skip
+    return sorted(rows, key=lambda found: found["rank"])
+
+
+def runs_with(shown: Store, source: Source, block: int, channel: int) -> list[dict[str, Any]]:
+    """Runs whose selection holds the channel."""
+    rows = []
+    for row in readers.run_rows(shown)[:200]:
+        if row.get("backbone") != source.meta.get("backbone") or not row.get("score_id"):
+            continue
+        record = readers.selection(Run(shown.runs_dir / row["run_id"]))
+        blocks = (record or {}).get("blocks", [])
+        if any(b["block"] == block and channel in b["indices"] for b in blocks):
+            rows.append(row)
+    return rows
+
+
+def weights(run: Run, block: int, channel: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """What the run's adapter does to the channel: indices (K,), weights into it and out of it (K,)."""
+    return _weights(readers.stamp(run.path / "adapter.safetensors"), block, channel)
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _weights(
+    of: readers.Stamp, block: int, channel: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    try:
+        with safe_open(of[0], framework="numpy") as file:
+            names = [name for name in file.keys() if name.endswith(".indices")]  # noqa: SIM118
+            found = [name for name in names if _block_of(name) == block]
+            if not found:
+                return None
+            indices = file.get_tensor(found[0])
+            weight = file.get_tensor(found[0].replace(".indices", ".weight"))
+    except (SafetensorError, OSError):
+        return None
+    at = np.flatnonzero(indices == channel)
+    if not len(at):
+        return None
+    return indices, weight[at[0]], weight[:, at[0]]
+
+
+def _block_of(name: str) -> int | None:
+    """The number after `blocks.`; a hierarchical backbone counts within its stages, so None there."""
+    parts = name.split(".")
+    return int(parts[1]) if parts[0] == "blocks" and parts[1].isdigit() else None
+
+
+def draw(shown: Store, source: Source, block: int, channel: int) -> None:
+    """All that the store knows of one channel."""
+    stage, row = source.place(block)
+    scores = source.stages[stage][row]
+    rank = int((scores > scores[channel]).sum()) + 1
+    users = runs_with(shown, source, block, channel)
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Score", f"{scores[channel]:.4g}", width="content")
+        st.metric("Rank in its block", f"{rank} of {len(scores)}", width="content")
+        st.metric("Tuned by", words.runs(len(users)), width="content")
+    st.page_link(
+        shell.path("inspect"), label="Link to this channel", icon=":material/link:",
+        query_params={"of": source.key, "block": str(block), "channel": str(channel)},
+    )  # fmt: skip
+    left, right = st.columns(2)
+    theme = shell.theme()
+    with left:
+        name = f"{source.site}.{stage}.per_class"
+        if name in source.scores.arrays:
+            values = source.scores.arrays[name][row, :, channel]
+            plot.draw(
+                class_profile(values, source.meta.get("class_names"), theme=theme), "class-profile",
+                f"Score of channel {channel} for each class",
+                table=lambda: pd.DataFrame({"class": range(len(values)), "score": values}),
+            )  # fmt: skip
+    with right:
+        figure = histogram(scores, unit="score", what="channels", theme=theme)
+        figure.add_vline(x=float(scores[channel]), line={"dash": "dash", "width": 2})
+        plot.draw(figure, "score-histogram", f"Scores of block {block}, this channel marked",
+                  table=lambda: pd.DataFrame({"score": scores}))  # fmt: skip
+    driving(shown, source, block, channel)
+    st.subheader("Over tasks and criteria", anchor=False)
+    st.dataframe(
+        over_tasks(shown, source, block, channel), hide_index=True, placeholder="", height="content",
+        column_config={
+            "score": st.column_config.NumberColumn(format="%.4g"),
+            "top share": st.column_config.ProgressColumn("in the top", format="percent"),
+        },
+    )  # fmt: skip
+    _adapter(shown, users, block, channel)
+
+
+def driving(shown: Store, source: Source, block: int, channel: int) -> None:
+    """The images that drive the channel most, with where in the image; its activations."""
+    st.subheader("Images that drive it most", anchor=False)
+    found = [
+        one
+        for one in inspections(shown)
+        if (one.meta.get("backbone"), one.meta.get("site"))
+        == (source.meta.get("backbone"), source.site)
+    ]
+    found.sort(key=lambda one: one.meta.get("task") != source.task)
+    if not found:
+        st.caption("Not computed yet. This finds them, for all channels, in one pass:")
+        command = f"ict inspect {source.task} --backbone {source.meta.get('backbone')}"
+        st.code(command, language="bash")
+        return
+    page = channel_page(found[0], block, channel)
+    task = words.plain(found[0].meta.get("task"))
+    with st.container(horizontal=True, gap="small"):
+        for image in page.images:
+            st.image(_overlaid(image), width=112, caption=f"class {image.label}",
+                     alt=f"Image {image.index} of {task}, class {image.label}, with the channel's map")  # fmt: skip
+    st.caption(
+        f"Images of {task}, by the channel's energy over all tokens; bright is where it is strong. "
+        "They show what the channel responds to on this task, not what it causes."
+    )
+    plot.draw(
+        histogram(page.histogram, edges=page.edges, unit="activation", what="tokens", theme=shell.theme()),
+        "activation-histogram", "Activations of the channel over all tokens",
+        table=lambda: pd.DataFrame({"from": page.edges[:-1], "to": page.edges[1:],
+                                    "count": page.histogram}),
+    )  # fmt: skip
+
+
+def _overlaid(image: DrivingImage) -> Image.Image:
+    """The picture, dark where the channel is weak."""
+    picture = Image.open(io.BytesIO(image.webp)).convert("RGB").resize((224, 224))
+    low, high = float(image.map.min()), float(image.map.max())
+    light = (image.map - low) / (high - low or 1.0)
+    mask = Image.fromarray((255 * light).astype(np.uint8)).resize(
+        picture.size, Image.Resampling.BILINEAR
+    )
+    dark = Image.eval(picture, lambda value: value // 4)
+    return Image.composite(picture, dark, mask)
+
+
+def _adapter(shown: Store, users: list[dict[str, Any]], block: int, channel: int) -> None:
+    """The weights that a run learned around the channel."""
+    st.subheader("In an adapter", anchor=False)
+    labels = {row["run_id"]: words.run_label(row) for row in users}
+    if not labels:
+        st.caption("No finished run tunes this channel.")
+        return
+    run_id = linked_select("Run", labels, "tuned_by")
+    found = weights(shown.run(run_id), block, channel)
+    if found is None:
+        st.caption("Its adapter file is not in the store, or does not name this block.")
+        return
+    indices, into, out = found
+    columns = st.columns(2)
+    for column, values, title in (
+        (columns[0], into, "weights into this channel"),
+        (columns[1], out, "weights out of this channel"),
+    ):
+        with column:
+            plot.draw(
+                _bars(indices, values, title), title.replace(" ", "-"), f"{title}, by other channel",
+                table=lambda v=values: pd.DataFrame({"channel": indices, "weight": v}),
+            )  # fmt: skip
+
+
+def _bars(indices: np.ndarray, values: np.ndarray, title: str) -> go.Figure:
+    figure = class_profile(np.abs(values), [str(i) for i in indices], unit=f"|{title}|",
+                           theme=shell.theme())  # fmt: skip
+    return figure.update_xaxes(title_text="channel")

@@ -1,0 +1,172 @@
+"""*Overlap*: which channels tasks share, against chance and against the noise of the scores."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from ict.analysis.agreement import cluster
+from ict.analysis.pairs import overlap_rows, similarity
+from ict.analysis.sources import open_source as open_sums
+from ict.errors import InputError
+from ict.figures import dendrogram, overlap_lines, overlap_matrix
+from ict.selection import resolve_k
+from ict.store import Store
+from ict_app import plot, readers, shell, sources
+from ict_app.controls import block_input
+
+VALUES = {"kuncheva": "Kuncheva's index", "overlap": "shared channels", "jaccard": "Jaccard"}
+_SAME = ("backbone", "weights", "criterion", "tokens")
+FEW = 6  # tasks whose ceiling is computed without asking
+
+
+def families(shown: Store) -> dict[str, list[dict[str, Any]]]:
+    """Score files that can be compared with each other, one a task, by what they have in common."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for meta in readers.scores_of(shown):
+        name = " · ".join(str(meta[part]) for part in ("backbone", "criterion") if meta.get(part))
+        if meta.get("weights") == "none":
+            name += " · random weights"
+        if meta.get("tokens") not in (None, "patch"):
+            name += f" · {meta['tokens']} tokens"
+        tasks = found.setdefault(name, {})
+        if _richer(meta, tasks.get(str(meta.get("task")))):
+            tasks[str(meta.get("task"))] = meta
+    return {name: list(tasks.values()) for name, tasks in found.items() if len(tasks) > 1}
+
+
+def _richer(meta: dict[str, Any], other: dict[str, Any] | None) -> bool:
+    """Files with per-image sums win, then those of more images."""
+    if other is None:
+        return True
+    rank = [bool(meta.get("keep_images")), meta.get("images") or 0]
+    return rank > [bool(other.get("keep_images")), other.get("images") or 0]
+
+
+def rows_of(
+    shown: Store, metas: Sequence[dict[str, Any]], *, site: str, ratio: float, ceiling: bool
+) -> list[dict[str, Any]]:
+    """Every pair and block; with `ceiling` also on halves of the images, kept in the store."""
+    key = tuple(str(meta["score_id"]) for meta in metas)
+    root = "" if readers.is_example(shown) else str(shown.root)
+    if ceiling:
+        return _with_ceiling(root, tuple(str(m["path"]) for m in metas), site, ratio)
+    return _plain(str(shown.root), key, site, ratio)
+
+
+@st.cache_data(max_entries=30, show_spinner="Splitting the images in halves, 50 times …")
+def _with_ceiling(
+    root: str, paths: tuple[str, ...], site: str, ratio: float
+) -> list[dict[str, Any]]:
+    found = [open_sums(Path(path), site=site) for path in paths]
+    kept = Store(root) if root else None
+    return overlap_rows(found, ratio=ratio, permutations=0, store=kept)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _plain(root: str, keys: tuple[str, ...], site: str, ratio: float) -> list[dict[str, Any]]:
+    found = [sources.open_source(Store(root), key, site) for key in keys]
+    ks = resolve_k(found[0].widths, k=None, ratio=ratio)
+    picked = [sources.chosen(source, ks, "top") for source in found]
+    rows = []
+    for a, b in combinations(range(len(found)), 2):
+        rows += sources.overlap_rows(found[a], found[b], picked[a], picked[b])
+    for row in rows:
+        row["jaccard"] = row["overlap"] / (2 * row["k"] - row["overlap"])
+    return rows
+
+
+def has_sums(metas: Sequence[dict[str, Any]], site: str) -> str | None:
+    """Why no ceiling can be computed; None if it can."""
+    for meta in metas:
+        try:
+            open_sums(Path(meta["path"]), site=site)
+        except InputError:
+            task = meta.get("task")
+            return (
+                f"the scores of {task} keep no sums by image; `ict score {task} --keep-images` does"
+            )
+    return None
+
+
+def matrix(rows: list[dict[str, Any]], tasks: Sequence[str], blocks: int) -> None:
+    """Tasks × tasks beside the tree of who chooses alike."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        extra = ["ratio_to_ceiling"] if rows and "ratio_to_ceiling" in rows[0] else []
+        names = {**VALUES, "ratio_to_ceiling": "ratio to ceiling"}
+        value = st.segmented_control(
+            "Measure", [*VALUES, *extra], default="kuncheva", required=True, format_func=names.get,
+            key="measure", bind="query-params",
+        )  # fmt: skip
+        where = st.selectbox(
+            "Where", ["all blocks", *map(str, range(blocks))], key="in_block", bind="query-params",
+            width=160, format_func=lambda b: b if b == "all blocks" else f"block {b}",
+        )  # fmt: skip
+    block = None if where == "all blocks" else int(where)
+    groups = {row["name"]: row["group"] for row in readers.tasks() if row["name"] in tasks}
+    groups = groups if len(set(groups.values())) > 1 else None
+    left, right = st.columns([1.15, 1])
+    figure = overlap_matrix(rows, value=value, block=block, groups=groups, theme=shell.theme())
+    if value != "overlap":
+        figure.update_coloraxes(cmin=0, cmax=1)
+    with left:
+        plot.draw(figure, "overlap-matrix", f"{value} of each pair of tasks", table=lambda: rows)
+    if len(tasks) > 2:
+        names_, matrix_ = similarity([r for r in rows if block is None or r["block"] == block])
+        with right:
+            plot.draw(
+                dendrogram(cluster(matrix_), names_, groups=groups, theme=shell.theme()), "task-tree",
+                "Clustering of tasks by shared channels", table=lambda: rows,
+            )  # fmt: skip
+
+
+def pair(shown: Store, rows: list[dict[str, Any]], metas: Sequence[dict[str, Any]]) -> None:
+    """One pair, block by block, and the channels that the two share in one block."""
+    tasks = [str(meta["task"]) for meta in metas]
+    first, second, third = st.columns([2, 2, 1])
+    a = first.selectbox("Task", tasks, key="task_a", bind="query-params")
+    b = second.selectbox(
+        "and task", [task for task in tasks if task != a], key="task_b", bind="query-params"
+    )
+    own = [row for row in rows if {row["task_a"], row["task_b"]} == {a, b}]
+    block = block_input(len(own) - 1, third)
+    plot.draw(
+        overlap_lines(own, theme=shell.theme()), "overlap-by-block",
+        f"Channels that {a} and {b} share, by block", table=lambda: own,
+        origin={"score_ids": [str(meta["score_id"]) for meta in metas]},
+    )  # fmt: skip
+    ids = {str(meta["task"]): str(meta["score_id"]) for meta in metas}
+    k = own[block]["k"]
+    st.markdown(f"**Block {block}: {own[block]['overlap']} of {k} channels are shared**")
+    st.dataframe(
+        shared(shown, ids[a], ids[b], block, k), hide_index=True, placeholder="", height=240,
+        column_config={
+            name: st.column_config.NumberColumn(format="%.4g") for name in (f"score {a}", f"score {b}")
+        } | {"a": f"rank in {a}", "b": f"rank in {b}"},
+    )  # fmt: skip
+    st.page_link(
+        shell.path("channels"), label="Both maps in Channels", icon=":material/grid_on:",
+        query_params={"of": ids[a], "with": ids[b], "block": str(block)},
+    )  # fmt: skip
+
+
+def shared(shown: Store, a: str, b: str, block: int, k: int) -> pd.DataFrame:
+    """Channels among the top K of both, with their ranks."""
+    one, other = sources.open_source(shown, a), sources.open_source(shown, b, None)
+    stage, row = one.place(block)
+    table = pd.DataFrame(
+        {"a": _ranks(one.stages[stage][row]), "b": _ranks(other.stages[stage][row])}
+    )
+    table.insert(0, "channel", table.index)
+    table = table[(table["a"] <= k) & (table["b"] <= k)]
+    return table.sort_values("a")
+
+
+def _ranks(scores: Any) -> pd.Series:
+    return pd.Series(scores).rank(ascending=False, method="first").astype(int)
+
+
+__all__ = ["families", "has_sums", "matrix", "pair", "rows_of"]

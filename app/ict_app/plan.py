@@ -1,0 +1,90 @@
+"""What the form of *Train* asks for: a grid of runs, what they train, how long they may take.
+
+Nothing here knows streamlit.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from ict import study_plan
+from ict.catalogue import get_backbone, parameter_counts
+from ict.config import Resolved, resolve
+from ict.errors import InputError
+from ict.tasks import get_task
+
+Row = Mapping[str, Any]
+SHARES = ("1/64", "1/32", "1/16", "1/8", "1/4", "1/2", "1")
+SEEDS = (42, 44, 82, 100, 800)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Runs that could be started, and the first sentence on why the others cannot."""
+
+    runs: tuple[Resolved, ...]
+    trouble: str | None = None
+
+
+def share_of(text: str) -> float:
+    """`1/8` or `0.125` as a number; InputError for anything else."""
+    try:
+        value = float(Fraction(text.strip()))
+    except (ValueError, ZeroDivisionError):
+        raise InputError(f"{text!r} is no share of the channels; write 1/8 or 0.125") from None
+    if not 0 < value <= 1:
+        raise InputError(f"{text}: choose a share above 0 and at most 1")
+    return value
+
+
+def grid(axes: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every combination of the values of `axes`, each with the `fixed` fields."""
+    names = list(axes)
+    return [
+        {**fixed, **dict(zip(names, values, strict=True))}
+        for values in itertools.product(*axes.values())
+    ]
+
+
+def plan(asked: Sequence[dict[str, Any]], *, recipe: str, weights: str | None, fetch: bool) -> Plan:
+    """Resolves each wish; equal ones (a linear probe at every K) count once."""
+    found: dict[str, Resolved] = {}
+    for wish in asked:
+        try:
+            resolved = resolve(wish, recipe=recipe, weights=weights, fetch=fetch)
+        except InputError as error:
+            return Plan(tuple(found.values()), str(error))
+        found.setdefault(resolved.run_id, resolved)
+    return Plan(tuple(found.values()))
+
+
+def trainable_parameters(run: Resolved) -> int:
+    """Adapter and head, from the architecture alone."""
+    config = run.config
+    counts = parameter_counts(
+        get_backbone(config.backbone),
+        method=config.method,
+        classes=get_task(config.task).classes,
+        ks=config.k if isinstance(config.k, tuple) else None,
+        blocks=config.blocks,
+        lora_rank=config.lora_rank,
+    )
+    return counts["trainable_parameters"]
+
+
+def expected_seconds(run: Resolved, rows: Sequence[Row]) -> float | None:
+    """Seconds of this run, from finished runs like it; None without any."""
+    done = [row for row in rows if row["status"] == "done"]
+    return study_plan.expected_seconds(run.config.to_dict(), done)
+
+
+def recipe_words(run: Resolved) -> str:
+    """What the recipe set, as `epochs 20, lr 0.005`."""
+    fields = run.config.to_dict()
+    return ", ".join(f"{name} {_value(fields[name])}" for name in run.recipe_fields)
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,99 @@
+"""A figure on a page: drawn in our look, with what takes it into a paper beside it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from ict.errors import IctError
+from ict.figures import browser_config
+from ict.figures.export import FigureBundle, export, missing_formats
+from ict_app import readers
+
+BASKET = "basket"
+Rows = pd.DataFrame | Sequence[dict[str, Any]]
+
+
+def draw(
+    figure: go.Figure,
+    name: str,
+    alt: str,
+    *,
+    key: str | None = None,
+    table: Callable[[], Rows] | None = None,
+    origin: dict[str, Any] | None = None,
+    **options: Any,
+) -> None:
+    """Draws `figure` with an *Export* menu when `table`, what it was drawn from, is given.
+
+    `alt` is for those who do not see it; `origin` (run ids, score ids, command) goes into exports.
+    """
+    key = key or name
+    st.plotly_chart(
+        figure, theme=None, key=key, config=browser_config(name), alt=alt, **options
+    )  # fmt: skip
+    if table is not None:
+        _menu(key, lambda: _bundle(figure, name, table, origin))
+
+
+def _bundle(
+    figure: go.Figure, name: str, table: Callable[[], Rows], origin: dict[str, Any] | None
+) -> FigureBundle:
+    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+    store = {"store": str(readers.store().root)}
+    return FigureBundle(safe, figure, pd.DataFrame(table()), provenance={**store, **(origin or {})})
+
+
+def _menu(key: str, bundle: Callable[[], FigureBundle]) -> None:
+    place = st.container(horizontal=True, horizontal_alignment="right")
+    menu = place.popover("Export", type="tertiary", icon=":material/download:", key=f"menu_{key}")
+    with menu:
+        if st.button("Add to Figures", icon=":material/add:", key=f"add_{key}"):
+            add(bundle())
+            st.toast("Added: see the page Figures", icon=":material/check:")
+        kinds = ("html", "csv", "tex") if _no_chrome() else ("pdf", "svg", "html", "csv", "tex")
+        for kind in kinds:
+            st.download_button(
+                    kind.upper(), _Download(bundle, kind), f"{key}.{kind}", key=f"{kind}_{key}",
+                    on_click="ignore", type="tertiary",
+                )  # fmt: skip
+        if sentence := _no_chrome():
+            st.caption(sentence)
+
+
+class _Download:
+    """Makes the file only when it is asked for."""
+
+    def __init__(self, bundle: Callable[[], FigureBundle], kind: str) -> None:
+        self._bundle, self._kind = bundle, kind
+
+    def __call__(self) -> bytes:
+        try:
+            return next(iter(export(self._bundle(), "iclr", (self._kind,)).values()))
+        except IctError as error:
+            return f"{error}\n".encode()
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def _no_chrome() -> str | None:
+    return missing_formats()
+
+
+def add(bundle: FigureBundle) -> None:
+    """Puts a figure into the basket of this browser session; a second one of its name beside it."""
+    basket = st.session_state.setdefault(BASKET, {})
+    name, number = bundle.name, 2
+    while name in basket and basket[name].figure is not bundle.figure:
+        name, number = f"{bundle.name}-{number}", number + 1
+    basket[name] = bundle
+
+
+def basket() -> dict[str, FigureBundle]:
+    return st.session_state.setdefault(BASKET, {})  # type: ignore[no-any-return]
+
+
+def no_chrome() -> str | None:
+    """Why PDF, SVG and PNG cannot be made here; None if they can."""
+    return _no_chrome()

@@ -1,0 +1,266 @@
+"""One run: what it does now, its curves, its log, what it was asked and what came out."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from ict.errors import IctError
+from ict.figures import training_curves
+from ict.store import Run, Store
+from ict_app import plot, readers, run_table, shell, words
+from ict_app.controls import linked_select
+
+_BADGES = {
+    "done": ("green", "check_circle"),
+    "running": ("blue", "play_circle"),
+    "queued": ("violet", "schedule"),
+    "failed": ("red", "error"),
+    "killed": ("orange", "cancel"),
+    "cancelled": ("gray", "do_not_disturb_on"),
+    "created": ("gray", "draft"),
+}
+
+
+def alive(status: str) -> bool:
+    """On its way: worth looking at each second."""
+    return status in ("running", "queued")
+
+
+@st.cache_resource(max_entries=400, show_spinner=False)
+def curve(of: readers.Stamp, metric: str, theme: str) -> go.Figure:
+    """A curve of one run; the same object, so the same zoom, until the file changes."""
+    rows = readers._progress(of)
+    return training_curves([{"label": "ict", "seed": None, "progress": rows}], metric, theme=theme)
+
+
+def draw(run: Run, shown: Store) -> None:
+    """The run, polled each second while it is on its way and not paused."""
+    status = run.status()
+    st.session_state["of_kept"] = run.id  # Channels and Inspect open where this page was
+    with st.container(horizontal=True, vertical_alignment="center"):
+        colour, icon = _BADGES[status]
+        st.badge(status, color=colour, icon=f":material/{icon}:")
+        _actions(run, status, shown)
+        paused = alive(status) and st.toggle("Pause updates", key="pause")
+    st.fragment(_body, run_every=1 if alive(status) and not paused else None)(
+        str(shown.root), run.id, status
+    )
+    _papers(run)
+
+
+def _body(root: str, run_id: str, status_then: str) -> None:
+    """What changes while a run runs. Never drives the queue: it only looks."""
+    run = Run(Store(root).runs_dir / run_id)
+    status = run.status()
+    if status != status_then:
+        readers.forget_rows()
+        st.rerun(scope="app")
+    _sentence(run, status)
+    _numbers(run, status)
+    left, right = st.columns(2)
+    of = readers.stamp(run.path / "progress.jsonl")
+    theme = shell.theme()
+    for column, metric in ((left, "train_loss"), (right, "val_accuracy")):
+        drawn = metric
+        if metric == "val_accuracy" and not any(r.get(metric) for r in readers._progress(of)):
+            drawn = "train_accuracy"
+        with column:
+            plot.draw(
+                curve(of, drawn, theme), drawn, f"{drawn.replace('_', ' ')} over epochs of this run",
+                key=f"curve_{metric}", table=None if alive(status) else lambda: readers.progress(run),
+                origin={"run_ids": [run_id]},
+            )  # fmt: skip
+    if log := run.log_tail(12):
+        st.caption("Log, last lines")
+        st.code(log, language=None, wrap_lines=True, height=min(240, 60 + 20 * log.count("\n")))
+
+
+def _sentence(run: Run, status: str) -> None:
+    if status == "failed":
+        error = run.error() or {}
+        st.error(
+            words.plain(error.get("message", "it failed without a message")),
+            icon=":material/error:",
+        )
+        if error.get("traceback"):
+            with st.expander("Traceback"):
+                st.code(str(error["traceback"]), language=None)
+    elif status == "killed":
+        st.warning(
+            "The run was killed: its process is gone and left no result. "
+            "Resume goes on from the last checkpoint, with the same numbers.",
+            icon=":material/cancel:",
+        )
+    elif status == "queued":
+        st.info("Waiting for a free device slot.", icon=":material/schedule:")
+    elif status == "created":
+        st.info("Written, but not started yet.", icon=":material/draft:")
+    elif status == "cancelled":
+        st.info("Cancelled. Resume goes on from the last checkpoint.", icon=":material/info:")
+
+
+def _numbers(run: Run, status: str) -> None:
+    result, live = run.result() or {}, run.live() or {}
+    if status == "running":
+        _bar(live)
+    rows = readers.progress(run)
+    last = rows[-1] if rows else {}
+    epochs = run.config.get("epochs")
+    epoch = f"{len(rows)} of {epochs}" if epochs else words.count(len(rows))
+    speed = live.get("images_per_second") if status == "running" else None
+    speed = speed or result.get("images_per_second") or last.get("images_per_second")
+    memory = result.get("peak_memory_bytes") or live.get("memory_bytes")
+    cells = [
+        ("Test accuracy", words.percent(result.get("test_accuracy")), _test_help(result)),
+        ("Validation", words.percent(result.get("val_accuracy") or last.get("val_accuracy")), None),
+        ("Epoch", epoch, None),
+        _time_cell(result, live, status),
+        ("Images a second", words.count(speed), None),
+        ("Peak memory", words.size(memory), None),
+        ("Trained parameters", words.count(result.get("trainable_parameters")), "Adapter and head"),
+    ]
+    with st.container(horizontal=True):
+        for label, value, note in cells:
+            if value != words.NOTHING:
+                st.metric(label, value, help=note, width="content")
+
+
+def _time_cell(result: dict[str, Any], live: dict[str, Any], status: str) -> tuple[str, str, None]:
+    if status == "running":
+        return "Time left", words.duration(live.get("eta_seconds")), None
+    return "Training time", words.duration(result.get("train_seconds")), None
+
+
+def _test_help(result: dict[str, Any]) -> str | None:
+    if not result:
+        return None
+    balanced, majority = result.get("test_balanced_accuracy"), result.get("majority_accuracy")
+    return (
+        f"Last epoch, {words.count(result.get('test_images'))} images, looked at once. "
+        f"Balanced {words.percent(balanced)}; always the commonest class {words.percent(majority)}."
+    )
+
+
+def _bar(live: dict[str, Any]) -> None:
+    done, total = live.get("done") or 0, live.get("total") or 0
+    where = f"epoch {live['epoch']} of {live.get('epochs')}" if live.get("epoch") else ""
+    unit = live.get("unit", "")
+    text = ", ".join(
+        part
+        for part in (
+            live.get("phase", "starting"),
+            where,
+            f"{done:,} of {total:,} {unit}" if total else "",
+        )
+        if part
+    )
+    st.progress(min(1.0, done / total) if total else 0.0, text=text)
+
+
+def _actions(run: Run, status: str, shown: Store) -> None:
+    if readers.is_example(shown):
+        st.caption("Part of the example study: it can be looked at, not changed.")
+        return
+    if alive(status):
+        _action("Cancel", "stop", lambda: _cancel(shown, run))
+    elif status in ("killed", "failed", "cancelled", "created"):
+        label = "Start" if status == "created" else "Resume"
+        _action(label, "play_arrow", lambda: _submit(shown, run))
+    if not alive(status) and st.button("Delete", icon=":material/delete:"):
+        confirm_delete([run.id], str(shown.root))
+    if status == "done" and run.has("selection.json"):
+        st.page_link(
+            shell.path("channels"), label="Its channels", icon=":material/grid_on:",
+            query_params={"of": run.id},
+        )  # fmt: skip
+
+
+def _action(label: str, icon: str, act: Callable[[], None]) -> None:
+    if st.button(label, icon=f":material/{icon}:"):
+        try:
+            act()
+        except IctError as error:
+            st.error(words.plain(error), icon=":material/error:")
+            return
+        readers.forget_rows()
+        st.rerun()
+
+
+def _cancel(shown: Store, run: Run) -> None:
+    from ict import launch
+
+    launch.cancel(shown, [run.id])
+
+
+def _submit(shown: Store, run: Run) -> None:
+    from ict.launch import local
+
+    local.submit(shown, [run.id])
+
+
+@st.dialog("Delete for good?")
+def confirm_delete(ids: list[str], root: str) -> None:
+    """Asks once more, then removes the folders."""
+    st.markdown(f"**{words.runs(len(ids))}** with curves, adapter and result will be deleted.")
+    for run_id in ids[:8]:
+        st.text(run_id)
+    if len(ids) > 8:
+        st.caption(f"and {len(ids) - 8} more")
+    if st.button("Delete", type="primary", icon=":material/delete:", key="delete_confirmed"):
+        try:
+            for run_id in ids:
+                Store(root).remove(run_id)
+        except IctError as error:
+            st.error(words.plain(error))
+            return
+        readers.forget_rows()
+        st.switch_page(shell.path("curves"))
+
+
+def _papers(run: Run) -> None:
+    """Configuration, result and provenance, as they lie on disk."""
+    record = run.record
+    config, outcome, files = st.tabs(["Configuration", "Result", "Files"])
+    with config:
+        set_by = set(record.get("recipe_fields") or ())
+        st.dataframe(
+            [
+                {"field": name, "value": json.dumps(value), "set by": _source(name, set_by, record)}
+                for name, value in run.config.items()
+                if value is not None
+            ],
+            hide_index=True, height=400,
+        )  # fmt: skip
+    with outcome:
+        result = run.result()
+        if result:
+            st.dataframe(
+                [{"field": name, "value": json.dumps(value)} for name, value in result.items()],
+                hide_index=True, height=400,
+            )  # fmt: skip
+        else:
+            st.caption("No result yet.")
+    with files:
+        st.code(f"ict show {run.id}\n{run.path}", language=None)
+
+
+def _source(name: str, set_by: set[str], record: dict[str, Any]) -> str:
+    return f"recipe {record.get('recipe')}" if name in set_by else ""
+
+
+def choose(shown: Store) -> str | None:
+    """Picks a run when the link names none: the one that runs, else the newest."""
+    rows = readers.run_rows(shown)
+    ids = [row["run_id"] for row in rows]
+    if not ids:
+        return None
+    labels = {
+        row["run_id"]: f"{run_table.MARKS[row['status']]}  {words.run_label(row)}" for row in rows
+    }
+    busy = [row["run_id"] for row in rows if row["status"] == "running"]
+    return linked_select(
+        "Run", labels, "run", first=busy[0] if busy else ids[0], label_visibility="collapsed"
+    )

@@ -1,0 +1,110 @@
+"""The frame of every page: navigation, sidebar, heading, empty states, theme."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import streamlit as st
+
+from ict.store import Store
+from ict_app import readers, words
+from ict_app.controls import arrive
+
+_ROOT = Path(__file__).parents[2]
+_PAGES = _ROOT / "pages"
+ICON = str(_ROOT / "assets" / "icon.png")  # a named icon would be fetched from the network
+_SECTIONS: dict[str, Sequence[tuple[str, str, str]]] = {
+    "Tune": (
+        ("train", "Train", "play_arrow"),
+        ("run", "Run", "monitoring"),
+        ("curves", "Curves", "show_chart"),
+    ),
+    "Channels": (
+        ("channels", "Channels", "grid_on"),
+        ("criteria", "Criteria", "compare_arrows"),
+        ("overlap", "Overlap", "join_inner"),
+        ("transfer", "Transfer", "swap_horiz"),
+        ("inspect", "Inspect", "frame_inspect"),
+    ),
+    "Studies": (
+        ("ablation", "Ablation", "stacked_line_chart"),
+        ("benchmark", "Benchmark", "leaderboard"),
+    ),
+    "Results": (("export", "Figures", "picture_as_pdf"), ("data", "Data", "database")),
+}
+
+
+def pages() -> dict[str, list[st.Page]]:
+    """The navigation, by section; *Train* is the front page."""
+    return {
+        section: [
+            st.Page(
+                path(name), title=title, icon=f":material/{icon}:", url_path=name,
+                default=name == "train",
+            )
+            for name, title, icon in entries
+        ]
+        for section, entries in _SECTIONS.items()
+    }  # fmt: skip
+
+
+_NARROW = """<style>
+/* below 1000 px figures that stand side by side go below each other */
+@media (max-width: 1000px) {
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .stPlotlyChart)
+  > [data-testid="stColumn"] { min-width: 100%; }
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .stPlotlyChart) { flex-wrap: wrap; }
+}
+</style>"""
+
+
+def path(name: str) -> str:
+    """Absolute path of a page, for links and switches."""
+    return str(_PAGES / f"{name}.py")
+
+
+def theme() -> Literal["light", "dark"]:
+    """The theme that the browser shows."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def sidebar() -> None:
+    """Which store is shown, and what is running in it."""
+    shown = readers.store()
+    st.html(_NARROW)
+    with st.sidebar:
+        if readers.is_example(shown):
+            st.info("Your store is empty: what you see is the **example study**.")
+        rows = readers.run_rows(shown)
+        running = sum(row["status"] == "running" for row in rows)
+        queued = sum(row["status"] == "queued" for row in rows)
+        state = f"{running} running" + (f", {queued} queued" if queued else "")
+        st.caption(f"{words.runs(len(rows))}, {state}")
+        st.caption(f"Store {words.plain(readers.own_store().root)}")
+
+
+def heading(title: str, sentence: str) -> Store:
+    """Title and one sentence on what the page is for; gives the store that is shown."""
+    arrive(title)
+    st.title(title, anchor=False)
+    st.caption(sentence)
+    shown = readers.store()
+    if trouble := shown.unreadable():
+        _report(trouble)
+    return shown
+
+
+def _report(trouble: list[tuple[Path, str]]) -> None:
+    one = len(trouble) == 1
+    what = "1 folder in the store is" if one else f"{len(trouble)} folders in the store are"
+    with st.expander(f"{what} not readable and left out", icon=":material/folder_off:"):
+        for found, reason in trouble[:20]:
+            st.text(f"{found.name}: {reason}")
+
+
+def empty(sentence: str, *, button: str, page: str, **query: str) -> None:
+    """Says what is missing and offers the one step that mends it."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.markdown(sentence, text_alignment="center")
+        if st.button(button, type="primary", icon=":material/arrow_forward:", key=f"empty_{page}"):
+            st.switch_page(path(page), query_params=query or None)

@@ -1,0 +1,85 @@
+"""Numbers and names as people read them. Nothing here knows streamlit."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+NOTHING = "–"
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&^=@])")
+_BYTES = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def plain(text: object) -> str:
+    """Text from a disk, so that markdown shows it and does not interpret it."""
+    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def percent(fraction: float | None, digits: int = 1) -> str:
+    return NOTHING if _missing(fraction) else f"{100 * float(fraction):.{digits}f} %"  # type: ignore[arg-type]
+
+
+def count(number: float | None) -> str:
+    return NOTHING if _missing(number) else f"{int(number):,}"  # type: ignore[arg-type]
+
+
+def share(part: float | None, whole: float | None) -> str:
+    """A part of a whole in percent, with two digits that count."""
+    if _missing(part) or _missing(whole) or not whole:
+        return NOTHING
+    return f"{100 * part / whole:.2g} %"  # type: ignore[operator]
+
+
+def duration(seconds: float | None) -> str:
+    """`42 s`, `3 min 05 s`, `2 h 10 min`."""
+    if _missing(seconds):
+        return NOTHING
+    whole = max(0, round(float(seconds)))  # type: ignore[arg-type]
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def size(number: float | None) -> str:
+    """Bytes in the largest binary unit that leaves at least 1."""
+    if _missing(number):
+        return NOTHING
+    value, unit = float(number), 0  # type: ignore[arg-type]
+    while value >= 1024 and unit < len(_BYTES) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:.0f} {_BYTES[unit]}" if unit < 2 else f"{value:.3g} {_BYTES[unit]}"
+
+
+def runs(number: int) -> str:
+    return "1 run" if number == 1 else f"{number:,} runs"
+
+
+def run_label(row: Mapping[str, Any]) -> str:
+    """One line that tells a run from the others: task, backbone, method, K, seed, end of its id."""
+    parts = [row.get("task"), row.get("backbone"), row.get("method")]
+    if row.get("k") is not None:
+        parts.append(f"K {row['k']}")
+    if row.get("criterion") not in (None, "class_l2"):
+        parts.append(row["criterion"])
+    if row.get("seed") is not None:
+        parts.append(f"seed {row['seed']}")
+    return " · ".join(str(part) for part in parts if part) + f" · {str(row['run_id'])[-6:]}"
+
+
+def score_label(meta: Mapping[str, Any]) -> str:
+    """One line that tells a score file from the others."""
+    parts = [meta.get("task"), meta.get("criterion"), _sites(meta), meta.get("backbone")]
+    words = " · ".join(str(part) for part in parts if part)
+    images = f" · {meta['images']:,} images" if isinstance(meta.get("images"), int) else ""
+    return f"{words}{images} · {str(meta['score_id'])[-6:]}"
+
+
+def _sites(meta: Mapping[str, Any]) -> str | None:
+    sites = meta.get("sites") or meta.get("site")
+    return ", ".join(map(str, sites)) if isinstance(sites, (list, tuple)) else sites
+
+
+def _missing(number: object) -> bool:
+    return number is None or (isinstance(number, float) and not math.isfinite(number))

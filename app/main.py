@@ -1,0 +1,13 @@
+"""The app's entry: `streamlit run app/main.py` from any directory, or `ict app`.
+
+Pages read run folders and score files and draw them; nothing here computes, and torch is never
+imported by this process.
+"""
+
+import streamlit as st
+from ict_app import shell
+
+st.set_page_config(page_title="ict", page_icon=shell.ICON, layout="wide", initial_sidebar_state=220)
+page = st.navigation(shell.pages())
+shell.sidebar()
+page.run()

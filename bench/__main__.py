@@ -1,0 +1,69 @@
+"""All measurements, one after another.
+
+    python -m bench all [--quick] [--json]
+    python -m bench NAME …                    the same as python -m bench.NAME …
+
+Each runs in a process of its own with one thread, so that none disturbs the next.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+BENCHES = {
+    "speed": [],
+    "overlap": [],
+    "store": [],
+    "export": [],
+    "app": [],
+    "conductance": ["--images", "4", "--steps", "2"],
+    "backbone": [],
+}
+_NO_QUICK = ("conductance",)
+
+
+def run_one(name: str, *, quick: bool) -> dict[str, Any]:
+    """What one bench says as JSON, with its seconds; its last words where it failed."""
+    words = [sys.executable, "-m", f"bench.{name}", "--json"]
+    if quick:
+        words += BENCHES[name] if name in _NO_QUICK else ["--quick"]
+    started = time.perf_counter()
+    child = subprocess.run(
+        words,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"OMP_NUM_THREADS": "1", **os.environ},
+    )
+    seconds = time.perf_counter() - started
+    if child.returncode:
+        last = (child.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        return {"bench": name, "seconds": seconds, "error": last}
+    return {"bench": name, "seconds": seconds, "result": json.loads(child.stdout)}
+
+
+def main() -> int:
+    """Runs one bench or all of them."""
+    if len(sys.argv) > 1 and sys.argv[1] in BENCHES:
+        return subprocess.call([sys.executable, "-m", f"bench.{sys.argv[1]}", *sys.argv[2:]])
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("name", choices=["all", *BENCHES])
+    parser.add_argument("--quick", action="store_true", help="all within 15 minutes")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    found = []
+    for name in BENCHES:
+        found.append(run_one(name, quick=options.quick))
+        if not options.json:
+            print(json.dumps(found[-1], indent=1), flush=True)
+    if options.json:
+        print(json.dumps(found))
+    return int(any("error" in row for row in found))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

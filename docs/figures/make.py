@@ -1,0 +1,116 @@
+"""Draws the pictures of this folder anew, with the commands that a user would type.
+
+    python docs/figures/make.py [--store FOLDER]
+
+The store is $ICT_STORE, or the example that comes with the project. What it does not hold is left
+as it is. PNG at 150 dpi keep the repository small; papers take the PDF of the same command.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+EXAMPLE = ROOT / "assets" / "example_store"
+TASKS = ("digits", "sprites_loc", "sprites_ori", "count")
+PICTURE_DPI = 150
+
+
+def scores(store: Path) -> list[str]:
+    """Ids of the bundled tasks' class-aware scores with per-image sums, one a task."""
+    from ict.store import Store
+
+    found = {
+        meta["task"]: meta["score_id"]
+        for meta in Store(store).scores()
+        if meta.get("criterion") == "class_l2" and meta.get("keep_images")
+    }
+    return [found[task] for task in TASKS if task in found]
+
+
+def commands(store: Path) -> dict[str, list[str]]:
+    """The `ict figure` words behind each picture that this store can give."""
+    from ict.store import Store
+    from ict.studies import list_studies
+
+    ids = scores(store)
+    made = {"parameters": ["parameters"], "benchmark": ["benchmark"]}
+    if ids:
+        made["score-map"] = ["score-map", "--from", ids[0]]
+        made["energy"] = ["energy", "--from", ids[0]]
+    if len(ids) > 1:
+        made["overlap"] = ["overlap", "--value", "ratio_to_ceiling", "--from", *ids]
+        made["overlap-lines"] = ["overlap-lines", "--from", ids[0], ids[-1]]
+    for study in list_studies(Store(store)):
+        made["k-ratio"] = ["k-ratio", "--task", "digits", "--from", f"study:{study.name}"]
+        made["curves"] = ["curves", "--task", "digits", "--from", f"study:{study.name}"]
+    return made
+
+
+def picture(words: list[str], store: Path, out: Path) -> None:
+    """One figure in the style `iclr`, made smaller for the screen."""
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as folder:
+        large = Path(folder) / "figure.png"
+        run = [
+            sys.executable,
+            "-m",
+            "ict",
+            "figure",
+            *words,
+            "--style",
+            "iclr",
+            "--out",
+            str(large),
+        ]
+        subprocess.run(run, check=True, env={**os.environ, "ICT_STORE": str(store)})
+        image = Image.open(large)
+        factor = PICTURE_DPI / 300
+        size = (round(image.width * factor), round(image.height * factor))
+        small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        small.quantize(255).save(out, optimize=True)
+
+
+def report(store: Path, name: str, out: Path) -> None:
+    """The top of a study's report as a browser shows it."""
+    from choreographer.browsers.chromium import Chromium
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as folder:
+        page, shot = Path(folder) / "report.html", Path(folder) / "report.png"
+        run = [sys.executable, "-m", "ict", "report", name, "--out", str(page)]
+        subprocess.run(run, check=True, env={**os.environ, "ICT_STORE": str(store)})
+        chrome = Chromium.find_browser(skip_local=False)
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+        subprocess.run(
+            [str(chrome), *options, "--window-size=1000,2300", "--virtual-time-budget=8000",
+             f"--screenshot={shot}", page.as_uri()],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        image = Image.open(shot).convert("RGB")
+        small = image.resize(
+            (image.width * 3 // 4, image.height * 3 // 4), Image.Resampling.LANCZOS
+        )
+        small.quantize(255).save(out, optimize=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", type=Path, default=Path(os.environ.get("ICT_STORE") or EXAMPLE))
+    store = parser.parse_args().store.absolute()
+    made = commands(store)
+    for name, words in made.items():
+        picture(words, store, HERE / f"{name}.png")
+        print(HERE / f"{name}.png")
+    if "k-ratio" in made:
+        report(store, made["k-ratio"][-1].removeprefix("study:"), HERE / "report.png")
+        print(HERE / "report.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,3 @@
+from ict.cli import main
+
+main()

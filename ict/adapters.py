@@ -1,0 +1,237 @@
+"""The channel adapter: one K×K linear layer on the chosen channels of a block.
+
+    y[..., S] = x[..., S] + s · (W x[..., S] + b)                     (FACTS §1; arXiv 2309.08513)
+    y[..., S] = s · x[..., S] + W x[..., S] + b                       with `scale_on_x`
+
+Attach it to a frozen backbone, take it off again, save it, load it.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from ict.backbones import block_stages, classification_head, head_name
+from ict.errors import InputError
+from ict.selection import Selection
+from ict.sites import Site, attach_site, find_site
+
+QKV = ("q", "k", "v")
+
+
+class ChannelAdapter(nn.Module):
+    """Δ(x) of K chosen channels of D, spread over all D (zero elsewhere): the block adds it to x.
+
+    The indices are a buffer, so a checkpoint knows which channels it tunes. `init` is
+    `trunc_normal` (W std 0.02, as the authors) or `zero`, which leaves the network as it was.
+    """
+
+    indices: Tensor
+
+    def __init__(
+        self,
+        indices: Sequence[int],
+        width: int,
+        *,
+        scale: float = 1.0,
+        scale_on_x: bool = False,
+        init: str = "trunc_normal",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        chosen = torch.as_tensor(list(indices), dtype=torch.int64)
+        if (
+            len(chosen) == 0
+            or chosen.min() < 0
+            or chosen.max() >= width
+            or len(chosen.unique()) < len(chosen)
+        ):
+            raise InputError(
+                f"{len(chosen)} channel indices: choose different ones from 0 to {width - 1}"
+            )
+        k = len(chosen)
+        self.width = width
+        self.scale = scale
+        self.scale_on_x = scale_on_x
+        self.register_buffer("indices", chosen)
+        self.weight = nn.Parameter(torch.zeros(k, k))
+        self.bias = nn.Parameter(torch.zeros(k))
+        if init == "trunc_normal":
+            nn.init.trunc_normal_(self.weight, std=0.02, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (..., D) → Δ (..., D), in x's dtype."""
+        chosen = x.index_select(-1, self.indices)  # (..., K)
+        weight, bias = self.weight, self.bias
+        if not self.scale_on_x and self.scale != 1.0:
+            weight, bias = weight * self.scale, bias * self.scale
+        delta = nn.functional.linear(chosen, weight, bias).to(x.dtype)
+        if self.scale_on_x:
+            delta = delta + (self.scale - 1.0) * chosen
+        return _Spread.apply(delta, self.indices, self.width)
+
+    def extra_repr(self) -> str:
+        return f"channels={len(self.indices)} of {self.width}, scale={self.scale}"
+
+
+class _Spread(torch.autograd.Function):
+    """(..., K) to (..., D), zero outside the indices; backward is a plain gather.
+
+    autograd's own rule for an index assignment clones the whole (..., D) gradient first.
+    """
+
+    @staticmethod
+    def forward(context: Any, delta: Tensor, indices: Tensor, width: int) -> Tensor:
+        context.save_for_backward(indices)
+        spread = delta.new_zeros(*delta.shape[:-1], width)
+        return spread.index_copy_(-1, indices, delta)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        (indices,) = context.saved_tensors
+        return gradient.index_select(-1, indices), None, None
+
+
+def attach(
+    model: nn.Module,
+    selection: Selection,
+    *,
+    scale: float = 1.0,
+    scale_on_x: bool = False,
+    init: str = "trunc_normal",
+    seed: int = 0,
+) -> nn.Module:
+    """Puts an adapter on the selected channels of a timm model, in place, and freezes the rest.
+
+    The head stays trainable. Weights are drawn from `seed` alone, block by block. Gives the model
+    back. Raises InputError if the selection's widths or blocks are not the model's, or if the site
+    carries an adapter already.
+    """
+    blocks = [block for stage in block_stages(model) for block in stage]
+    generator = torch.Generator().manual_seed(seed)
+    device = next(model.parameters()).device
+    _check_fits(model, selection, blocks)
+    for chosen in selection.blocks:
+        site = attach_site(blocks[chosen.block], selection.site)
+        site.adapter = ChannelAdapter(
+            chosen.indices,
+            chosen.width,
+            scale=scale,
+            scale_on_x=scale_on_x,
+            init=init,
+            generator=generator,
+        ).to(device)
+    freeze_backbone(model)
+    return model
+
+
+def detach(model: nn.Module) -> nn.Module:
+    """Takes all adapters off, in place: the model is again what it was before `attach`."""
+    for stage in block_stages(model):
+        for block in stage:
+            for name in ("attn", "attn_branch", "mlp_branch", "block", *QKV):
+                site = find_site(block, name) if name not in QKV or hasattr(block, "attn") else None
+                if site is not None and site.adapter is not None:
+                    site.remove(block)
+    return model
+
+
+def adapters(model: nn.Module) -> dict[str, ChannelAdapter]:
+    """The adapters by their state-dict prefix, in block order."""
+    return {name: m for name, m in model.named_modules() if isinstance(m, ChannelAdapter)}
+
+
+def freeze_backbone(model: nn.Module) -> None:
+    """Leaves adapters and head trainable, and nothing else: the one place that says what is."""
+    model.requires_grad_(False)
+    for adapter in adapters(model).values():
+        adapter.requires_grad_(True)
+    head = classification_head(model)
+    if isinstance(head, nn.Module):
+        head.requires_grad_(True)
+
+
+def count_parameters(model: nn.Module) -> dict[str, int]:
+    """Trainable parameters: `adapter` (all but the head), `head`, `trainable` (both); `backbone` all else."""
+    prefix = head_name(model) + "."
+    head = sum(
+        p.numel() for n, p in model.named_parameters() if n.startswith(prefix) and p.requires_grad
+    )
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    everything = sum(p.numel() for p in model.parameters())
+    heads = sum(p.numel() for n, p in model.named_parameters() if n.startswith(prefix))
+    own = sum(p.numel() for m in adapters(model).values() for p in m.parameters())
+    return {
+        "adapter_parameters": trainable - head,
+        "head_parameters": head,
+        "trainable_parameters": trainable,
+        "backbone_parameters": everything - heads - own,
+    }
+
+
+def trained_state(model: nn.Module) -> dict[str, Tensor]:
+    """Everything that training changed, and the adapters' index buffers: float32, on the CPU."""
+    names = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    names |= {f"{prefix}.indices" for prefix in adapters(model)}
+    return {
+        name: (tensor.detach().float() if tensor.is_floating_point() else tensor.detach())
+        .cpu()
+        .contiguous()
+        for name, tensor in model.state_dict().items()
+        if name in names
+    }
+
+
+def trained_state_bytes(model: nn.Module, metadata: dict[str, Any]) -> bytes:
+    """The safetensors file of `trained_state`, with `metadata` as JSON in its header."""
+    return save(trained_state(model), metadata={"meta": json.dumps(metadata, sort_keys=True)})
+
+
+def load_trained_state(model: nn.Module, path: str | Path) -> dict[str, Any]:
+    """Reads what `trained_state_bytes` wrote into a model of the same make; gives the metadata.
+
+    Raises InputError if the file names parameters that the model lacks, or other channels.
+    """
+    state = model.state_dict()
+    with safe_open(path, framework="pt") as file:
+        metadata = json.loads((file.metadata() or {}).get("meta", "{}"))
+        missing = [name for name in file.keys() if name not in state]  # noqa: SIM118
+        if missing:
+            raise InputError(
+                f"{path}: the model has no {missing[0]!r}; it was made for another one"
+            )
+        with torch.no_grad():
+            for name in file.keys():  # noqa: SIM118
+                state[name].copy_(file.get_tensor(name))
+    return metadata
+
+
+def _check_fits(model: nn.Module, selection: Selection, blocks: list[nn.Module]) -> None:
+    for chosen in selection.blocks:
+        if not 0 <= chosen.block < len(blocks):
+            raise InputError(f"block {chosen.block}: the model has blocks 0 to {len(blocks) - 1}")
+        width = blocks[chosen.block].norm1.weight.shape[0]
+        if chosen.width != width:
+            raise InputError(
+                f"block {chosen.block}: the selection is for {chosen.width} channels, the model has {width}"
+            )
+        here: Site | None = find_site(blocks[chosen.block], selection.site)
+        if here is not None:
+            raise InputError(
+                f"block {chosen.block} has an adapter at {selection.site!r} already; detach first"
+            )
+
+
+def load(run: str | Path, *, store: str | Path | None = None) -> nn.Module:
+    """The adapted model of a finished run, in evaluation mode: `run` is an id or a run's folder.
+
+    Needs the backbone's weights on this machine. Raises InputError if the run is not done.
+    """
+    from ict.run import load_run
+
+    return load_run(run, store=store)

@@ -1,0 +1,19 @@
+"""What scores and runs say: overlap, chance, ceiling, stability, intervals. No torch.
+
+| module | gives |
+|---|---|
+| `overlap` | count, Jaccard, overlap coefficient, Kuncheva; overlap at every K |
+| `chance` | the overlap of two random selections: mean, sd, quantiles |
+| `resample` | class-stratified halves and resamples; scores of a subset of the images |
+| `ceiling` | the noise ceiling on equal halves, the ratio to it, overlap against n |
+| `permutation` | is it the task or the images, and is it the class or the images |
+| `stability` | Nogueira's index with its interval |
+| `agreement` | rank correlation of criteria, clustering of tasks |
+| `energy` | offset, class, image and token energy of a channel; participation ratio |
+| `summary` | mean with 95 % t interval over seeds, paired differences, Holm, bootstrap over tasks |
+| `transfer` | a task on the channels of another minus on its own, paired over seeds |
+| `benchmark` | this store's runs beside the published table of VTAB-1K |
+| `pairs`, `tables` | the tables of `ict overlap`, `ict stability`, `ict energy` |
+| `sources`, `wanted` | score files with per-image sums; computing those that are missing |
+| `cache` | results kept in the store, by what they were computed from |
+"""

@@ -1,0 +1,56 @@
+"""Results that took a while, kept in the store beside the scores they were computed from.
+
+A result is named by what it was computed from: score ids, settings, and the version of the code
+that computed it. It can be deleted at any time.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ict.files import StoreError, atomic_write_json, read_json
+from ict.store import Store
+
+_VERSION = 1  # raise when a formula changes
+
+
+def path_of(store: Store, name: str, key: dict[str, Any]) -> Path:
+    """Where the result `name` for `key` is kept: analysis/<name>-<12 hex digits>.json."""
+    text = json.dumps([_VERSION, name, key], sort_keys=True, default=str)
+    return store.root / "analysis" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+
+
+def cached(store: Store | None, name: str, key: dict[str, Any], compute: Callable[[], Any]) -> Any:
+    """The JSON result of `compute`, from the store if it is there. A full disk costs only the cache."""
+    if store is None:
+        return plain(compute())
+    path = path_of(store, name, key)
+    kept = read_json(path, None)
+    if isinstance(kept, dict) and kept.get("key") == plain(key):
+        return kept["result"]
+    result = plain(compute())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_json(path, {"key": plain(key), "result": result})
+    except (OSError, StoreError):
+        pass
+    return result
+
+
+def plain(value: Any) -> Any:
+    """As JSON reads it back: arrays as lists, tuples as lists, NaN as None."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,59 @@
+"""A mean with its 95 % t interval: the one way in which this project says how sure a mean is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import nan, sqrt
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its two-sided t interval over n values; low and high are NaN below n = 2."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    sd: float
+    """Sample standard deviation (n − 1); NaN for n = 1."""
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of a mean of 0 (one-sample t test); NaN for n = 1, 0 without spread."""
+        if self.n < 2:
+            return nan
+        if self.sd == 0:
+            return float(self.mean == 0)
+        return float(2 * stats.t.sf(abs(self.mean) / (self.sd / sqrt(self.n)), self.n - 1))
+
+    @property
+    def half_width(self) -> float:
+        return (self.high - self.low) / 2
+
+
+def t_interval(values: Iterable[float], level: float = 0.95) -> Interval:
+    """The mean of the finite `values` with its t interval: mean ± t(n−1) · sd / sqrt(n)."""
+    found = np.asarray([v for v in values if v is not None], dtype=float)
+    found = found[np.isfinite(found)]
+    n = len(found)
+    if n == 0:
+        return Interval(nan, nan, nan, 0, nan)
+    mean = float(found.mean())
+    if n == 1:
+        return Interval(mean, nan, nan, 1, nan)
+    sd = float(found.std(ddof=1))
+    half = float(stats.t.ppf((1 + level) / 2, n - 1)) * sd / sqrt(n)
+    return Interval(mean, mean - half, mean + half, n, sd)
+
+
+def sampling_half_width(accuracy: float, images: int, level: float = 0.95) -> float:
+    """Half the interval of an accuracy measured on `images` images: Wilson's, from the binomial.
+
+    The spread over seeds does not contain this error, because all seeds see the same test images.
+    711 images at 0.80: ± 0.029; 200 images at 0.80: ± 0.055.
+    """
+    z = float(stats.norm.ppf((1 + level) / 2))
+    spread = accuracy * (1 - accuracy) / images + z * z / (4 * images * images)
+    return z * sqrt(spread) / (1 + z * z / images)

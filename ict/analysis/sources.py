@@ -1,0 +1,136 @@
+"""Per-image sums of a score file, from which scores of any subset of the images are computed.
+
+Shapes: N images, L blocks, D channels, F = L·D flattened, C classes.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from ict.errors import InputError
+from ict.scores import load_scores
+
+RESAMPLED = ("class_l2", "l2", "variance")
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Σ_t a² and the token means of every image at one site, one array a stage."""
+
+    name: str
+    labels: np.ndarray
+    per_image: list[np.ndarray]
+    """(N, blocks of the stage, D) each, float32."""
+    criterion: str = "class_l2"
+    token_mean: list[np.ndarray] | None = None
+    tokens: list[int] | None = None
+    """Tokens of an image that were scored, one number a stage."""
+    normalise: bool = False
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def widths(self) -> list[int]:
+        return [stage.shape[2] for stage in self.per_image]
+
+    @property
+    def blocks(self) -> list[int]:
+        return [stage.shape[1] for stage in self.per_image]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A score file that holds per-image sums; nothing large is read until `read`."""
+
+    path: Path
+    name: str
+    site: str
+    meta: dict[str, Any]
+    labels: np.ndarray
+    probe: np.ndarray
+    """(N, 8) sums of the first channels: equal in two files that were scored on the same images."""
+
+    @property
+    def key(self) -> str:
+        """What names this file in a cache: the score id, or the file's path, size and time."""
+        stat = self.path.stat()
+        written = f"{stat.st_size}-{stat.st_mtime_ns}"
+        return f"{self.meta.get('score_id') or self.path}:{self.site}:{written}"
+
+    def read(self) -> Sums:
+        """All sums of the site, as float32."""
+        scores = load_scores(self.path, kinds=("per_image", "token_mean"))
+        means = None
+        if f"{self.site}.0.token_mean" in scores.arrays:
+            means = [_float32(a) for a in scores.site(self.site, "token_mean")]
+        return Sums(
+            name=self.name,
+            labels=self.labels,
+            per_image=[_float32(a) for a in scores.site(self.site, "per_image")],
+            criterion=str(self.meta.get("criterion", "class_l2")),
+            token_mean=means,
+            tokens=tokens_per_image(self.meta, len(scores.site(self.site, "per_image"))),
+            normalise=bool((self.meta.get("options") or {}).get("normalise", False)),
+            meta=self.meta,
+        )
+
+    def scores(self) -> list[np.ndarray]:
+        """The scores themselves, (blocks, D) a stage, as the file has them."""
+        return load_scores(self.path, kinds=("",)).site(self.site)
+
+
+def open_source(path: str | Path, *, site: str | None = None, name: str | None = None) -> Source:
+    """Opens a score file that was written with `--keep-images`.
+
+    Raises InputError if it is none, or if its criterion cannot be recomputed from such sums.
+    """
+    path = Path(path)
+    path = path / "scores.safetensors" if path.is_dir() else path
+    scores = load_scores(path, kinds=("",))
+    site = site or scores.only_site()
+    criterion = str(scores.meta.get("criterion", "class_l2"))
+    if criterion not in RESAMPLED:
+        raise InputError(
+            f"{criterion} cannot be recomputed for a part of the images from per-image sums; "
+            f"choose {', '.join(RESAMPLED)}"
+        )
+    if scores.labels is None:
+        raise InputError(f"{path}: has no per-image sums; score again with --keep-images")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            probe = file.get_slice(f"{site}.0.per_image")[:, 0:1, 0:8][:, 0]
+    except SafetensorError:
+        raise InputError(
+            f"{path}: site {site!r} has no per-image sums; score again with --keep-images"
+        ) from None
+    task = name or str(scores.meta.get("task", path.parent.name))
+    return Source(path, task, site, dict(scores.meta), scores.labels, _float32(probe))
+
+
+def tokens_per_image(meta: dict[str, Any], stages: int) -> list[int] | None:
+    """How many tokens of an image were scored, one number a stage; None where not recorded.
+
+    One number is that of the first stage; each later stage of a Swin merges 2 × 2 patches.
+    """
+    found = meta.get("tokens_per_image")
+    if found is None:
+        return None
+    if isinstance(found, (list, tuple)):
+        return [int(n) for n in found]
+    return [max(1, int(found) // 4**stage) for stage in range(stages)]
+
+
+def same_images(a: Source | Sums, b: Source | Sums) -> bool:
+    """Whether both were scored on the same images in the same order (as sprites_loc and _ori)."""
+    first, second = _probe(a), _probe(b)
+    return first.shape == second.shape and bool(np.allclose(first, second, rtol=1e-3))
+
+
+def _probe(source: Source | Sums) -> np.ndarray:
+    return source.probe if isinstance(source, Source) else source.per_image[0][:, 0, :8]
+
+
+def _float32(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, dtype=np.float32)

@@ -1,0 +1,138 @@
+"""Does task B lose when it is tuned on the channels that A chooses? Differences on the same seeds.
+
+An overlap says which channels two tasks share; only training on the other's channels says whether
+it matters. A run counts against one that differs in nothing but whose channels it tunes; controls
+(chance, the lowest of the own scores) stand beside, because a loss means little if chance loses none.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import Any, Final
+
+from ict.analysis.summary import paired_difference
+from ict.config import FIELDS
+
+Row = Mapping[str, Any]
+_WHOSE: Final = ("seed", "selection_seed", "score_task", "score_data")
+_SCORES: Final = ("criterion", "tokens", "score_site", "score_split")  # what chance does not read
+
+
+def transfer_table(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """One row for each task, setting and foreign source of channels; from `Store.table()`.
+
+    task, source (a task, `random`, `lowest`), control, difference (mean over seeds of accuracy on
+    the source's channels minus that on its own, percentage points), low, high (95 % paired t
+    interval; NaN for n = 1), n (seeds that both have), excludes_zero, accuracy and own (their means,
+    fractions), seeds, run_ids, and the configuration that the two share. Several draws of one seed
+    count as their mean. Sources without a seed in common with the task's own runs are left out.
+    """
+    own, foreign, chance = _sorted_runs(rows)
+    table = []
+    for key, ours in own.items():
+        sources = dict(foreign.get(key, {}))
+        if drawn := chance.get(_key(ours[0], (*_WHOSE, *_SCORES))):
+            sources["random"] = drawn
+        table += [row for source, theirs in sources.items() if (row := _cell(source, theirs, ours))]
+    return sorted(table, key=lambda row: (row["control"], row["task"], row["source"]))
+
+
+def without_partner(rows: Iterable[Row], table: Sequence[Row]) -> list[str]:
+    """Ids of finished runs on another task's channels that no row of `table` holds."""
+    paired = {run_id for row in table for run_id in row["run_ids"]}
+    return [
+        str(row["run_id"])
+        for row in rows
+        if _usable(row) and _source(row) is not None and not _is_control(row)
+        if row["run_id"] not in paired
+    ]  # fmt: skip
+
+
+def _sorted_runs(
+    rows: Iterable[Row],
+) -> tuple[dict[Any, list[Row]], dict[Any, dict[str, list[Row]]], dict[Any, list[Row]]]:
+    """Runs on the own channels, on those of a source, and on chance, by what they must share."""
+    own: dict[Any, list[Row]] = defaultdict(list)
+    foreign: dict[Any, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    chance: dict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        if not _usable(row):
+            continue
+        source = _source(row)
+        if source is None:
+            own[_key(row, _WHOSE)].append(row)
+        elif source == "random":
+            chance[_key(row, (*_WHOSE, *_SCORES))].append(row)
+        else:
+            foreign[_key(row, _WHOSE)][source].append(row)
+    return own, foreign, chance
+
+
+def _usable(row: Row) -> bool:
+    return (
+        row.get("status") == "done"
+        and row.get("method") == "ict"
+        and row.get("test_accuracy") is not None
+    )
+
+
+def _is_control(row: Row) -> bool:
+    return str(row.get("criterion")).partition(":")[0] in ("random", "lowest")
+
+
+def _source(row: Row) -> str | None:
+    """Whose channels a run tunes: a task, `random`, `lowest`; None for the task's own."""
+    kind = str(row.get("criterion")).partition(":")[0]
+    other = None if row.get("score_task") in (None, row["task"]) else str(row["score_task"])
+    if kind == "random":
+        return kind
+    if kind == "lowest":
+        return f"lowest of {other}" if other else kind
+    return other
+
+
+def _key(row: Row, apart: Sequence[str]) -> tuple[str, ...]:
+    """The configuration without the fields `apart`; `lowest:taylor` is a choice by taylor."""
+    return tuple(
+        _ranked_by(row) if name == "criterion" else str(row.get(name))
+        for name in FIELDS
+        if name not in apart
+    )
+
+
+def _ranked_by(row: Row) -> str:
+    kind, _, base = str(row.get("criterion")).partition(":")
+    return (base or "class_l2") if kind == "lowest" else kind
+
+
+def _cell(source: str, theirs: Sequence[Row], ours: Sequence[Row]) -> dict[str, Any] | None:
+    """One row of the table; None without a common seed."""
+    there, here = _by_seed(theirs), _by_seed(ours)
+    seeds = sorted(set(there) & set(here))
+    if not seeds:
+        return None
+    found = paired_difference(there, here)
+    used = [row for row in (*theirs, *ours) if row.get("seed") in seeds]
+    return {
+        "task": str(ours[0]["task"]),
+        "source": source,
+        "control": _is_control(theirs[0]),
+        "difference": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "n": found.n,
+        "excludes_zero": bool(found.low > 0 or found.high < 0),
+        "accuracy": fmean(there[seed] for seed in seeds) / 100,
+        "own": fmean(here[seed] for seed in seeds) / 100,
+        "seeds": seeds,
+        "run_ids": [str(row["run_id"]) for row in used],
+        **{name: ours[0].get(name) for name in FIELDS if name not in (*_WHOSE, "task")},
+    }
+
+
+def _by_seed(rows: Sequence[Row]) -> dict[Any, float]:
+    """Mean accuracy of each seed, in percent."""
+    values: dict[Any, list[float]] = defaultdict(list)
+    for row in rows:
+        values[row.get("seed")].append(100 * float(row["test_accuracy"]))
+    return {seed: fmean(found) for seed, found in values.items()}

@@ -1,0 +1,198 @@
+"""What is known of each backbone without importing torch: stages, widths, sites, parameters.
+
+`catalogue.json` is written from timm by `python -m ict.backbones`; a name that is not in it is
+looked up in a process of its own, which may import torch, and remembered in the user's cache.
+"""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ict.errors import IctError, InputError, did_you_mean
+
+BUNDLED = "ict_tiny"
+BUNDLED_WEIGHTS = Path(__file__).parent.parent / "assets" / "backbones" / "ict_tiny.safetensors"
+STREAM_SITES = ("attn", "attn_branch", "mlp_branch", "block")
+QKV_SITES = ("q", "k", "v")
+_TABLE = Path(__file__).parent / "catalogue.json"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A vision transformer by its timm name (or `ict_tiny`, ours)."""
+
+    name: str
+    family: str
+    image_size: int
+    stages: tuple[tuple[int, int], ...]
+    """(blocks, width) of each stage; a plain ViT has one."""
+    heads: tuple[int, ...]
+    parameters: int
+    """Without the classification head."""
+    biases: int
+    """Parameters whose name ends in `bias`, without the head's."""
+    features: int
+    """Width of what the head reads."""
+    prefix_tokens: int
+    sites: tuple[str, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    hub: str | None
+
+    @property
+    def blocks(self) -> int:
+        return sum(blocks for blocks, _ in self.stages)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        return tuple(width for _, width in self.stages)
+
+    def stage_of(self, block: int) -> int:
+        """The stage of a block that is counted over all stages from 0."""
+        for stage, (blocks, _) in enumerate(self.stages):
+            if block < blocks:
+                return stage
+            block -= blocks
+        raise InputError(f"block {block + self.blocks}: {self.name} has {self.blocks} blocks")
+
+
+def known() -> list[Backbone]:
+    """All backbones in the catalogue, the bundled one first."""
+    return list(_catalogue().values())
+
+
+def get_backbone(name: str) -> Backbone:
+    """The named backbone. Raises InputError, with the nearest name, for one that is not supported."""
+    if name in _catalogue():
+        return _catalogue()[name]
+    return _describe_elsewhere(name)
+
+
+def check_site(backbone: Backbone, site: str) -> None:
+    """Raises InputError unless `site` can be read and tuned in this backbone."""
+    if site in backbone.sites:
+        return
+    if site in QKV_SITES:
+        raise InputError(
+            f"site {site!r}: {backbone.name} ({backbone.family}) uses its qkv weight directly, so q, k "
+            f"and v are out of reach; choose {', '.join(backbone.sites)}"
+        )
+    hint = did_you_mean(site, backbone.sites)
+    raise InputError(f"no site {site!r}; {backbone.name} has {', '.join(backbone.sites)}{hint}")
+
+
+def check_blocks(backbone: Backbone, blocks: Sequence[int] | None) -> tuple[int, ...]:
+    """The blocks asked for, ascending; all of them for None. Raises InputError outside the range."""
+    if blocks is None:
+        return tuple(range(backbone.blocks))
+    wrong = [block for block in blocks if not 0 <= block < backbone.blocks]
+    if wrong or not blocks:
+        raise InputError(
+            f"blocks={list(blocks)}: {backbone.name} has blocks 0 to {backbone.blocks - 1}"
+        )
+    return tuple(sorted(set(blocks)))
+
+
+def adapter_parameters(
+    backbone: Backbone, ks: Sequence[int], *, blocks: Sequence[int] | None = None
+) -> int:
+    """Parameters of one K×K linear layer with bias in each chosen block: Σ K² + K (FACTS: L(K²+K))."""
+    chosen = check_blocks(backbone, blocks)
+    return sum(ks[backbone.stage_of(b)] ** 2 + ks[backbone.stage_of(b)] for b in chosen)
+
+
+def parameter_counts(
+    backbone: Backbone,
+    *,
+    method: str,
+    classes: int,
+    ks: Sequence[int] | None = None,
+    blocks: Sequence[int] | None = None,
+    lora_rank: int | None = None,
+) -> dict[str, int]:
+    """Parameters that a method trains, from the architecture alone: adapter, head, both, backbone."""
+    lora = sum(n * 2 * 2 * (lora_rank or 0) * width for n, width in backbone.stages)
+    adapter = {
+        "ict": adapter_parameters(backbone, ks or (), blocks=blocks) if method == "ict" else 0,
+        "linear": 0,
+        "full": backbone.parameters,
+        "bitfit": backbone.biases,
+        "lora": lora,
+    }[method]
+    head = backbone.features * classes + classes
+    return {
+        "adapter_parameters": adapter,
+        "head_parameters": head,
+        "trainable_parameters": adapter + head,
+        "backbone_parameters": backbone.parameters,
+    }
+
+
+def from_record(record: dict[str, Any]) -> Backbone:
+    """A Backbone from its JSON form."""
+    return Backbone(
+        **{
+            **record,
+            "stages": tuple(tuple(stage) for stage in record["stages"]),
+            **{key: tuple(record[key]) for key in ("heads", "sites", "mean", "std")},
+        }
+    )
+
+
+@functools.cache
+def _catalogue() -> dict[str, Backbone]:
+    table = json.loads(_TABLE.read_text())
+    architectures = table["architectures"]
+    return {
+        name: from_record({**architectures[entry.pop("architecture")], **entry, "name": name})
+        for name, entry in table["backbones"].items()
+    }
+
+
+def _cache_file() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "ict" / "backbones.json"
+
+
+def _describe_elsewhere(name: str) -> Backbone:
+    """Asks timm in a process of its own; what it answers is kept in the user's cache."""
+    cache = _cache_file()
+    try:
+        remembered = json.loads(cache.read_text())
+    except (OSError, ValueError):
+        remembered = {}
+    if name not in remembered:
+        child = subprocess.run(
+            [sys.executable, "-m", "ict.backbones", "--describe", name],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        try:
+            answer = json.loads(child.stdout)
+        except ValueError:
+            last_line = (child.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise IctError(
+                f"backbone {name!r} could not be looked up in timm: {last_line}"
+            ) from None
+        if "error" in answer:
+            raise InputError(answer["error"])
+        remembered[name] = answer
+        _remember(cache, remembered)
+    return from_record(remembered[name])
+
+
+def _remember(cache: Path, remembered: dict[str, Any]) -> None:
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        temporary = cache.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(remembered))
+        temporary.replace(cache)
+    except OSError:
+        return  # only a cache: the next call asks timm again

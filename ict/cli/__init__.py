@@ -1,0 +1,59 @@
+"""The command line `ict`. Each command lives in its own module, imported when it is called."""
+
+import importlib
+
+import click
+
+from ict.errors import did_you_mean
+
+_MODULES = {
+    "tasks": "data",
+    "data": "data",
+    "backbones": "train",
+    "score": "train",
+    "select": "train",
+    "train": "train",
+    "runs": "runs",
+    "show": "runs",
+    "cancel": "runs",
+    "resume": "runs",
+    "remove": "runs",
+    "study": "study",
+    "overlap": "analysis",
+    "stability": "analysis",
+    "energy": "analysis",
+    "causal": "criteria",
+    "inspect": "criteria",
+    "figure": "figure",
+    "report": "figure",
+    "fold": "methods",
+    "import": "methods",
+    "app": "app",
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(_MODULES)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in _MODULES:
+            return None
+        module = importlib.import_module(f"ict.cli.{_MODULES[name]}")
+        return module.COMMANDS[name]
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _MODULES and not args[0].startswith("-"):
+            raise click.UsageError(f"no command {args[0]!r}{did_you_mean(args[0], _MODULES)}")
+        return super().resolve_command(context, args)
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ict")
+def main() -> None:
+    """Which channels of a vision transformer matter for a task: score, select, tune, compare.
+
+    Results go to $ICT_STORE (default ./ict_store); VTAB-1K is looked for under $ICT_VTAB_ROOT.
+    """

@@ -1,0 +1,111 @@
+"""What every command shares: `--json`, errors as one sentence, tables, progress bars."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from ict.errors import IctError
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def fail(error: str, exit_code: int, *, as_json: bool) -> None:
+    """Says `error` on stdout as JSON, or on stderr as a sentence, and exits with `exit_code`."""
+    if as_json:
+        click.echo(json.dumps({"error": error}))
+    else:
+        click.echo(f"ict: {error}", err=True)
+    raise SystemExit(exit_code)
+
+
+def reports_errors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turns an IctError, and a disk that refuses, into one sentence and an exit code."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, as_json: bool = False, **kwargs: Any) -> Any:
+        try:
+            return function(*args, as_json=as_json, **kwargs)
+        except IctError as error:
+            fail(str(error), error.exit_code, as_json=as_json)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            fail(f"{where}{error.strerror or error}", 1, as_json=as_json)
+        except KeyboardInterrupt:
+            fail("interrupted; what was submitted goes on, see `ict runs`", 130, as_json=as_json)
+
+    return wrapper
+
+
+def command(name: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A click command with `--json` whose function takes `as_json` and may raise IctError."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        return click.command(name, **attributes)(json_option(reports_errors(function)))
+
+    return decorate
+
+
+def emit(document: Any, *, as_json: bool, text: str | None = None) -> None:
+    """Prints `document` as JSON, or as `text`, or as a table when it is a list of rows."""
+    if as_json:
+        click.echo(json.dumps(document, indent=1, default=_plain, allow_nan=True))
+    elif text is not None:
+        click.echo(text)
+    elif isinstance(document, list):
+        click.echo(table(document))
+    else:
+        click.echo("\n".join(f"{key:24} {_cell(value)}" for key, value in document.items()))
+
+
+def table(rows: Sequence[dict[str, Any]], columns: Sequence[str] | None = None) -> str:
+    """Aligned columns; those of the first row when `columns` is None."""
+    if not rows:
+        return "nothing to show"
+    names = list(columns or rows[0])
+    cells = [[_cell(row.get(name)) for name in names] for row in rows]
+    widths = [max(len(name), *(len(line[i]) for line in cells)) for i, name in enumerate(names)]
+    lines = ["  ".join(name.ljust(width) for name, width in zip(names, widths, strict=True))]
+    lines += [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in cells
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+class Progress:
+    """A callable (done, total) that draws a bar on a terminal's stderr, and nothing elsewhere."""
+
+    def __init__(self, label: str, unit: str = "images") -> None:
+        self._bar = tqdm(
+            desc=label,
+            unit=f" {unit}",
+            disable=not sys.stderr.isatty(),
+            leave=False,
+            file=sys.stderr,
+        )
+
+    def __call__(self, done: int, total: int) -> None:
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+        if done >= total:
+            self._bar.close()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars and arrays, paths: as JSON knows them."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)

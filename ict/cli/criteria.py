@@ -1,0 +1,145 @@
+"""`ict causal`, `ict inspect`: what replacing channels does, and a page for every channel."""
+
+from typing import Any
+
+import click
+
+from ict.catalogue import check_site, get_backbone
+from ict.cli.common import Progress, command, emit, table
+from ict.config import check_criterion
+from ict.machine import choose_device
+from ict.store import Store, read_json
+from ict.tasks import SPLITS, get_task
+
+_COMMON = (
+    click.option(
+        "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
+    ),
+    click.option("--limit", type=click.IntRange(min=1), help="Only the first so many images."),
+    click.option("--batch-size", default=50, show_default=True, type=click.IntRange(min=1)),
+    click.option("--device", help="cpu, cuda:0, …; the first GPU by default."),
+)
+
+
+def _common(function: Any) -> Any:
+    for option in reversed(_COMMON):
+        function = option(function)
+    return function
+
+
+@command("causal")
+@click.argument("task")
+@click.option("--backbone", default="ict_tiny", show_default=True)
+@click.option(
+    "--criterion", "criteria", multiple=True, default=("class_l2",), help="Several to compare them."
+)
+@click.option("--site", default="attn", show_default=True)
+@click.option(
+    "--replacement",
+    default="mean",
+    show_default=True,
+    type=click.Choice(["mean", "zero"]),
+    help="mean: the training mean at each token; zero breaks a network whatever the task.",
+)
+@click.option(
+    "--fraction", "fractions", type=float, multiple=True, help="Share of channels, several."
+)
+@click.option("--block", "blocks", type=int, multiple=True, help="Replace in these alone, several.")
+@click.option("--random-draws", default=5, show_default=True, type=click.IntRange(min=0))
+@click.option(
+    "--scatter",
+    "scatter_channels",
+    default=8,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Channels a block that are replaced one at a time.",
+)
+@click.option("--seed", default=0, show_default=True)
+@_common
+def causal(
+    task: str,
+    *,
+    backbone: str,
+    criteria: tuple[str, ...],
+    weights: str | None,
+    limit: int | None,
+    batch_size: int,
+    device: str | None,
+    as_json: bool,
+    **planned: Any,
+) -> None:
+    """Deletion and insertion curves: accuracy on val200 while channels are replaced, by criterion."""
+    for criterion in criteria:
+        check_criterion(criterion)
+    check_site(get_backbone(backbone), planned["site"])
+    get_task(task)
+    where = choose_device(device)
+    from ict.causal import FRACTIONS, Plan  # torch, only now that the words are right
+    from ict.causal_task import check, request_check
+
+    planned["blocks"] = planned["blocks"] or None
+    planned["fractions"] = planned["fractions"] or FRACTIONS
+    request, weights_file = request_check(
+        task=task,
+        backbone=backbone,
+        criteria=criteria,
+        plan=Plan(**planned),
+        weights=weights,
+        limit=limit,
+    )
+    path = check(
+        Store(),
+        request,
+        weights_file=weights_file,
+        device=where,
+        batch_size=batch_size,
+        progress=Progress(f"causal check of {task}"),
+    )
+    document = read_json(path)
+    shown = ("series", "seed", "mode", "fraction", "accuracy", "log_probability")
+    text = f"accuracy with nothing replaced: {document['accuracy']:.4g}\n" + table(
+        document["curves"], shown
+    )
+    emit({"path": str(path), **document}, as_json=as_json, text=text)
+
+
+@command("inspect")
+@click.argument("task")
+@click.option("--backbone", help="The run's, or ict_tiny.")
+@click.option("--site", help="The run's tuned site, or attn.")
+@click.option("--run", help="A finished run: its adapter's weights stand beside the channels.")
+@click.option("--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3]))
+@_common
+def inspect(
+    task: str,
+    *,
+    backbone: str | None,
+    site: str | None,
+    batch_size: int,
+    device: str | None,
+    as_json: bool,
+    **asked: Any,
+) -> None:
+    """A page for every channel: the images that drive it most, its classes, its activations."""
+    if backbone is not None and site is not None:
+        check_site(get_backbone(backbone), site)
+    get_task(task)
+    where = choose_device(device)
+    from ict.inspect_task import inspect_task, request_inspection  # torch
+
+    store = Store()
+    request, weights_file = request_inspection(
+        store, task=task, backbone=backbone, site=site, **asked
+    )
+    folder = inspect_task(
+        store,
+        request,
+        weights_file=weights_file,
+        device=where,
+        batch_size=batch_size,
+        progress=Progress(f"inspecting {task}"),
+    )
+    emit({"path": str(folder), **read_json(folder / "meta.json", {})}, as_json=as_json)
+
+
+COMMANDS = {"causal": causal, "inspect": inspect}

@@ -1,0 +1,181 @@
+"""`ict tasks` and `ict data`: what can be trained on here; verify, link or download VTAB-1K."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ict.cli.common import Progress, command, emit, table
+from ict.errors import IctError, InputError
+from ict.tasks import bundled, find_folder, get_task, list_tasks, vtab, where_looked
+from ict.tasks.hub import DEFAULT_REPO
+from ict.tasks.links import write_link
+
+
+@command("tasks")
+def tasks(*, as_json: bool) -> None:
+    """What can be trained on here, what is missing and how to get it."""
+    rows = list_tasks()
+    emit(rows, as_json=as_json, text=_tasks_text(rows))
+
+
+def _tasks_text(rows: list[dict[str, Any]]) -> str:
+    columns = ("name", "group", "classes", "train", "val", "test", "here")
+    here = {True: "complete", False: "yes, see below"}
+    shown = [row | {"here": here[row["complete"]] if row["available"] else "no"} for row in rows]
+    notes = [
+        f"{row['name']}: {'; '.join(row['missing'])}"
+        for row in rows
+        if row["missing"] and (row["available"] or not row["how_to_get"])
+    ]
+    text = table(shown, columns)
+    if notes:
+        text += "\n\n" + "\n".join(notes)
+    if any(row["how_to_get"] for row in rows):
+        text += (
+            f"\n\nTasks that are not here ({where_looked()}): set ICT_VTAB_ROOT to the folder that "
+            "holds them, or `ict data link TASK DIR`, or `ict data download TASK`."
+        )
+    return text
+
+
+@click.group("data")
+def data() -> None:
+    """Verify, link or download the folders of VTAB-1K."""
+
+
+@command("check")
+@click.argument("task")
+@click.pass_context
+def check(context: click.Context, task: str, *, as_json: bool) -> None:
+    """Verify TASK (a name, a folder, or `all` that are on this machine): lists, labels, images.
+
+    Exits 1 when something is wrong; what a reader of results must know is a warning.
+    """
+    from ict.tasks.check import check_folder, readable
+
+    reports = [
+        check_folder(name, folder, progress=Progress(f"checking {name}"))
+        for name, folder in _folders_to_check(task)
+    ]
+    text = "\n\n".join(readable(report) for report in reports)
+    emit(reports if task == "all" else reports[0], as_json=as_json, text=text)
+    if not all(report["ok"] for report in reports):
+        context.exit(1)
+
+
+def _folders_to_check(task: str) -> list[tuple[str, Path]]:
+    if task == "all":
+        rows = list_tasks()
+        found = [(row["name"], Path(row["path"])) for row in rows if row["path"]]
+        if not found:
+            raise InputError(f"no task's folder to check: {where_looked()}")
+        return found
+    if task in bundled.TASKS:
+        raise InputError(f"{task!r} is drawn from formulas: there is no folder to check")
+    folder = Path(task).expanduser().absolute()
+    if "/" in task and vtab.is_layout(folder):
+        return [(folder.name, folder)]
+    if "/" in task:
+        raise InputError(f"{folder} has none of the lists train800.txt, val200.txt, test.txt")
+    return [(vtab.canonical(task), find_folder(task))]
+
+
+@command("link")
+@click.argument("task")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+def link(task: str, directory: Path, *, as_json: bool) -> None:
+    """Use the folder DIR as TASK: one of the 19, or a new name for images of your own."""
+    from ict.tasks.links import check_name
+
+    folder = directory.expanduser().absolute()
+    name = check_name(vtab.canonical(task))
+    missing = vtab.missing_lists(folder)
+    if missing:
+        raise InputError(f"{folder} cannot be linked as {name!r}: {missing}")
+    path = write_link(name, folder)
+    found = get_task(name)
+    emit(
+        {
+            "task": name,
+            "path": str(folder),
+            "links_file": str(path),
+            "classes": found.classes,
+            "official": found.official,
+        },
+        as_json=as_json,
+        text=f"{name} is {folder}; `ict data check {name}` verifies its images",
+    )
+
+
+@command("download")
+@click.argument("task")
+@click.option("--repo", default=DEFAULT_REPO, show_default=True, help="Data set OWNER/NAME.")
+@click.option("--revision", help="Branch, tag or commit of the data set; its main branch if none.")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    help="Folder that receives the task's folder; $ICT_VTAB_ROOT, else the store's vtab-1k.",
+)
+@click.pass_context
+def download(
+    context: click.Context,
+    task: str,
+    repo: str,
+    revision: str | None,
+    to: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Download TASK (one of the 19, or `all`) from the Hugging Face hub ($HF_ENDPOINT).
+
+    Goes on where an interrupted download ended. What arrives is checked before it is put in place;
+    a folder that exists is never overwritten.
+    """
+    from ict.tasks.download import Download, present, target_root, tasks_to_download
+
+    names, root = tasks_to_download(task), target_root(to)
+    rows = [_present_row(name, at) for name in names if (at := present(name, to))]
+    wanted = [name for name in names if name not in {row["task"] for row in rows}]
+    if wanted:
+        source = Download(root, repo=repo, revision=revision)
+        for name in wanted:
+            try:
+                report = source.install(name, progress=Progress(f"{name}"))
+                rows.append({"task": name, "status": "downloaded"} | report)
+            except IctError as error:
+                if task != "all":
+                    raise
+                rows.append({"task": name, "status": "failed", "error": str(error)})
+        if task == "all" and all(row["status"] != "failed" for row in rows):
+            source.forget()
+        for path in source.kept():
+            size = f"{path.stat().st_size / 2**30:.1f} GiB"
+            click.echo(f"{path} ({size}) stays for other tasks; delete it when done", err=True)
+    emit(rows if task == "all" else rows[0], as_json=as_json, text=_download_text(rows))
+    if any(row["status"] == "failed" for row in rows):
+        context.exit(1)
+
+
+def _present_row(name: str, folder: Path) -> dict[str, Any]:
+    return {"task": name, "status": "present", "path": str(folder)}
+
+
+def _download_text(rows: list[dict[str, Any]]) -> str:
+    lines = []
+    for row in rows:
+        if row["status"] == "failed":
+            lines.append(f"{row['task']}: not downloaded: {row['error']}")
+        elif row["status"] == "present":
+            lines.append(f"{row['task']}: is already at {row['path']}; nothing was downloaded")
+        else:
+            tests = "official counts" if row["official"] else "not the official test set"
+            counts = ", ".join(f"{split} {count}" for split, count in row["counts"].items())
+            lines.append(f"{row['task']}: now at {row['path']}: {counts}; {tests}")
+    return "\n".join(lines)
+
+
+for _command in (check, link, download):
+    data.add_command(_command)
+
+COMMANDS = {"tasks": tasks, "data": data}

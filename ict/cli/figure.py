@@ -1,0 +1,140 @@
+"""`ict figure` and `ict report`: what a store holds, as files for a paper or one page to read."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ict.cli.common import command, emit
+from ict.errors import InputError
+from ict.figures.drawings import FIGURES, Choice
+from ict.figures.export import FORMATS, MISSING, export, export_all
+from ict.figures.from_store import bundle, look_up
+from ict.figures.styles import STYLES, get_style
+from ict.store import Store, atomic_write_bytes
+
+_NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items())
+
+
+@command(
+    "figure",
+    epilog="\b\nFigures:\n" + _NAMES,
+)
+@click.argument("name")
+@click.argument("more", nargs=-1, metavar="[SOURCE]...")
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    metavar="SOURCE",
+    help="A run id, study:NAME, a score id or a score file; more may follow. Default: all runs.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help=f"FILE.{{{','.join(FORMATS)}}}, FILE.zip for all of them, or a folder for all of them.",
+)
+@click.option("--style", default="iclr", show_default=True, help=", ".join(STYLES))
+@click.option("--span", type=click.Choice(["column", "text"]), help="Of which the width is taken.")
+@click.option("--task", help="Only runs and scores of this task.")
+@click.option("--metric", help="curves: train_accuracy, val_accuracy, train_loss, lr, …")
+@click.option("--view", default="raw", type=click.Choice(["raw", "z", "rank", "log"]))
+@click.option("--ratio", default=0.125, show_default=True, help="K/D where no run says it.")
+@click.option("--block", default=0, show_default=True)
+@click.option(
+    "--value",
+    default="kuncheva",
+    show_default=True,
+    type=click.Choice(["kuncheva", "overlap", "jaccard", "ratio_to_ceiling"]),
+    help="overlap: what the cells show.",
+)
+@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+def figure(
+    name: str,
+    *,
+    more: tuple[str, ...],
+    sources: tuple[str, ...],
+    out: Path,
+    style: str,
+    span: Any,
+    force: bool,
+    as_json: bool,
+    **choice: Any,
+) -> None:
+    """Draws the figure NAME from runs, studies or scores, at its true size for a venue.
+
+    Without Chrome there is no PDF, SVG or PNG; --out fig.html, .csv and .tex need none.
+    """
+    get_style(style)
+    kind = _kind(out)
+    store = Store()
+    found = look_up([*sources, *more], store)
+    drawn = bundle(name, found, Choice(**choice), command=_command())
+    if kind == "zip":
+        files = {out: export_all([drawn], style)}
+    elif kind is not None:
+        files = {out: _one(export(drawn, style, (kind,), span=span))}
+    else:
+        files = {out / each: content for each, content in export(drawn, style, span=span).items()}
+    _write(files, force=force)
+    document = {
+        "figure": name,
+        "path": str(out),
+        "paths": [str(path) for path in files],
+        "style": style,
+        "caption": drawn.caption_text,
+        "rows": len(drawn.table),
+        **drawn.provenance,
+    }
+    emit(document, as_json=as_json, text="\n".join(map(str, files)) + f"\n{drawn.caption_text}")
+
+
+@command("report")
+@click.argument("study")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
+def report(study: str, *, out: Path, force: bool, as_json: bool) -> None:
+    """One self-contained page of STUDY: what was run, figures, tables, differences, provenance."""
+    from ict.figures.report import study_report
+
+    page = study_report(study.removeprefix("study:"), Store(), command=_command())
+    _write({out: page.encode()}, force=force)
+    emit({"study": study, "path": str(out), "bytes": len(page)}, as_json=as_json, text=str(out))
+
+
+def _kind(out: Path) -> str | None:
+    """The format that the ending of `out` says; None for a folder. Raises InputError for others."""
+    ending = out.suffix.lstrip(".")
+    if out.is_dir() or not ending:
+        return None
+    if ending not in (*FORMATS, "zip"):
+        allowed = ", ".join(f".{kind}" for kind in (*FORMATS, "zip"))
+        raise InputError(f"{out}: the ending says the format; choose {allowed}, or name a folder")
+    return ending
+
+
+def _one(files: dict[str, bytes]) -> bytes:
+    """The only file of an export; the sentence on a missing Chrome is an error here."""
+    if MISSING in files:
+        raise InputError(files[MISSING].decode().strip())
+    return next(iter(files.values()))
+
+
+def _write(files: dict[Path, bytes], *, force: bool) -> None:
+    """Writes all or nothing where a file is in the way; each file whole."""
+    there = [path for path in files if path.exists()]
+    if there and not force:
+        raise InputError(f"{there[0]} is there already; overwrite it with --force")
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_bytes(path, content)
+
+
+def _command() -> str:
+    return shlex.join(["ict", *sys.argv[1:]])
+
+
+COMMANDS = {"figure": figure, "report": report}

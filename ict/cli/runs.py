@@ -1,0 +1,239 @@
+"""`ict runs`, `ict show`, `ict cancel`, `ict resume`, `ict remove`."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ict.cli.common import command, emit, table
+from ict.errors import InputError, did_you_mean
+from ict.files import read_json
+from ict.store import STATUSES, Run, Store
+
+_COLUMNS = [
+    "run_id",
+    "status",
+    "task",
+    "method",
+    "criterion",
+    "k",
+    "seed",
+    "test_accuracy",
+    "train_seconds",
+    "created_at",
+]
+_GROUP_COLUMNS = [
+    "task",
+    "backbone",
+    "method",
+    "criterion",
+    "k",
+    "runs",
+    "done",
+    "mean",
+    "std",
+    "best",
+    "seeds",
+]
+
+
+@command("runs")
+@click.option("--task", multiple=True)
+@click.option("--method", multiple=True)
+@click.option("--backbone", multiple=True)
+@click.option("--criterion", multiple=True)
+@click.option("--status", multiple=True, type=click.Choice(STATUSES))
+@click.option("--study", help="Only the runs of this study.")
+@click.option("--sort", help="Column to sort by; -COLUMN for the other way round.")
+@click.option("--group", is_flag=True, help="One row for runs that differ in their seeds alone.")
+def runs(
+    *,
+    study: str | None,
+    sort: str | None,
+    group: bool,
+    as_json: bool,
+    **wanted: tuple[str, ...],
+) -> None:
+    """All runs: status, what was asked, what came out. Options filter and may be repeated."""
+    from ict.run_table import grouped
+
+    store = Store()
+    everything = store.table()
+    rows = list(filter(_keeps(store, study, wanted), everything))
+    if group:
+        rows = grouped(rows)
+    if sort:
+        rows = _sorted(rows, sort)
+    columns = _GROUP_COLUMNS if group else _COLUMNS
+    if sort and sort.lstrip("-") not in columns:
+        columns = [*columns, sort.lstrip("-")]
+    emit(rows, as_json=as_json, text=None if as_json else table(rows, columns))
+    for path, reason in store.unreadable(everything):
+        click.echo(f"ict: left out {path}: {reason}", err=True)
+
+
+def _keeps(
+    store: Store, study: str | None, wanted: dict[str, tuple[str, ...]]
+) -> Callable[[dict[str, Any]], bool]:
+    ids: set[str] | None = None
+    if study is not None:
+        from ict.studies import load_study
+
+        ids = set(load_study(store, study).run_ids)
+    chosen = {field: values for field, values in wanted.items() if values}
+
+    def keeps(row: dict[str, Any]) -> bool:
+        here = ids is None or row["run_id"] in ids
+        return here and all(row.get(field) in values for field, values in chosen.items())
+
+    return keeps
+
+
+def _sorted(rows: list[dict[str, Any]], sort: str) -> list[dict[str, Any]]:
+    """By one column, missing values last either way."""
+    column = sort.lstrip("-")
+    known = {name for row in rows for name in row}
+    if rows and column not in known:
+        raise InputError(f"no column {column!r} to sort by{did_you_mean(column, known)}")
+    having = [row for row in rows if row.get(column) is not None]
+    without = [row for row in rows if row.get(column) is None]
+    numeric = all(isinstance(row[column], (int, float)) for row in having)
+    having.sort(
+        key=lambda row: row[column] if numeric else str(row[column]), reverse=sort.startswith("-")
+    )
+    return having + without
+
+
+@command("show")
+@click.argument("run")
+@click.option("--diff", "other", metavar="RUN", help="Where the configurations of two runs differ.")
+def show(run: str, *, other: str | None, as_json: bool) -> None:
+    """Everything about RUN: its status, configuration, progress, result or error."""
+    store = Store()
+    here = store.run(run)
+    if other is not None:
+        rows = difference(here, store.run(other))
+        text = table(rows) if rows else "the configurations are the same"
+        emit(rows, as_json=as_json, text=text)
+        return
+    document = _document(here)
+    emit(document, as_json=as_json, text=_text(document))
+
+
+def difference(a: Run, b: Run) -> list[dict[str, Any]]:
+    """One row for each configuration field in which two runs differ."""
+    first, second = a.config, b.config
+    fields = dict.fromkeys([*first, *second])
+    return [
+        {"field": name, a.id: first.get(name), b.id: second.get(name)}
+        for name in fields
+        if first.get(name) != second.get(name)
+    ]
+
+
+def _document(run: Run) -> dict[str, Any]:
+    record = run.record
+    return {
+        "run_id": run.id,
+        "path": str(run.path),
+        "status": run.status(),
+        **{name: value for name, value in record.items() if name != "run_id"},
+        "execution": run.execution(),
+        "live": run.live(),
+        "progress": run.progress(),
+        "result": run.result(),
+        "selection": read_json(run.path / "selection.json"),
+        "error": run.error(),
+        "log_tail": run.log_tail(20),
+    }
+
+
+def _text(document: dict[str, Any]) -> str:
+    lines = [f"{name:10} {document[name]}" for name in ("run_id", "path", "status")]
+    lines += ["", "configuration (null: not read by the method)"]
+    chosen = set(document.get("recipe_fields") or ())
+    for name, value in document["config"].items():
+        if value is not None:
+            lines.append(f"  {name:22} {value}" + ("  (recipe)" if name in chosen else ""))
+    if document["result"]:
+        lines += ["", "result"]
+        lines += [f"  {name:22} {value}" for name, value in document["result"].items()]
+    elif document["progress"]:
+        last = document["progress"][-1]
+        lines += ["", "last epoch", *(f"  {name:22} {value}" for name, value in last.items())]
+    if document["error"] and document["status"] == "failed":
+        lines += ["", f"error: {document['error'].get('message')}"]
+    if document["log_tail"] and document["status"] in ("failed", "killed"):
+        lines += ["", "log", document["log_tail"]]
+    return "\n".join(lines)
+
+
+@command("cancel")
+@click.argument("runs", nargs=-1, required=True)
+def cancel(runs: tuple[str, ...], *, as_json: bool) -> None:
+    """Takes RUNS out of the queue, or stops them at their last checkpoint."""
+    from ict import launch
+
+    store = Store()
+    ids = [store.run(run).id for run in runs]
+    cancelled = launch.cancel(store, ids)
+    rows = [{"run_id": run_id, "status": store.run(run_id).status()} for run_id in ids]
+    emit(rows, as_json=as_json)
+    for run_id in ids:
+        if run_id not in cancelled:
+            click.echo(f"ict: {run_id} had ended before", err=True)
+
+
+@command("resume")
+@click.argument("run")
+@click.option("--slots", type=click.IntRange(min=1), help="Runs that share the device.")
+@click.option("--device", help="cpu, cuda:0, …; all GPUs by default.")
+@click.option("--wait", is_flag=True, help="Follow the run to its end.")
+def resume(run: str, *, slots: int | None, device: str | None, wait: bool, as_json: bool) -> None:
+    """Goes on with RUN from its last checkpoint; a running or finished one is only shown."""
+    from ict.launch import follow, local
+    from ict.machine import choose_device
+
+    store = Store()
+    here = store.run(run)
+    if here.status() != "done":
+        where = choose_device(device) if device else None
+        local.submit(store, [here.id], slots=slots, device=where)
+    if wait:
+        follow.wait(store, here.id, quiet=as_json)
+    text = f"{here.id}\n{here.status()}"
+    accuracy = (here.result() or {}).get("test_accuracy")
+    if accuracy is not None:
+        text += f", test accuracy {accuracy:.4f}"
+    emit(follow.result_document(here), as_json=as_json, text=text)
+
+
+@command("remove")
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(runs: tuple[str, ...], *, yes: bool, as_json: bool) -> None:
+    """Deletes the folders of RUNS, with all they hold."""
+    store = Store()
+    chosen = [store.run(run) for run in dict.fromkeys(runs)]
+    for run in chosen:
+        if run.status() == "running":
+            raise InputError(f"run {run.id} is running; cancel it first: ict cancel {run.id}")
+    confirm(f"Delete {len(chosen)} run(s) from {store.root}?", yes=yes, as_json=as_json)
+    for run in chosen:
+        store.remove(run.id)
+    removed = [run.id for run in chosen]
+    emit({"removed": removed}, as_json=as_json, text="\n".join(f"removed {run}" for run in removed))
+
+
+def confirm(question: str, *, yes: bool, as_json: bool) -> None:
+    """Asks on a terminal; elsewhere `--yes` is needed. Raises InputError when not confirmed."""
+    if yes:
+        return
+    if as_json or not sys.stdin.isatty():
+        raise InputError("deleting needs --yes here, where nobody can be asked")
+    if not click.confirm(question, default=False):
+        raise InputError("nothing deleted")
+
+
+COMMANDS = {"runs": runs, "show": show, "cancel": cancel, "resume": resume, "remove": remove}

@@ -1,0 +1,277 @@
+"""`ict backbones`, `ict score`, `ict select`, `ict train`."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ict.catalogue import check_site, get_backbone, known, parameter_counts
+from ict.cli.common import Progress, command, emit
+from ict.config import CRITERIA, Resolved, RunConfig, check_criterion, parse_setting, resolve
+from ict.errors import InputError
+from ict.machine import calm_threads, choose_device, cores
+from ict.recipes import RECIPES
+from ict.store import Store
+from ict.tasks import SPLITS, get_task
+
+weights_option = click.option(
+    "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
+)
+
+
+@command("backbones")
+@click.argument("name", required=False)
+@click.option("--family", help="Only this family.")
+@click.option(
+    "--all", "everything", is_flag=True, help="All of timm's, not only those on this machine."
+)
+def backbones(name: str | None, *, family: str | None, everything: bool, as_json: bool) -> None:
+    """Backbones: family, stages, sites, and whether their weights are on this machine."""
+    from ict.weights import on_this_machine
+
+    chosen = [get_backbone(name)] if name else [b for b in known() if family in (None, b.family)]
+    if family and not chosen:
+        families = sorted({b.family for b in known()})
+        raise InputError(f"no family {family!r}; there are {', '.join(families)}")
+    rows: list[dict[str, Any]] = [
+        {
+            "name": b.name,
+            "family": b.family,
+            "blocks": b.blocks,
+            "widths": list(b.widths),
+            "image_size": b.image_size,
+            "parameters": b.parameters,
+            "sites": list(b.sites),
+            "weights_here": on_this_machine(b),
+        }
+        for b in chosen
+    ]
+    if as_json:
+        emit(rows, as_json=True)
+        return
+    here = [row for row in rows if row["weights_here"]]
+    shown = rows if everything or name or family else here
+    emit(shown, as_json=False)
+    if shown is here:
+        counts: dict[str, int] = {}
+        for row in rows:
+            counts[row["family"]] = counts.get(row["family"], 0) + 1
+        families_text = ", ".join(f"{family} ({count})" for family, count in counts.items())
+        click.echo(
+            f"\nWith weights on this machine. Known in all: {families_text}; see --all or --family."
+        )
+
+
+@command("score")
+@click.argument("task")
+@click.option("--backbone", default="ict_tiny", show_default=True)
+@weights_option
+@click.option("--criterion", default="class_l2", show_default=True, help=", ".join(CRITERIA))
+@click.option("--site", "sites", multiple=True, help="May be given several times; all in one pass.")
+@click.option("--tokens", type=click.Choice(["patch", "cls", "all"]))
+@click.option("--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3]))
+@click.option("--pixel-normalisation", default="native", type=click.Choice(["native", "imagenet"]))
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first so many images.")
+@click.option(
+    "--keep-images", is_flag=True, help="Keep per-image sums, for resamples without torch."
+)
+@click.option("--batch-size", default=16, show_default=True, type=click.IntRange(min=1))
+@click.option("--seed", default=0, show_default=True, help="For criterion random.")
+@click.option(
+    "--option", "options", multiple=True, metavar="NAME=VALUE", help="Option of the criterion."
+)
+@click.option("--device", help="cpu, cuda:0, …; the first GPU by default.")
+def score(
+    task: str,
+    *,
+    backbone: str,
+    sites: tuple[str, ...],
+    criterion: str,
+    options: tuple[str, ...],
+    device: str | None,
+    keep_images: bool,
+    batch_size: int,
+    as_json: bool,
+    **request_fields: Any,
+) -> None:
+    """Scores every channel of every block on the task's images; gives the score file."""
+    check_criterion(criterion)
+    known_backbone = get_backbone(backbone)
+    wanted = tuple(dict.fromkeys(sites or ("attn",)))
+    for site in wanted:
+        check_site(known_backbone, site)
+    get_task(task)
+    where = choose_device(device)
+    calm_threads(cores())
+    from ict.scoring import request_for, score_task  # torch, only now that the words are right
+
+    request, weights_file = request_for(
+        task=task,
+        backbone=backbone,
+        criterion=criterion,
+        sites=wanted,
+        options=dict(_option(text) for text in options),
+        **request_fields,
+    )
+    store = Store()
+    path = score_task(
+        store,
+        request,
+        weights_file=weights_file,
+        device=where,
+        batch_size=batch_size,
+        keep_images=keep_images,
+        progress=Progress(f"scoring {task}"),
+    )
+    from ict.scores import load_scores
+
+    meta = dict(load_scores(path, kinds=()).meta)
+    emit({"score_id": request.score_id, "path": str(path), **meta}, as_json=as_json)
+
+
+@command("select")
+@click.argument("score")
+@click.option("--k", type=int, multiple=True, help="One K, or one for each stage.")
+@click.option("--ratio", type=float)
+@click.option("--site")
+@click.option("--order", default="top", type=click.Choice(["top", "lowest", "random"]))
+@click.option("--seed", default=0, show_default=True, help="For order random.")
+def select(
+    score: str,
+    *,
+    k: tuple[int, ...],
+    ratio: float | None,
+    site: str | None,
+    order: str,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Indices of the chosen channels of each block of SCORE (a score id or file)."""
+    from ict.scores import load_scores
+    from ict.selection import select as choose
+
+    path = Path(score)
+    if not path.exists():
+        path = Store().score_dir(score)
+    scores = load_scores(path, kinds=("",))
+    selection = choose(
+        scores,
+        site=site,
+        k=list(k) or None,
+        ratio=0.125 if ratio is None and not k else ratio,
+        order=order,
+        seed=seed,
+    )
+    lines = [f"block {b.block:2d}: {' '.join(map(str, b.indices))}" for b in selection.blocks]
+    document = {**selection.to_dict(), "adapter_parameters": selection.parameters()}
+    emit(document, as_json=as_json, text="\n".join(lines))
+
+
+@command("train")
+@click.argument("task")
+@click.option("--backbone", default="ict_tiny", show_default=True)
+@weights_option
+@click.option("--method", help="ict (default), linear, full, bitfit, lora.")
+@click.option("--criterion", help="How channels are scored; class_l2 by default.")
+@click.option("--site", help="Where channels are scored and tuned; attn by default.")
+@click.option("--k", type=int, multiple=True, help="Channels a block; several for several stages.")
+@click.option("--ratio", type=float, help="K as a share of the width; 0.125 by default.")
+@click.option("--recipe", default="quick", show_default=True, help=", ".join(RECIPES))
+@click.option("--seed", type=int)
+@click.option("--limit", type=int, help="Use only the first so many images of each split.")
+@click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Any field of a run.")
+@click.option("--device", help="cpu, cuda:0, …; the first GPU by default.")
+@click.option("--slots", type=click.IntRange(min=1), help="Runs that share the device.")
+@click.option("--wait", is_flag=True, help="Follow the run to its end.")
+@click.option("--dry-run", is_flag=True, help="Check, count parameters, start nothing.")
+def train(
+    task: str,
+    *,
+    weights: str | None,
+    settings: tuple[str, ...],
+    site: str | None,
+    k: tuple[int, ...],
+    recipe: str,
+    device: str | None,
+    slots: int | None,
+    wait: bool,
+    dry_run: bool,
+    as_json: bool,
+    **fields: Any,
+) -> None:
+    """Starts a run (or finds it, if it was asked for before) and gives its id."""
+    asked = {"task": task, **{name: value for name, value in fields.items() if value is not None}}
+    if k:
+        asked["k"] = k[0] if len(k) == 1 else k
+    if site is not None:
+        asked["tune_site"] = site
+    asked |= dict(parse_setting(text) for text in settings)
+    resolved = resolve(asked, recipe=recipe, weights=weights, device=device, fetch=not dry_run)
+    if dry_run:
+        emit(_plan(resolved), as_json=as_json)
+        return
+    from ict.launch import follow, local
+    from ict.tasks.decodable import check_decodable
+
+    for split in _trained_on(resolved.config):
+        check_decodable(
+            resolved.config.task,
+            split,
+            limit=resolved.config.limit,
+            progress=Progress(f"checking {split}"),
+        )
+    store = Store()
+    run = store.create_run(resolved.record(command=shlex.join(["ict", *sys.argv[1:]])))
+    if run.status() != "done":
+        local.submit(store, [run.id], slots=slots, device=device)
+    if wait:
+        follow.wait(store, run.id, quiet=as_json)
+        emit(follow.result_document(run), as_json=as_json)
+        return
+    emit(
+        {"run_id": run.id, "path": str(run.path), "status": run.status(), "config": run.config},
+        as_json=as_json,
+        text=f"{run.id}\n{run.status()}; follow it with `ict resume {run.id} --wait` or in `ict app`",
+    )
+
+
+def _trained_on(config: RunConfig) -> tuple[str, ...]:
+    return ("train800", "val200") if config.train_split == "train800" else (config.train_split,)
+
+
+def _plan(resolved: Resolved) -> dict[str, Any]:
+    """What a dry run says: the configuration and the parameter counts, from the architecture alone."""
+    config = resolved.config
+    backbone = get_backbone(config.backbone)
+    counts = parameter_counts(
+        backbone,
+        method=config.method,
+        classes=get_task(config.task).classes,
+        ks=config.k if isinstance(config.k, tuple) else None,
+        blocks=config.blocks,
+        lora_rank=config.lora_rank,
+    )
+    return {
+        "run_id": None,
+        "recipe": resolved.recipe,
+        "recipe_fields": list(resolved.recipe_fields),
+        "config": config.to_dict(),
+        **counts,
+    }
+
+
+def _option(text: str) -> tuple[str, Any]:
+    import json
+
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise InputError(f"--option {text!r}: write NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+COMMANDS = {"backbones": backbones, "score": score, "select": select, "train": train}

@@ -1,0 +1,359 @@
+"""What a run is asked to do: fields, checks, recipes, and the id that follows from them."""
+
+import dataclasses
+import hashlib
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ict import weights as weight_files
+from ict.catalogue import BUNDLED, Backbone, check_blocks, check_site, get_backbone
+from ict.criteria import own_tokens
+from ict.errors import InputError, did_you_mean
+from ict.machine import choose_device, native_bf16
+from ict.recipes import RECIPES, quick_rate, recipe_fields
+from ict.selection import resolve_k
+from ict.tasks import SPLITS, fingerprint, get_task
+
+SCHEMA = 1
+CRITERIA = (
+    "class_l2",
+    "l2",
+    "variance",
+    "taylor",
+    "fisher",
+    "gradient",
+    "anova_f",
+    "weight_norm",
+    "grad_x_activation",
+    "integrated_gradients",
+    "conductance",
+    "ablation",
+    "random",
+    "lowest",
+)
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "method": ("ict", "linear", "full", "bitfit", "lora"),
+    "tokens": ("patch", "cls", "all"),
+    "init": ("trunc_normal", "zero"),
+    "augment": ("none", "randaugment"),
+    "pixel_normalisation": ("native", "imagenet"),
+    "train_split": ("train800", "train800val200"),
+    "score_split": SPLITS[:3],
+    "select_by": ("last", "val"),
+    "precision": ("auto", "fp32", "bf16"),
+}
+_SELECTION_FIELDS = (
+    "criterion tokens score_site tune_site score_task score_split score_data selection_seed k ratio "
+    "blocks init scale scale_on_x"
+).split()
+_TRAINING_FIELDS = (
+    "epochs batch_size lr lr_multiplier weight_decay warmup_epochs drop_path label_smoothing augment "
+    "select_by report_best_test"
+).split()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One run. `None` in a resolved configuration means that the method does not read the field."""
+
+    task: str
+    backbone: str = BUNDLED
+    weights: str | None = None
+    """`sha256:…`, `hub:name@revision` or `none` (random, always of seed 0)."""
+    data: str | None = None
+    """Fingerprint of the task's list files and file sizes."""
+    method: str = "ict"
+    criterion: str | None = "class_l2"
+    tokens: str | None = None
+    """`patch`, `cls` or `all`; what the criterion reads by default (gradients need `all`)."""
+    score_site: str | None = None
+    tune_site: str | None = "attn"
+    score_task: str | None = None
+    score_split: str | None = None
+    score_data: str | None = None
+    selection_seed: int | None = 0
+    k: tuple[int, ...] | int | None = None
+    ratio: float | None = None
+    blocks: tuple[int, ...] | None = None
+    """Blocks that carry an adapter, counted over all stages; None for all."""
+    init: str | None = "trunc_normal"
+    scale: float | None = 1.0
+    scale_on_x: bool | None = False
+    lora_rank: int | None = 3
+    epochs: int | None = 20
+    batch_size: int | None = 64
+    lr: float | None = 0.001
+    lr_multiplier: float | None = 1.0
+    weight_decay: float | None = 0.0001
+    warmup_epochs: int | None = 2
+    drop_path: float | None = 0.0
+    label_smoothing: float | None = 0.0
+    augment: str | None = "none"
+    pixel_normalisation: str = "native"
+    train_split: str = "train800"
+    select_by: str | None = "last"
+    report_best_test: bool | None = False
+    """Also look at the test set after every epoch; stored apart, marked optimistic, never selected by."""
+    limit: int | None = None
+    """Use only the first so many images of each split (for trials)."""
+    seed: int = 42
+    precision: str = "auto"
+    schema: int = SCHEMA
+
+    def to_dict(self) -> dict[str, Any]:
+        record = dataclasses.asdict(self)
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in record.items()}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "RunConfig":
+        """Reads a stored configuration; fields of a newer version are refused by name."""
+        return cls(**{name: _typed(name, value) for name, value in record.items()})
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(RunConfig))
+_TYPES = typing.get_type_hints(RunConfig)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A checked configuration with nothing left open, its id, and where its inputs lie."""
+
+    config: RunConfig
+    run_id: str
+    recipe: str
+    recipe_fields: tuple[str, ...]
+    sources: dict[str, str | None]
+
+    def record(self, *, command: str | None = None) -> dict[str, Any]:
+        """What a run's `config.json` holds."""
+        return {
+            "schema": SCHEMA,
+            "run_id": self.run_id,
+            "config": self.config.to_dict(),
+            "recipe": self.recipe,
+            "recipe_fields": list(self.recipe_fields),
+            "sources": self.sources,
+            "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "command": command,
+        }
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Reads `field=value` as `--set` takes it. Raises InputError for an unknown field or wrong type."""
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise InputError(f"--set {text!r}: write field=value")
+    name = {"test_curve": "report_best_test"}.get(name.strip(), name.strip())
+    _check_field(name)
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        parsed = value
+    return name, _typed(name, parsed)
+
+
+def resolve(
+    asked: Mapping[str, Any],
+    *,
+    recipe: str = "quick",
+    weights: str | Path | None = None,
+    root: Path | None = None,
+    device: str | None = None,
+    fetch: bool = True,
+) -> Resolved:
+    """Checks what is asked, fills in the recipe and the defaults, and finds data and weights.
+
+    `asked` maps RunConfig fields to values; what it sets, the recipe does not touch. `weights` is
+    None (bundled or hub), a file, or "none". With `fetch` false nothing is downloaded or read: the
+    id is then provisional. Raises InputError with one sentence for anything that cannot be run.
+    """
+    for name in asked:
+        _check_field(name)
+    if recipe not in RECIPES:
+        raise InputError(
+            f"no recipe {recipe!r}; there are {', '.join(RECIPES)}{did_you_mean(recipe, RECIPES)}"
+        )
+    given = {name: _typed(name, value) for name, value in asked.items() if value is not None}
+    task = get_task(_required_task(given), root=root)
+    given["task"] = task.name
+    backbone = get_backbone(given.get("backbone", BUNDLED))
+    method = given.get("method", "ict")
+    _check_choice("method", method)
+    filled = recipe_fields(recipe, task=task, backbone=backbone.name, method=method)
+    if "k" in given or "ratio" in given:
+        filled.pop("k", None)
+        filled.pop("ratio", None)
+    from_recipe = tuple(name for name in filled if name not in given)
+    config = RunConfig(**{**filled, **given})
+    _check(config, backbone)
+    found = weight_files.find(backbone, weights or given.get("weights"), fetch=fetch)
+    config = dataclasses.replace(
+        config,
+        weights=found.identity,
+        data=fingerprint(task.name, root=root) if fetch else None,
+        precision=_precision(config.precision, device),
+    )
+    config = _with_selection(config, backbone, root=root, fetch=fetch)
+    if recipe == "quick" and "lr" not in given and isinstance(config.k, tuple):
+        config = dataclasses.replace(config, lr=quick_rate(max(config.k)))
+    config = _without_unread(config)
+    read = tuple(name for name in from_recipe if getattr(config, name) is not None)
+    sources = {
+        "weights_file": str(found.path) if found.path else None,
+        "data_root": str(root) if root else None,
+    }
+    return Resolved(config, run_id(config), recipe, read, sources)
+
+
+def run_id(config: RunConfig) -> str:
+    """Readable prefix and 12 hex digits of the SHA-256 of the configuration's canonical JSON."""
+    canonical = json.dumps(config.to_dict(), sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    k = "-k" + "_".join(map(str, sorted(set(config.k)))) if isinstance(config.k, tuple) else ""
+    control = f"-{config.criterion}" if config.criterion not in (None, "class_l2") else ""
+    prefix = f"{config.task}-{config.backbone}-{config.method}{k}{control}"
+    readable = "".join(c if c.isalnum() or c in "._-" else "_" for c in prefix)
+    return f"{readable[:100]}-{digest}"
+
+
+def _with_selection(
+    config: RunConfig, backbone: Backbone, *, root: Path | None, fetch: bool
+) -> RunConfig:
+    """K per stage, and the site, task and split that the scores come from."""
+    if config.method != "ict":
+        return config
+    ratio = 0.125 if config.k is None and config.ratio is None else config.ratio
+    score_task = get_task(config.score_task or config.task, root=root).name
+    other = score_task != config.task
+    return dataclasses.replace(
+        config,
+        k=resolve_k(backbone.widths, k=config.k, ratio=ratio),
+        ratio=None,
+        tokens=config.tokens or own_tokens(config.criterion or "class_l2"),
+        score_site=config.score_site or config.tune_site,
+        score_task=score_task,
+        score_split=config.score_split or config.train_split,
+        score_data=fingerprint(score_task, root=root) if other and fetch else None,
+        blocks=None if config.blocks is None else check_blocks(backbone, config.blocks),
+    )
+
+
+def _without_unread(config: RunConfig) -> RunConfig:
+    """Sets what the method does not read to None, so that it cannot change the id."""
+    unread: list[str] = []
+    if config.method != "ict":
+        unread += _SELECTION_FIELDS
+    elif config.criterion == "random":
+        unread += ["tokens", "score_site", "score_task", "score_split", "score_data"]
+    else:
+        unread += ["selection_seed"]
+    if config.method == "linear":
+        unread += _TRAINING_FIELDS
+    if config.method != "lora":
+        unread += ["lora_rank"]
+    nothing: dict[str, Any] = dict.fromkeys(unread)
+    return dataclasses.replace(config, **nothing)
+
+
+def _check(config: RunConfig, backbone: Backbone) -> None:
+    for name in _CHOICES:
+        value = getattr(config, name)
+        if value is not None:
+            _check_choice(name, value)
+    if config.criterion is not None:
+        check_criterion(config.criterion)
+    if config.method == "ict":
+        check_site(backbone, config.tune_site or "attn")
+        check_site(backbone, config.score_site or config.tune_site or "attn")
+        check_blocks(backbone, config.blocks)
+    _check_numbers(config)
+    if config.select_by == "val" and config.train_split != "train800":
+        raise InputError("select_by=val needs train_split=train800: val200 must not be trained on")
+    if config.select_by == "val" and config.score_split not in (None, "train800"):
+        raise InputError("select_by=val needs score_split=train800: scores must not see val200")
+
+
+def check_criterion(criterion: str) -> None:
+    """Raises InputError for a criterion that does not exist; `lowest:NAME` is one for every NAME."""
+    prefix, _, base = criterion.partition(":")
+    allowed = CRITERIA if prefix != "lowest" or not base else CRITERIA[:-2]
+    name = base if prefix == "lowest" and base else criterion
+    if name not in allowed:
+        raise InputError(
+            f"no criterion {criterion!r}; there are {', '.join(CRITERIA)}{did_you_mean(name, CRITERIA)}"
+        )
+
+
+def _check_numbers(config: RunConfig) -> None:
+    limits: dict[str, tuple[float, float]] = {
+        "epochs": (1, 100_000),
+        "batch_size": (1, 65_536),
+        "lr": (0, 1e3),
+        "lr_multiplier": (0, 1e6),
+        "weight_decay": (0, 1e3),
+        "warmup_epochs": (0, 100_000),
+        "drop_path": (0, 0.99),
+        "label_smoothing": (0, 0.99),
+        "limit": (1, 10**9),
+        "lora_rank": (1, 4096),
+        "seed": (0, 2**31 - 1),
+        "selection_seed": (0, 2**31 - 1),
+    }
+    for name, (low, high) in limits.items():
+        value = getattr(config, name)
+        if value is not None and not low <= value <= high:
+            raise InputError(f"{name}={value}: choose {low:g} to {high:g}")
+
+
+def _check_choice(name: str, value: str) -> None:
+    if value not in _CHOICES[name]:
+        hint = did_you_mean(value, _CHOICES[name])
+        raise InputError(f"{name}={value!r}: choose one of {', '.join(_CHOICES[name])}{hint}")
+
+
+def _check_field(name: str) -> None:
+    if name not in FIELDS:
+        raise InputError(f"no field {name!r} in a run's configuration{did_you_mean(name, FIELDS)}")
+
+
+def _typed(name: str, value: Any) -> Any:
+    """`value` as the field's type says; an InputError names the field and what it takes."""
+    _check_field(name)
+    hint = _TYPES[name]
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if value is None and type(None) in options:
+        return None
+    if isinstance(value, (list, tuple)) and any(typing.get_origin(o) is tuple for o in options):
+        if all(isinstance(item, int) and not isinstance(item, bool) for item in value):
+            return tuple(value)
+    elif isinstance(value, bool):
+        if bool in options:
+            return value
+    elif isinstance(value, int) and int in options:
+        return value
+    elif isinstance(value, (int, float)) and float in options:
+        return float(value)
+    elif isinstance(value, str) and str in options:
+        return value
+    if str in options and isinstance(value, (int, float)):
+        return str(value)
+    names = [str(o) if typing.get_origin(o) else o.__name__ for o in options if o is not type(None)]
+    raise InputError(f"{name}={value!r}: give {' or '.join(names)}")
+
+
+def _precision(asked: str, device: str | None) -> str:
+    if asked != "auto":
+        return asked
+    return "bf16" if native_bf16(choose_device(device)) else "fp32"
+
+
+def _required_task(given: Mapping[str, Any]) -> str:
+    if "task" not in given:
+        raise InputError("no task given; `ict tasks` lists what can be trained on here")
+    return given["task"]

@@ -1,0 +1,185 @@
+"""Criteria for the importance of a channel, each with its formula and source in its own module.
+
+A criterion is a function `compute(model, batches, request) -> Computed`. It gives one score array
+(blocks, D) for every site and stage asked for, larger meaning more important.
+"""
+
+import importlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ict.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Batches = Callable[[], Iterable[tuple[Tensor, Tensor]]]
+    """Called once a pass: normalised images (B, 3, S, S) and labels (B,), on the model's device."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a criterion is asked for. C classes, N images; `tokens` is patch, cls or all."""
+
+    sites: tuple[str, ...]
+    classes: int
+    images: int
+    tokens: str = "patch"
+    keep_images: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Arrays as `ict.scores.ChannelScores` names them, and what belongs into the file's meta."""
+
+    arrays: dict[str, np.ndarray]
+    meta: dict[str, Any] = field(default_factory=dict)
+    labels: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """Name, module and documentation of one criterion."""
+
+    name: str
+    module: str
+    formula: str
+    source: str
+    default_tokens: str = "patch"
+    per_image_sums: bool = False
+    """Whether `keep_images` stores the sums from which every resample is plain NumPy."""
+    options: tuple[str, ...] = ()
+    """What `request.options` may hold; the module says what each does."""
+
+    def compute(self, model: "nn.Module", batches: "Batches", request: Request) -> Computed:
+        """Scores the sites asked for. Raises InputError for an unknown option, site or tokens."""
+        for option in request.options:
+            if option not in self.options:
+                allowed = (
+                    f"there are {', '.join(self.options)}" if self.options else "it takes none"
+                )
+                raise InputError(
+                    f"{self.name} has no option {option!r}; {allowed}{did_you_mean(option, self.options)}"
+                )
+        module = importlib.import_module(f"ict.criteria.{self.module}")
+        return module.compute(self.name, model, batches, request)
+
+
+_SCT = "SCT (arXiv 2309.08513) and its released code"
+_NORM: dict[str, Any] = {"module": "norms", "per_image_sums": True, "options": ("normed",)}
+_MEMORY = ("memory_limit_bytes", "internal_batch")
+_GRADIENT: dict[str, Any] = {
+    "module": "gradients",
+    "default_tokens": "all",
+    "options": ("head", *_MEMORY),
+}
+_CAPTUM = ("head", "signed", *_MEMORY)
+_PATH = (*_CAPTUM, "steps", "baseline_image")
+_MEAN = "mean_n |Σ_t {}|, F the log-probability of the true class"
+
+REGISTRY: dict[str, Criterion] = {
+    c.name: c
+    for c in (
+        Criterion(
+            name="class_l2",
+            module="norms",
+            formula="mean_k sqrt(Σ_{n∈k,t} a²)",
+            source=_SCT,
+            per_image_sums=True,
+            options=("normed", "normalise"),
+        ),
+        Criterion(name="l2", formula="sqrt(Σ_{n,t} a²)", source="control", **_NORM),
+        Criterion(
+            name="variance",
+            formula="Var_{n,t}(a)",
+            source="Molchanov et al. 2017, arXiv 1611.06440",
+            **_NORM,
+        ),
+        Criterion(
+            name="taylor",
+            formula="mean_n |mean_t a·g|",
+            source="Molchanov et al. 2017, arXiv 1611.06440",
+            **_GRADIENT,
+        ),
+        Criterion(
+            name="fisher",
+            formula="1/(2N) Σ_n (Σ_t a·g)²",
+            source="Theis et al. 2018, arXiv 1801.05787",
+            **_GRADIENT,
+        ),
+        Criterion(
+            name="gradient",
+            formula="Σ_n (Σ_t g)², the per-image empirical Fisher of a shift of the channel",
+            source="FISH Mask, arXiv 2111.09839; empirical Fisher: arXiv 1905.12558",
+            **_GRADIENT,
+        ),
+        Criterion(
+            name="anova_f",
+            module="statistics",
+            formula="½ [F(mean_t a) + mean_t F(a_t)], F over the classes",
+            source="scikit-learn f_classif",
+            options=("statistic", "memory_limit_bytes"),
+        ),
+        Criterion(
+            name="weight_norm",
+            module="weights",
+            formula="Σ_j |W_jc| · ‖h_c‖₂, W the linear layer that reads the site, h its input",
+            source="after Wanda, arXiv 2306.11695",
+        ),
+        Criterion(
+            name="grad_x_activation",
+            module="attribution",
+            formula=_MEAN.format("a · ∂F/∂a"),
+            source="captum LayerGradientXActivation",
+            default_tokens="all",
+            options=_CAPTUM,
+        ),
+        Criterion(
+            name="integrated_gradients",
+            module="attribution",
+            formula=_MEAN.format("(a − a₀) · ∫ ∂F/∂a"),
+            source="captum LayerIntegratedGradients, arXiv 1703.01365",
+            default_tokens="all",
+            options=_PATH,
+        ),
+        Criterion(
+            name="conductance",
+            module="attribution",
+            formula=_MEAN.format("∫ ∂F/∂a · da along the images from the baseline"),
+            source="captum LayerConductance, arXiv 1805.12233",
+            default_tokens="all",
+            options=_PATH,
+        ),
+        Criterion(
+            name="ablation",
+            module="attribution",
+            formula="mean_n |F(x) − F(x with channel c at its mean)|",
+            source="captum LayerFeatureAblation",
+            default_tokens="all",
+            options=(*_CAPTUM, "ablation_baseline"),
+        ),
+    )
+}
+
+
+def get_criterion(name: str) -> Criterion:
+    """The named criterion. Raises InputError, with the nearest name, for one that is not there."""
+    if name not in REGISTRY:
+        raise InputError(
+            f"no criterion {name!r}; there are {', '.join(REGISTRY)}{did_you_mean(name, REGISTRY)}"
+        )
+    return REGISTRY[name]
+
+
+def own_tokens(criterion: str) -> str:
+    """The tokens that a criterion of a run (`lowest:NAME` and `random` too) reads unless told."""
+    prefix, _, base = criterion.partition(":")
+    name = (base or "class_l2") if prefix == "lowest" else criterion
+    return REGISTRY[name].default_tokens if name in REGISTRY else "patch"

@@ -1,0 +1,51 @@
+"""How well rankings agree, block by block."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from ict.figures import theme as look
+
+
+def agreement_lines(
+    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    *,
+    unit: str = "Spearman correlation",
+    against: str = "",
+    title: str | None = None,
+    theme: look.Theme = "light",
+) -> go.Figure:
+    """Agreement by block, one line a criterion; 1 is the same ranking, 0 none.
+
+    Columns: criterion, block, value (−1…1; NaN where a criterion cannot rank). `against` names what
+    all are compared with; n, where given, how many channels each value is from.
+    """
+    rows = pd.DataFrame(table)
+    if rows.empty or rows["value"].isna().all():
+        return look.empty("no block in which two rankings can be compared", theme)
+    figure = go.Figure()
+    names = list(dict.fromkeys(rows["criterion"]))
+    styles = look.looks(names)
+    for name in names:
+        part = rows[rows["criterion"] == name].sort_values("block")
+        style = styles[name]
+        figure.add_scatter(
+            x=part["block"],
+            y=part["value"],
+            name=name,
+            mode="lines+markers",
+            line={"color": style.colour, "dash": style.dash, "width": 2},
+            marker={"symbol": style.symbol, "size": 7},
+            hovertemplate=f"{name}<br>block %{{x}}: %{{y:.2f}}<extra></extra>",
+        )
+    figure.add_hline(y=0, line={"width": 1, "dash": "dot"})
+    figure.update_xaxes(title_text="block", dtick=1 if rows["block"].max() <= 12 else 2)
+    figure.update_yaxes(title_text=unit, range=[min(-0.05, 1.1 * rows["value"].min()), 1.05])
+    look.legend_above(figure)
+    figure.update_layout(showlegend=len(names) > 1 or bool(against))
+    caption = f"{unit} of {', '.join(names)}{f' with {against}' if against else ''} by block"
+    if "n" in rows:
+        caption += f", n = {', '.join(str(n) for n in sorted(set(rows['n'])))} channels a block"
+    return look.finish(figure, title=title, caption=f"{caption}.", theme=theme)

@@ -1,0 +1,152 @@
+"""This store's results beside published ones: group means, and accuracy against parameters."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from ict.figures import theme as look
+
+AVERAGES = {"mean_of_tasks": "mean of the tasks", "mean_of_groups": "mean of the group means"}
+GROUPS = ("natural", "specialized", "structured")
+
+
+def benchmark_bars(
+    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    *,
+    columns: Sequence[str] = ("natural", "specialized", "structured", "mean_of_tasks"),
+    title: str | None = None,
+    theme: look.Theme = "light",
+) -> go.Figure:
+    """Accuracy (%) of each method by group of tasks, one bar a method; own runs are solid blue.
+
+    Columns: method, source ("published" or "this store"), natural, specialized, structured,
+    mean_of_tasks, mean_of_groups (percent, NaN where tasks are missing), tasks (how many).
+    """
+    rows = pd.DataFrame(table)
+    shown = [c for c in columns if c in rows and rows[c].notna().any()]
+    if rows.empty or not shown:
+        return look.empty("no benchmark results to draw", theme)
+    rows = rows.sort_values(shown[-1], na_position="first")
+    own = rows["source"] != "published"
+    figure = go.Figure()
+    for i, column in enumerate(shown):
+        figure.add_bar(
+            y=rows["method"],
+            x=rows[column],
+            orientation="h",
+            xaxis=f"x{i + 1}" if i else "x",
+            marker={"color": np.where(own, look.BLUE, look.transparent(look.GREY, 0.6))},
+            customdata=rows["source"],
+            text=[f"{v:.1f}" if np.isfinite(v) else "" for v in rows[column]],
+            textposition="inside",
+            insidetextanchor="end",
+            hovertemplate="%{y}: %{x:.2f} %<br>%{customdata}<extra></extra>",
+            showlegend=False,
+        )
+        low, high = rows[column].min(), rows[column].max()
+        axis = {
+            "domain": [(i + 0.04 * (i > 0)) / len(shown), (i + 1) / len(shown) - 0.01],
+            "title": {"text": f"{AVERAGES.get(column, column)}<br>(%)"},
+            "range": [max(0.0, low - 0.35 * (high - low + 10)), high + 1],
+            "nticks": 4,
+        }
+        figure.update_layout({f"xaxis{i + 1}" if i else "xaxis": axis})
+    figure.update_yaxes(showgrid=False, type="category")
+    figure.update_layout(bargap=0.18)
+    caption = (
+        f"Accuracy of {len(rows)} methods; grey rows are published"
+        f"{', blue ones were run here' if own.any() else ''}. Bars do not start at zero."
+    )
+    return look.finish(
+        figure,
+        title=title,
+        caption=caption,
+        theme=theme,
+        height=120 + 22 * len(rows),
+        aspect=min(0.16 + 0.026 * len(rows), 1.1),
+        span="text",
+        rows=len(rows),
+    )
+
+
+def accuracy_against_parameters(
+    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    *,
+    column: str = "mean_of_tasks",
+    title: str | None = None,
+    theme: look.Theme = "light",
+) -> go.Figure:
+    """Accuracy (%) over trained parameters without the head, on a log axis, one point a method.
+
+    Columns: method, source, parameters (a count; 0 has no place on a log axis and is left out),
+    and `column`; low and high, where known, are the ends of the 95 % interval over seeds.
+    """
+    rows = pd.DataFrame(table)
+    if not rows.empty:
+        rows = rows[(rows["parameters"] > 0) & rows[column].notna()].sort_values("parameters")
+    if rows.empty:
+        return look.empty("no method with parameters and results to draw", theme)
+    figure = go.Figure()
+    styles = {
+        "published": look.Look(look.GREY, "circle-open", "solid"),
+        "this store": look.Look(look.BLUE, "circle", "solid"),
+    }
+    for source, part in rows.groupby("source", sort=False):
+        style = styles.get(str(source), look.look(str(source)))
+        figure.add_scatter(
+            x=part["parameters"] / 1e6,
+            y=part[column],
+            mode="markers",
+            name=str(source),
+            marker={"size": 9, "symbol": style.symbol, "color": style.colour},
+            customdata=part["method"],
+            hovertemplate="%{customdata}<br>%{x:.3g} M parameters<br>%{y:.2f} %<extra></extra>",
+        )
+    _label_points(figure, rows, column)
+    figure.update_xaxes(title_text="trained parameters without the head (millions)", type="log")
+    figure.update_xaxes(tickvals=[0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300])
+    figure.update_yaxes(title_text=f"accuracy, {AVERAGES.get(column, column)} (%)")
+    look.legend_above(figure)
+    caption = (
+        f"Accuracy ({AVERAGES.get(column, column)}) against parameters of {len(rows)} methods."
+    )
+    return look.finish(
+        figure, title=title, caption=caption, theme=theme, height=460, aspect=0.6, span="text"
+    )
+
+
+def _label_points(figure: go.Figure, rows: pd.DataFrame, column: str) -> None:
+    """Names beside points, each where the fewest others stand; those that would collide are left
+    to the hover (and the table)."""
+    x, y = np.log10(rows["parameters"].to_numpy(float) / 1e6), rows[column].to_numpy(float)
+    x_unit = max(np.ptp(x), 0.5) / 100  # one hundredth of the axis, as are the boxes below
+    y_unit = max(np.ptp(y), 1.0) / 100
+    points = np.stack([x / x_unit, y / y_unit], axis=1)
+    taken = [(px - 1.4, py - 2.0, px + 1.4, py + 2.0) for px, py in points]
+    own = np.asarray(rows["source"] != "published")
+    for i in np.argsort(~own, kind="stable"):
+        name = str(rows["method"].iloc[i])
+        length, height = 2.1 * len(name), 5.5
+        px, py = points[i]
+        for shift_x, shift_y, anchor, side in (
+            (2.2, -height / 2, "left", "middle"),
+            (-2.2 - length, -height / 2, "right", "middle"),
+            (-length / 2, 2.4, "center", "bottom"),
+            (-length / 2, -2.4 - height, "center", "top"),
+        ):
+            box = (px + shift_x, py + shift_y, px + shift_x + length, py + shift_y + height)
+            if not any(_meet(box, other) for j, other in enumerate(taken) if j != i):
+                taken.append(box)
+                figure.add_annotation(
+                    x=x[i], y=y[i], text=name, showarrow=False, xanchor=anchor, yanchor=side,
+                    xshift={"left": 6, "right": -6}.get(anchor, 0),
+                    yshift={"bottom": 5, "top": -5}.get(side, 0),
+                )  # fmt: skip
+                break
+
+
+def _meet(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -1,0 +1,192 @@
+"""A figure and its table as files for a paper: PDF, SVG, PNG, HTML, CSV, LaTeX, caption, provenance.
+
+PDF is the paper format: text stays text and its fonts travel along; an SVG only names its fonts.
+Without Chrome there is no PDF, SVG or PNG; everything else is made, and one sentence says why.
+"""
+
+import io
+import json
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly import io as plotly_io
+
+from ict.errors import InputError
+from ict.figures import browser
+from ict.figures.styles import Span, get_style, restyle
+from ict.figures.tables import Best, to_csv, to_latex
+from ict.figures.theme import apply, browser_config, caption_of
+
+FORMATS = ("pdf", "svg", "png", "html", "csv", "tex", "txt", "json")
+NEED_CHROME = ("pdf", "svg", "png")
+PNG_DPI = 300
+MISSING = "missing-formats.txt"
+_GL = ("scattergl", "heatmapgl", "scatter3d", "surface", "mesh3d", "scatterpolargl", "splom")
+
+
+@dataclass(frozen=True)
+class FigureBundle:
+    """A figure with what a reader needs to trust it: its table, its caption, where it came from."""
+
+    name: str
+    """Also the name of its files: letters, digits, `-` and `_`."""
+    figure: go.Figure
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+    caption: str = ""
+    """Default: the figure's own."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """run_ids, score_ids, seeds, the command that redraws it, …"""
+    best: Best = field(default_factory=dict)
+    """Columns of the table in which the best is bold: {"mean": "max"}."""
+
+    def __post_init__(self) -> None:
+        if not self.name or not all(c.isalnum() or c in "-_" for c in self.name):
+            raise InputError(f"figure name {self.name!r}: use letters, digits, - and _")
+
+    @property
+    def caption_text(self) -> str:
+        return self.caption or caption_of(self.figure)
+
+
+def export(
+    bundle: FigureBundle,
+    style: str = "iclr",
+    formats: Sequence[str] = FORMATS,
+    *,
+    span: Span | None = None,
+) -> dict[str, bytes]:
+    """Files by name, e.g. {"overlap.pdf": …, "overlap.csv": …}, in the order of `formats`.
+
+    `span` overrides whether the figure takes one column or the whole text. Where Chrome is missing
+    the formats that need it are left out, and "missing-formats.txt" says so in one sentence.
+    Raises InputError for an unknown style or format.
+    """
+    chosen = get_style(style)
+    _check_formats(formats)
+    printed = restyle(bundle.figure, chosen, span)
+    _refuse_rasters(printed)
+    files: dict[str, bytes] = {}
+    for kind in formats:
+        try:
+            files[f"{bundle.name}.{kind}"] = _one(bundle, printed, style, kind)
+        except browser.NoChromeError as error:
+            files[MISSING] = f"{error}\n".encode()
+    return files
+
+
+def export_all(
+    bundles: Iterable[FigureBundle], style: str = "iclr", formats: Sequence[str] = FORMATS
+) -> bytes:
+    """A zip with a folder for each figure; equal inputs give equal bytes of CSV and LaTeX."""
+    buffer = io.BytesIO()
+    chosen = list(bundles)
+    with (
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive,
+        ThreadPoolExecutor(browser.PAGES) as pool,
+    ):
+        taken: set[str] = set()
+        exported = pool.map(lambda bundle: export(bundle, style, formats), chosen)
+        for bundle, files in zip(chosen, exported, strict=True):
+            folder = _free_name(bundle.name, taken)
+            for name, content in files.items():
+                entry = zipfile.ZipInfo(f"{folder}/{name}", date_time=(1980, 1, 1, 0, 0, 0))
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def missing_formats() -> str | None:
+    """Why PDF, SVG and PNG cannot be made here and how to change that; None if they can."""
+    return browser.trouble()
+
+
+def provenance(bundle: FigureBundle, style: str) -> dict[str, Any]:
+    """What the JSON beside a figure holds; `versions` are those that drew it."""
+    return {
+        "figure": bundle.name,
+        "style": style,
+        "caption": bundle.caption_text,
+        "rows": len(bundle.table),
+        "columns": [str(name) for name in bundle.table.columns],
+        **bundle.provenance,
+        "versions": {name: version(name) for name in ("ict", "plotly", "kaleido", "pandas")}
+        | dict(bundle.provenance.get("versions", {})),
+    }
+
+
+def html(bundle: FigureBundle) -> str:
+    """One page that needs no server and no network: the figure, its caption, its data's origin."""
+    figure = apply(bundle.figure, "print")
+    figure.update_layout(title=None)
+    body = plotly_io.to_html(
+        figure, include_plotlyjs=True, full_html=False, config=browser_config(bundle.name)
+    )
+    origin = json.dumps(provenance(bundle, "screen"), indent=1, default=str)
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        f"<title>{_html(bundle.name)}</title></head>"
+        "<body style='font-family:Arial,Helvetica,sans-serif;max-width:1100px;margin:2em auto'>"
+        f"{body}<p>{_html(bundle.caption_text)}</p>"
+        f"<details><summary>Provenance</summary><pre>{_html(origin)}</pre></details></body></html>"
+    )
+
+
+def _one(bundle: FigureBundle, printed: go.Figure, style: str, kind: str) -> bytes:
+    if kind == "png":
+        return _with_dpi(browser.draw(printed, "png", scale=PNG_DPI / 96), PNG_DPI)
+    if kind in NEED_CHROME:
+        return browser.draw(printed, kind)
+    if kind == "csv":
+        return to_csv(bundle.table)
+    if kind == "tex":
+        label = f"tab:{bundle.name}"
+        return to_latex(
+            bundle.table, caption=bundle.caption_text, label=label, best=bundle.best
+        ).encode()
+    if kind == "html":
+        return html(bundle).encode()
+    if kind == "txt":
+        return (bundle.caption_text + "\n").encode()
+    return (json.dumps(provenance(bundle, style), indent=1, default=str) + "\n").encode()
+
+
+def _check_formats(formats: Sequence[str]) -> None:
+    unknown = [kind for kind in formats if kind not in FORMATS]
+    if unknown:
+        raise InputError(f"format {unknown[0]!r}: choose from {', '.join(FORMATS)}")
+
+
+def _refuse_rasters(figure: go.Figure) -> None:
+    """A gl trace would become a picture of pixels in the middle of a vector file."""
+    found = [trace.type for trace in figure.data if trace.type in _GL]
+    if found:
+        raise InputError(f"a {found[0]} trace cannot be exported as vectors; draw it without gl")
+
+
+def _with_dpi(png: bytes, dpi: int) -> bytes:
+    """The PNG with its resolution written down, so that LaTeX and Word take its true size."""
+    per_metre = round(dpi / 0.0254)
+    body = b"pHYs" + struct.pack(">IIB", per_metre, per_metre, 1)
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    end_of_header = 33  # signature 8, IHDR 25
+    return png[:end_of_header] + chunk + png[end_of_header:]
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    free, number = name, 2
+    while free in taken:
+        free, number = f"{name}-{number}", number + 1
+    taken.add(free)
+    return free
+
+
+def _html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,250 @@
+"""Scores of all channels at once: the map over blocks, and one block sorted."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from ict.figures import theme as look
+from ict.selection import Selection
+
+View = Literal["raw", "z", "rank", "log"]
+Chosen = Sequence[Sequence[Sequence[int]]]  # per stage, per block of the stage: channel indices
+CLIPPED = (
+    99.5  # percentile at which raw and z colours end, so that a few outliers leave the rest visible
+)
+
+VIEW_TITLES: dict[str, str] = {
+    "raw": "score",
+    "z": "score, z within block",
+    "rank": "rank in block (1 = highest)",
+    "log": "log10 score",
+}
+
+
+def ranks(scores: np.ndarray) -> np.ndarray:
+    """Rank of each channel in its block, 1 = highest; ties by channel number. (L, D) → (L, D)."""
+    order = np.argsort(-scores, axis=1, kind="stable")
+    result = np.empty(scores.shape, dtype=np.int16)
+    np.put_along_axis(
+        result, order, np.arange(1, scores.shape[1] + 1, dtype=np.int16)[None], axis=1
+    )
+    return result
+
+
+def viewed(scores: np.ndarray, view: View) -> np.ndarray:
+    """Scores (L, D) as shown: raw, z within each block, rank in block, or log10 (NaN where ≤ 0)."""
+    values = np.asarray(scores, dtype=np.float64)
+    if view == "z":
+        spread = values.std(axis=1, keepdims=True)
+        values = (values - values.mean(axis=1, keepdims=True)) / np.where(
+            spread > 0, spread, np.nan
+        )
+    elif view == "rank":
+        values = ranks(values).astype(np.float64)
+    elif view == "log":
+        values = np.log10(np.where(values > 0, values, np.nan))
+    return values.astype(np.float32)
+
+
+def chosen_in(
+    stage_arrays: Sequence[np.ndarray], selection: Selection | Chosen | None
+) -> list[list[list[int]]]:
+    """Indices for each block of each stage, [] for a block in which nothing is chosen.
+
+    A `Selection` counts its blocks over all stages; lists are taken as they are.
+    """
+    if selection is None:
+        return [[] for _ in stage_arrays]
+    if not isinstance(selection, Selection):
+        return [[list(indices) for indices in stage] for stage in selection]
+    chosen: list[list[list[int]]] = [[[] for _ in stage] for stage in stage_arrays]
+    starts = np.cumsum([0, *(len(stage) for stage in stage_arrays)])
+    for block in selection.blocks:
+        chosen[block.stage][block.block - starts[block.stage]] = list(block.indices)
+    return chosen
+
+
+def score_map(
+    stage_arrays: Sequence[np.ndarray],
+    *,
+    view: View = "raw",
+    selection: Selection | Chosen | None = None,
+    title: str | None = None,
+    theme: look.Theme = "light",
+    criterion: str = "score",
+) -> go.Figure:
+    """Map of scores, blocks × channels, one panel a stage (a ViT has one; Swin four).
+
+    `stage_arrays` are (blocks, D); `selection` is a Selection, or indices by stage and block. Chosen channels carry markers, which are what a click or a box
+    selects: their customdata is [stage, block in stage, channel, global block]. Hover tells block,
+    channel, score, rank in block, chosen. All panels share one colour axis.
+    """
+    stages = [np.asarray(a) for a in stage_arrays]
+    chosen = chosen_in(stages, selection)
+    blocks = [len(a) for a in stages]
+    figure = make_subplots(
+        rows=len(stages),
+        cols=1,
+        row_heights=[max(n, 2) for n in blocks] if len(stages) > 1 else None,
+        vertical_spacing=0.36 / len(stages) if len(stages) > 1 else 0,
+    )
+    first = 0
+    for stage, scores in enumerate(stages):
+        own = chosen[stage]
+        row = stage + 1
+        figure.add_trace(_heatmap(scores, view, own, first), row=row, col=1)
+        if len(own):
+            figure.add_trace(_markers(scores, own, stage, first, shown=stage == 0), row=row, col=1)
+        last = stage == len(stages) - 1
+        width = scores.shape[1]
+        label = f"channel of {width}" if last else f"of {width}"
+        figure.update_xaxes(
+            title_text=label, showgrid=False, range=[-0.5, width - 0.5], row=row, col=1
+        )
+        figure.update_yaxes(
+            title_text="block" if len(stages) == 1 else f"stage {stage}",
+            tickvals=_block_ticks(first, len(scores), panels=len(stages)),
+            range=[first + len(scores) - 0.5, first - 0.5],
+            showgrid=False,
+            row=row,
+            col=1,
+        )
+        first += len(scores)
+    figure.update_layout(
+        coloraxis={
+            "colorbar": {"title": {"text": _view_title(view, criterion)}},
+            "reversescale": view == "rank",
+            **_limits(stages, view),
+        },
+        showlegend=False,
+        dragmode="select",
+    )
+    count = sum(len(block) for stage in chosen for block in stage)
+    widths = " / ".join(str(a.shape[1]) for a in stages)
+    caption = f"Importance ({criterion}) of each channel: {sum(blocks)} blocks × {widths} channels"
+    caption += f", {VIEW_TITLES[view]}." if view != "raw" else "."
+    if view in ("raw", "z"):
+        caption += f" Colours end at the {CLIPPED:g}th percentile."
+    if count:
+        caption += f" Orange marks are the {count:,} chosen channels."
+    rows = max(sum(blocks), 6) + 4 * (len(stages) - 1)
+    return look.finish(
+        figure,
+        title=title,
+        caption=caption,
+        theme=theme,
+        height=110 + 22 * rows,
+        aspect=min(0.14 + 0.025 * rows, 1.05),
+        span="text",
+    )
+
+
+def block_profile(
+    row: np.ndarray,
+    k: int | None,
+    *,
+    title: str | None = None,
+    theme: look.Theme = "light",
+    criterion: str = "score",
+) -> go.Figure:
+    """Scores of one block, (D,), sorted from the highest, with the cut at K."""
+    scores = np.asarray(row, dtype=np.float64)
+    order = np.argsort(-scores, kind="stable")
+    x = np.arange(1, len(order) + 1)
+    figure = go.Figure()
+    kept = k or 0
+    for name, part, colour in (
+        ("chosen", slice(0, kept), look.BLUE),
+        ("not chosen", slice(kept, None), look.GREY),
+    ):
+        if len(x[part]):
+            figure.add_bar(
+                x=x[part],
+                y=scores[order][part].astype(np.float32),
+                customdata=order[part].astype(np.int32),
+                name=name,
+                marker={"color": colour, "line": {"width": 0}},
+                hovertemplate="channel %{customdata}<br>rank %{x}<br>score %{y:.4g}<extra></extra>",
+            )
+    if k and k < len(x):
+        figure.add_vline(x=k + 0.5, line={"dash": "dash", "width": 1})
+    figure.update_layout(bargap=0, showlegend=bool(k))
+    figure.update_xaxes(title_text=f"rank of the channel (of {len(x)})", range=[0.5, len(x) + 0.5])
+    figure.update_yaxes(title_text=f"{criterion}", rangemode="tozero")
+    share = float(scores[order][:kept].sum() / scores.sum()) if kept and scores.sum() > 0 else None
+    caption = f"Scores ({criterion}) of the {len(x)} channels of one block, sorted."
+    if share is not None:
+        caption += f" The chosen {k} carry {share:.0%} of the sum of scores."
+    look.legend_above(figure)
+    return look.finish(figure, title=title, caption=caption, theme=theme, height=320)
+
+
+def _view_title(view: View, criterion: str) -> str:
+    return criterion if view == "raw" else VIEW_TITLES[view].replace("score", criterion)
+
+
+def _limits(stages: Sequence[np.ndarray], view: View) -> dict[str, float]:
+    if view not in ("raw", "z"):
+        return {}
+    shown = np.concatenate([viewed(stage, view).ravel() for stage in stages])
+    shown = shown[np.isfinite(shown)]
+    if not len(shown):
+        return {}
+    return {"cmin": float(shown.min()), "cmax": float(np.percentile(shown, CLIPPED))}
+
+
+def _block_ticks(first: int, count: int, *, panels: int) -> list[int]:
+    """Every block, fewer of many; of the two rows of a Swin's small stage the first alone."""
+    if panels > 1 and count < 4:
+        return [first]
+    step = 1 if count <= 12 else 2 if count <= 24 else 4
+    return list(range(first, first + count, step))
+
+
+def _heatmap(
+    scores: np.ndarray, view: View, own: Sequence[Sequence[int]], first: int
+) -> go.Heatmap:
+    chosen = np.full(scores.shape, "no", dtype=object)
+    for block, indices in enumerate(own):
+        chosen[block, list(indices)] = "yes"
+    return go.Heatmap(
+        z=viewed(scores, view),
+        y=np.arange(first, first + len(scores)),
+        customdata=np.stack([ranks(scores).astype(np.float32), scores.astype(np.float32)], axis=-1),
+        text=chosen.tolist() if len(own) else None,
+        hovertemplate="block %{y}, channel %{x}<br>score %{customdata[1]:.4g}<br>"
+        + "rank %{customdata[0]:.0f} in its block"
+        + ("<br>chosen: %{text}" if len(own) else "")
+        + "<extra></extra>",
+        coloraxis="coloraxis",
+    )
+
+
+def _markers(
+    scores: np.ndarray, own: Sequence[Sequence[int]], stage: int, first: int, *, shown: bool
+) -> go.Scatter:
+    block = np.repeat(np.arange(len(own)), [len(indices) for indices in own])
+    channel = np.array([c for indices in own for c in indices], dtype=int)
+    rank = ranks(scores)[block, channel]
+    data = np.stack([np.full(len(block), stage), block, channel, block + first, rank], axis=1)
+    return go.Scatter(
+        x=channel,
+        y=block + first + 0.28,
+        mode="markers",
+        cliponaxis=False,
+        name="chosen",
+        showlegend=shown,
+        marker={
+            "symbol": "line-ns",
+            "size": 7,
+            "color": look.CHOSEN,
+            "line": {"width": 1.4, "color": look.CHOSEN},
+        },
+        customdata=data,
+        text=[f"{value:.4g}" for value in scores[block, channel]],
+        hovertemplate="block %{customdata[3]}, channel %{x}<br>score %{text}<br>"
+        "rank %{customdata[4]} in its block<br>chosen: yes<extra></extra>",
+    )

@@ -1,0 +1,256 @@
+"""What selections are worth: stable over images, shared at every K, causal, good for another task."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from ict.figures import theme as look
+
+
+def stability_lines(
+    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    *,
+    title: str | None = None,
+    theme: look.Theme = "light",
+) -> go.Figure:
+    """Nogueira's stability by block, one line a task; rows of `ict stability`.
+
+    The bars are its 95 % interval, which covers the Monte-Carlo error of the resamples only.
+    """
+    rows = pd.DataFrame(table)
+    if rows.empty:
+        return look.empty("no scores with per-image sums", theme)
+    figure = go.Figure()
+    names = list(dict.fromkeys(rows["task"]))
+    styles = look.looks(names)
+    for name in names:
+        part = rows[rows["task"] == name]
+        style = styles[name]
+        figure.add_scatter(
+            x=part["block"],
+            y=part["stability"],
+            name=name,
+            mode="lines+markers",
+            line={"color": style.colour, "dash": style.dash, "width": 2},
+            marker={"symbol": style.symbol, "size": 7},
+            error_y={"array": part["high"] - part["stability"], "width": 3, "thickness": 1.2},
+            hovertemplate=f"{name}<br>block %{{x}}: %{{y:.3f}}<extra></extra>",
+        )
+    figure.update_xaxes(title_text="block", dtick=1 if rows["block"].max() <= 12 else 2)
+    figure.update_yaxes(title_text="stability (chance 0, identical 1)")
+    look.legend_above(figure)
+    resamples = int(rows["resamples"].max())
+    caption = (
+        f"Stability of the chosen channels (K = {_values(rows['k'])}) over {resamples} "
+        f"{rows['how'].iloc[0]} resamples of n = {_values(rows['images'])} images, with the 95 % "
+        "interval of the resampling."
+    )
+    return look.finish(figure, title=title, caption=caption, theme=theme)
+
+
+def overlap_at_k(
+    curves: Mapping[str, np.ndarray],
+    *,
+    k: int | None = None,
+    title: str | None = None,
+    theme: look.Theme = "light",
+) -> go.Figure:
+    """Shared share of the top K against K, one line a pair or block; chance is the diagonal K/D.
+
+    `curves` are (D,) counts as `ict.analysis.overlap.at_every_k` gives them; `k` is marked.
+    """
+    if not curves:
+        return look.empty("choose two tasks", theme)
+    figure = go.Figure()
+    styles = look.looks(list(curves))
+    width = max(len(curve) for curve in curves.values())
+    for name, curve in curves.items():
+        x = np.arange(1, len(curve) + 1)
+        figure.add_scatter(
+            x=x,
+            y=(100 * np.asarray(curve) / x).astype(np.float32),
+            name=name,
+            mode="lines",
+            line={"color": styles[name].colour, "dash": styles[name].dash, "width": 2},
+            hovertemplate=f"{name}<br>K = %{{x}}: %{{y:.1f}} %<extra></extra>",
+        )
+    figure.add_scatter(
+        x=[1, width],
+        y=[100 / width, 100],
+        name="chance",
+        mode="lines",
+        line={"color": look.GREY, "dash": "dot", "width": 1.5},
+        hoverinfo="skip",
+    )
+    if k:
+        figure.add_vline(x=k, line={"dash": "dash", "width": 1})
+    figure.update_xaxes(title_text=f"K (of {width} channels)", rangemode="tozero")
+    figure.update_yaxes(title_text="shared share of the top K (%)", range=[0, 101])
+    look.legend_above(figure)
+    marked = f" The dashed line is K = {k}." if k else ""
+    caption = f"Overlap of the top K of two score vectors for every K of {width}.{marked}"
+    return look.finish(figure, title=title, caption=caption, theme=theme)
+
+
+def overlap_against_n(
+    tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    *,
+    title: str | None = None,
+    theme: look.Theme = "light",
+) -> go.Figure:
+    """Kuncheva's index of pairs of tasks scored on n images each; bars hold 95 % of the draws.
+
+    `tables` are rows of `ict.analysis.ceiling.overlap_against_n` by the name of the pair.
+    """
+    if not tables:
+        return look.empty("choose two tasks", theme)
+    figure = go.Figure()
+    styles = look.looks(list(tables))
+    for name, rows in tables.items():
+        part = pd.DataFrame(rows)
+        style = styles[name]
+        figure.add_scatter(
+            x=part["n"],
+            y=part["kuncheva"],
+            name=name,
+            mode="lines+markers",
+            line={"color": style.colour, "dash": style.dash, "width": 2},
+            marker={"symbol": style.symbol, "size": 7},
+            error_y={
+                "array": part["high"] - part["kuncheva"],
+                "arrayminus": part["kuncheva"] - part["low"],
+                "width": 3,
+                "thickness": 1.2,
+            },
+            hovertemplate=f"{name}<br>n = %{{x}}: %{{y:.3f}}<extra></extra>",
+        )
+    sizes = sorted({int(row["n"]) for rows in tables.values() for row in rows})
+    figure.update_xaxes(title_text="images that were scored", type="log", tickvals=sizes)
+    figure.update_yaxes(title_text="Kuncheva's index (0 = chance)")
+    look.legend_above(figure)
+    caption = (
+        f"Overlap of selections from n = {sizes[0]} to {sizes[-1]} images of each task, mean over "
+        "blocks; bars hold 95 % of the draws."
+    )
+    return look.finish(figure, title=title, caption=caption, theme=theme)
+
+
+def transfer_matrix(
+    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    *,
+    title: str | None = None,
+    theme: look.Theme = "light",
+) -> go.Figure:
+    """Task trained × task whose channels were used: accuracy minus that with its own channels.
+
+    Columns: task, source (of the selection), difference, low, high (95 % paired t interval over
+    seeds, percentage points), n. A star marks an interval that excludes 0; red is a loss.
+    """
+    rows = pd.DataFrame(table)
+    if rows.empty:
+        return look.empty("no transfer study has been run yet", theme)
+    tasks = list(dict.fromkeys(rows["task"]))
+    known = [*tasks, *rows["source"]]  # both axes in one order, so that the diagonal is the own set
+    sources = [name for name in dict.fromkeys(known) if name in set(rows["source"])]
+    by_cell = {(r["task"], r["source"]): r for r in rows.to_dict("records")}
+    cells = [[by_cell.get((task, source)) for source in sources] for task in tasks]
+    values = np.array([[np.nan if c is None else c["difference"] for c in row] for row in cells])
+    largest = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 0.0
+    figure = go.Figure(
+        go.Heatmap(
+            z=values.astype(np.float32),
+            x=sources,
+            y=tasks,
+            text=[[_points(cell) for cell in row] for row in cells],
+            customdata=[[_interval(cell) for cell in row] for row in cells],
+            texttemplate="%{text}",
+            hovertemplate="%{y} on the channels of %{x}<br>%{customdata}<extra></extra>",
+            coloraxis="coloraxis",
+            xgap=1,
+            ygap=1,
+        )
+    )
+    colours = {
+        "colorscale": look.DIVERGING,
+        "cmin": -(largest or 1.0),
+        "cmax": largest or 1.0,
+        "reversescale": True,
+    }
+    figure.update_layout(
+        coloraxis={**colours, "colorbar": {"title": {"text": "difference (points)"}}}
+    )
+    figure.update_xaxes(title_text="channels chosen for", showgrid=False, tickangle=-45)
+    figure.update_yaxes(title_text="trained on", showgrid=False, autorange="reversed")
+    caption = (
+        "Test accuracy with the channels of another task minus that with its own, in points; a star "
+        f"marks a 95 % paired t interval without 0, n = {_values(rows['n'])} seeds."
+    )
+    return look.finish(
+        figure, title=title, caption=caption, theme=theme,
+        height=210 + 32 * max(len(tasks), 4), aspect=0.7,
+        span="column" if len(sources) <= 6 else "text",
+    )  # fmt: skip
+
+
+def score_against_effect(
+    scores: np.ndarray,
+    effects: np.ndarray,
+    *,
+    criterion: str = "score",
+    effect: str = "drop in accuracy (points)",
+    chosen: Sequence[int] = (),
+    title: str | None = None,
+    theme: look.Theme = "light",
+) -> go.Figure:
+    """One point a channel: its score against what removing it does; (D,) both."""
+    values, drops = np.asarray(scores, dtype=float), np.asarray(effects, dtype=float)
+    picked = np.zeros(len(values), dtype=bool)
+    picked[list(chosen)] = True
+    figure = go.Figure()
+    for name, part, colour in (("not chosen", ~picked, look.GREY), ("chosen", picked, look.BLUE)):
+        if part.any():
+            figure.add_scatter(
+                x=values[part],
+                y=drops[part],
+                name=name,
+                mode="markers",
+                marker={"size": 5, "color": look.transparent(colour, 0.7)},
+                customdata=np.flatnonzero(part),
+                hovertemplate="channel %{customdata}<br>score %{x:.4g}<br>%{y:.3g}<extra></extra>",
+            )
+    figure.add_hline(y=0, line={"width": 1, "dash": "dot"})
+    figure.update_xaxes(title_text=criterion)
+    figure.update_yaxes(title_text=effect)
+    figure.update_layout(showlegend=bool(picked.any()))
+    look.legend_above(figure)
+    known = np.isfinite(values) & np.isfinite(drops)
+    ranks = [pd.Series(v[known]).rank() for v in (values, drops)]
+    correlation = float(ranks[0].corr(ranks[1])) if known.sum() > 2 else float("nan")
+    caption = (
+        f"{criterion} of n = {int(known.sum())} channels against their causal effect; Spearman's "
+        f"correlation {correlation:.2f}."
+    )
+    return look.finish(figure, title=title, caption=caption, theme=theme)
+
+
+def _points(cell: Mapping[str, Any] | None) -> str:
+    if cell is None:
+        return ""
+    apart = cell.get("low") is not None and (cell["low"] > 0 or cell["high"] < 0)
+    return f"{cell['difference']:+.1f}".replace("-", "−") + ("*" if apart else "")
+
+
+def _interval(cell: Mapping[str, Any] | None) -> str:
+    if cell is None:
+        return "not run"
+    between = "" if cell["n"] < 2 else f" [{cell['low']:.2f}, {cell['high']:.2f}]"
+    return f"{cell['difference']:+.2f} points{between}, n = {cell['n']}"
+
+
+def _values(column: pd.Series) -> str:
+    """All values that occur, in order, in words."""
+    found = sorted({int(v) for v in column.dropna()})
+    return " / ".join(map(str, found)) if len(found) <= 4 else f"{found[0]} to {found[-1]}"

@@ -1,0 +1,152 @@
+"""Venue presets: how wide a figure is on paper and how large its letters are.
+
+Widths as the venues' style files had them (FACTS §6); check against the current file before you
+submit. A figure is drawn at its true size: 96 px are one inch, 1 pt is 4/3 px.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import plotly.graph_objects as go
+
+from ict.errors import InputError, did_you_mean
+from ict.figures.theme import apply
+
+PX_PER_INCH = 96
+PX_PER_POINT = 96 / 72
+_SCREEN_FONT_PX = 13
+
+Span = Literal["column", "text"]
+
+
+@dataclass(frozen=True)
+class Style:
+    """One venue: the width of a column and of the text in inches, the letters in points."""
+
+    name: str
+    column_inches: float
+    text_inches: float
+    font_points: float
+    max_inches: float
+    """No figure is higher."""
+    background: str = "#FFFFFF"
+
+
+_MM = 1 / 25.4
+STYLES = {
+    style.name: style
+    for style in (
+        Style("iclr", 5.5, 5.5, 8, 8.0),
+        Style("neurips", 5.5, 5.5, 8, 8.0),
+        Style("cvpr", 3.25, 6.875, 8, 8.5),
+        Style("icml", 3.25, 6.75, 8, 8.5),
+        Style("ijcv", 84 * _MM, 174 * _MM, 8, 8.5),
+        Style("slides", 6.0, 12.0, 18, 6.4),
+    )
+}
+
+
+def get_style(name: str) -> Style:
+    """The preset called `name`; InputError names the nearest."""
+    if name not in STYLES:
+        allowed = ", ".join(STYLES)
+        raise InputError(f"style {name!r}: choose one of {allowed}{did_you_mean(name, STYLES)}")
+    return STYLES[name]
+
+
+def size_px(figure: go.Figure, style: Style, span: Span | None = None) -> tuple[int, int]:
+    """Width and height on paper, from the figure's own aspect and the span it asks for."""
+    meta = figure.layout.meta or {}
+    wide = (span or meta.get("span", "column")) == "text"
+    inches = style.text_inches if wide else style.column_inches
+    points = style.font_points * PX_PER_POINT
+    width = round(inches * PX_PER_INCH)
+    # letters do not shrink with the column, so a narrow figure needs more height for its labels
+    room = 6.5 * points + max(float(meta.get("aspect", 0.62)) * width, 9 * points)
+    rows = float(meta.get("rows", 0)) * points * 1.18 + 5 * points
+    return width, round(min(max(room * 0.85, rows), style.max_inches * PX_PER_INCH))
+
+
+def restyle(figure: go.Figure, style: Style, span: Span | None = None) -> go.Figure:
+    """A copy drawn for paper: the venue's width, letters in points, lines scaled with them.
+
+    The title goes: on paper it is the caption's first words.
+    """
+    font_px = style.font_points * PX_PER_POINT
+    width, height = size_px(figure, style, span)
+    printed = apply(figure, "print", font_px=round(font_px, 3))
+    printed.update_layout(
+        width=width,
+        height=height,
+        title=None,
+        margin={
+            "l": 4,
+            "r": 0.6 * font_px,
+            "t": 0.6 * font_px,
+            "b": _bottom(figure) * font_px,
+            "pad": 0,
+        },
+        paper_bgcolor=style.background,
+        plot_bgcolor=style.background,
+    )
+    _scale_strokes(printed, font_px / _SCREEN_FONT_PX)
+    _fit_cell_text(printed, (width, height), font_px)
+    _fit_names(printed, (width, height), font_px)
+    printed.for_each_xaxis(_upright)
+    return printed
+
+
+def _bottom(figure: go.Figure) -> float:
+    """Margin below the axes in letters: ticks, a gap and the title's lines, which Plotly's own
+    reckoning leaves half a point short. Slanted labels get more from it."""
+    titles = [axis.title.text or "" for axis in figure.select_xaxes()]
+    lines = max((title.count("<br>") + 1 for title in titles if title), default=0)
+    return 2.3 + 1.3 * lines if lines else 0.6
+
+
+def _upright(axis: go.layout.XAxis) -> None:
+    """Slanted labels need room that a column does not have, and their boxes meet."""
+    if axis.tickangle not in (None, 0):
+        axis.tickangle = -90
+
+
+def _fit_names(figure: go.Figure, size: tuple[int, int], font_px: float) -> None:
+    """Every row and column of a matrix keeps its name, in smaller letters where they are many."""
+    for trace in figure.select_traces({"type": "heatmap"}):
+        if trace.x is None or not isinstance(trace.x[0], str):
+            continue
+        for axis, pixels in ((figure.layout.xaxis, size[0]), (figure.layout.yaxis, size[1])):
+            room = 0.6 * pixels / len(trace.x) / 1.2
+            letters = min(0.875 * font_px, max(room, 6.1 * PX_PER_POINT))
+            axis.update(tickfont_size=letters, dtick=1)
+
+
+def _fit_cell_text(figure: go.Figure, size: tuple[int, int], font_px: float) -> None:
+    """Numbers in cells: as large as fits, but none below 6 pt (the table has them)."""
+    for trace in figure.select_traces({"type": "heatmap"}):
+        if trace.texttemplate is None or trace.text is None:
+            continue
+        longest = max(len(str(text)) for row in trace.text for text in row)
+        across = 0.6 * size[0] / len(trace.text[0]) / (0.6 * longest)
+        letters = min(0.875 * font_px, across, 0.6 * size[1] / len(trace.text) / 1.2)
+        if letters >= 6.1 * PX_PER_POINT:
+            trace.textfont.size = letters
+        else:
+            trace.texttemplate = None
+
+
+def _scale_strokes(figure: go.Figure, factor: float) -> None:
+    for trace in figure.data:
+        if trace.type == "scatter":
+            if trace.marker.size is not None and not hasattr(trace.marker.size, "__len__"):
+                trace.marker.size *= factor
+            if trace.line.width is not None:
+                trace.line.width *= factor
+            if trace.error_y.width is not None:
+                trace.error_y.width *= factor
+                trace.error_y.thickness *= factor
+        elif trace.type == "heatmap":
+            trace.update(xgap=0, ygap=0)  # a map without gaps is one sharp pixel a cell in a PDF
+    for note in figure.layout.annotations:
+        note.xshift = (note.xshift or 0) * factor
+        note.yshift = (note.yshift or 0) * factor

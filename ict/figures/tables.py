@@ -1,0 +1,214 @@
+"""The table behind a figure, as CSV and as a LaTeX table for `booktabs`. Same table, same bytes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+Best = Mapping[str, str]  # column → "max" or "min"
+PUBLISHED = "published"
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "–": "--", "−": "$-$", "×": r"$\times$", "±": r"$\pm$", "²": r"$^2$", "₂": r"$_2$",
+    "·": r"$\cdot$", "κ": r"$\kappa$", "Σ": r"$\Sigma$", "≤": r"$\leq$", "≥": r"$\geq$",
+    "′": r"$'$", "’": "'", "…": r"\dots{}",
+}  # fmt: skip
+
+
+def to_csv(table: pd.DataFrame) -> bytes:
+    """UTF-8, comma, header, `\\n`; numbers in full precision, a missing one empty, lists by ';'."""
+    plain = table.copy()
+    for name in plain.columns:
+        if plain[name].map(lambda v: isinstance(v, (list, tuple))).any():
+            plain[name] = plain[name].map(
+                lambda v: ";".join(map(str, v)) if isinstance(v, (list, tuple)) else v
+            )
+    return plain.to_csv(index=False, lineterminator="\n").encode()
+
+
+def escape(text: str) -> str:
+    """Text as LaTeX prints it."""
+    return "".join(_SPECIAL.get(letter, letter) for letter in text)
+
+
+def to_latex(
+    table: pd.DataFrame,
+    *,
+    caption: str,
+    label: str,
+    best: Best | None = None,
+    digits: Mapping[str, int] | None = None,
+) -> str:
+    """A `table` environment with booktabs rules; needs `\\usepackage{booktabs}` and nothing else.
+
+    The best value of each column in `best` is bold, the second underlined (ties share). A column
+    `mean` (or `x_mean`) with `low` and `high` beside it is one column with the 95 % interval in
+    brackets. Rows whose `source` is "published" carry a dagger, explained below the table.
+    """
+    shown = _without_lists(table)
+    marked = shown["source"].eq(PUBLISHED) if "source" in shown else pd.Series(False, shown.index)
+    ends = _interval_columns(shown)
+    hidden = {"source", *(end for pair in ends.values() for end in pair)}
+    names = [name for name in shown.columns if name not in hidden]
+    if "source" in shown and not marked.any():
+        names = [n for n in shown.columns if n not in hidden - {"source"}]
+    columns = {
+        name: _cells(shown, name, ends.get(name), (best or {}).get(name), (digits or {}).get(name))
+        for name in names
+    }
+    first = names[0]
+    columns[first] = [
+        cell + (r"$^{\dagger}$" if mark else "")
+        for cell, mark in zip(columns[first], marked, strict=True)
+    ]
+    kinds = "".join("r" if pd.api.types.is_numeric_dtype(shown[name]) else "l" for name in names)
+    head = " & ".join(escape(_title(name, name in ends)) for name in names)
+    lines = [" & ".join(columns[name][i] for name in names) + r" \\" for i in range(len(shown))]
+    note = [r"\\[2pt] {\footnotesize $^{\dagger}$ published}"] if marked.any() else []
+    return "\n".join(
+        [
+            "% needs \\usepackage{booktabs}",
+            r"\begin{table}[t]",
+            r"\centering",
+            rf"\caption{{{escape(caption)}}}",
+            rf"\label{{{label}}}",
+            rf"\begin{{tabular}}{{{kinds}}}",
+            r"\toprule",
+            head + r" \\",
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            *note,
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _without_lists(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns of lists (run ids) have no place in a printed table."""
+    kept = [
+        n for n in table if not table[n].map(lambda v: isinstance(v, (list, tuple, dict))).any()
+    ]
+    return table[kept].reset_index(drop=True)
+
+
+def _interval_columns(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """`mean` → (low, high), `x_mean` → (x_low, x_high), where all three are there."""
+    found = {}
+    for name in table.columns:
+        stem = (
+            "" if name == "mean" else name.removesuffix("mean") if name.endswith("_mean") else None
+        )
+        if stem is not None and {f"{stem}low", f"{stem}high"} <= set(table.columns):
+            found[name] = (f"{stem}low", f"{stem}high")
+    return found
+
+
+def _cells(
+    table: pd.DataFrame,
+    name: str,
+    ends: tuple[str, str] | None,
+    best: str | None,
+    digits: int | None,
+) -> list[str]:
+    values = table[name]
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return [escape("--" if pd.isna(v) else str(v)) for v in values]
+    if name == "ratio":
+        return [_fraction(value) for value in values]
+    places = digits if digits is not None else _DIGITS.get(name, _places(values))
+    first, second = _leaders(values.round(places), best)
+    cells = []
+    for i, value in enumerate(values):
+        text = _number(value, places)
+        rounded = round(float(value), places) if pd.notna(value) else np.nan
+        if first is not None and rounded == first:
+            text = rf"\textbf{{{text}}}"
+        elif second is not None and rounded == second:
+            text = rf"\underline{{{text}}}"
+        if ends is not None and pd.notna(table[ends[0]].iloc[i]):
+            low, high = (_number(table[end].iloc[i], places) for end in ends)
+            text += rf" {{\scriptsize [{low}, {high}]}}"
+        cells.append(text)
+    return cells
+
+
+_DIGITS = {"mean_of_tasks": 2, "mean_of_groups": 2}  # as papers print VTAB-1K's averages
+
+
+def _fraction(ratio: Any) -> str:
+    """K/D as 1/8 where it is one."""
+    if pd.isna(ratio):
+        return "--"
+    parts = round(1 / ratio) if ratio else 0
+    return f"1/{parts}" if parts > 1 and abs(parts * ratio - 1) < 0.02 else f"{ratio:.3g}"
+
+
+def _leaders(values: pd.Series, best: str | None) -> tuple[float | None, float | None]:
+    if best is None:
+        return None, None
+    distinct = sorted(set(values.dropna()), reverse=best == "max")
+    return (distinct[0] if distinct else None), (distinct[1] if len(distinct) > 1 else None)
+
+
+def _places(values: pd.Series) -> int:
+    found = values.dropna().astype(float)
+    if found.empty or (found == found.round()).all():
+        return 0
+    largest = float(found.abs().max())
+    return 1 if largest >= 10 else 2 if largest >= 1 else 3
+
+
+def _number(value: Any, places: int) -> str:
+    if pd.isna(value):
+        return "--"
+    text = (
+        f"{float(value):,.{places}f}" if abs(float(value)) >= 1e4 else f"{float(value):.{places}f}"
+    )
+    return f"$-${text[1:]}" if text.startswith("-") else text
+
+
+_TITLES = {
+    "k": "$K$", "n": "$n$", "ratio": "$K/D$", "mean": "mean", "sd": "sd", "series": "series",
+    "mean_of_tasks": "mean of tasks", "mean_of_groups": "mean of groups",
+}  # fmt: skip
+
+
+def _title(name: str, with_interval: bool) -> str:
+    words = _TITLES.get(name, name.replace("_", " ")).replace("$", "")
+    return f"{words} [95 % interval]" if with_interval else words
+
+
+def grouped_accuracy(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Rows of single runs with `accuracy` (a fraction) as mean, low, high in percent, and n."""
+    from ict.analysis.intervals import t_interval
+
+    rows = []
+    for key, part in table.groupby(list(by), dropna=False, sort=False):
+        found = t_interval(100 * part["accuracy"].astype(float))
+        values = key if isinstance(key, tuple) else (key,)
+        rows.append(
+            {
+                **dict(zip(by, values, strict=True)),
+                "mean": found.mean,
+                "low": found.low,
+                "high": found.high,
+                "n": found.n,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def to_html(table: pd.DataFrame) -> str:
+    """A plain HTML table for the report: four digits, thousands as whole numbers."""
+    return _without_lists(table).to_html(
+        index=False, border=0, na_rep="–", float_format=_readable, classes="data"
+    )
+
+
+def _readable(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"

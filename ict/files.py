@@ -1,0 +1,166 @@
+"""Files that are whole or absent: atomic writes, tolerant reads, disk errors as one sentence."""
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from ict.errors import IctError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+TEMPORARY = ".tmp"
+
+
+class StoreError(IctError):
+    """The disk refused. `errno` says how, so that a worker can wait for space."""
+
+    def __init__(self, sentence: str, code: int | None) -> None:
+        super().__init__(sentence)
+        self.errno = code
+
+
+def explain(error: OSError, path: Path) -> StoreError:
+    """The sentence for a write to `path` that the disk refused."""
+    if error.errno in FULL:
+        sentence = f"{path}: the disk is full; free some space or set ICT_STORE to another disk"
+    elif error.errno in _REFUSED:
+        sentence = f"{path}: the store cannot be written to; set ICT_STORE to a writable folder"
+    elif error.errno == errno.ENOLCK:
+        sentence = f"{path}: this file system has no locks; set ICT_STORE to a disk that has"
+    else:
+        sentence = f"{path}: {error.strerror or error}"
+    return StoreError(sentence, error.errno)
+
+
+def check_writable(path: Path) -> None:
+    """Raises StoreError unless `path`, or the nearest folder above it that exists, can be written to.
+
+    Asked before long work whose result goes there; a full disk shows only when it is written.
+    """
+    there = path
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise explain(OSError(errno.EACCES, os.strerror(errno.EACCES)), path)
+
+
+def make_folder(path: Path) -> Path:
+    """Makes `path` and its parents if needed; raises StoreError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(error, path) from error
+    return path
+
+
+def atomic_write_bytes(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Writes a temporary name beside `path`, flushes and renames it: readers see old or new.
+
+    `durable` also flushes the folder, so that the name survives a power cut. Raises StoreError;
+    then `path` is as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
+    try:
+        _write_flushed(temporary, content)
+        os.replace(temporary, path)
+        if durable:
+            _flush_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise explain(error, path) from error
+
+
+def _write_flushed(path: Path, content: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def atomic_write_json(path: Path, document: Any, *, durable: bool = False) -> None:
+    """`atomic_write_bytes` of a JSON document; NumPy values and paths are made plain."""
+    text = json.dumps(document, indent=1, default=_plain)
+    atomic_write_bytes(path, text.encode(), durable=durable)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def read_json(path: Path, default: Any = None) -> Any:
+    """The JSON document at `path`, or `default` if it is missing, empty or half-written."""
+    try:
+        return json.loads(Path(path).read_bytes())
+    except (OSError, ValueError):
+        return default
+
+
+def append_line(path: Path, text: str) -> None:
+    """Appends one line in one write; a torn last line (full disk, kill) is ended first."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        try:
+            size = os.fstat(descriptor).st_size
+            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+            line = ("\n" if torn else "") + text + "\n"
+            if os.write(descriptor, line.encode()) < len(line.encode()):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise explain(error, path) from error
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a file of lines; torn lines are left out."""
+    try:
+        lines = Path(path).read_bytes().splitlines()
+    except OSError:
+        return []
+    rows = []
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict):
+                rows.append(row)
+    return rows
+
+
+def remove_file(path: Path) -> None:
+    """Removes `path` if it is there; raises StoreError if the disk refuses."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise explain(error, path) from error
+
+
+def touch(path: Path, document: Any = None) -> None:
+    """Writes a marker file; on a full disk an empty one where that still fits."""
+    try:
+        atomic_write_json(path, document or {})
+    except StoreError as error:
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
+        except OSError:
+            raise error from None
+
+
+def sweep_temporary(folder: Path) -> None:
+    """Removes temporary files whose writer died on this machine; call while holding the lock."""
+    for path in folder.rglob(f".*{TEMPORARY}"):
+        writer = path.name.split(".")[-3]
+        if writer.isdigit() and not Path("/proc", writer).exists():
+            path.unlink(missing_ok=True)

@@ -1,0 +1,421 @@
+"""The work of one run: images, model, scores, selection, training, test, files. Needs torch.
+
+`ict.run` owns lock, status and errors, and starts without torch.
+"""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save as save_arrays
+from torch import nn
+
+from ict.adapters import count_parameters, trained_state_bytes
+from ict.backbones import classification_head, load_backbone, use_fastest_attention
+from ict.catalogue import get_backbone
+from ict.checkpoint import Checkpoint
+from ict.config import RunConfig
+from ict.data import Augment, ImageSet, StreamedSet, load_set, open_set
+from ict.errors import IctError
+from ict.files import append_line, atomic_write_bytes, atomic_write_json, remove_file
+from ict.live import Live, log
+from ict.methods import prepare
+from ict.probe import ProbeStep, fit_linear
+from ict.scores import load_scores
+from ict.scoring import (
+    ScoreRequest,
+    package_versions,
+    peak_memory_bytes,
+    pixel_statistics,
+    score_task,
+)
+from ict.selection import Selection, select, select_random
+from ict.store import Run, Store, utc_now
+from ict.tasks import Split, fingerprint, get_task, load_split
+from ict.training import (
+    EpochReport,
+    Evaluation,
+    Settings,
+    Trainer,
+    evaluate,
+    pooled_features,
+)
+from ict.weights import find as find_weights
+
+
+class Pipeline:
+    """One execution of one run; `result()` does the work and gives what `result.json` will hold."""
+
+    def __init__(self, run: Run, store: Store, execution: dict[str, Any]) -> None:
+        self.run = run
+        self.store = store
+        self.config = RunConfig.from_dict(run.config)
+        self.device = execution["device"]
+        self.threads = execution["threads"]
+        self.started_at = execution["first_started_at"]
+        sources = run.record.get("sources") or {}
+        self.root = Path(sources["data_root"]) if sources.get("data_root") else None
+        self.weights_file = Path(sources["weights_file"]) if sources.get("weights_file") else None
+        self.backbone = get_backbone(self.config.backbone)
+        self.task = get_task(self.config.task, root=self.root)
+        self.live = Live(run.path / "live.json", self.config.epochs)
+        self.notes: list[str] = []
+
+    def result(self) -> dict[str, Any]:
+        torch.set_num_threads(self.threads)
+        _repeatable(self.device)
+        self._check_inputs()
+        log(
+            self.run,
+            f"{self.run.id} on {self.device}, {self.threads} threads, {self.config.precision}",
+        )
+        train, val = self._load_training_images()
+        self.test_images = self._open_test_images()
+        selection, score_seconds = self._select(train)
+        model = self._model(selection)
+        counts = count_parameters(model)
+        settings = self._settings()
+        started = time.perf_counter()
+        if self.config.method == "linear":
+            outcome = self._fit_linear(model, train, val, settings)
+        else:
+            outcome = self._fit(model, train, val, settings)
+        train_seconds = time.perf_counter() - started + outcome.pop("earlier_seconds", 0.0)
+        test = self._test(model, settings)
+        self._write_model(model, test)
+        return {
+            "run_id": self.run.id,
+            "test_accuracy": test.accuracy,
+            "test_loss": test.loss,
+            "test_balanced_accuracy": test.balanced_accuracy,
+            "majority_accuracy": test.majority_accuracy,
+            "test_images": len(test.labels),
+            **outcome,
+            **counts,
+            "epochs": self.config.epochs,
+            "train_images": len(train),
+            "train_seconds": train_seconds,
+            "score_seconds": score_seconds,
+            "peak_memory_bytes": peak_memory_bytes(self.device),
+            "device": self.device,
+            "device_name": _device_name(self.device),
+            "threads": self.threads,
+            "precision": self.config.precision,
+            "score_id": selection.score_id if selection else None,
+            "official_data": self.task.official,
+            "notes": self.notes,
+            "versions": package_versions(),
+            "started_at": self.started_at,
+            "finished_at": utc_now(),
+        }
+
+    def _check_inputs(self) -> None:
+        """Data and weights must still be those that the id was made from."""
+        now = fingerprint(self.config.task, root=self.root)
+        if now != self.config.data:
+            raise IctError(
+                f"the files of task {self.config.task!r} changed since this run was asked for; ask anew"
+            )
+        if self.config.weights == "none":
+            self.notes.append("random backbone weights (weights=none)")
+            return
+        found = find_weights(self.backbone, self.weights_file, fetch=True)
+        if self.weights_file and not str(self.config.weights).startswith(("hub:", found.identity)):
+            raise IctError(f"{self.weights_file} changed since this run was asked for; ask anew")
+        self.weights_file = found.path
+
+    def _load_training_images(self) -> tuple[ImageSet, ImageSet | None]:
+        train = self._images(self.config.train_split)
+        val = self._images("val200") if self.config.train_split == "train800" else None
+        return train, val
+
+    def _open_test_images(self) -> ImageSet | StreamedSet:
+        """Before training, so that a file that cannot be read is said before hours of work."""
+        split = self._split("test")
+        return open_set(
+            split,
+            self.backbone.image_size,
+            limit=self.config.limit,
+            progress=self.live.phase("loading test"),
+        ).to(self.device)
+
+    def _images(self, name: str) -> ImageSet:
+        return load_set(
+            self._split(name),
+            self.backbone.image_size,
+            limit=self.config.limit,
+            progress=self.live.phase(f"loading {name}"),
+        ).to(self.device)
+
+    def _split(self, name: str) -> Split:
+        """The split, with what is short or left out noted for the result."""
+        split = load_split(self.config.task, name, root=self.root)
+        self.notes += [note for note in split.notes if note not in self.notes]
+        if self.config.limit is not None and self.config.limit < len(split):
+            self.notes.append(
+                f"{name}: only the first {self.config.limit} of {len(split)} images (limit)"
+            )
+        return split
+
+    def _select(self, train: ImageSet) -> tuple[Selection | None, float]:
+        c = self.config
+        if c.method != "ict":
+            return None, 0.0
+        started = time.perf_counter()
+        if not isinstance(c.k, tuple) or c.tune_site is None:
+            raise IctError(
+                f"run {self.run.id}: config.json lacks k or tune_site; ask for the run anew"
+            )
+        if c.criterion == "random":
+            selection = select_random(
+                self.backbone.stages,
+                site=c.tune_site,
+                ks=c.k,
+                blocks=c.blocks,
+                seed=c.selection_seed or 0,
+                backbone=c.backbone,
+            )
+        else:
+            selection = self._scored_selection(c.k, c.tune_site, train)
+        atomic_write_json(self.run.path / "selection.json", selection.to_dict())
+        return selection, time.perf_counter() - started
+
+    def _scored_selection(self, ks: tuple[int, ...], site: str, train: ImageSet) -> Selection:
+        """Top K (or lowest K) of the score file that this configuration names, computed if need be."""
+        c = self.config
+        prefix, _, base = str(c.criterion).partition(":")
+        order = "lowest" if prefix == "lowest" else "top"
+        same_images = c.score_task == c.task and c.score_split == c.train_split
+        request = ScoreRequest(
+            task=c.score_task or c.task,
+            backbone=c.backbone,
+            weights=c.weights or "none",
+            data=c.score_data or c.data or "",
+            criterion=(base or "class_l2") if order == "lowest" else str(c.criterion),
+            sites=(c.score_site or "attn",),
+            tokens=c.tokens or "patch",
+            split=c.score_split or c.train_split,
+            pixel_normalisation=c.pixel_normalisation,
+            limit=c.limit,
+        )
+        path = score_task(
+            self.store,
+            request,
+            weights_file=self.weights_file,
+            root=self.root,
+            device=self.device,
+            images=train if same_images else None,
+            progress=self.live.phase("scoring"),
+        )
+        scores = load_scores(path, kinds=("",))
+        log(self.run, f"scores {request.score_id}")
+        chosen = select(scores, site=request.sites[0], k=list(ks), blocks=c.blocks, order=order)
+        return Selection(site, chosen.blocks, c.criterion, request.score_id, c.backbone)
+
+    def _model(self, selection: Selection | None) -> nn.Module:
+        c = self.config
+        model = load_backbone(
+            c.backbone,
+            weights=c.weights or "none",
+            weights_file=self.weights_file,
+            classes=self.task.classes,
+            seed=c.seed,
+            drop_path=c.drop_path or 0.0,
+        )
+        use_fastest_attention(model, self.device, c.precision)
+        return prepare(model, c, selection).to(self.device)
+
+    def _settings(self) -> Settings:
+        c = self.config
+        mean, std = pixel_statistics(c.backbone, c.pixel_normalisation)
+        return Settings(
+            epochs=c.epochs or 1,
+            batch_size=c.batch_size or 64,
+            lr=(c.lr or 0.0) * (c.lr_multiplier or 1.0),
+            weight_decay=c.weight_decay or 0.0,
+            warmup_epochs=c.warmup_epochs or 0,
+            label_smoothing=c.label_smoothing or 0.0,
+            seed=c.seed,
+            precision=c.precision,
+            mean=mean,
+            std=std,
+            augment=_augmentation(c.augment),
+        )
+
+    def _fit(
+        self, model: nn.Module, train: ImageSet, val: ImageSet | None, settings: Settings
+    ) -> dict[str, Any]:
+        trainer = Trainer(model, train, settings)
+        checkpoint = Checkpoint(self.run)
+        rows = checkpoint.restore(trainer)
+        for epoch in range(len(rows) + 1, settings.epochs + 1):
+            rows.append(self._epoch(trainer, epoch, val, rows))
+            if self.config.report_best_test:
+                seen = evaluate(model, self.test_images, settings).accuracy
+                append_line(
+                    self.run.path / "test_curve.jsonl",
+                    json.dumps({"epoch": epoch, "test_accuracy": seen}),
+                )
+            if self.config.select_by == "val" and _best(rows) == epoch:
+                checkpoint.keep_best(model)
+            append_line(self.run.path / "progress.jsonl", json.dumps(rows[-1]))
+            checkpoint.save(trainer, rows)
+        selected = settings.epochs
+        if self.config.select_by == "val":
+            selected = _best(rows)
+            checkpoint.load_best(model)
+        last = rows[selected - 1]
+        return {
+            "val_accuracy": last["val_accuracy"],
+            "train_accuracy": last["train_accuracy"],
+            "train_loss": last["train_loss"],
+            "selected_epoch": selected,
+            "images_per_second": float(np.median([row["images_per_second"] for row in rows])),
+            "earlier_seconds": checkpoint.earlier_seconds,
+            **self._optimistic(),
+        }
+
+    def _epoch(
+        self, trainer: Trainer, epoch: int, val: ImageSet | None, rows: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        started = time.perf_counter()
+        batch = trainer.settings.batch_size
+        seconds_before = [row["seconds"] for row in rows[-5:]]
+
+        def on_step(done: int, total: int) -> None:
+            elapsed = time.perf_counter() - started
+            an_epoch = float(np.mean(seconds_before)) if seconds_before else elapsed * total / done
+            left = an_epoch * (trainer.settings.epochs - epoch + 1 - done / total)
+            self.live.report(
+                "training",
+                done,
+                total,
+                unit="steps",
+                epoch=epoch,
+                rate=done * batch / elapsed,
+                eta=left,
+            )
+
+        loss, accuracy, lr = trainer.epoch(epoch, on_step=on_step)
+        training_seconds = time.perf_counter() - started
+        checked = evaluate(trainer.model, val, trainer.settings) if val is not None else None
+        report = EpochReport(
+            epoch=epoch,
+            train_loss=loss,
+            train_accuracy=accuracy,
+            val_accuracy=checked.accuracy if checked else None,
+            val_loss=checked.loss if checked else None,
+            lr=lr,
+            seconds=time.perf_counter() - started,
+            images_per_second=trainer.steps * min(batch, len(trainer.train)) / training_seconds,
+        )
+        shown = "" if checked is None else f", val {checked.accuracy:.3f}"
+        log(
+            self.run,
+            f"epoch {epoch}: loss {loss:.4f}, train {accuracy:.3f}{shown}, {report.seconds:.1f} s",
+        )
+        return report.to_dict()
+
+    def _fit_linear(
+        self, model: nn.Module, train: ImageSet, val: ImageSet | None, settings: Settings
+    ) -> dict[str, Any]:
+        """The probe leaves one line of progress for every regularisation strength that it tries."""
+        started = time.perf_counter()
+        remove_file(self.run.path / "progress.jsonl")
+        features = pooled_features(model, train, settings, on_images=self.live.phase("features"))
+        held_out = None
+        if val is not None:
+            held_out = pooled_features(model, val, settings), val.labels.cpu().numpy()
+        rate = len(train) / (time.perf_counter() - started)
+        tried: list[ProbeStep] = []
+
+        def on_step(step: ProbeStep) -> None:
+            tried.append(step)
+            row = {**asdict(step), "epoch": len(tried), "lr": None, "images_per_second": rate}
+            append_line(self.run.path / "progress.jsonl", json.dumps(row))
+            self.live.report("training", len(tried), 6, unit="regularisation strengths")
+            log(
+                self.run,
+                f"C={step.inverse_regularisation:g}: held-out accuracy {step.val_accuracy:.3f}",
+            )
+
+        head = classification_head(model)
+        chosen = fit_linear(head, (features, train.labels.cpu().numpy()), held_out, on_step=on_step)
+        if not chosen.converged:
+            self.notes.append("the linear probe did not converge within 2,000 iterations")
+        return {
+            "val_accuracy": chosen.val_accuracy if val is not None else None,
+            "cross_validated_accuracy": None if val is not None else chosen.val_accuracy,
+            "train_accuracy": chosen.train_accuracy,
+            "train_loss": chosen.train_loss,
+            "inverse_regularisation": chosen.inverse_regularisation,
+            "selected_epoch": None,
+            "images_per_second": rate,
+            "best_test_accuracy": None,
+            "best_test_epoch": None,
+        }
+
+    def _test(self, model: nn.Module, settings: Settings) -> Evaluation:
+        """The one look at the test set."""
+        self.live.report("testing", 0, len(self.test_images))
+        return evaluate(model, self.test_images, settings)
+
+    def _optimistic(self) -> dict[str, Any]:
+        """The best of all looks at the test set: the paper's way, never used to choose anything."""
+        by_epoch = {}
+        if self.config.report_best_test:
+            lines = (self.run.path / "test_curve.jsonl").read_text().splitlines()
+            by_epoch = {row["epoch"]: row["test_accuracy"] for row in map(json.loads, lines)}
+        best = max(by_epoch, key=lambda epoch: by_epoch[epoch], default=None)
+        return {
+            "best_test_epoch": best,
+            "best_test_accuracy": None if best is None else by_epoch[best],
+        }
+
+    def _write_model(self, model: nn.Module, test: Evaluation) -> None:
+        metadata = {"run_id": self.run.id, "config": self.config.to_dict()}
+        path = self.run.path
+        atomic_write_bytes(path / "adapter.safetensors", trained_state_bytes(model, metadata))
+        arrays: dict[str, np.ndarray] = {
+            "predictions": test.predictions.astype(np.int64),
+            "labels": test.labels.astype(np.int64),
+            "probabilities": test.probabilities.astype(np.float32),
+        }
+        atomic_write_bytes(path / "predictions.safetensors", save_arrays(arrays))
+        Checkpoint(self.run).remove()
+        remove_file(path / "live.json")
+
+
+def _best(rows: list[dict[str, Any]]) -> int:
+    """The first epoch with the highest validation accuracy."""
+    accuracies = [row["val_accuracy"] for row in rows]
+    return 1 + int(np.argmax(accuracies))
+
+
+def _repeatable(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
+
+
+def _device_name(device: str) -> str:
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return "CPU"
+
+
+def _augmentation(name: str | None) -> Augment | None:
+    if name != "randaugment":
+        return None
+    from ict.augment import randaugment
+
+    return randaugment

@@ -1,0 +1,165 @@
+"""From a configuration in the store to a finished run folder, once, whatever happens in between.
+
+`run` takes the run's lock, looks again for a result, resumes from the checkpoint or starts, and
+writes `result.json` last. `python -m ict.run RUN_ID --store S` is what workers and jobs start.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ict.errors import IctError, InputError
+from ict.files import atomic_write_json, read_json, remove_file
+from ict.locks import RunLock
+from ict.machine import calm_threads, choose_device, cores
+from ict.store import Run, Store, utc_now
+
+
+class Terminated(BaseException):
+    """SIGTERM: leave as fast as possible; the last checkpoint stands."""
+
+
+def run(
+    run_id: str,
+    store: Store | None = None,
+    *,
+    threads: int | None = None,
+    device: str | None = None,
+    slots: int = 1,
+) -> dict[str, Any]:
+    """Executes a run of the store and gives its result; a finished one is only read.
+
+    Raises IctError with one sentence if it fails (stored in `error.json` too), or if another
+    process holds the run.
+    """
+    store = store or Store()
+    here = store.run(run_id)
+    handed_down = RunLock.inherited(here.path / "lock")
+    lock = handed_down or RunLock(here.path / "lock")
+    if handed_down is None and not lock.acquire():
+        raise IctError(f"run {here.id} is being executed by another process: {here.holder()}")
+    try:
+        lock.describe(os.getpid(), job=os.environ.get("SLURM_JOB_ID"))
+        finished = here.result()
+        if finished is not None:
+            return finished
+        execution = _execution(here, threads=threads, device=device, slots=slots)
+        # A worker has removed `cancelled` before it handed the lock down: one that is here is newer.
+        stale = ("queued", "error.json") if handed_down else ("queued", "cancelled", "error.json")
+        for marker in stale:
+            remove_file(here.path / marker)
+        return _execute(here, store, execution)
+    finally:
+        lock.release()
+
+
+def load_run(run: str | Path, *, store: str | Path | None = None) -> Any:
+    """The trained timm model of a finished run, in evaluation mode, float32, on the CPU."""
+    from ict.loading import rebuild
+
+    folder = Path(run)
+    here = Run(folder.absolute()) if folder.is_dir() else Store(store).run(str(run))
+    if here.result() is None:
+        raise InputError(f"run {here.id} is {here.status()}, not done: there is nothing to load")
+    return rebuild(here)
+
+
+def _execute(run: Run, store: Store, execution: dict[str, Any]) -> dict[str, Any]:
+    """Runs the pipeline; whatever goes wrong is kept as the run's error."""
+    try:
+        from ict.pipeline import Pipeline
+
+        result = Pipeline(run, store, execution).result()
+        atomic_write_json(run.path / "result.json", result, durable=True)
+        return result
+    except (Terminated, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        sentence = str(error) if isinstance(error, (IctError, OSError)) else _sentence(error)
+        atomic_write_json(
+            run.path / "error.json",
+            {
+                "message": sentence,
+                "type": type(error).__name__,
+                "traceback": traceback.format_exc(),
+                "at": utc_now(),
+            },
+        )
+        raise IctError(sentence) from error
+
+
+def _sentence(error: Exception) -> str:
+    kind = type(error).__name__
+    if kind == "OutOfMemoryError":
+        return "the GPU ran out of memory: lower batch_size, or free the GPU"
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    return f"{kind}: {first_line}" if first_line else kind
+
+
+def _execution(run: Run, *, threads: int | None, device: str | None, slots: int) -> dict[str, Any]:
+    """Device and threads of the first start, which a resume keeps: other threads, other numbers."""
+    before = read_json(run.path / "execution.json", {}) or {}
+    chosen = choose_device(device or before.get("device"))
+    same_device = before.get("device") == chosen
+    execution = {
+        "threads": before.get("threads") if same_device else threads or max(1, cores() // slots),
+        "device": chosen,
+        "slots": slots,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started_at": utc_now(),
+        "first_started_at": before.get("first_started_at") or utc_now(),
+        "starts": int(before.get("starts") or 0) + 1,
+    }
+    atomic_write_json(run.path / "execution.json", {**before, **execution})
+    return execution
+
+
+def _on_sigterm(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def main() -> int:
+    """Executes one run of a store; what workers and batch jobs start."""
+    parser = argparse.ArgumentParser(prog="python -m ict.run", description=main.__doc__)
+    parser.add_argument("run_id")
+    parser.add_argument("--store")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--device")
+    parser.add_argument("--slots", type=int, default=1)
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    threads = options.threads or max(1, cores() // options.slots)
+    calm_threads(threads)
+    started = time.perf_counter()
+    try:
+        result = run(
+            options.run_id,
+            Store(options.store),
+            threads=options.threads,
+            device=options.device,
+            slots=options.slots,
+        )
+    except Terminated:
+        print("terminated; the last checkpoint stands", file=sys.stderr)
+        return 143
+    except IctError as error:
+        print(f"failed: {error}", file=sys.stderr)
+        return error.exit_code
+    accuracy = result.get("test_accuracy")
+    seconds = time.perf_counter() - started
+    print(
+        f"done in {seconds:.0f} s, test accuracy {accuracy if accuracy is None else round(accuracy, 4)}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,96 @@
+"""Scores of every channel of every block, as arrays and as files. No torch here."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from ict.errors import InputError
+
+
+@dataclass(frozen=True)
+class ChannelScores:
+    """One criterion on one task at one or more sites.
+
+    `arrays` holds float32, one entry a site and stage (a ViT has stage 0 only):
+    `attn.0` (blocks, D) the scores; `attn.0.per_class` (blocks, C, D) where the criterion has it,
+    NaN for a class without images; with images kept `attn.0.per_image` (N, blocks, D) the sums
+    over tokens of a², and `attn.0.token_mean` (N, blocks, D). `labels` (N,) belong to the latter.
+    `meta` says what was scored: task, split, backbone, weights, criterion, tokens, images, …
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    labels: np.ndarray | None = None
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name.split(".")[0] for name in self.arrays))
+
+    def only_site(self) -> str:
+        if len(self.sites) != 1:
+            raise InputError(f"scores of {', '.join(self.sites) or 'no site'}: name one with site=")
+        return self.sites[0]
+
+    def site(self, site: str, kind: str = "") -> list[np.ndarray]:
+        """The arrays of one site, one a stage; `kind` is "", "per_class", "per_image", "token_mean".
+
+        Raises InputError if the site, or that kind, was not scored.
+        """
+        suffix = f".{kind}" if kind else ""
+        stages: list[np.ndarray] = []
+        while (name := f"{site}.{len(stages)}{suffix}") in self.arrays:
+            stages.append(self.arrays[name])
+        if not stages:
+            what = f"{kind} of site {site!r}" if kind else f"site {site!r}"
+            raise InputError(
+                f"{what} was not scored; this file has {', '.join(sorted(self.arrays))}"
+            )
+        return stages
+
+    def stacked(self, site: str, kind: str = "") -> np.ndarray:
+        """All blocks as rows (L, D) when all stages have one width; InputError otherwise."""
+        stages = self.site(site, kind)
+        axis = 1 if kind in ("per_image", "token_mean") else 0
+        if len({stage.shape[-1] for stage in stages}) > 1:
+            raise InputError(f"site {site!r}: stages differ in width, so blocks cannot be stacked")
+        return np.concatenate(stages, axis=axis)
+
+
+def to_bytes(scores: ChannelScores) -> bytes:
+    """The safetensors file of `scores`, with `meta` as JSON in its header."""
+    tensors = {name: np.ascontiguousarray(array) for name, array in scores.arrays.items()}
+    if scores.labels is not None:
+        tensors["labels"] = np.ascontiguousarray(scores.labels, dtype=np.int64)
+    return save(tensors, metadata={"meta": json.dumps(dict(scores.meta), sort_keys=True)})
+
+
+def load_scores(path: str | Path, *, kinds: tuple[str, ...] | None = None) -> ChannelScores:
+    """Reads a score file; `kinds` limits what is read ("" is the scores themselves).
+
+    Raises InputError if the file is missing or is not a score file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "scores.safetensors"
+    if not path.is_file():
+        raise InputError(f"{path}: no such score file; run `ict score` or see `ict score --help`")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            meta = json.loads((file.metadata() or {}).get("meta", "{}"))
+            names = list(file.keys())
+            labels = file.get_tensor("labels") if "labels" in names else None
+            wanted = [n for n in names if n != "labels" and (kinds is None or _kind(n) in kinds)]
+            arrays = {name: file.get_tensor(name) for name in wanted}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable score file ({error})") from error
+    return ChannelScores(arrays, meta, labels)
+
+
+def _kind(name: str) -> str:
+    return name.split(".", 2)[2] if name.count(".") >= 2 else ""

@@ -1,0 +1,191 @@
+"""From channel scores to the channels that are tuned. No torch here: NumPy in, indices out."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ict.errors import InputError
+from ict.scores import ChannelScores
+
+ORDERS = ("top", "lowest", "random")
+
+
+@dataclass(frozen=True)
+class BlockSelection:
+    """The K channels chosen in one block, ascending. `block` counts over all stages from 0."""
+
+    stage: int
+    block: int
+    width: int
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Chosen channels at one site, with where they came from."""
+
+    site: str
+    blocks: tuple[BlockSelection, ...]
+    criterion: str | None = None
+    score_id: str | None = None
+    backbone: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "Selection":
+        blocks = tuple(
+            BlockSelection(b["stage"], b["block"], b["width"], tuple(b["indices"]))
+            for b in record["blocks"]
+        )
+        return cls(
+            record["site"],
+            blocks,
+            record.get("criterion"),
+            record.get("score_id"),
+            record.get("backbone"),
+        )
+
+    def parameters(self) -> int:
+        """Weights and biases of one K×K linear layer a chosen block: Σ K² + K."""
+        return sum(len(b.indices) ** 2 + len(b.indices) for b in self.blocks)
+
+
+def top_k(scores: np.ndarray, k: int, *, order: str = "top") -> np.ndarray:
+    """Indices of the K highest (or lowest) of D scores, ascending.
+
+    A tie goes to the lower index, so K is always K (the authors' code compares with a threshold
+    and can choose fewer or more). NaN, or one score for all channels, cannot be ranked: InputError.
+    """
+    width = len(scores)
+    check_k(k, width)
+    if np.isnan(scores).any():
+        raise InputError(
+            "a score is NaN, which cannot be ranked; score again on images of every class"
+        )
+    if width > 1 and k < width and (scores == scores[0]).all():
+        raise InputError(
+            f"all {width} channels have the same score {scores[0]:g}, so no choice means anything; "
+            "choose another criterion, site or tokens"
+        )
+    ranked = np.argsort(scores if order == "lowest" else -scores, kind="stable")
+    return np.sort(ranked[:k])
+
+
+def check_k(k: int, width: int, *, where: str = "a block") -> None:
+    """Raises InputError unless 1 ≤ K ≤ D."""
+    if not 1 <= k <= width:
+        raise InputError(f"k={k}: {where} has {width} channels; choose 1 to {width}")
+
+
+def k_from_ratio(ratio: float, width: int) -> int:
+    """K = ratio × D, rounded, at least 1. Raises InputError outside (0, 1]."""
+    if not 0 < ratio <= 1:
+        raise InputError(f"ratio={ratio:g}: choose more than 0 and at most 1")
+    return max(1, round(ratio * width))
+
+
+def resolve_k(
+    widths: Sequence[int], *, k: int | Sequence[int] | None, ratio: float | None
+) -> tuple[int, ...]:
+    """K of each stage from one K, one K a stage, or a ratio of each stage's width."""
+    if k is not None and ratio is not None:
+        raise InputError("both k and ratio are given; choose one")
+    if ratio is not None:
+        return tuple(k_from_ratio(ratio, width) for width in widths)
+    if k is None:
+        raise InputError("neither k nor ratio is given; choose one")
+    ks = tuple(k) if isinstance(k, Sequence) else (k,) * len(widths)
+    if len(ks) == 1:
+        ks *= len(widths)
+    if len(ks) != len(widths):
+        raise InputError(
+            f"k={list(ks)}: the backbone has {len(widths)} stages; give one K or one each"
+        )
+    for stage, (one, width) in enumerate(zip(ks, widths, strict=True)):
+        check_k(one, width, where=f"stage {stage}" if len(widths) > 1 else "a block")
+    return ks
+
+
+def select(
+    scores: ChannelScores,
+    *,
+    site: str | None = None,
+    k: int | Sequence[int] | None = None,
+    ratio: float | None = None,
+    blocks: Sequence[int] | None = None,
+    order: str = "top",
+    seed: int = 0,
+) -> Selection:
+    """Chooses K channels in each block of `scores` at `site` (the only one scored by default).
+
+    `blocks` limits the choice to some blocks; `order` is `top` (the method), `lowest` or `random`
+    (its controls; `random` draws uniformly and depends on `seed`, not on the scores).
+    Raises InputError for an unknown site or order, a K outside 1..D, and scores without a ranking.
+    """
+    if order not in ORDERS:
+        raise InputError(f"order={order!r}: choose one of {', '.join(ORDERS)}")
+    site = site or scores.only_site()
+    stages = scores.site(site)
+    ks = resolve_k([stage.shape[1] for stage in stages], k=k, ratio=ratio)
+    chosen = []
+    block = 0
+    for stage, (rows, one_k) in enumerate(zip(stages, ks, strict=True)):
+        for row in rows:
+            if blocks is None or block in blocks:
+                indices = (
+                    random_k(len(row), one_k, seed=seed, block=block)
+                    if order == "random"
+                    else _ranked(row, one_k, order, block)
+                )
+                chosen.append(BlockSelection(stage, block, len(row), tuple(indices.tolist())))
+            block += 1
+    criterion = scores.meta.get("criterion")
+    return Selection(
+        site=site,
+        blocks=tuple(chosen),
+        criterion=criterion
+        if order == "top"
+        else f"{order}:{criterion}"
+        if order == "lowest"
+        else order,
+        score_id=None if order == "random" else scores.meta.get("score_id"),
+        backbone=scores.meta.get("backbone"),
+    )
+
+
+def select_random(
+    stages: Sequence[tuple[int, int]],
+    *,
+    site: str,
+    ks: Sequence[int],
+    blocks: Sequence[int] | None,
+    seed: int,
+    backbone: str | None = None,
+) -> Selection:
+    """A uniform draw for `stages` of (blocks, width), without any scores."""
+    arrays = {
+        f"{site}.{s}": np.zeros((n, width), np.float32) for s, (n, width) in enumerate(stages)
+    }
+    blank = ChannelScores(arrays, {"backbone": backbone})
+    return select(blank, site=site, k=list(ks), blocks=blocks, order="random", seed=seed)
+
+
+def random_k(width: int, k: int, *, seed: int, block: int) -> np.ndarray:
+    """K of `width` channels, uniform, a function of (seed, block) alone."""
+    check_k(k, width)
+    digest = hashlib.sha256(json.dumps(["random channels", seed, block]).encode()).digest()
+    generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "little")))
+    return np.sort(generator.choice(width, size=k, replace=False))
+
+
+def _ranked(row: np.ndarray, k: int, order: str, block: int) -> np.ndarray:
+    try:
+        return top_k(row, k, order=order)
+    except InputError as error:
+        raise InputError(f"block {block}: {error}") from None

@@ -1,0 +1,183 @@
+"""The store: run folders and score files, and the only code that knows where they are."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ict.errors import InputError, did_you_mean
+from ict.files import (
+    StoreError,
+    append_line,
+    atomic_write_bytes,
+    atomic_write_json,
+    explain,
+    make_folder,
+    read_json,
+)
+from ict.locks import RunLock
+from ict.run_folder import (
+    STATUSES,
+    TERMINAL,
+    Run,
+    check_id,
+    holder_process,
+    is_id,
+    mapping,
+    mark_cancelled,
+    utc_now,
+)
+
+__all__ = [
+    "STATUSES",
+    "TERMINAL",
+    "Run",
+    "Store",
+    "StoreError",
+    "append_line",
+    "atomic_write_bytes",
+    "atomic_write_json",
+    "check_id",
+    "holder_process",
+    "mark_cancelled",
+    "read_json",
+    "utc_now",
+]
+
+
+class Store:
+    """A folder of runs, scores and studies. Making one writes nothing."""
+
+    def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
+        chosen = root if root is not None else os.environ.get("ICT_STORE") or "ict_store"
+        self.root = Path(chosen).expanduser().absolute()
+        self.runs_dir = self.root / "runs"
+        self.scores_dir = self.root / "scores"
+        self.inspect_dir = self.root / "inspect"
+        self.causal_dir = self.root / "causal"
+        self.studies_dir = self.root / "studies"
+        self.workers_dir = self.root / "workers"
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.root)!r})"
+
+    def links_path(self) -> Path:
+        """Where `ict data link` notes task folders."""
+        return self.root / "links.json"
+
+    def create_run(self, config_record: dict[str, Any]) -> Run:
+        """Writes config.json of `config_record["run_id"]` unless it is there; gives the run."""
+        run = Run(self.runs_dir / check_id(config_record["run_id"]))
+        if not run.record:
+            stamps = {"created_at": utc_now(), "command": sys.argv}
+            make_folder(run.path)
+            atomic_write_json(run.path / "config.json", {**stamps, **config_record})
+        return run
+
+    def run(self, run_id: str) -> Run:
+        """The run of that id or of that unique beginning; raises InputError with the nearest."""
+        check_id(run_id)
+        if (self.runs_dir / run_id / "config.json").is_file():
+            return Run(self.runs_dir / run_id)
+        ids = self.run_ids()
+        matches = [name for name in ids if name.startswith(run_id)]
+        if len(matches) == 1:
+            return Run(self.runs_dir / matches[0])
+        if matches:
+            some = ", ".join(sorted(matches)[:3])
+            raise InputError(f"run {run_id!r} is not unique: {len(matches)} runs begin so ({some})")
+        raise InputError(f"no run {run_id!r} in {self.root}{did_you_mean(run_id, ids)}")
+
+    def run_ids(self) -> list[str]:
+        """Names of the folders that may be runs, in alphabetical order, unread."""
+        try:
+            with os.scandir(self.runs_dir) as entries:
+                return sorted(e.name for e in entries if is_id(e.name) and e.is_dir())
+        except OSError:
+            return []
+
+    def runs(self) -> list[Run]:
+        """All readable runs, oldest first."""
+        runs = [Run(self.runs_dir / name) for name in self.run_ids()]
+        dated = [(record.get("created_at", ""), run) for run in runs if (record := run.record)]
+        return [run for _, run in sorted(dated, key=lambda pair: (pair[0], pair[1].id))]
+
+    def unreadable(self, rows: list[dict[str, Any]] | None = None) -> list[tuple[Path, str]]:
+        """What lies in the store's folders and cannot be read, with the reason.
+
+        `rows` is the whole `table()`, if the caller has it at hand.
+        """
+        from ict.run_table import UNREADABLE
+
+        rows = self.table() if rows is None else rows
+        fine = {row["run_id"] for row in rows if row.get("error") != UNREADABLE}
+        odd = [path for path in _visible(self.runs_dir) if path.name not in fine]
+        found = [(path, reason) for path in odd if (reason := _run_trouble(path))]
+        for path in _visible(self.scores_dir):
+            if mapping(path / "meta.json") is None:
+                found.append((path, "no readable meta.json"))
+        return found
+
+    def table(self, filter: Callable[[dict[str, Any]], bool] | None = None) -> list[dict[str, Any]]:
+        """One flat row a run, oldest first: run_id, status, created_at, config, result numbers.
+
+        A list of one value (`k` of a ViT) is that value, a longer one is text. Config fields win
+        over result fields of the same name. Rows that `filter` refuses are left out. Fast for
+        thousands of runs (ict/run_table.py).
+        """
+        from ict.run_table import rows
+
+        return [row for row in rows(self) if filter is None or filter(row)]
+
+    def remove(self, run_id: str) -> None:
+        """Deletes the run's folder; raises InputError while it runs."""
+        run = self.run(run_id)
+        lock = RunLock(run.path / "lock")
+        if not lock.acquire():
+            raise InputError(f"run {run.id} is running; cancel it first: ict cancel {run.id}")
+        try:
+            gone = run.path.with_name(f".removed-{run.id}-{os.getpid()}")
+            run.path.rename(gone)  # no reader meets half a folder
+            shutil.rmtree(gone)
+        except OSError as error:
+            raise explain(error, run.path) from error
+        finally:
+            lock.release()
+
+    def score_dir(self, score_id: str) -> Path:
+        return self.scores_dir / check_id(score_id, "score")
+
+    def scores(self) -> list[dict[str, Any]]:
+        """meta.json of every finished score, with its `score_id` and `path`."""
+        metas = []
+        for path in _visible(self.scores_dir):
+            meta = mapping(path / "meta.json")
+            if meta is not None and (path / "scores.safetensors").is_file():
+                file = str(path / "scores.safetensors")
+                metas.append({**meta, "score_id": path.name, "path": file})
+        return metas
+
+
+def _visible(folder: Path) -> list[Path]:
+    try:
+        return [folder / name for name in sorted(os.listdir(folder)) if not name.startswith(".")]
+    except OSError:
+        return []
+
+
+def _run_trouble(path: Path) -> str:
+    """Why `path` is no readable run folder; "" if it is one."""
+    if not path.is_dir():
+        return "not a folder"
+    if not (path / "config.json").exists():
+        return "no config.json: not a run folder, or half-written"
+    record = mapping(path / "config.json")
+    if record is None or not isinstance(record.get("config"), dict):
+        return "config.json is not readable"
+    if not is_id(path.name):
+        return "its name is not a run id"
+    if (path / "result.json").exists() and mapping(path / "result.json") is None:
+        return "result.json is not readable"
+    return ""

@@ -1,0 +1,284 @@
+"""Studies: a TOML file names a grid of runs and its controls, and expands to run configurations.
+
+```toml
+name = "k_ratio"            # the study's folder in the store
+recipe = "quick"            # optional
+slots = 2                   # optional: runs that share a device
+[base]                      # fields of every run
+task = "digits"
+[grid]                      # lists: every combination is a run
+ratio = [0.125, 0.25]
+seed = [42, 44, 82]
+[[compare]]                 # a control: the grid again, with fields fixed or lists replaced
+name = "random-K"
+criterion = "random"
+grid = { selection_seed = [0, 1, 2, 3, 4] }
+[tune]                      # optional: one more list for every run, chosen from on val200
+lr_multiplier = [0.333, 1.0, 3.0]
+```
+
+What a method does not read falls out of its configuration, so that `linear` repeated over ratios is
+one run. A run that any study has done is never repeated. A study in the store is one file,
+`studies/<name>/study.json`, which holds the document and its runs' ids.
+"""
+
+import itertools
+import re
+import shlex
+import shutil
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ict.config import Resolved, resolve
+from ict.errors import InputError, did_you_mean
+from ict.files import atomic_write_json, explain, make_folder, read_json
+from ict.store import STATUSES, Store, check_id, utc_now
+
+GRID = "grid"  # name of the members that [grid] itself makes
+_KEYS = ("name", "title", "recipe", "slots", "base", GRID, "compare", "tune", "example")
+_MOST_RUNS = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One run of a study: which row of the file asked for it, and what it set."""
+
+    name: str
+    run_id: str
+    asked: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A study as the store keeps it."""
+
+    name: str
+    document: dict[str, Any]
+    members: tuple[Member, ...]
+    path: Path
+    updated_at: str | None = None
+
+    @property
+    def title(self) -> str:
+        return str(self.document.get("title") or self.name)
+
+    @property
+    def run_ids(self) -> list[str]:
+        """Ids of its runs, each once, in the order of the file."""
+        return list(dict.fromkeys(member.run_id for member in self.members))
+
+
+def read_toml(path: Path | str) -> dict[str, Any]:
+    """The study in a TOML file, checked; raises InputError naming the file and what is wrong."""
+    try:
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"no study file {str(path)!r}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: {error}") from error
+    document.setdefault("name", Path(path).stem)
+    try:
+        check(document)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return document
+
+
+def check(document: Mapping[str, Any]) -> None:
+    """Raises InputError unless `document` has the form of a study; its fields `expand` checks."""
+    for key in document:
+        if key not in _KEYS:
+            raise InputError(f"no key {key!r} in a study{did_you_mean(key, _KEYS)}")
+    if not isinstance(document.get("name"), str):
+        raise InputError("a study needs a name")
+    check_id(document["name"], "study")
+    slots = document.get("slots", 1)
+    if not isinstance(slots, int) or slots < 1:
+        raise InputError(f"slots={slots!r}: choose 1 or more runs a device")
+    for part in ("base", GRID, "tune"):
+        if not isinstance(document.get(part, {}), Mapping):
+            raise InputError(f"[{part}] must be a table of fields")
+    _check_lists(document.get(GRID, {}), "[grid]")
+    _check_lists(document.get("tune", {}), "[tune]")
+    rows = document.get("compare", [])
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise InputError("write each control as its own [[compare]] table")
+    names = [row.get("name") for row in rows]
+    if not all(isinstance(name, str) for name in names) or len({GRID, *names}) <= len(names):
+        raise InputError(f"each [[compare]] needs a name of its own, other than {GRID!r}")
+    for row in rows:
+        _check_lists(row.get(GRID, {}), f"grid of [[compare]] {row['name']!r}")
+
+
+def _check_lists(grid: Any, where: str) -> None:
+    if not isinstance(grid, Mapping):
+        raise InputError(f"{where} must be a table of lists")
+    for field, values in grid.items():
+        if not isinstance(values, list) or not values:
+            raise InputError(f"{where}: {field} must be a list with at least one value")
+
+
+def expand(
+    document: Mapping[str, Any], *, root: Path | None = None, device: str | None = None
+) -> list[tuple[Member, Resolved]]:
+    """Every run that the study asks for, with its resolved configuration; each run once.
+
+    Raises InputError, naming the row, for a field or value that cannot be run.
+    """
+    check(document)
+    base, grid = dict(document.get("base", {})), dict(document.get(GRID, {}))
+    tune = dict(document.get("tune", {}))
+    rows: list[dict[str, Any]] = [{"name": GRID}, *document.get("compare", [])]
+    found: dict[str, tuple[Member, Resolved]] = {}
+    for row in rows:
+        fixed = {key: value for key, value in row.items() if key not in ("name", "recipe", GRID)}
+        axes = {key: values for key, values in {**grid, **tune}.items() if key not in fixed}
+        axes |= row.get(GRID, {})
+        recipe = row.get("recipe") or document.get("recipe") or "quick"
+        for asked in _combinations({**base, **fixed}, axes, row["name"]):
+            try:
+                resolved = resolve(asked, recipe=recipe, root=root, device=device)
+            except InputError as error:
+                where = "[grid]" if row["name"] == GRID else f"[[compare]] {row['name']!r}"
+                raise InputError(f"study {document['name']}, {where}: {error}") from error
+            member = Member(name=row["name"], run_id=resolved.run_id, asked=asked)
+            found.setdefault(resolved.run_id, (member, resolved))
+    return list(found.values())
+
+
+def _combinations(
+    fixed: Mapping[str, Any], axes: Mapping[str, list[Any]], name: str
+) -> list[dict[str, Any]]:
+    count = 1
+    for values in axes.values():
+        count *= len(values)
+    if count > _MOST_RUNS:
+        raise InputError(f"{name}: {count} runs; a study may have up to {_MOST_RUNS}")
+    choices = itertools.product(*axes.values())
+    return [{**fixed, **dict(zip(axes, values, strict=True))} for values in choices]
+
+
+def create(
+    store: Store,
+    document: Mapping[str, Any],
+    *,
+    root: Path | None = None,
+    device: str | None = None,
+) -> Study:
+    """Writes the study and the folders of its runs, or brings an earlier one up to date."""
+    pairs = expand(document, root=root, device=device)
+    command = shlex.join(["ict", *sys.argv[1:]])
+    for _, resolved in pairs:
+        store.create_run(resolved.record(command=command))
+    path = _path(store, document["name"])
+    make_folder(path.parent)
+    content = {
+        "name": document["name"],
+        "document": dict(document),
+        "members": [vars(member) for member, _ in pairs],
+        "updated_at": utc_now(),
+    }
+    atomic_write_json(path, content)
+    return load_study(store, document["name"])
+
+
+def load_study(store: Store, name: str) -> Study:
+    """The study of that name; raises InputError with the nearest."""
+    path = _path(store, name)
+    content = read_json(path)
+    try:
+        members = tuple(Member(**member) for member in content["members"])
+        document = dict(content["document"])
+    except (TypeError, KeyError, ValueError) as error:
+        if path.exists():
+            raise InputError(f"{path} is not readable; run the study's file again") from error
+        names = [folder.name for folder in _folders(store)]
+        raise InputError(f"no study {name!r} in {store.root}{did_you_mean(name, names)}") from error
+    return Study(
+        name=name,
+        document=document,
+        members=members,
+        path=path,
+        updated_at=content.get("updated_at"),
+    )
+
+
+def list_studies(store: Store) -> list[Study]:
+    """All readable studies of the store, by name."""
+    studies = []
+    for folder in _folders(store):
+        try:
+            studies.append(load_study(store, folder.name))
+        except InputError:
+            continue
+    return studies
+
+
+def remove_study(store: Store, name: str, *, with_runs: bool = False) -> list[str]:
+    """Deletes the study; `with_runs` also its runs that no other study has. Gives their ids.
+
+    Raises InputError while one of these runs is running.
+    """
+    study = load_study(store, name)
+    removed: list[str] = []
+    if with_runs:
+        others = {i for s in list_studies(store) if s.name != name for i in s.run_ids}
+        here = set(store.run_ids())
+        removed = [i for i in study.run_ids if i not in others and i in here]
+        for run_id in removed:
+            if store.run(run_id).status() == "running":
+                raise InputError(f"run {run_id} is running; cancel first: ict study cancel {name}")
+        for run_id in removed:
+            store.remove(run_id)
+    try:
+        shutil.rmtree(study.path.parent)
+    except OSError as error:
+        raise explain(error, study.path) from error
+    return removed
+
+
+def rows(store: Store, study: Study) -> list[dict[str, Any]]:
+    """The store's row of each run of the study, with `member` (the row of the file) and `asked_*`.
+
+    `asked_ratio`, … are the values that the study set, before they were resolved. A run whose
+    folder is gone has status `missing`. Of a study with [tune], `chosen` tells whether the run has
+    the value that did best on val200 (`ict.study_plan.chosen`).
+    """
+    from ict.study_plan import chosen
+
+    wanted = set(study.run_ids)
+    by_id = {row["run_id"]: row for row in store.table(lambda row: row["run_id"] in wanted)}
+    best = chosen(study, by_id)
+    table = []
+    for member in study.members:
+        row = by_id.get(member.run_id, {"run_id": member.run_id, "status": "missing"})
+        asked = {f"asked_{field}": value for field, value in member.asked.items()}
+        table.append({**row, "member": member.name, **asked, "chosen": member.run_id in best})
+    return table
+
+
+def counts(store: Store, study: Study) -> dict[str, int]:
+    """How many of the study's runs have each status, besides `runs` in all."""
+    found = [row["status"] for row in rows(store, study)]
+    tally = {status: found.count(status) for status in (*STATUSES, "missing")}
+    return {"runs": len(found), **tally}
+
+
+def _path(store: Store, name: str) -> Path:
+    return store.studies_dir / check_id(name, "study") / "study.json"
+
+
+def _folders(store: Store) -> list[Path]:
+    if not store.studies_dir.is_dir():
+        return []
+    return sorted(
+        folder
+        for folder in store.studies_dir.iterdir()
+        if re.match(r"\w", folder.name) and (folder / "study.json").exists()
+    )

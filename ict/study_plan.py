@@ -1,0 +1,127 @@
+"""What a study still needs: its missing runs, the time they will take, the tuned values."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ict.studies import Member, Study
+
+# Runs measured before are taken as the guide when they share these, the first line that fits.
+_ALIKE = (
+    ("task", "backbone", "method", "threads", "device"),
+    ("backbone", "method", "threads", "device"),
+    ("backbone", "method"),
+    ("backbone",),
+)
+
+
+def run_seconds(row: Mapping[str, Any]) -> float | None:
+    """How long the run of a finished row took: scoring, training and testing; None if unknown."""
+    parts = [row.get(name) for name in ("score_seconds", "train_seconds", "test_seconds")]
+    known = [float(part) for part in parts if isinstance(part, (int, float))]
+    return sum(known) if known else None
+
+
+def expected_seconds(
+    config: Mapping[str, Any], measured: Sequence[Mapping[str, Any]]
+) -> float | None:
+    """Time of one run from the median of measured runs like it, scaled by epochs; None without any.
+
+    Nearest first: same task, backbone, method; then less and less. Trials on fewer images
+    (`limit`) and whole runs say nothing about each other.
+    """
+    same = [row for row in measured if row.get("limit") == config.get("limit")]
+    timed = [(row, seconds) for row in same if (seconds := run_seconds(row)) is not None]
+    for fields in _ALIKE:
+        shared = [name for name in fields if config.get(name) is not None]
+        like = [
+            seconds * _epochs(config) / _epochs(row)
+            for row, seconds in timed
+            if all(row.get(name) == config[name] for name in shared)
+        ]
+        if like:
+            return statistics.median(like)
+    return None
+
+
+def _epochs(row: Mapping[str, Any]) -> float:
+    epochs = row.get("epochs")
+    return float(epochs) if isinstance(epochs, (int, float)) and epochs > 0 else 1.0
+
+
+def plan(
+    configs: Mapping[str, Mapping[str, Any]],
+    table: Sequence[Mapping[str, Any]],
+    *,
+    slots: int,
+    devices: int,
+    threads: int,
+) -> dict[str, Any]:
+    """What is missing of `configs` (run id → configuration) in a store with `table`, and how long.
+
+    `expected_seconds` counts `slots` × `devices` runs at once, and is None when no run like them
+    was measured yet; `unmeasured` says for how many that is so.
+    """
+    by_id = {row["run_id"]: row for row in table}
+    measured = [row for row in table if row["status"] == "done"]
+    missing = [run_id for run_id in configs if by_id.get(run_id, {}).get("status") != "done"]
+    guesses = {
+        run_id: expected_seconds({**configs[run_id], "threads": threads}, measured)
+        for run_id in missing
+    }
+    known = [seconds for seconds in guesses.values() if seconds is not None]
+    at_once = max(1, min(slots * devices, len(missing)))
+    return {
+        "runs": len(configs),
+        "done": len(configs) - len(missing),
+        "missing": len(missing),
+        "at_once": at_once,
+        "expected_seconds": sum(known) / at_once if known or not missing else None,
+        "unmeasured": len(missing) - len(known),
+        "measured_runs": len(measured),
+        "missing_runs": [
+            {
+                "run_id": run_id,
+                "status": by_id.get(run_id, {}).get("status", "missing"),
+                "expected_seconds": guesses[run_id],
+            }
+            for run_id in missing
+        ],
+    }
+
+
+def chosen(study: Study, by_id: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Ids of the runs that have the tuned value of their setting; all runs without [tune].
+
+    A setting is what the file asked for apart from the tuned fields and the seeds; its value is the
+    one with the highest mean val_accuracy over seeds. No value is chosen while a run of the setting
+    has none, and the test set is never looked at.
+    """
+    tuned = tuple(study.document.get("tune", {}))
+    if not tuned:
+        return set(study.run_ids)
+    settings: dict[str, dict[str, list[Member]]] = defaultdict(lambda: defaultdict(list))
+    for member in study.members:
+        apart = {*tuned, "seed", "selection_seed"}
+        setting = {key: value for key, value in member.asked.items() if key not in apart}
+        value = {key: member.asked.get(key) for key in tuned}
+        settings[repr((member.name, sorted(setting.items(), key=str)))][repr(value)].append(member)
+    best: set[str] = set()
+    for values in settings.values():
+        scored = [(_mean_accuracy(members, by_id), members) for members in values.values()]
+        means = [mean for mean, _ in scored if mean is not None]
+        if len(means) == len(scored):
+            winner = next(members for mean, members in scored if mean == max(means))
+            best |= {member.run_id for member in winner}
+    return best
+
+
+def _mean_accuracy(
+    members: Sequence[Member], by_id: Mapping[str, Mapping[str, Any]]
+) -> float | None:
+    values = [by_id.get(member.run_id, {}).get("val_accuracy") for member in members]
+    known = [value for value in values if isinstance(value, (int, float))]
+    if len(known) == len(values) or (known and len(values) == 1):
+        return statistics.fmean(known) if known else None
+    return None

@@ -1,0 +1,170 @@
+"""Which tasks there are, where they lie, and their images and labels. Never imports torch.
+
+A bundled task is drawn from formulas; any other is a folder of the VTAB-1K layout, found among the
+linked folders (`ict data link`), then under $ICT_VTAB_ROOT. An explicit `root` is the only place.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ict.errors import InputError, did_you_mean
+from ict.tasks import bundled, vtab
+from ict.tasks.links import read_links, vtab_root
+from ict.tasks.task import GROUPS, SPLITS, Split, Task
+
+__all__ = [
+    "GROUPS",
+    "SPLITS",
+    "Split",
+    "Task",
+    "find_folder",
+    "fingerprint",
+    "get_task",
+    "list_tasks",
+    "load_split",
+]
+
+
+def get_task(name: str, *, root: str | Path | None = None) -> Task:
+    """The task called `name` (any known spelling). One of the 19 need not be on this machine."""
+    if name in bundled.TASKS:
+        return bundled.TASKS[name]
+    known = vtab.canonical(name)
+    folder = _folders(root).get(known)
+    if folder is None and known not in vtab.catalogue():
+        raise InputError(_unknown(name, root))
+    return vtab.describe(known, folder if folder and vtab.is_layout(folder) else None)
+
+
+def load_split(name: str, split: str, *, root: str | Path | None = None) -> Split:
+    """One split of a task, its list checked; InputError names file and line of what is wrong."""
+    if split not in SPLITS:
+        raise InputError(f"no split {split!r}; choose one of {', '.join(SPLITS)}")
+    if name in bundled.TASKS:
+        return bundled.load_split(name, split)
+    task = get_task(name, root=root)
+    return vtab.load_split(task, find_folder(name, root=root), split)
+
+
+def fingerprint(name: str, *, root: str | Path | None = None) -> str:
+    """What tells two versions of the data apart, wherever they lie: part of a run's identity."""
+    if name in bundled.TASKS:
+        return f"bundled:{name}@{bundled.VERSION}"
+    task = get_task(name, root=root)
+    return vtab.fingerprint(task, find_folder(name, root=root))
+
+
+def find_folder(name: str, *, root: str | Path | None = None) -> Path:
+    """The folder of a task that is not bundled; InputError says where was looked."""
+    known = vtab.canonical(name)
+    folder = _folders(root).get(known)
+    if folder is None:
+        if known not in vtab.catalogue():
+            raise InputError(_unknown(name, root))
+        raise InputError(f"task {known!r} is not on this machine: {how_to_get(known, root)}")
+    if not folder.is_dir():
+        again = f"run `ict data link {known} DIR` again"
+        raise InputError(f"task {known!r} is linked to {folder}, which is not a folder; {again}")
+    return folder
+
+
+def _folders(root: str | Path | None) -> dict[str, Path]:
+    """Folders by task: links before the root; none from a root that does not exist."""
+    at = vtab_root(root)
+    under_root = vtab.folders_of(at) if at is not None and at.is_dir() else {}
+    return under_root if root is not None else under_root | read_links()
+
+
+def where_looked(root: str | Path | None = None) -> str:
+    """Where task folders are looked for, and whether that place exists."""
+    at = vtab_root(root)
+    if at is None:
+        return "ICT_VTAB_ROOT is not set"
+    name = "the root" if root is not None else "ICT_VTAB_ROOT"
+    if not at.exists():
+        return f"{name} {at} does not exist"
+    if not at.is_dir():
+        return f"{name} {at} is not a folder"
+    if vtab.is_layout(at):
+        return f"{name} {at} is itself a task's folder; name the folder above it"
+    return f"looked under {name} {at}"
+
+
+def how_to_get(name: str, root: str | Path | None = None) -> str:
+    """One clause for a task that is not here: what was looked at, what to do."""
+    return f"{where_looked(root)}; run `ict data link {name} DIR` or `ict data download {name}`"
+
+
+def _unknown(name: str, root: str | Path | None) -> str:
+    names = [*bundled.TASKS, *vtab.catalogue(), *_folders(root)]
+    hint = did_you_mean(name, names) or f"; bundled are {', '.join(bundled.TASKS)}"
+    return f"no task {name!r}{hint} ({where_looked(root)}; see `ict tasks`)"
+
+
+def list_tasks(root: str | Path | None = None) -> list[dict[str, Any]]:
+    """One row a task: bundled, the 19 of VTAB-1K, then other folders of their layout."""
+    folders = _folders(root)
+    names = [*vtab.catalogue(), *sorted(set(folders) - set(vtab.catalogue()))]
+    rows = [_bundled_row(task) for task in bundled.TASKS.values()]
+    return rows + [_row(name, folders.get(name), root) for name in names]
+
+
+def _bundled_row(task: Task) -> dict[str, Any]:
+    counts: dict[str, int | None] = dict(task.sizes)
+    return _columns(task, counts, available=True, missing=[], how_to_get=None, path=None)
+
+
+def _row(name: str, folder: Path | None, root: str | Path | None) -> dict[str, Any]:
+    counts = {s: vtab.count_images(folder / f"{s}.txt") if folder else None for s in SPLITS}
+    available = any(count is not None for count in counts.values())
+    try:
+        task = vtab.describe(name, folder if available else None)
+    except InputError as error:
+        task = Task(name=name, title=name, group="other", classes=0, sizes={})
+        return _columns(
+            task, counts, available=False, missing=[str(error)], how_to_get=None, path=folder
+        )
+    return _columns(
+        task,
+        counts,
+        available=available,
+        missing=_missing(task, counts) if available else ["everything"],
+        how_to_get=None if available else how_to_get(name, root),
+        path=folder,
+    )
+
+
+def _missing(task: Task, counts: dict[str, int | None]) -> list[str]:
+    gaps = [f"{split}.txt" for split, count in counts.items() if count is None]
+    for split, count in counts.items():
+        gaps += vtab.count_notes(task, split, count) if count is not None else ()
+    return gaps
+
+
+def _columns(
+    task: Task,
+    counts: dict[str, int | None],
+    *,
+    available: bool,
+    missing: list[str],
+    how_to_get: str | None,
+    path: Path | None,
+) -> dict[str, Any]:
+    return {
+        "name": task.name,
+        "title": task.title,
+        "group": task.group,
+        "classes": task.classes,
+        "available": available,
+        "complete": available and not missing,
+        "train": counts["train800"],
+        "val": counts["val200"],
+        "test": counts["test"],
+        "missing": missing,
+        "how_to_get": how_to_get,
+        "path": str(path) if path else None,
+        "official": task.official,
+        "source": task.source,
+        "licence": task.licence,
+        "citation": task.citation,
+    }

@@ -1,0 +1,298 @@
+"""`ict data check`: everything that can be wrong with a task's folder, found in one pass.
+
+Nothing here raises for what the folder holds: a list that is missing, a line that makes no sense,
+an image that cannot be decoded become problems with file and line.
+"""
+
+import hashlib
+import io
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ict.tasks import vtab
+from ict.tasks.lists import MAX_LABEL, Entry, Folder, Problem, label_problem, read_list
+from ict.tasks.task import SPLITS, UNDECODABLE, printable, reason
+
+Progress = Callable[[int, int], None]
+_TRAIN = SPLITS[:3]
+
+
+@dataclass
+class _List:
+    """One split's list: where, its entries, and the image file of each entry that has one."""
+
+    split: str
+    file: str
+    entries: list[Entry]
+    images: dict[int, Path] = field(default_factory=dict)  # line → image
+
+
+def check_folder(
+    name: str, folder: Path, *, progress: Progress | None = None, workers: int | None = None
+) -> dict[str, Any]:
+    """The report on task `name` in `folder`; `problems` are {file, line, kind, message, severity}.
+
+    Lists present and readable, labels in range, no path leaves the folder, every image decodes,
+    counts against the catalogue, lists that agree, images in both train and test, class balance.
+    """
+    name = vtab.canonical(name)
+    problems: list[Problem] = _folder_problems(name, folder)
+    lists = [_read(folder, split, problems) for split in SPLITS]
+    classes = _classes(name, folder, lists)
+    inside = Folder(folder)
+    for part in lists:
+        _check_entries(part, classes, inside, problems)
+    digests = _decode_all(lists, problems, progress, workers)
+    problems += _disagreement(lists)
+    problems += _repeated(lists)
+    problems += _in_train_and_test(lists, digests)
+    counts = {part.split: len(part.entries) for part in lists}
+    problems += _short(name, folder, counts)
+    balance = {part.split: _per_class(part, classes) for part in lists}
+    problems += _empty_classes(folder, classes, balance)
+    return _report(
+        name,
+        folder,
+        classes=classes,
+        counts=counts,
+        balance=balance,
+        decoded=len(digests),
+        problems=problems,
+    )
+
+
+def _report(
+    name: str,
+    folder: Path,
+    *,
+    classes: int | None,
+    counts: dict[str, int],
+    balance: dict[str, dict[str, int]],
+    decoded: int,
+    problems: list[Problem],
+) -> dict[str, Any]:
+    known = vtab.catalogue().get(name)
+    errors = sum(problem.severity == "error" for problem in problems)
+    return {
+        "task": name,
+        "path": str(folder),
+        "ok": errors == 0,
+        "official": known is not None and counts == known.sizes,
+        "classes": classes,
+        "counts": counts,
+        "expected": known.sizes if known else None,
+        "images_decoded": decoded,
+        "class_counts": balance,
+        "majority_share": {s: _majority(per_class) for s, per_class in balance.items()},
+        "errors": errors,
+        "warnings": len(problems) - errors,
+        "problems": [asdict(problem) for problem in problems],
+    }
+
+
+def _warning(file: Path | str, line: int | None, kind: str, message: str) -> Problem:
+    return Problem(str(file), line, kind, message, "warning")
+
+
+def _folder_problems(name: str, folder: Path) -> list[Problem]:
+    found = []
+    if folder.name != name and name in vtab.catalogue():
+        message = f"the folder is called {folder.name!r}; it is read as task {name!r}"
+        found.append(_warning(folder, None, "folder name variant", message))
+    info = folder / "info.json"
+    if info.exists() and not vtab.read_info(folder):
+        message = "it is no JSON object; it is ignored"
+        found.append(_warning(info, None, "unreadable info.json", message))
+    return found
+
+
+def _read(folder: Path, split: str, problems: list[Problem]) -> _List:
+    path = folder / f"{split}.txt"
+    entries, found = read_list(path)
+    problems += found
+    return _List(split, str(path), entries)
+
+
+def _classes(name: str, folder: Path, lists: list[_List]) -> int | None:
+    """The catalogue's, info.json's, or the largest usable training label plus one."""
+    known = vtab.catalogue().get(name)
+    if known is not None:
+        return known.classes
+    stated = vtab.stated_classes(vtab.read_info(folder))
+    if stated is not None:
+        return stated
+    labels = (entry.label for part in lists if part.split in _TRAIN for entry in part.entries)
+    usable = [label for label in labels if 0 <= label <= MAX_LABEL]
+    return max(usable) + 1 if usable else None
+
+
+def _check_entries(
+    part: _List, classes: int | None, inside: Folder, problems: list[Problem]
+) -> None:
+    for entry in part.entries:
+        wrong = label_problem(entry, part.file, classes)
+        if wrong:
+            problems.append(wrong)
+        place = inside.locate(entry, part.file)
+        if isinstance(place, Problem):
+            problems.append(place)
+        else:
+            part.images[entry.line] = Path(place[0])
+
+
+def _first_mentions(lists: Iterable[_List]) -> dict[Path, tuple[str, int]]:
+    """Each image with the list and line that name it first."""
+    mentions: dict[Path, tuple[str, int]] = {}
+    for part in lists:
+        for line, path in part.images.items():
+            mentions.setdefault(path, (part.file, line))
+    return mentions
+
+
+def _decode_all(
+    lists: list[_List],
+    problems: list[Problem],
+    progress: Progress | None,
+    workers: int | None,
+) -> dict[Path, str]:
+    """SHA-256 of the content of every image that decodes, read once; others become problems."""
+    mentions = _first_mentions(lists)
+    digests: dict[Path, str] = {}
+    with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
+        results = pool.map(_decode, mentions)
+        for done, (path, (digest, wrong)) in enumerate(zip(mentions, results, strict=True), 1):
+            if wrong:
+                message = f"image {printable(path)} cannot be decoded: {wrong}"
+                problems.append(Problem(*mentions[path], "undecodable image", message))
+            else:
+                digests[path] = digest
+            if progress is not None:
+                progress(done, len(mentions))
+    return digests
+
+
+def _decode(path: Path) -> tuple[str, str]:
+    """SHA-256 of the file, and why it cannot be decoded or ""."""
+    try:
+        content = path.read_bytes()
+        with Image.open(io.BytesIO(content)) as image:
+            image.convert("RGB")
+    except UNDECODABLE as error:
+        return "", reason(path, error)
+    return hashlib.sha256(content).hexdigest(), ""
+
+
+def _disagreement(lists: list[_List]) -> list[Problem]:
+    """train800val200 should hold exactly what train800 and val200 hold, in any order."""
+    parts = {
+        part.split: Counter((entry.path, entry.label) for entry in part.entries) for part in lists
+    }
+    train, val, both = (parts[split] for split in _TRAIN)
+    if not (train and val and both) or train + val == both:
+        return []
+    missing, extra = (train + val - both).total(), (both - train - val).total()
+    message = (
+        f"it is not train800.txt plus val200.txt: {missing} of their lines are missing, "
+        f"{extra} are in neither"
+    )
+    file = next(part.file for part in lists if part.split == "train800val200")
+    return [_warning(file, None, "lists disagree", message)]
+
+
+def _repeated(lists: list[_List]) -> list[Problem]:
+    """An image that one list names twice."""
+    found = []
+    for part in lists:
+        first: dict[Path, int] = {}
+        for line, path in part.images.items():
+            if path in first:
+                message = f"image {printable(path)} is already in line {first[path]}"
+                found.append(_warning(part.file, line, "repeated image", message))
+            first.setdefault(path, line)
+    return found
+
+
+def _in_train_and_test(lists: list[_List], digests: dict[Path, str]) -> list[Problem]:
+    """Test images whose content a training list holds too."""
+    trained: dict[str, tuple[str, int]] = {}
+    for part in lists:
+        for line, path in part.images.items():
+            if part.split in _TRAIN and path in digests:
+                trained.setdefault(digests[path], (Path(part.file).name, line))
+    found = []
+    for part in lists:
+        for line, path in part.images.items():
+            twin = trained.get(digests.get(path, ""))
+            if part.split == "test" and twin:
+                same = f"{twin[0]}, line {twin[1]}"
+                message = f"image {printable(path)} has the same content as {same}"
+                found.append(_warning(part.file, line, "duplicate in train and test", message))
+    return found
+
+
+def _short(name: str, folder: Path, counts: dict[str, int]) -> list[Problem]:
+    known = vtab.catalogue().get(name)
+    if known is None:
+        return []
+    return [
+        _warning(folder / f"{split}.txt", None, "count", note)
+        for split, count in counts.items()
+        if count
+        for note in vtab.count_notes(known, split, count)
+    ]
+
+
+def _per_class(part: _List, classes: int | None) -> dict[str, int]:
+    """Images per label, for labels in range; every class of a known number is listed."""
+    counts = Counter(entry.label for entry in part.entries)
+    labels = range(classes) if classes is not None and classes <= 2000 else sorted(counts)
+    return {str(label): counts[label] for label in labels}
+
+
+def _majority(per_class: dict[str, int]) -> float | None:
+    """Share of the largest class: what always answering it would reach."""
+    total = sum(per_class.values())
+    return max(per_class.values()) / total if total else None
+
+
+def _empty_classes(
+    folder: Path, classes: int | None, balance: dict[str, dict[str, int]]
+) -> list[Problem]:
+    found = []
+    for split in ("train800", "test"):
+        absent = [label for label, count in balance[split].items() if count == 0]
+        if absent and any(balance[split].values()):
+            some = ", ".join(absent[:10]) + (", …" if len(absent) > 10 else "")
+            message = f"{len(absent)} of {classes} classes have no image: {some}"
+            found.append(_warning(folder / f"{split}.txt", None, "class without images", message))
+    return found
+
+
+def readable(report: dict[str, Any]) -> str:
+    """The report as text for a terminal."""
+    expected = report["expected"] or {}
+    counts = [
+        f"{split} {count}"
+        + (f" of {expected[split]}" if expected.get(split, count) != count else "")
+        for split, count in report["counts"].items()
+    ]
+    state = "sound" if report["ok"] else "not usable as it is"
+    tests = "official counts" if report["official"] else "not the official test set"
+    majority = report["majority_share"]["test"]
+    share = "" if majority is None else f"; largest test class {100 * majority:.1f} %"
+    lines = [
+        f"{report['task']}: {state}, {report['errors']} errors, {report['warnings']} warnings",
+        f"  {report['path']}",
+        f"  {', '.join(counts)}; {report['classes']} classes; {tests}{share}",
+    ]
+    for problem in report["problems"]:
+        where = problem["file"] + (f", line {problem['line']}" if problem["line"] else "")
+        lines.append(f"  {problem['severity']:8}{where}: {problem['message']}")
+    return "\n".join(lines)

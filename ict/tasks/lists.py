@@ -1,0 +1,172 @@
+"""List files of the VTAB-1K layout: lines `images/train800/000000.jpg 42`.
+
+Nothing outside the task's folder is ever opened: absolute paths, `..` and symbolic links that
+leave it are refused. File names may hold blanks (the label follows the last one); a byte order
+mark and Windows line ends are accepted; blank lines are skipped.
+"""
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ict.errors import InputError
+
+MAX_LABEL = 99_999  # a larger one is a mistake, and would ask for a head of that size
+EXAMPLE = "images/… LABEL"
+
+_LINE = re.compile(r"(?P<path>.*[^ \t])[ \t]+(?P<label>[^ \t]+)", re.DOTALL)
+_DRIVE = re.compile(r"[A-Za-z]:")
+_SEPARATORS = re.compile(r"[/\\]")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a list: its number from 1, the path as written, the label."""
+
+    line: int
+    path: str
+    label: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong, where. `line` is None when it concerns the whole file.
+
+    An error makes the data unusable as they are; a warning says what a reader of results must know.
+    """
+
+    file: str
+    line: int | None
+    kind: str
+    message: str
+    severity: Literal["error", "warning"] = "error"
+
+    def sentence(self) -> str:
+        where = self.file if self.line is None else f"{self.file}, line {self.line}"
+        return f"{where}: {self.message}"
+
+
+def read_list(path: Path) -> tuple[list[Entry], list[Problem]]:
+    """Entries and problems of the list file `path`; never raises for what the file holds."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return [], [Problem(str(path), None, "missing list", "the list file is missing")]
+    except OSError as error:
+        message = f"the list file cannot be read ({error.strerror})"
+        return [], [Problem(str(path), None, "missing list", message)]
+    entries, problems = parse_list(content, str(path))
+    if not entries and not problems:
+        problems = [Problem(str(path), None, "empty list", "the list names no images")]
+    return entries, problems
+
+
+def parse_list(content: bytes, file: str) -> tuple[list[Entry], list[Problem]]:
+    """What `read_list` gives, from the bytes of a list called `file`."""
+    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="surrogateescape")
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        stripped = line.strip(" \t\r")
+        if stripped:
+            entry = _parse_line(stripped, file, number)
+            if isinstance(entry, Entry):
+                entries.append(entry)
+            else:
+                problems.append(entry)
+    return entries, problems
+
+
+def _parse_line(line: str, file: str, number: int) -> Entry | Problem:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        message = f"{shown(line)} has no label; write `{EXAMPLE}`"
+        return Problem(file, number, "no label", message)
+    path, label = match["path"], match["label"]
+    if not _INTEGER.fullmatch(label):
+        message = f"label {shown(label)} is not a number; write `{EXAMPLE}`"
+        return Problem(file, number, "label not a number", message)
+    unsafe = leaves_folder(path)
+    if unsafe:
+        return Problem(file, number, "unsafe path", f"{shown(path)} {unsafe}; it is not opened")
+    return Entry(number, path, int(label))
+
+
+def leaves_folder(path: str) -> str:
+    """Why the written `path` cannot lie inside the task's folder, or ""."""
+    if "\0" in path:
+        return "holds a null character"
+    if path.startswith(("/", "\\")) or _DRIVE.match(path):
+        return "is an absolute path; paths are relative to the task's folder"
+    if ".." in path and ".." in _SEPARATORS.split(path):
+        return "leaves the task's folder by '..'"
+    return ""
+
+
+def label_problem(entry: Entry, file: str, classes: int | None) -> Problem | None:
+    """A label outside [0, classes), or outside [0, MAX_LABEL] when the classes are unknown."""
+    allowed = MAX_LABEL if classes is None else classes - 1
+    if 0 <= entry.label <= allowed:
+        return None
+    known = "labels are" if classes is None else f"the task has {classes} classes, labels"
+    message = f"label {entry.label} is out of range: {known} 0 to {allowed}"
+    return Problem(file, entry.line, "label out of range", message)
+
+
+class Folder:
+    """Resolves written paths inside one task folder; each directory's links are followed once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder
+        self._real = os.path.realpath(folder)
+        self._inside: dict[str, bool] = {}
+
+    def locate(self, entry: Entry, file: str) -> tuple[str, int] | Problem:
+        """The image's path and size in bytes, or why it cannot be used."""
+        path = os.path.join(self.path, entry.path)  # strings: a test set has up to 73,728 images
+        try:
+            status = os.lstat(path)
+            linked = stat.S_ISLNK(status.st_mode)
+            if not self._contains(path if linked else os.path.dirname(path)):
+                message = (
+                    f"{shown(entry.path)} leaves the task's folder by a symbolic link; "
+                    "it is not opened"
+                )
+                return Problem(file, entry.line, "unsafe path", message)
+            status = os.stat(path) if linked else status
+        except (OSError, ValueError) as error:
+            return Problem(file, entry.line, "missing image", _why_missing(entry.path, error))
+        if not stat.S_ISREG(status.st_mode):
+            message = f"{shown(entry.path)} is not a file"
+            return Problem(file, entry.line, "missing image", message)
+        return path, status.st_size
+
+    def _contains(self, path: str) -> bool:
+        if path not in self._inside:
+            real = os.path.realpath(path)
+            self._inside[path] = os.path.commonpath([self._real, real]) == self._real
+        return self._inside[path]
+
+
+def _why_missing(path: str, error: OSError | ValueError) -> str:
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return f"image {shown(path)} is missing"
+    return f"image {shown(path)}: {getattr(error, 'strerror', None) or error}"
+
+
+def shown(text: str) -> str:
+    """`text` in quotes, cut to a readable length, undecodable bytes escaped."""
+    short = text if len(text) <= 120 else text[:117] + "…"
+    return repr(short.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def refuse(problems: list[Problem]) -> None:
+    """Raises the first problem as an InputError that says how many more there are."""
+    if not problems:
+        return
+    more = f" (and {len(problems) - 1} more; see `ict data check`)" if len(problems) > 1 else ""
+    raise InputError(problems[0].sentence() + more)

@@ -1,0 +1,234 @@
+"""The 19 tasks of VTAB-1K (Zhai et al., arXiv 1910.04867) and the folder layout they come in.
+
+A task folder holds the lists train800.txt, val200.txt, train800val200.txt, test.txt and the images
+that they name. A folder of this layout that is none of the 19 is a task too, called as its folder.
+"""
+
+import csv
+import functools
+import hashlib
+import json
+import os
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ict.errors import InputError
+from ict.tasks.lists import MAX_LABEL, Entry, Folder, Problem, label_problem, read_list, refuse
+from ict.tasks.task import SPLITS, Split, Task
+
+_SPLIT_SIZES = {"train800": 800, "val200": 200, "train800val200": 1000}
+
+
+def _rows(name: str) -> dict[str, dict[str, str]]:
+    text = files("ict.tasks").joinpath(name).read_text("utf-8")
+    return {row["folder"]: row for row in csv.DictReader(text.splitlines())}
+
+
+@functools.cache
+def catalogue() -> dict[str, Task]:
+    """The 19 tasks by name, in the order of the paper's table."""
+    about = _rows("vtab1k_sources.csv")
+    return {
+        name: Task(
+            name=name,
+            title=row["name"],
+            group=row["group"],
+            classes=int(row["classes"]),
+            sizes=_SPLIT_SIZES | {"test": int(row["test_images"])},
+            folders=(name, *about[name]["variants"].split("|")),
+            source=about[name]["source"],
+            licence=about[name]["licence"],
+            citation=about[name]["citation"],
+        )
+        for name, row in _rows("vtab1k.csv").items()
+    }
+
+
+def recipe(task: str) -> dict[str, Any] | None:
+    """The authors' hyper-parameters for one of the 19 tasks; None for any other.
+
+    Keys: lr, weight_decay, drop_path, scale, scale_on_x, augment, label_smoothing, batch_size,
+    epochs, warmup_epochs, k.
+    """
+    row = _rows("vtab1k.csv").get(canonical(task))
+    if row is None:
+        return None
+    floats = ("lr", "weight_decay", "drop_path", "scale", "label_smoothing")
+    whole = ("batch_size", "epochs", "warmup_epochs", "k")
+    flags = {"scale_on_x": row["scale_on_x"] == "true", "augment": row["train_aug"] == "true"}
+    return {f: float(row[f]) for f in floats} | {w: int(row[w]) for w in whole} | flags
+
+
+def canonical(name: str) -> str:
+    """The catalogue's name for any known folder variant (`cifar100` → `cifar`), else `name`."""
+    plain = name.lower().replace("-", "_").replace(" ", "_").removeprefix("vtab_")
+    return _variants().get(plain, name)
+
+
+@functools.cache
+def _variants() -> dict[str, str]:
+    return {variant: task.name for task in catalogue().values() for variant in task.folders}
+
+
+def is_layout(folder: Path) -> bool:
+    """Whether `folder` holds at least one of the four lists."""
+    return any(os.path.isfile(folder / f"{split}.txt") for split in SPLITS)
+
+
+def missing_lists(folder: Path) -> str:
+    """Says which of the four lists `folder` lacks, or ""."""
+    if not folder.is_dir():
+        return "there is no such folder"
+    missing = [f"{split}.txt" for split in SPLITS if not os.path.isfile(folder / f"{split}.txt")]
+    inner = sorted(path.name for path in folder.iterdir() if is_layout(path))
+    hint = f" (its folder {inner[0]!r} has lists)" if inner and missing else ""
+    return f"it has no {', '.join(missing)}{hint}" if missing else ""
+
+
+def folders_of(root: Path) -> dict[str, Path]:
+    """Task folders directly under `root` by task name; the catalogue's spelling wins a tie."""
+    found: dict[str, Path] = {}
+    try:
+        folders = sorted(root.iterdir())
+    except OSError as error:
+        raise InputError(f"{root} cannot be listed: {error.strerror}") from error
+    for folder in folders:
+        if not folder.name.startswith(".") and is_layout(folder):
+            name = canonical(folder.name)
+            if name not in found or folder.name == name:
+                found[name] = folder
+    return found
+
+
+def describe(name: str, folder: Path | None) -> Task:
+    """The task as found in `folder` (None: not on this machine): classes, sizes, officialness."""
+    task = catalogue().get(name)
+    if folder is None:
+        if task is None:
+            raise InputError(f"no task {name!r}")
+        return task
+    counts = {split: count_images(folder / f"{split}.txt") for split in SPLITS}
+    if task is not None:
+        return replace(task, official=counts == task.sizes)
+    info = read_info(folder)
+    return Task(
+        name=name,
+        title=str(info.get("title") or info.get("task") or name),
+        group="other",
+        classes=_classes(folder, info),
+        sizes={split: count or 0 for split, count in counts.items()},
+        folders=(folder.name,),
+        source=str(info.get("source") or folder),
+        licence=str(info.get("licence") or "unknown"),
+    )
+
+
+def count_images(path: Path) -> int | None:
+    """Lines of a list that name something; None when the list is missing or unreadable."""
+    try:
+        return sum(1 for line in path.read_bytes().split(b"\n") if line.strip(b" \t\r\xef\xbb\xbf"))
+    except OSError:
+        return None
+
+
+def read_info(folder: Path) -> dict[str, Any]:
+    """The folder's info.json; empty when there is none or it is not an object."""
+    try:
+        info = json.loads((folder / "info.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return info if isinstance(info, dict) else {}
+
+
+def stated_classes(info: dict[str, Any]) -> int | None:
+    """`num_classes` of an info.json, when it is a usable number."""
+    stated = info.get("num_classes")
+    if not isinstance(stated, int) or isinstance(stated, bool):
+        return None
+    return stated if 0 < stated <= MAX_LABEL + 1 else None
+
+
+def _classes(folder: Path, info: dict[str, Any]) -> int:
+    """`num_classes` of info.json, else the largest label of the training lists plus one."""
+    stated = stated_classes(info)
+    if stated is not None:
+        return stated
+    largest = 0
+    for split in SPLITS[:3]:
+        path = folder / f"{split}.txt"
+        entries, _ = read_list(path)
+        refuse([p for e in entries if (p := label_problem(e, str(path), None))])
+        largest = max(largest, *(entry.label for entry in entries), 0)
+    return largest + 1
+
+
+def load_split(task: Task, folder: Path, split: str) -> Split:
+    """Reads and checks one list; InputError names the file and line of the first problem."""
+    path = folder / f"{split}.txt"
+    entries, problems = _checked_entries(task, path)
+    refuse(problems)
+    inside = Folder(folder)
+    images, missing = _locate(inside, entries, str(path))
+    refuse(missing)
+    return Split(
+        task=task.name,
+        split=split,
+        classes=task.classes,
+        labels=np.array([entry.label for entry in entries], np.int64),
+        paths=tuple(Path(image) for image, _ in images),
+        notes=count_notes(task, split, len(entries)),
+        class_names=_class_names(folder, task.classes),
+        official=task.official,
+    )
+
+
+def _class_names(folder: Path, classes: int) -> tuple[str, ...] | None:
+    names = read_info(folder).get("class_names")
+    return tuple(map(str, names)) if isinstance(names, list) and len(names) == classes else None
+
+
+def _checked_entries(task: Task, path: Path) -> tuple[list[Entry], list[Problem]]:
+    """Entries of a list, and its problems in the order of its lines, labels included."""
+    entries, problems = read_list(path)
+    problems += [p for e in entries if (p := label_problem(e, str(path), task.classes))]
+    return entries, sorted(problems, key=lambda problem: problem.line or 0)
+
+
+def _locate(
+    inside: Folder, entries: list[Entry], file: str
+) -> tuple[list[tuple[str, int]], list[Problem]]:
+    places = [inside.locate(entry, file) for entry in entries]
+    images = [place for place in places if not isinstance(place, Problem)]
+    return images, [place for place in places if isinstance(place, Problem)]
+
+
+def count_notes(task: Task, split: str, images: int) -> tuple[str, ...]:
+    """Says when a split has not its usual number of images; nothing for tasks of one's own."""
+    usual = task.sizes.get(split)
+    if task.group == "other" or usual is None or images == usual:
+        return ()
+    consequence = ": not the official test set" if split == "test" else ""
+    return (f"{split} has {images} of the usual {usual} images{consequence}",)
+
+
+def fingerprint(task: Task, folder: Path) -> str:
+    """SHA-256 over the four lists' content and the size of every image they name, in order.
+
+    Reads and checks all four lists, so that what is wrong is said before a run is made.
+    """
+    digest = hashlib.sha256()
+    inside = Folder(folder)
+    for split in SPLITS:
+        path = folder / f"{split}.txt"
+        entries, problems = _checked_entries(task, path)
+        refuse(problems)
+        images, missing = _locate(inside, entries, str(path))
+        refuse(missing)
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        sizes = " ".join(str(size) for _, size in images)
+        digest.update(f"{split} {content} {sizes}\n".encode())
+    return f"sha256:{digest.hexdigest()}"

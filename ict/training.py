@@ -1,0 +1,260 @@
+"""Training and evaluation: one loop for every method.
+
+Nothing in a step waits for the device: losses and hits are summed there and read once an epoch.
+Every epoch draws its randomness from (seed, epoch), so a resumed run repeats an unbroken one.
+"""
+
+import contextlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ict.adapters import adapters
+from ict.backbones import classification_head
+from ict.data import Augment, ImageSet, StreamedSet, batches
+from ict.errors import IctError
+
+WARMUP_LR, FINAL_LR = 1e-6, 1e-5  # the authors' ends of warm-up and cosine
+EVALUATION_BATCH = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to train. `lr` is the peak of the schedule."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    weight_decay: float
+    warmup_epochs: int
+    label_smoothing: float
+    seed: int
+    precision: str
+    mean: Sequence[float]
+    std: Sequence[float]
+    augment: Augment | None = None
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One line of `progress.jsonl`. Accuracies are fractions, None where nothing was measured."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_accuracy: float | None
+    val_loss: float | None
+    lr: float
+    seconds: float
+    images_per_second: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Answers for N images in their order: labels, most probable class, its probability."""
+
+    labels: np.ndarray
+    predictions: np.ndarray
+    probabilities: np.ndarray
+    loss: float
+
+    @property
+    def accuracy(self) -> float:
+        return float((self.labels == self.predictions).mean())
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean of the accuracies of the classes that occur."""
+        hits = self.labels == self.predictions
+        return float(np.mean([hits[self.labels == c].mean() for c in np.unique(self.labels)]))
+
+    @property
+    def majority_accuracy(self) -> float:
+        """What naming the most frequent class of this very split would reach."""
+        return float(np.bincount(self.labels).max() / len(self.labels))
+
+
+class Trainer:
+    """A model with its optimizer, trained one epoch at a time, so that a run can save in between."""
+
+    def __init__(self, model: nn.Module, train: ImageSet, settings: Settings) -> None:
+        self.model = model
+        self.train = train
+        self.settings = settings
+        self.device = train.images.device
+        self.drop_last = len(train) >= settings.batch_size
+        self.steps = max(1, _steps(len(train), settings.batch_size, self.drop_last))
+        trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self.optimizer = torch.optim.AdamW(
+            trainable.values(), lr=settings.lr, weight_decay=settings.weight_decay
+        )
+        if settings.precision == "bf16":
+            halve_frozen_layers(model)
+
+    def epoch(
+        self, epoch: int, *, on_step: Callable[[int, int], None] | None = None
+    ) -> tuple[float, float, float]:
+        """Trains epoch `epoch`, counted from 1; gives mean loss, accuracy and the last lr.
+
+        Raises IctError if the loss is not a number: the run has diverged.
+        """
+        s = self.settings
+        torch.manual_seed(_epoch_seed(s.seed, epoch))  # drop path, dropout
+        generator = torch.Generator().manual_seed(_epoch_seed(s.seed, epoch) + 1)
+        self.model.train()
+        loss_sum = torch.zeros((), device=self.device, dtype=torch.float64)
+        hits = torch.zeros((), device=self.device, dtype=torch.int64)
+        seen, lr = 0, 0.0
+        stream = batches(
+            self.train,
+            s.batch_size,
+            mean=s.mean,
+            std=s.std,
+            generator=generator,
+            drop_last=self.drop_last,
+            augment=s.augment,
+        )
+        for step, (images, labels) in enumerate(stream):
+            lr = self._set_lr((epoch - 1) + step / self.steps)
+            with autocast(self.device, s.precision):
+                logits = self.model(images)
+            loss = F.cross_entropy(logits.float(), labels, label_smoothing=s.label_smoothing)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+            loss_sum += loss.detach() * len(labels)
+            hits += (logits.detach().argmax(dim=1) == labels).sum()
+            seen += len(labels)
+            if on_step is not None:
+                on_step(step + 1, self.steps)
+        mean_loss = float(loss_sum) / seen  # the one wait for the device
+        if not math.isfinite(mean_loss):
+            raise IctError(
+                f"the loss became {mean_loss} in epoch {epoch}: lower the learning rate ({s.lr:g})"
+            )
+        return mean_loss, float(hits) / seen, lr
+
+    def _set_lr(self, position: float) -> float:
+        lr = learning_rate(position, self.settings)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        return lr
+
+    def state(self) -> dict[str, Tensor]:
+        """Trained parameters and optimizer moments as flat tensors, by name."""
+        tensors = {}
+        for name, parameter in self._trainable():
+            tensors[f"parameter.{name}"] = parameter.detach().cpu().contiguous()
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"{key}.{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
+        return tensors
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Puts back what `state` gave, for the same model and settings."""
+        with torch.no_grad():
+            for name, parameter in self._trainable():
+                parameter.copy_(tensors[f"parameter.{name}"])
+                moments = {}
+                for key in ("step", "exp_avg", "exp_avg_sq"):
+                    if f"{key}.{name}" in tensors:
+                        value = tensors[f"{key}.{name}"].clone()
+                        moments[key] = value if key == "step" else value.to(parameter.device)
+                if moments:
+                    self.optimizer.state[parameter] = moments
+
+    def _trainable(self) -> list[tuple[str, nn.Parameter]]:
+        return [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
+
+
+def learning_rate(position: float, settings: Settings) -> float:
+    """Linear warm-up from 1e-6, then cosine to 1e-5; `position` counts epochs from 0, with fractions.
+
+    The authors step once an epoch, which leaves their first epoch at 1e-6; we step every batch.
+    """
+    warmup = min(settings.warmup_epochs, settings.epochs)
+    if position < warmup:
+        return WARMUP_LR + (settings.lr - WARMUP_LR) * position / warmup
+    final = min(FINAL_LR, settings.lr)
+    share = (position - warmup) / max(settings.epochs - warmup, 1e-9)
+    return final + 0.5 * (settings.lr - final) * (1 + math.cos(math.pi * min(share, 1.0)))
+
+
+@torch.inference_mode()
+def evaluate(model: nn.Module, images: ImageSet | StreamedSet, settings: Settings) -> Evaluation:
+    """Answers of the model for all images; the same arithmetic as in training, without its noise."""
+    model.eval()
+    predictions, probabilities = [], []
+    loss = torch.zeros((), device=images.labels.device, dtype=torch.float64)
+    for pixels, labels in batches(images, EVALUATION_BATCH, mean=settings.mean, std=settings.std):
+        with autocast(pixels.device, settings.precision):
+            logits = model(pixels)
+        top = logits.float().softmax(dim=1).max(dim=1)
+        probabilities.append(top.values)
+        predictions.append(top.indices)
+        loss += F.cross_entropy(logits.float(), labels, reduction="sum")
+    return Evaluation(
+        images.labels.cpu().numpy(),
+        torch.cat(predictions).cpu().numpy(),
+        torch.cat(probabilities).cpu().numpy(),
+        float(loss) / len(images),
+    )
+
+
+@torch.inference_mode()
+def pooled_features(
+    model: nn.Module,
+    images: ImageSet,
+    settings: Settings,
+    *,
+    on_images: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """What the head reads, (N, F) float32, for all images."""
+    model.eval()
+    rows: list[Tensor] = []
+    done = 0
+    for pixels, _ in batches(images, EVALUATION_BATCH, mean=settings.mean, std=settings.std):
+        with autocast(pixels.device, settings.precision):
+            rows.append(model.forward_head(model.forward_features(pixels), pre_logits=True).float())
+        done += len(pixels)
+        if on_images is not None:
+            on_images(done, len(images))
+    return torch.cat(rows).cpu().numpy()
+
+
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
+    """bfloat16 where `precision` asks for it, and nothing otherwise."""
+    if precision == "bf16":
+        return torch.autocast(device.type, torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def halve_frozen_layers(model: nn.Module) -> None:
+    """Stores frozen linear and convolution weights in bfloat16, to which autocast rounds them anyway.
+
+    Saves the copy in every step; results are the same. Adapters, norms and the head stay float32.
+    """
+    inside_adapters = {id(m) for adapter in adapters(model).values() for m in adapter.modules()}
+    for module in model.modules():
+        if id(module) in inside_adapters or module is classification_head(model):
+            continue
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
+            for parameter in module.parameters(recurse=False):
+                if not parameter.requires_grad:
+                    parameter.data = parameter.data.to(torch.bfloat16)
+
+
+def _steps(images: int, batch_size: int, drop_last: bool) -> int:
+    return images // batch_size if drop_last else math.ceil(images / batch_size)
+
+
+def _epoch_seed(seed: int, epoch: int) -> int:
+    return (seed * 1_000_003 + epoch * 7919) % (2**62)

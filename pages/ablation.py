@@ -1,0 +1,33 @@
+"""Ablation: how accuracy depends on K, against random, lowest, linear and full."""
+
+import streamlit as st
+from ict_app import ablation_view, readers, run_table, shell
+
+shown = shell.heading(
+    "Ablation", "How much depends on K, and on choosing these channels and no others."
+)
+everything = readers.run_rows(shown)
+studies = ablation_view.studies(shown)
+rows = ablation_view.choose(shown, studies) if studies else everything
+rows = [row for row in rows if row["status"] == "done"]
+if not any(row["status"] == "done" for row in everything):
+    shell.empty(
+        "No finished run yet. An ablation needs runs at several K.", button="Plan runs at five K",
+        page="train", shares=["1/32", "1/16", "1/8", "1/4", "1/2"],
+    )  # fmt: skip
+    st.stop()
+rows = run_table.filters(rows)
+table = ablation_view.series(rows)
+if table.empty:
+    st.info("No run matches these filters.", icon=":material/filter_alt_off:")
+    st.stop()
+if others := ablation_view.mixed(rows):
+    st.warning(f"These runs also differ in {', '.join(others)}: filter, or choose a study.")
+ablation_view.panels(table)
+means, pairs = st.tabs(
+    ["Means", "Paired differences"], key="ablation", on_change="rerun", bind="query-params"
+)
+with means:
+    ablation_view.summary_table(table)
+with pairs:
+    ablation_view.paired(table)

@@ -1,0 +1,31 @@
+"""Benchmark: this store's runs on VTAB-1K beside published numbers."""
+
+import streamlit as st
+from ict_app import benchmark_view, readers, shell
+
+from ict.analysis.benchmark import SOURCE, average_table, store_table
+from ict.imported import imported_rows
+
+shown = shell.heading("Benchmark", "VTAB-1K: the runs of this store beside published numbers.")
+rows = [*readers.run_rows(shown), *imported_rows(shown)]
+own = store_table(rows)
+if own.empty:
+    st.info("No finished run on a VTAB-1K task yet; below are the published numbers.")
+    here = [
+        row["name"] for row in readers.tasks() if row["available"] and row["group"] != "bundled"
+    ]
+    label, page = ("Start a run", "train") if here else ("How to get VTAB-1K", "data")
+    if st.button(label, icon=":material/arrow_forward:"):
+        query = {"tasks": here[0], "backbone": "vit_base_patch16_224.orig_in21k"} if here else None
+        st.switch_page(shell.path(page), query_params=query)
+published = st.toggle("Published methods", value=True, key="published", bind="query-params")
+table = average_table(rows, published=published)
+if table.empty:
+    st.stop()
+benchmark_view.figures(table)
+st.subheader("All tasks", anchor=False)
+benchmark_view.tasks_table(table)
+st.caption(
+    f"Published: {SOURCE}, ViT-B/16 pre-trained on ImageNet-21k. Many of them report the best of "
+    "several looks at the test set, which averages 0.65 points; runs of this store look once."
+)

@@ -1,0 +1,36 @@
+"""Channels: the scores of all channels, what would be chosen, and why."""
+
+import streamlit as st
+from ict_app import channel_view, shell, sources, words
+from ict_app.controls import linked_select
+
+from ict.errors import IctError
+
+shown = shell.heading(
+    "Channels",
+    "Which channels matter for a task: scores of every block, and the K that are chosen.",
+)
+labels = sources.options(shown)
+if not labels:
+    shell.empty(
+        "No scores yet. A run of method *ict* scores its task first.",
+        button="Start a run",
+        page="train",
+    )
+    st.stop()
+left, right = st.columns([3, 2])
+with left:
+    key = linked_select("Run or scores", labels, "of")
+with right:
+    other = linked_select("Compare with", {"nothing": "nothing", **labels}, "with")
+try:
+    source = sources.open_source(shown, key)
+    if len(source.scores.sites) > 1:
+        site = st.segmented_control(
+            "Site", source.scores.sites, default=source.site, required=True, key="at",
+            bind="query-params",
+        )  # fmt: skip
+        source = sources.open_source(shown, key, site)
+    st.fragment(channel_view.draw)(source, other, str(shown.root))
+except IctError as error:
+    st.error(words.plain(error), icon=":material/error:")

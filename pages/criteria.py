@@ -1,0 +1,32 @@
+"""Criteria: do different measures of importance rank alike, and does what they rank matter?"""
+
+import streamlit as st
+from ict_app import criteria_view, readers, shell, words
+
+from ict.errors import IctError
+
+shown = shell.heading(
+    "Criteria", "Do different measures of importance choose the same channels, and do those matter?"
+)
+families = criteria_view.families(shown)
+checks = criteria_view.checks(shown)
+if not families and not checks:
+    task = next((str(meta.get("task")) for meta in readers.scores_of(shown)), "digits")
+    shell.empty(
+        f"No two criteria on one task yet. `ict score {task} --criterion taylor` scores it by another, "
+        f"`ict causal {task} --criterion class_l2 --criterion taylor` also replaces the channels.",
+        button="Start a run with another criterion", page="train", tasks=task, criterion="taylor",
+    )  # fmt: skip
+    st.stop()
+try:
+    if families:
+        criteria_view.agreement(shown, families)
+    else:
+        st.info("No two criteria on one task yet: `ict score TASK --criterion taylor`.")
+    st.subheader("Causal check", anchor=False)
+    if checks:
+        criteria_view.causal(checks)
+    else:
+        st.info("No causal check yet: `ict causal TASK --criterion class_l2 --criterion taylor`.")
+except IctError as error:
+    st.error(words.plain(error), icon=":material/error:")

@@ -1,0 +1,27 @@
+"""Curves: any runs over their epochs, the run table, means over seeds."""
+
+import streamlit as st
+from ict_app import curve_view, readers, run_table, shell
+
+shown = shell.heading("Curves", "Runs over their epochs, side by side, with every seed in sight.")
+everything = readers.run_rows(shown)
+if not everything:
+    shell.empty(
+        "No run yet. A digits run takes about two minutes.", button="Start a run", page="train"
+    )
+    st.stop()
+rows = run_table.filters(everything)
+if not rows:
+    st.info("No run matches these filters.", icon=":material/filter_alt_off:")
+    st.stop()
+place = st.container()
+single, grouped = st.tabs(
+    ["Runs", "Means over seeds"], key="as", on_change="rerun", bind="query-params"
+)
+with single:
+    picked = curve_view.table(rows)
+    curve_view.actions(shown, picked)
+with grouped:
+    curve_view.groups(rows)
+with place:
+    curve_view.curves(shown, picked or rows)

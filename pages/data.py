@@ -1,0 +1,45 @@
+"""Data: what can be trained on here, and how to get the rest."""
+
+import streamlit as st
+from ict_app import readers, shell, words
+
+shell.heading("Data", "Tasks on this machine, and how to get the others.")
+rows = readers.tasks()
+here = [row for row in rows if row["available"]]
+st.markdown(f"**{len(here)} of {len(rows)} tasks** are on this machine.")
+only = st.segmented_control(
+    "Show",
+    ["all", "here", "missing"],
+    default="all",
+    required=True,
+    key="show",
+    bind="query-params",
+)
+kept = [row for row in rows if only == "all" or row["available"] == (only == "here")]
+table = [
+    {**row, "on this machine": "●" if row["available"] else "",
+     "missing": ", ".join(map(str, row["missing"] or []))}
+    for row in kept
+]  # fmt: skip
+picked = st.dataframe(
+    table, hide_index=True, placeholder="", height="content", key="task_rows", on_select="rerun",
+    selection_mode="single-row",
+    column_order=("title", "name", "group", "on this machine", "classes", "train", "val", "test",
+                  "missing", "path"),
+)  # fmt: skip
+if not picked.selection.rows:
+    st.caption("Select a task to train on it, or to see how to get it.")
+    st.stop()
+row = kept[picked.selection.rows[0]]
+with st.container(border=True):
+    st.markdown(f"**{words.plain(row['title'])}**")
+    if row["available"]:
+        st.page_link(
+            shell.path("train"), label="Train on it", icon=":material/play_arrow:",
+            query_params={"tasks": row["name"]},
+        )  # fmt: skip
+    if row.get("how_to_get"):
+        st.text(row["how_to_get"])
+    if row["missing"]:
+        st.text("Missing: " + ", ".join(map(str, row["missing"])))
+    st.code(f"ict data check {row['name']}", language="bash")

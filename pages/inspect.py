@@ -1,0 +1,25 @@
+"""Inspect: a page for every channel, with a link of its own."""
+
+import streamlit as st
+from ict_app import inspect_view, shell, sources, words
+from ict_app.controls import linked_select, place
+
+from ict.errors import IctError
+
+shown = shell.heading(
+    "Inspect", "One channel: for which tasks and classes it is strong, and who tunes it."
+)
+labels = sources.options(shown)
+if not labels:
+    shell.empty(
+        "No scores yet. A run of method *ict* scores its task first.",
+        button="Start a run",
+        page="train",
+    )
+    st.stop()
+key = linked_select("Run or scores", labels, "of")
+try:
+    source = sources.open_source(shown, key)
+    inspect_view.draw(shown, source, *place(source))
+except IctError as error:
+    st.error(words.plain(error), icon=":material/error:")

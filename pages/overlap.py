@@ -1,0 +1,49 @@
+"""Overlap: do tasks choose the same channels, more than chance and less than noise would say?"""
+
+import streamlit as st
+from ict_app import overlap_view, plan, shell, words
+
+from ict.errors import IctError
+
+shown = shell.heading(
+    "Overlap", "Do tasks choose the same channels? More than chance, less than noise?"
+)
+families = overlap_view.families(shown)
+if not families:
+    shell.empty(
+        "No two tasks are scored alike yet. Start a run on a second task with the same backbone.",
+        button="Start runs on two tasks", page="train", tasks="sprites_loc",
+    )  # fmt: skip
+    st.stop()
+left, middle, right = st.columns([2, 1.4, 1])
+family = left.selectbox("Scores", list(families), key="family", bind="query-params")
+metas = {str(meta["task"]): meta for meta in families[family]}
+sites = metas[next(iter(metas))].get("sites") or [metas[next(iter(metas))].get("site", "attn")]
+share = middle.select_slider(
+    "K/D, share of the channels", plan.SHARES[:-1], "1/8", key="kd_overlap", bind="query-params"
+)
+site = right.selectbox("Site", sites, key="at", bind="query-params")
+tasks = st.multiselect("Tasks", list(metas), default=list(metas), key="among", bind="query-params")
+if len(tasks) < 2:
+    st.info("Choose two tasks or more.", icon=":material/join_inner:")
+    st.stop()
+chosen = [metas[task] for task in tasks]
+lacking = overlap_view.has_sums(chosen, site)
+with_ceiling = lacking is None and (
+    len(tasks) <= overlap_view.FEW or st.toggle("Noise ceiling", key="ceiling", bind="query-params")
+)
+try:
+    rows = overlap_view.rows_of(
+        shown, chosen, site=site, ratio=plan.share_of(share), ceiling=with_ceiling
+    )
+    overlap_view.matrix(rows, tasks, 1 + max(row["block"] for row in rows))
+    if lacking:
+        st.caption(f"No noise ceiling: {lacking}.")
+    st.subheader("One pair", anchor=False)
+    overlap_view.pair(shown, rows, chosen)
+except IctError as error:
+    st.error(words.plain(error), icon=":material/error:")
+st.caption(
+    "It shows which channels two choices share. It cannot show that a shared channel does the same "
+    "thing for both, nor that tuning one task's channels would hurt the other."
+)

@@ -1,0 +1,34 @@
+"""Train: what should be trained, what that costs, start; and what runs now."""
+
+import streamlit as st
+from ict_app import launch_form, run_table, shell, words
+
+from ict.errors import IctError
+
+shown = shell.heading(
+    "Train",
+    "Tune a few important channels of a frozen vision transformer. Runs go on when this page closes.",
+)
+with st.container(border=True):
+    found, wish = launch_form.form()
+    launch_form.summary(found, shown)
+    if found.trouble:
+        st.warning(words.plain(found.trouble), icon=":material/edit:")
+    label = f"Start {words.runs(len(found.runs))}" if found.runs else "Start"
+    if st.button(
+        label,
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=not launch_form.can_start(found),
+    ):
+        try:
+            started = launch_form.start(wish)
+        except IctError as error:
+            st.error(words.plain(error), icon=":material/error:")
+        else:
+            if len(started) == 1:
+                st.switch_page(shell.path("run"), query_params={"run": started[0]})
+            st.toast(f"{words.runs(len(started))} handed to the workers", icon=":material/check:")
+
+st.subheader("Latest runs", anchor=False)
+run_table.latest(shown)

@@ -1,0 +1,32 @@
+"""Transfer: what a task loses when it is tuned on the channels that another one chooses."""
+
+import streamlit as st
+from ict_app import readers, shell, transfer_view, words
+
+from ict.analysis.transfer import transfer_table, without_partner
+
+shown = shell.heading(
+    "Transfer", "Does a task lose when it is tuned on channels chosen for another, or by chance?"
+)
+everything = readers.run_rows(shown)
+table = transfer_table(everything)
+alone = without_partner(everything, table)
+if not table:
+    a, b = transfer_view.example(everything)
+    lacking = f" {words.runs(len(alone))} on foreign channels lack it." if alone else ""
+    shell.empty(
+        f"No pair of runs yet. `ict train {b} --set score_task={a}` tunes {b} on the channels of {a}; "
+        f"`ict train {b}`, same seed and settings, is what it is compared with.{lacking}",
+        button="Start runs in Train", page="train", tasks=b,
+    )  # fmt: skip
+    st.stop()
+settings = transfer_view.settings(table)
+name = st.selectbox("Setting", list(settings), key="setting", bind="query-params")
+transfer_view.matrix(settings[name])
+if alone:
+    st.info(
+        f"{words.runs(len(alone))} on another task's channels left out: the task's own selection was "
+        "not run with the same seed and settings.",
+        icon=":material/link_off:",
+    )
+transfer_view.cells(settings[name])

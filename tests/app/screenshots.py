@@ -1,0 +1,61 @@
+"""Screenshots of every page: `python -m tests.app.screenshots [STORE] [--out FOLDER]`.
+
+Light and dark, 1440 and 800 px wide. Without STORE the example study is shown.
+"""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+from tests.app.served import Server, Visitor, browser
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("train", "run", "curves", "channels", "overlap", "inspect", "ablation", "benchmark")
+PAGES += ("export", "data", "criteria", "transfer")
+HIGHEST = 2400
+
+
+def shoot(visitor: Visitor, name: str, path: Path) -> None:
+    """One whole page in one picture."""
+    page = visitor.page
+    width = page.viewport_size["width"]
+    visitor.open("/" if name == "train" else f"/{name}")
+    page.wait_for_timeout(2500)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": max(700, min(height, HIGHEST))})
+    page.wait_for_timeout(1000)
+    page.screenshot(path=path)
+    page.set_viewport_size({"width": width, "height": 1000})
+    assert not visitor.exceptions(), (name, visitor.exceptions())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("store", type=Path, nargs="?", help="an empty one when left out")
+    parser.add_argument("--out", type=Path, default=ROOT / "assets" / "screenshots")
+    parser.add_argument("--only", nargs="*", default=PAGES)
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as elsewhere, browser() as chrome:
+        store = (chosen.store or Path(elsewhere) / "ict_store").absolute()
+        server = Server(store, Path(elsewhere), **_data())
+        try:
+            for scheme in ("light", "dark"):
+                for width in (1440, 800):
+                    size = {"width": width, "height": 1000}
+                    visitor = Visitor(chrome, server.url, color_scheme=scheme, viewport=size)
+                    for name in chosen.only:
+                        shoot(visitor, name, chosen.out / f"{name}-{scheme}-{width}.png")
+                    visitor.context.close()
+        finally:
+            server.stop()
+
+
+def _data() -> dict[str, str]:
+    root = os.environ.get("ICT_VTAB_ROOT")
+    return {"ICT_VTAB_ROOT": root} if root else {}
+
+
+if __name__ == "__main__":
+    main()

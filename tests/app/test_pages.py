@@ -1,0 +1,254 @@
+"""Every page on every store, and what single controls do."""
+
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from ict.store import Store
+from tests.app import fixture_store
+from tests.app.conftest import PAGES, STATES, Open
+
+TITLES = {"export": "Figures"}
+
+
+def texts(app: AppTest) -> str:
+    found = [*app.markdown, *app.caption, *app.error, *app.warning, *app.info, *app.title]
+    return "\n".join(str(element.value) for element in found)
+
+
+def figure(app: AppTest, index: int = 0) -> dict:
+    return json.loads(app.get("plotly_chart")[index].proto.spec)
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("state", STATES)
+def test_page_draws_without_an_exception(open_page: Open, page: str, state: str) -> None:
+    app = open_page(page, state)
+    assert not app.exception
+    assert [title.value for title in app.title] == [TITLES.get(page, page.capitalize())]
+
+
+@pytest.mark.parametrize("page", ["run", "curves", "channels", "overlap", "inspect", "ablation"])
+def test_empty_page_has_one_button_for_the_next_step(open_page: Open, page: str) -> None:
+    app = open_page(page, "empty")
+    assert len(app.button) == 1  # that it leads to Train is seen in test_walk.py
+    assert app.button[0].label.startswith(("Start", "Plan"))
+
+
+def test_form_counts_runs_and_parameters(open_page: Open) -> None:
+    app = open_page("train", "empty")
+    app.multiselect(key="seeds").set_value(["42", "44"])
+    app.multiselect(key="shares").set_value(["1/8", "1/2"])
+    app.run()
+    assert metrics(app)["Runs"] == "4"
+    head = 192 * 10 + 10
+    low, high = 12 * (24**2 + 24) + head, 12 * (96**2 + 96) + head
+    assert metrics(app)["Trained parameters"] == f"{low:,} – {high:,}"
+
+
+def test_a_linear_probe_is_one_run_at_any_k(open_page: Open) -> None:
+    app = open_page("train", "empty")
+    app.multiselect(key="shares").set_value(["1/8", "1/2"])
+    app.get("button_group")[1].set_value(["ict", "linear"])
+    app.run()
+    assert metrics(app)["Runs"] == "3"
+
+
+def test_form_says_what_is_wrong_in_one_sentence(open_page: Open) -> None:
+    app = open_page("train", "empty", shares="7/3")
+    app.multiselect(key="shares").set_value(["7/3"]).run()
+    assert "choose a share above 0" in texts(app)
+    assert app.button[0].disabled
+
+
+def test_expected_time_comes_from_finished_runs(open_page: Open) -> None:
+    app = open_page("train", "one")
+    assert metrics(app)["Expected time"] == "1 min 11 s"  # 800 × 20 / 236 + 3.1 seconds
+
+
+def test_start_writes_the_run_and_hands_it_over(
+    open_page: Open, stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: list[str] = []
+    monkeypatch.setattr("ict.launch.local.submit", lambda _store, ids: handed.extend(ids))
+    app = open_page("train", "empty")
+    try:
+        start = next(button for button in app.button if button.label == "Start 1 run")
+        start.click().run()
+        assert [run.id for run in stores["empty"].runs()] == handed
+        assert handed[0].startswith("digits-ict_tiny-ict-k24-")
+    finally:
+        for run_id in handed:
+            stores["empty"].remove(run_id)
+
+
+def test_failed_run_shows_its_sentence_and_folds_the_traceback(
+    open_page: Open, stores: dict[str, Store]
+) -> None:
+    app = open_page("run", "failed", run=stores["failed"].runs()[0].id)
+    assert "cannot be decoded as an image" in app.error[0].value
+    assert "Traceback" in [expander.label for expander in app.expander]
+
+
+def test_running_run_says_epoch_and_time_left(open_page: Open, stores: dict[str, Store]) -> None:
+    running = next(run for run in stores["running"].runs() if run.status() == "running")
+    app = open_page("run", "running", run=running.id)
+    assert metrics(app)["Time left"] == "43 s"
+    assert metrics(app)["Epoch"] == "6 of 20"
+    assert "Cancel" in [button.label for button in app.button]
+
+
+def test_unknown_run_in_a_link_is_a_sentence(open_page: Open) -> None:
+    app = open_page("run", "one", run="../../etc/passwd")
+    assert not app.exception
+    assert "is not a run id" in app.error[0].value
+
+
+def test_foreign_folder_is_named_as_text(open_page: Open) -> None:
+    app = open_page("curves", "foreign")
+    assert "1 folder in the store is not readable" in app.expander[0].label
+    assert app.expander[0].text[0].value.startswith("<b>my **notes**:")
+
+
+def test_map_marks_what_the_run_chose(open_page: Open, stores: dict[str, Store]) -> None:
+    run = stores["one"].runs()[0]
+    app = open_page("channels", "one", of=run.id)
+    marks = next(trace for trace in figure(app)["data"] if trace["type"] == "scatter")
+    assert len(marks["text"]) == 12 * 24
+    assert metrics(app)["Chosen channels"] == "288 of 2,304"
+
+
+def test_k_slider_moves_mask_and_parameters(open_page: Open) -> None:
+    app = open_page("channels", "one")
+    app.slider(key="k").set_value(96).run()
+    assert metrics(app)["Chosen channels"] == "1,152 of 2,304"
+    assert metrics(app)["Adapter parameters"] == f"{12 * (96**2 + 96):,}"
+
+
+def test_k_moves_the_overlap_of_two_tasks_at_once(open_page: Open) -> None:
+    query = {
+        "of": "digits-ict_tiny-class_l2-000000",
+        "with": "sprites_loc-ict_tiny-class_l2-000000",
+    }
+    app = open_page("channels", "study", **query)
+    before = metrics(app)
+    app.slider(key="k").set_value(192).run()
+    after = metrics(app)
+    assert before["By chance"] == "36"  # 12 blocks × 24² / 192
+    assert after["Shared by the two"] == "2,304 of 2,304"
+
+
+@pytest.mark.parametrize("data", [[0, 5, 17, 5, 3], {"0": 0, "1": 5, "2": 17, "3": 5, "4": 3}])
+def test_a_click_on_a_mark_selects_its_block_and_channel(
+    data: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ict_app import channel_view
+
+    state = {"map": {"selection": {"points": [{"customdata": data}]}}}
+    monkeypatch.setattr(channel_view.st, "session_state", state)
+    channel_view._followed()
+    assert (state["block"], state["channel"]) == (5, 17)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "panels"),
+    [("vit_large_patch16_224.augreg_in21k", 1), ("swin_base_patch4_window7_224.ms_in22k", 4)],
+)
+def test_large_and_staged_scores_have_their_panels(
+    open_page: Open, stores: dict[str, Store], backbone: str, panels: int
+) -> None:
+    score_id = f"dtd-{backbone}-class_l2-000000"
+    if not stores["study"].score_dir(score_id).is_dir():
+        fixture_store.add_scores(stores["study"], "dtd", backbone=backbone, classes=47)
+    app = open_page("channels", "study", of=score_id)
+    assert not app.exception
+    maps = [trace for trace in figure(app)["data"] if trace["type"] == "heatmap"]
+    assert len(maps) == panels
+    assert all("rank" in trace["hovertemplate"] for trace in maps)
+
+
+def test_curves_group_seeds_and_compare_two(open_page: Open) -> None:
+    app = open_page("curves", "study", only_task="sprites_loc")
+    drawn = figure(app)["data"]
+    assert sum(trace.get("fill") == "toself" for trace in drawn) == 1  # the interval of three seeds
+    assert "sprites_loc" not in {trace.get("name") for trace in drawn}  # it is not what differs
+
+
+def test_filters_in_the_link_hold(open_page: Open) -> None:
+    app = open_page("curves", "many", only_task="count", only_k="24")
+    rows = app.dataframe[0].value
+    assert set(rows["task"]) == {"count"}
+    assert set(rows["k"]) == {"24"}
+
+
+def test_ablation_has_a_point_for_each_k(open_page: Open) -> None:
+    app = open_page("ablation", "study", study="all", only_task="digits")
+    ict = next(trace for trace in figure(app)["data"] if trace.get("name") == "ict")
+    assert [row[0] for row in ict["customdata"]] == [2, 2, 2, 5, 2, 4, 2]  # runs at each K
+    ticks = ["1/64", "1/32", "1/16", "1/8", "1/4", "1/2", "1"]
+    assert figure(app)["layout"]["xaxis"]["ticktext"] == ticks
+    assert "also differ in epochs" in texts(app)  # 20 and 4: not one curve
+
+
+def test_overlap_names_why_there_is_no_ceiling(open_page: Open) -> None:
+    app = open_page("overlap", "study")
+    assert "--keep-images" in texts(app)
+
+
+def test_collected_figure_is_in_the_basket(open_page: Open) -> None:
+    app = open_page("curves", "one")
+    app.button(key="add_curves").click().run()
+    assert list(app.session_state["basket"]) == ["curves"]
+    after = app.switch_page("../pages/export.py").run()
+    assert not after.exception
+    assert "curves" in texts(after)
+
+
+def test_example_study_stands_in_for_an_empty_store(
+    open_page: Open, stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ict_app import readers
+
+    monkeypatch.setattr(readers, "EXAMPLE", stores["study"].root)
+    app = open_page("channels", "empty")
+    assert "example study" in texts(app)
+    assert "Chosen channels" in metrics(app)
+
+
+def test_inspect_shows_the_images_that_drive_a_channel(open_page: Open) -> None:
+    score = "digits-ict_tiny-class_l2-000000"
+    app = open_page("inspect", "study", of=score, block="3", channel="17")
+    assert not app.exception
+    assert len(app.get("image")) == 3
+    assert app.number_input(key="channel").value == 17
+
+
+def test_ablation_of_a_study_says_how_far_it_is(open_page: Open) -> None:
+    app = open_page("ablation", "study", study="k_ratio")
+    assert not app.exception
+    names = {trace.get("name") for trace in figure(app)["data"]}
+    assert {"ict", "random"} <= names
+
+
+def test_paired_differences_are_over_common_seeds() -> None:
+    import pandas as pd
+    from ict_app.ablation_view import differences
+
+    rows = [
+        ("ict", 1, 0.9),
+        ("ict", 2, 0.8),
+        ("random", 1, 0.7),
+        ("random", 2, 0.7),
+        ("random", 3, 0.1),
+    ]
+    table = pd.DataFrame(
+        [{"task": "t", "series": s, "ratio": 0.1, "seed": i, "accuracy": a} for s, i, a in rows]
+    )
+    (found,) = differences(table, "ict")
+    assert found["n"] == 2
+    assert found["difference"] == pytest.approx(15.0)

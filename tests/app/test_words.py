@@ -1,0 +1,57 @@
+"""Numbers and names as people read them; the grid of the form."""
+
+import pytest
+from ict_app import curve_data, plan, words
+
+from ict.errors import InputError
+
+
+def test_names_from_a_disk_are_not_interpreted() -> None:
+    assert words.plain("**a** <b>\n[x](y)") == r"\*\*a\*\* \<b\> \[x\]\(y\)"
+
+
+def test_durations() -> None:
+    assert [words.duration(s) for s in (0.4, 59.4, 185, 7800, None)] == [
+        "0 s", "59 s", "3 min 05 s", "2 h 10 min", "–",
+    ]  # fmt: skip
+
+
+def test_missing_is_a_dash_and_never_zero() -> None:
+    nan = float("nan")
+    assert {words.percent(nan), words.count(None), words.size(nan), words.share(1, None)} == {"–"}
+
+
+def test_sizes_and_shares() -> None:
+    assert words.size(812_000_000) == "774 MiB"
+    assert words.share(111_744, 85_800_000) == "0.13 %"
+
+
+@pytest.mark.parametrize(("text", "value"), [("1/8", 0.125), ("0.5", 0.5), (" 1 ", 1.0)])
+def test_shares_are_read(text: str, value: float) -> None:
+    assert plan.share_of(text) == value
+
+
+@pytest.mark.parametrize("text", ["0", "3/2", "1/0", "half"])
+def test_no_share(text: str) -> None:
+    with pytest.raises(InputError):
+        plan.share_of(text)
+
+
+def test_labels_say_what_differs_and_seeds_share_one() -> None:
+    rows = [
+        {"run_id": "a", "task": "digits", "method": "ict", "k": 24, "seed": 1},
+        {"run_id": "b", "task": "digits", "method": "ict", "k": 24, "seed": 2},
+        {"run_id": "c", "task": "digits", "method": "ict", "k": 48, "seed": 1},
+    ]
+    assert curve_data.labels(rows) == {"a": "K 24", "b": "K 24", "c": "K 48"}
+
+
+def test_smoothing_is_a_mean_of_what_was_there() -> None:
+    rows = [{"epoch": i, "train_loss": float(i)} for i in (1, 2, 3, 4)]
+    assert [r["train_loss"] for r in curve_data.smoothed(rows, "train_loss", 2)] == [
+        1,
+        1.5,
+        2.5,
+        3.5,
+    ]
+    assert curve_data.smoothed(rows, "train_loss", 1) == rows

@@ -1,0 +1,36 @@
+"""Every test gets its own store and no data set, unless it asks for one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REAL_IMAGES = os.environ.get("ICT_VTAB_ROOT")
+
+
+@pytest.fixture(autouse=True)
+def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store in the test's folder, no VTAB-1K, no hub, no GPU."""
+    monkeypatch.setenv("ICT_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.delenv("ICT_VTAB_ROOT", raising=False)
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    """The empty store that `$ICT_STORE` names."""
+    from ict.store import Store
+
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def real_images(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of real images; skips where there is none."""
+    if not REAL_IMAGES or not Path(REAL_IMAGES).is_dir():
+        pytest.skip("ICT_VTAB_ROOT names no folder of real images")
+    root = Path(REAL_IMAGES).absolute()
+    monkeypatch.setenv("ICT_VTAB_ROOT", str(root))
+    return root

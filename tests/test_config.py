@@ -1,0 +1,229 @@
+"""What is asked for, checked and identified."""
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ict.tasks
+from ict.catalogue import BUNDLED_WEIGHTS
+from ict.config import FIELDS, RunConfig, parse_setting, resolve, run_id
+from ict.errors import InputError
+
+VIT = "vit_base_patch16_224.orig_in21k"
+
+
+def resolved(weights="none", **asked):
+    return resolve({"task": "digits", **asked}, weights=weights)
+
+
+def test_the_defaults_are_those_of_the_paper_and_visible():
+    config = resolved().config
+    assert (config.criterion, config.tokens, config.score_site, config.tune_site) == (
+        "class_l2",
+        "patch",
+        "attn",
+        "attn",
+    )
+    assert config.k == (24,)
+    assert config.ratio is None
+    assert (config.train_split, config.score_split, config.select_by) == (
+        "train800",
+        "train800",
+        "last",
+    )
+    assert config.seed == 42
+
+
+def test_nothing_that_is_asked_for_is_changed_by_a_recipe():
+    got = resolved(epochs=3, lr=0.5)
+    assert (got.config.epochs, got.config.lr) == (3, 0.5)
+    assert not {"epochs", "lr"} & set(got.recipe_fields)
+    assert "batch_size" in got.recipe_fields
+
+
+def test_the_same_question_has_the_same_id_however_it_is_put():
+    assert resolved(ratio=0.125).run_id == resolved(k=24).run_id == resolved(k=(24,)).run_id
+    assert resolved(k=24).run_id.startswith("digits-ict_tiny-ict-k24-")
+
+
+@given(
+    st.sampled_from(
+        ["seed", "lr", "epochs", "scale", "init", "tune_site", "blocks", "criterion", "k"]
+    )
+)
+def test_whatever_changes_the_result_changes_the_id(field):
+    other = {
+        "seed": 43,
+        "lr": 0.123,
+        "epochs": 7,
+        "scale": 0.5,
+        "init": "zero",
+        "tune_site": "block",
+        "blocks": (0, 1),
+        "criterion": "l2",
+        "k": 12,
+    }
+    assert resolved().run_id != resolved(**{field: other[field]}).run_id
+
+
+def test_what_a_method_does_not_read_is_null_and_cannot_change_its_id():
+    linear = resolved(method="linear")
+    assert {linear.config.k, linear.config.criterion, linear.config.lr, linear.config.epochs} == {
+        None
+    }
+    assert linear.run_id == resolved(method="linear", lr=3.0, k=5, criterion="l2").run_id
+    full = resolved(method="full")
+    assert full.config.tune_site is None
+    assert full.config.lr is not None
+    random = resolved(criterion="random")
+    assert random.config.score_site is None
+    assert random.run_id != resolved(criterion="random", selection_seed=1).run_id
+    assert resolved().run_id == resolved(selection_seed=1).run_id
+
+
+def test_id_is_12_hex_digits_of_the_canonical_json():
+    import hashlib
+    import json
+
+    config = resolved().config
+    canonical = json.dumps(config.to_dict(), sort_keys=True, separators=(",", ":"))
+    assert run_id(config).endswith("-" + hashlib.sha256(canonical.encode()).hexdigest()[:12])
+
+
+def test_a_stored_configuration_reads_back():
+    config = resolved(blocks=(3, 1)).config
+    assert config.blocks == (1, 3)
+    assert RunConfig.from_dict(config.to_dict()) == config
+    with pytest.raises(InputError, match="no field 'novelty'"):
+        RunConfig.from_dict({**config.to_dict(), "novelty": 1})
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"task": "digit"}, "did you mean 'digits'"),
+        ({"backbone": "ict_tinny"}, "did you mean 'ict_tiny'"),
+        ({"tune_site": "atn"}, "did you mean 'attn'"),
+        ({"criterion": "class_12"}, "did you mean 'class_l2'"),
+        ({"method": "loro"}, "did you mean 'lora'"),
+        ({"k": 900}, "k=900: a block has 192 channels; choose 1 to 192"),
+        ({"ratio": 1.5}, "more than 0 and at most 1"),
+        ({"ratio": 0.1, "k": 3}, "both k and ratio"),
+        ({"blocks": (12,)}, "blocks 0 to 11"),
+        ({"epochs": 0}, "epochs=0"),
+        ({"lr": "fast"}, "lr='fast': give float"),
+        ({"epochs": 2.5}, "epochs=2.5: give int"),
+        ({"drop_path": 1.5}, "drop_path=1.5"),
+        ({"lrr": 1}, "did you mean 'lr'"),
+        ({"train_split": "train1000"}, "choose one of train800, train800val200"),
+        ({"select_by": "val", "train_split": "train800val200"}, "val200 must not be trained on"),
+        ({"select_by": "val", "score_split": "train800val200"}, "scores must not see val200"),
+        ({"score_task": "digitz"}, "no task 'digitz'"),
+    ],
+)
+def test_bad_input_is_one_sentence(asked, sentence):
+    with pytest.raises(InputError, match=sentence.replace("(", r"\(")) as error:
+        resolved(**asked)
+    assert "\n" not in str(error.value)
+
+
+def test_unknown_recipe_and_recipe_without_the_task():
+    with pytest.raises(InputError, match="did you mean 'paper'"):
+        resolve({"task": "digits"}, recipe="papers", weights="none")
+    with pytest.raises(InputError, match="no entry for task 'digits'"):
+        resolve({"task": "digits"}, recipe="paper", weights="none")
+
+
+def test_weights_of_the_hub_that_are_not_here_are_explained():
+    with pytest.raises(
+        InputError, match=r"not on this machine.*--weights FILE.*--weights none"
+    ) as error:
+        resolve({"task": "digits", "backbone": VIT})
+    assert "\n" not in str(error.value)
+
+
+def test_weights_are_named_by_content_not_by_place(tmp_path):
+    first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    first.write_bytes(b"the same")
+    second.write_bytes(b"the same")
+    assert resolved(weights=first).run_id == resolved(weights=second).run_id
+    second.write_bytes(b"another")
+    assert resolved(weights=first).run_id != resolved(weights=second).run_id
+    with pytest.raises(InputError, match="no such file"):
+        resolved(weights=tmp_path / "none.safetensors")
+    with pytest.raises(InputError, match="ends in"):
+        resolved(weights=Path(__file__))
+
+
+def test_bundled_weights_are_found():
+    config = resolve({"task": "digits"}).config
+    assert BUNDLED_WEIGHTS.is_file()
+    assert config.weights.startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("epochs=5", ("epochs", 5)),
+        ("lr=1e-3", ("lr", 0.001)),
+        ("lr=1", ("lr", 1.0)),
+        ("blocks=[0,3]", ("blocks", (0, 3))),
+        ("scale_on_x=true", ("scale_on_x", True)),
+        ("select_by=val", ("select_by", "val")),
+        ("ratio=null", ("ratio", None)),
+        ("test_curve=true", ("report_best_test", True)),
+    ],
+)
+def test_settings_of_the_command_line(text, expected):
+    assert parse_setting(text) == expected
+
+
+def test_settings_that_cannot_be_read():
+    with pytest.raises(InputError, match="write field=value"):
+        parse_setting("epochs")
+    with pytest.raises(InputError, match="epochs=True"):
+        parse_setting("epochs=true")
+
+
+def test_paper_recipe_gives_the_authors_values_for_all_19_tasks():
+    path = Path(ict.tasks.__file__).parent / "vtab1k.csv"
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert len(rows) == 19
+    for row in rows:
+        config = resolve(
+            {"task": row["folder"], "backbone": VIT}, recipe="paper", weights="none", fetch=False
+        ).config
+        assert config.k == (int(row["k"]),)
+        for name in ("lr", "weight_decay", "drop_path", "scale", "label_smoothing"):
+            assert getattr(config, name) == float(row[name]), (row["folder"], name)
+        for name in ("batch_size", "epochs", "warmup_epochs"):
+            assert getattr(config, name) == int(row[name])
+        assert config.scale_on_x == (row["scale_on_x"] == "true")
+        assert config.augment == ("randaugment" if row["train_aug"] == "true" else "none")
+        assert (config.train_split, config.pixel_normalisation) == ("train800val200", "imagenet")
+
+
+def test_the_quick_rate_falls_with_k_unless_it_is_asked_for():
+    rates = [resolved(k=k).config.lr for k in (3, 24, 48, 96)]
+    assert rates == [0.02, 0.02, 0.01, 0.005]
+    assert resolved(k=96, lr=0.02).config.lr == 0.02
+    assert resolved(method="full").config.lr == 0.0005
+
+
+def test_released_recipe_leaves_the_scale_out():
+    config = resolve(
+        {"task": "cifar", "backbone": VIT}, recipe="released", weights="none", fetch=False
+    ).config
+    assert (config.scale, config.scale_on_x, config.lr) == (1.0, False, 0.013)
+
+
+def test_every_field_is_in_the_stored_configuration():
+    assert (
+        set(resolved().config.to_dict())
+        == set(FIELDS)
+        == {f.name for f in dataclasses.fields(RunConfig)}
+    )

@@ -1,0 +1,60 @@
+"""The two halves meet only in files: a fresh interpreter shows what an import pulls in."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+READING = (
+    "ict ict.store ict.selection ict.scores ict.config ict.recipes ict.weights ict.catalogue "
+    "ict.machine ict.tasks ict.figures ict.analysis ict.studies ict.launch.local ict.launch.worker "
+    "ict.run ict.cli ict.cli.train ict.cli.runs ict.cli.data ict.cli.study ict.cli.figure "
+    "ict.cli.analysis ict.cli.criteria"
+).split()
+COMPUTING = "ict.training ict.scoring ict.pipeline ict.adapters ict.backbones ict.data".split()
+
+
+def imported(statement: str) -> set[str]:
+    """Top-level modules in a fresh interpreter after `statement`."""
+    script = f"import sys\n{statement}\nprint(*sorted({{m.split('.')[0] for m in sys.modules}}))"
+    child = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(child.stdout.split())
+
+
+def test_the_reading_half_never_imports_torch():
+    assert not imported("\n".join(f"import {name}" for name in READING)) & {"torch", "timm"}
+
+
+def test_the_app_never_imports_torch():
+    app = Path(__file__).parents[1] / "app"
+    names = sorted(f"ict_app.{path.stem}" for path in (app / "ict_app").glob("[a-z]*.py"))
+    assert len(names) > 5
+    lines = [f"sys.path.insert(0, {str(app)!r})", *(f"import {name}" for name in names)]
+    found = imported("\n".join(lines))
+    assert "streamlit" in found
+    assert not found & {"torch", "timm", "captum"}
+
+
+def test_the_computing_half_never_imports_the_app():
+    assert not imported("\n".join(f"import {name}" for name in COMPUTING)) & {"streamlit", "plotly"}
+
+
+def test_the_wall_test_can_fail():
+    assert "torch" in imported("import ict.training")
+    assert "plotly" in imported("import ict.figures")
+
+
+def test_public_names_load_lazily():
+    assert "torch" not in imported("import ict; ict.Store; ict.RunConfig; ict.select")
+    assert "torch" in imported("import ict; ict.attach")
+
+
+def test_unknown_public_name():
+    import ict
+
+    with pytest.raises(AttributeError, match="no attribute 'attach_all'"):
+        ict.attach_all  # noqa: B018
+    assert {"score", "select", "attach", "load"} <= set(dir(ict))
