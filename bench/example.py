@@ -2,9 +2,10 @@
 
     python -m bench.example [--keep STORE]
 
-Runs `assets/studies/example.toml` and scores `digits` by two more criteria with our own commands, in
-a store of its own (`--keep` names one that may hold runs already), and copies what pages read.
-Adapters above 24 channels, predictions and logs stay behind: the example is to be looked at.
+Runs `assets/studies/example.toml` and what the pages show besides, by our own commands, in a store
+of its own (`--keep` names one that may hold results already), and copies what pages read. Adapters
+above 24 channels, predictions, logs and per-image sums stay behind: the example is to be looked at.
+What was made of the sums (noise ceilings, stability, energy) is copied.
 """
 
 import argparse
@@ -16,24 +17,39 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ict.files import atomic_write_bytes, atomic_write_json
+from ict.scores import ChannelScores, load_scores, to_bytes
 from ict.store import Store
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "assets" / "example_store"
+TASKS = ("digits", "sprites_loc", "sprites_ori")
+SHARES = ("0.015625", "0.03125", "0.0625", "0.125", "0.25", "0.5")
+CRITERIA = ("l2", "variance", "taylor", "anova_f", "integrated_gradients")
 READ = ("config.json", "result.json", "progress.jsonl", "selection.json", "execution.json")
-MOST_BYTES = 6_000_000
+MOST_BYTES = 8_000_000
 
 
 def ict(store: Path, *arguments: str) -> None:
     environment = {**os.environ, "ICT_STORE": str(store)}
-    subprocess.run([sys.executable, "-m", "ict", *arguments], env=environment, check=True)
+    quiet = subprocess.DEVNULL if "overlap" in arguments else None
+    subprocess.run(
+        [sys.executable, "-m", "ict", *arguments], env=environment, check=True, stdout=quiet
+    )
 
 
 def compute(store: Path) -> None:
     """What the example shows, by the commands that users have."""
     ict(store, "study", "run", str(ROOT / "assets" / "studies" / "example.toml"))
-    for criterion in ("l2", "taylor"):
+    for criterion in CRITERIA:
         ict(store, "score", "digits", "--criterion", criterion, "--split", "train800")
+    for share in SHARES:
+        ict(store, "overlap", *TASKS, "--split", "train800", "--ratio", share)
+    ict(store, "stability", *TASKS, "--split", "train800")
+    ict(store, "energy", *TASKS, "--split", "train800")
+    ict(store, "causal", "digits", "--criterion", "class_l2", "--criterion", "taylor")
+    for task in ("sprites_ori", "digits"):
+        ict(store, "inspect", task, "--limit", "300")
 
 
 def copy(source: Store, target: Store) -> None:
@@ -49,18 +65,31 @@ def copy(source: Store, target: Store) -> None:
         for name in (*READ, *(["adapter.safetensors"] if small else [])):
             if (run.path / name).is_file():
                 shutil.copy(run.path / name, folder / name)
-        _forget_paths(folder / "config.json")
-    for name in ("scores", "studies"):
+        _forget_paths(folder)
+    for name in ("scores", "studies", "analysis", "causal", "inspect"):
         if (source.root / name).is_dir():
             shutil.copytree(source.root / name, target.root / name)
+    for meta in target.scores():
+        _leave_sums(Path(meta["path"]))
 
 
-def _forget_paths(path: Path) -> None:
-    """Where weights and data lay on the machine that made the example is nobody's business."""
-    record = json.loads(path.read_text())
+def _leave_sums(path: Path) -> None:
+    """The score file without its per-image sums."""
+    scores = load_scores(path, kinds=("", "per_class"))
+    meta = {**scores.meta, "keep_images": False}
+    atomic_write_bytes(path, to_bytes(ChannelScores(scores.arrays, meta)))
+    atomic_write_json(path.parent / "meta.json", meta)
+
+
+def _forget_paths(folder: Path) -> None:
+    """Where weights and data lay, and the name of the machine, are nobody's business."""
+    record = json.loads((folder / "config.json").read_text())
     record["sources"] = dict.fromkeys(record.get("sources", {}))
     record["command"] = "python -m bench.example"
-    path.write_text(json.dumps(record, indent=1))
+    atomic_write_json(folder / "config.json", record)
+    execution = json.loads((folder / "execution.json").read_text())
+    kept = {name: execution[name] for name in execution if name not in ("host", "pid")}
+    atomic_write_json(folder / "execution.json", kept)
 
 
 def main() -> None:

@@ -37,11 +37,11 @@ def explain(error: OSError, path: Path) -> StoreError:
 
 
 def check_writable(path: Path) -> None:
-    """Raises StoreError unless `path`, or the nearest folder above it that exists, can be written to.
+    """Raises StoreError unless the nearest folder above the file `path` that exists can be written to.
 
     Asked before long work whose result goes there; a full disk shows only when it is written.
     """
-    there = path
+    there = path.parent  # a file that is there already is replaced by a rename within its folder
     while not there.exists() and there != there.parent:
         there = there.parent
     if not (there.is_dir() and os.access(there, os.W_OK)):

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,7 @@ class Store:
         """Writes config.json of `config_record["run_id"]` unless it is there; gives the run."""
         run = Run(self.runs_dir / check_id(config_record["run_id"]))
         if not run.record:
-            stamps = {"created_at": utc_now(), "command": sys.argv}
+            stamps = {"created_at": utc_now(), "command": None}
             make_folder(run.path)
             atomic_write_json(run.path / "config.json", {**stamps, **config_record})
         return run

@@ -24,9 +24,7 @@ one run. A run that any study has done is never repeated. A study in the store i
 
 import itertools
 import re
-import shlex
 import shutil
-import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -170,10 +168,13 @@ def create(
     *,
     root: Path | None = None,
     device: str | None = None,
+    command: str | None = None,
 ) -> Study:
-    """Writes the study and the folders of its runs, or brings an earlier one up to date."""
+    """Writes the study and the folders of its runs, or brings an earlier one up to date.
+
+    `command` is what asked for it, for the record of runs that are new.
+    """
     pairs = expand(document, root=root, device=device)
-    command = shlex.join(["ict", *sys.argv[1:]])
     for _, resolved in pairs:
         store.create_run(resolved.record(command=command))
     path = _path(store, document["name"])

@@ -28,17 +28,9 @@ if len(tasks) < 2:
     st.info("Choose two tasks or more.", icon=":material/join_inner:")
     st.stop()
 chosen = [metas[task] for task in tasks]
-lacking = overlap_view.has_sums(chosen, site)
-with_ceiling = lacking is None and (
-    len(tasks) <= overlap_view.FEW or st.toggle("Noise ceiling", key="ceiling", bind="query-params")
-)
 try:
-    rows = overlap_view.rows_of(
-        shown, chosen, site=site, ratio=plan.share_of(share), ceiling=with_ceiling
-    )
+    rows = overlap_view.table(shown, chosen, site=site, ratio=plan.share_of(share))
     overlap_view.matrix(rows, tasks, 1 + max(row["block"] for row in rows))
-    if lacking:
-        st.caption(f"No noise ceiling: {lacking}.")
     st.subheader("One pair", anchor=False)
     overlap_view.pair(shown, rows, chosen)
 except IctError as error:

@@ -293,6 +293,18 @@ def test_histogram_takes_values_or_counts():
     assert "n = 7" in theme.caption_of(counted)
 
 
+def test_class_map_is_the_score_over_the_mean_of_classes_and_gaps_stay_gaps():
+    scores = np.array([[1.0, 6.0], [3.0, 2.0], [np.nan, np.nan]])  # means 2 and 4
+    figure = figures.class_map(scores, [7, 5], ["a", "b", "c"])
+    shown = figure.data[0]
+    np.testing.assert_allclose(2 ** shown.z[:2], [[0.5, 1.5], [1.5, 0.5]], rtol=1e-6)
+    assert np.isnan(shown.z[2]).all()
+    assert (list(shown.x), list(shown.y)) == (["7", "5"], ["a", "b", "c"])
+    assert figure.layout.coloraxis.cmax == -figure.layout.coloraxis.cmin == pytest.approx(1)
+    assert "2 channels over 2 classes" in theme.caption_of(figure)
+    assert figures.class_map(np.full((2, 3), np.nan), [0, 1, 2]).layout.annotations
+
+
 def test_class_profile_leaves_absent_classes_last():
     figure = figures.class_profile([1.0, np.nan, 3.0], ["a", "b", "c"])
     assert list(figure.data[0].x) == ["c", "a", "b"]

@@ -13,9 +13,12 @@ from click.testing import CliRunner
 from figure_store import add_scores, filled
 
 from ict.analysis import wanted
+from ict.analysis.pairs import kept_rows
 from ict.analysis.sources import open_source
 from ict.analysis.summary import ratio_series
+from ict.analysis.tables import kept_energy_rows, kept_stability_rows
 from ict.cli import main
+from ict.scores import ChannelScores, load_scores, to_bytes
 from ict.store import Store
 
 
@@ -175,6 +178,31 @@ def test_stability_and_energy_print_a_row_a_block(store):
     for row in split:
         assert sum(row[p] for p in ("offset", "class", "image", "token")) == pytest.approx(1)
     assert "participation_ratio" in ict("energy", score)
+
+
+def test_what_was_made_of_sums_outlives_them(store, tmp_path):
+    """A copy without per-image sums still tells ceiling, stability and energy; other scores do not."""
+    ids = [add_scores(store, task) for task in ("digits", "count")]
+    rows = json.loads(ict("overlap", *ids, "--permutations", "0", "--json"))
+    steady = json.loads(ict("stability", ids[0], "--json"))
+    split = json.loads(ict("energy", ids[0], "--json"))
+    copy = Store(shutil.copytree(store.root, tmp_path / "copy"))
+    metas = []
+    for score_id in ids:
+        path = copy.score_dir(score_id) / "scores.safetensors"
+        bare = load_scores(path, kinds=("",))
+        meta = {**bare.meta, "keep_images": False}
+        path.write_bytes(to_bytes(ChannelScores(bare.arrays, meta)))
+        metas.append(load_scores(path).meta)
+    at = {"site": "attn", "store": copy}
+    assert kept_rows(metas, ratio=0.125, **at) == rows
+    assert kept_stability_rows(metas[0], [24], **at) == steady
+    assert kept_energy_rows(metas[0], **at) == split
+    assert kept_rows(metas[::-1], ratio=0.125, **at) is None
+    assert kept_rows(metas, ratio=0.25, **at) is None
+    anew = [{**meta, "seconds": 1.5} for meta in metas]  # the same scores, computed another time
+    assert kept_rows(anew, ratio=0.125, **at) is None
+    assert kept_energy_rows(anew[0], **at) is None
 
 
 @pytest.mark.parametrize(

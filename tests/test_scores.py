@@ -55,3 +55,18 @@ def test_missing_and_broken_files(tmp_path):
         (tmp_path / "scores.safetensors").write_bytes(content)
         with pytest.raises(InputError, match="not a readable score file"):
             load_scores(tmp_path)
+
+
+def test_a_file_without_sums_is_written_again_with_them_when_they_are_asked_for(store):
+    from ict.scoring import request_for, score_task
+
+    words = {"criterion": "class_l2", "sites": ("attn",), "tokens": None, "split": "train800"}
+    words |= {"pixel_normalisation": "native", "limit": 3}
+    request, weights = request_for(task="digits", backbone="ict_tiny", **words)
+    path = score_task(store, request, weights_file=weights)
+    before = load_scores(path)
+    assert before.labels is None
+    assert score_task(store, request, weights_file=weights, keep_images=True) == path
+    after = load_scores(path)
+    assert after.site("attn", "per_image")[0].shape == (3, 12, 192)
+    np.testing.assert_array_equal(after.arrays["attn.0"], before.arrays["attn.0"])

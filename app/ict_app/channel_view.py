@@ -10,7 +10,8 @@ import streamlit as st
 
 from ict.figures import block_profile, class_profile, overlap_lines, score_map
 from ict.selection import Selection, resolve_k
-from ict_app import plot, readers, shell, words
+from ict.store import Store
+from ict_app import plot, readers, shell, sums_view, words
 from ict_app.controls import place, write_link
 from ict_app.sources import (
     RATIOS,
@@ -26,6 +27,7 @@ from ict_app.sources import (
 
 VIEWS = {"raw": "raw", "z": "z in block", "rank": "rank", "log": "log"}
 DRAGS = {"zoom": "zooms in", "select": "draws a box"}
+CLICKS = {"open": "opens its page", "stay": "shows it below"}
 ORDERS = {"own": "the run's own", "top": "top K", "lowest": "lowest K", "random": "random K"}
 MARKER_LIMIT = 4000  # beyond it the browser takes longer to draw marks than a slider may
 
@@ -53,6 +55,10 @@ def _map(
 def draw(source: Source, other_key: str | None, root: str) -> None:
     """Everything below the choice of the source; a fragment, so that a slider moves only this."""
     write_link("of", source.key)
+    if (clicked := st.session_state.pop("clicked", None)) and clicked[0] == "open":
+        of, block, channel = source.key, *clicked[1:]
+        query = {"of": of, "block": str(block), "channel": str(channel)}
+        st.switch_page(shell.path("inspect"), query_params=query)
     view, ks, order = _controls(source)
     picked = chosen(source, ks, order)
     other = _open_other(other_key, source, root)
@@ -71,13 +77,12 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
         )  # fmt: skip
     _box(source, picked)
     _one_channel(source, picked, other if theirs else None)
+    sums_view.draw(Store(root), source, picked, ks)
 
 
 def _open_other(key: str | None, source: Source, root: str) -> Source | None:
     if not key or key == "nothing":
         return None
-    from ict.store import Store
-
     other = open_source(Store(root), key, source.site)
     if trouble := comparable(source, other):
         st.warning(trouble, icon=":material/compare_arrows:")
@@ -100,6 +105,10 @@ def _controls(source: Source) -> tuple[str, tuple[int, ...], str]:
     bar.segmented_control(
         "Dragging", list(DRAGS), default="zoom", required=True, format_func=DRAGS.get, key="drag",
         bind="query-params",
+    )  # fmt: skip
+    bar.segmented_control(
+        "A click on a mark", list(CLICKS), default="open", required=True, format_func=CLICKS.get,
+        key="click", bind="query-params",
     )  # fmt: skip
     default = default_ks(source)
     if len(source.widths) == 1:
@@ -164,14 +173,16 @@ def _map_table(source: Source, picked: Selection) -> list[dict[str, Any]]:
 
 
 def _followed() -> None:
-    """A click on a mark selects that block and channel everywhere."""
+    """A click on a mark selects that block and channel everywhere, and opens its page if so wished."""
     for key in ("map", "map_other"):
         points = st.session_state.get(key, {}).get("selection", {}).get("points", [])
         if len(points) == 1 and (data := points[0].get("customdata")):
             # typed arrays come back from the browser as {"0": …, "1": …}
             values = list(data.values()) if isinstance(data, dict) else list(data)
-            st.session_state["block"] = int(values[3])
-            st.session_state["channel"] = int(values[2])
+            block, channel = int(values[3]), int(values[2])
+            st.session_state["block"], st.session_state["channel"] = block, channel
+            st.session_state["block_kept"], st.session_state["channel_kept"] = block, channel
+            st.session_state["clicked"] = (st.session_state.get("click", "open"), block, channel)
             return
 
 
@@ -180,7 +191,7 @@ def _box(source: Source, picked: Selection) -> None:
     boxes = st.session_state.get("map", {}).get("selection", {}).get("box", [])
     if not boxes:
         st.caption(
-            "Click a mark to follow that channel; drawn boxes list what lies in them. "
+            "A click on a mark follows that channel; drawn boxes list what lies in them. "
             "High scores say that a channel is strong on these images, not that tuning it helps."
         )
         return

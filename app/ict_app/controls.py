@@ -71,6 +71,12 @@ def block_input(last: int, place: Any = st) -> int:
     return block
 
 
+def followed_block(last: int) -> int:
+    """The block that `block_input` chose, where no field for it is drawn."""
+    block = int(st.session_state.get("block") or 0)
+    return block if block <= last else 0
+
+
 def place(source: Source) -> tuple[int, int]:
     """The block, and the channel in it, that a link, a click or an earlier page chose.
 

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from ict.analysis.agreement import cluster
-from ict.analysis.pairs import overlap_rows, similarity
+from ict.analysis.pairs import kept_rows, overlap_rows, similarity
 from ict.analysis.sources import open_source as open_sums
 from ict.errors import InputError
 from ict.figures import dendrogram, overlap_lines, overlap_matrix
@@ -46,15 +46,23 @@ def _richer(meta: dict[str, Any], other: dict[str, Any] | None) -> bool:
     return rank > [bool(other.get("keep_images")), other.get("images") or 0]
 
 
-def rows_of(
-    shown: Store, metas: Sequence[dict[str, Any]], *, site: str, ratio: float, ceiling: bool
+def table(
+    shown: Store, metas: Sequence[dict[str, Any]], *, site: str, ratio: float
 ) -> list[dict[str, Any]]:
-    """Every pair and block; with `ceiling` also on halves of the images, kept in the store."""
-    key = tuple(str(meta["score_id"]) for meta in metas)
-    root = "" if readers.is_example(shown) else str(shown.root)
-    if ceiling:
-        return _with_ceiling(root, tuple(str(m["path"]) for m in metas), site, ratio)
-    return _plain(str(shown.root), key, site, ratio)
+    """Every pair and block, with a noise ceiling where per-image sums, or a kept result, allow it.
+
+    Says why there is none. Many tasks take a while, so their ceiling is asked for.
+    """
+    lacking = has_sums(metas, site)
+    if lacking is None:
+        if len(metas) <= FEW or st.toggle("Noise ceiling", key="ceiling", bind="query-params"):
+            root = "" if readers.is_example(shown) else str(shown.root)
+            return _with_ceiling(root, tuple(str(m["path"]) for m in metas), site, ratio)
+    elif (found := _kept(shown, metas, site=site, ratio=ratio)) is not None:
+        return found
+    else:
+        st.caption(f"No noise ceiling: {lacking}.")
+    return _plain(str(shown.root), tuple(str(m["score_id"]) for m in metas), site, ratio)
 
 
 @st.cache_data(max_entries=30, show_spinner="Splitting the images in halves, 50 times …")
@@ -77,6 +85,14 @@ def _plain(root: str, keys: tuple[str, ...], site: str, ratio: float) -> list[di
     for row in rows:
         row["jaccard"] = row["overlap"] / (2 * row["k"] - row["overlap"])
     return rows
+
+
+def _kept(
+    shown: Store, metas: Sequence[dict[str, Any]], *, site: str, ratio: float
+) -> list[dict[str, Any]] | None:
+    """Rows with a ceiling that the store kept from sums that are not here any more."""
+    scores = [readers.channel_scores(shown, str(meta["score_id"])).meta for meta in metas]
+    return kept_rows(scores, site=site, ratio=ratio, store=shown)
 
 
 def has_sums(metas: Sequence[dict[str, Any]], site: str) -> str | None:
@@ -167,6 +183,3 @@ def shared(shown: Store, a: str, b: str, block: int, k: int) -> pd.DataFrame:
 
 def _ranks(scores: Any) -> pd.Series:
     return pd.Series(scores).rank(ascending=False, method="first").astype(int)
-
-
-__all__ = ["families", "has_sums", "matrix", "pair", "rows_of"]

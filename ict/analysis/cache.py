@@ -28,10 +28,9 @@ def cached(store: Store | None, name: str, key: dict[str, Any], compute: Callabl
     """The JSON result of `compute`, from the store if it is there. A full disk costs only the cache."""
     if store is None:
         return plain(compute())
+    if (found := kept(store, name, key)) is not None:
+        return found
     path = path_of(store, name, key)
-    kept = read_json(path, None)
-    if isinstance(kept, dict) and kept.get("key") == plain(key):
-        return kept["result"]
     result = plain(compute())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,6 +38,14 @@ def cached(store: Store | None, name: str, key: dict[str, Any], compute: Callabl
     except (OSError, StoreError):
         pass
     return result
+
+
+def kept(store: Store, name: str, key: dict[str, Any]) -> Any:
+    """The result that the store has for `key`, as JSON reads it; None if it has none."""
+    document = read_json(path_of(store, name, key), None)
+    if isinstance(document, dict) and document.get("key") == plain(key):
+        return document.get("result")
+    return None
 
 
 def plain(value: Any) -> Any:

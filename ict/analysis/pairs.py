@@ -1,7 +1,6 @@
 """The table of `ict overlap`: every pair of tasks, block by block, between floor and ceiling."""
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -9,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ict.analysis import ceiling, permutation
-from ict.analysis.cache import cached
+from ict.analysis.cache import cached, kept
 from ict.analysis.chance import chance
 from ict.analysis.overlap import coefficient, count, jaccard, kuncheva, top_masks
-from ict.analysis.sources import Source, Sums, same_images
+from ict.analysis.sources import Source, Sums, key_of, same_images
 from ict.errors import InputError
 from ict.selection import resolve_k
 from ict.store import Store
@@ -40,8 +39,7 @@ def overlap_rows(
     """
     _check(sources)
     settings = {
-        "scores": [source.key for source in sources],
-        "tasks": [source.name for source in sources],
+        **_named([(source.name, source.key) for source in sources]),
         "k": k,
         "ratio": ratio,
         "splits": splits,
@@ -68,6 +66,30 @@ def overlap_rows(
 
     found: list[dict[str, Any]] = cached(store, "overlap", settings, compute)
     return found
+
+
+def kept_rows(
+    scores: Sequence[Mapping[str, Any]], *, site: str, ratio: float, store: Store
+) -> list[dict[str, Any]] | None:
+    """What `overlap_rows` gave for the metas of these score files at `ratio` and its defaults.
+
+    Of the store alone, so it needs no per-image sums; with p-values where they were computed. None
+    if it was never computed for these files in this order.
+    """
+    named = _named([(str(meta["task"]), key_of(meta, site)) for meta in scores])
+    for permutations in (permutation.PERMUTATIONS, 0):
+        settings = {
+            **named, "k": None, "ratio": ratio, "splits": ceiling.SPLITS,
+            "permutations": permutations, "seed": 0,
+        }  # fmt: skip
+        if (found := kept(store, "overlap", settings)) is not None:
+            return list(found)
+    return None
+
+
+def _named(scores: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """The part of the cache's key that says which scores are compared, from (task, key)."""
+    return {"scores": [key for _, key in scores], "tasks": [task for task, _ in scores]}
 
 
 def _check(sources: Sequence[Source]) -> None:
@@ -203,9 +225,3 @@ def similarity(
     for a, b, mean in means.itertuples(index=False):
         matrix[place[a], place[b]] = matrix[place[b], place[a]] = mean
     return names, matrix
-
-
-def key_of(sources: Sequence[Source]) -> str:
-    """Twelve hex digits that name a set of score files, for captions and file names."""
-    text = "\n".join(sorted(source.key for source in sources))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

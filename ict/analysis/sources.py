@@ -3,6 +3,9 @@
 Shapes: N images, L blocks, D channels, F = L·D flattened, C classes.
 """
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,10 +57,11 @@ class Source:
 
     @property
     def key(self) -> str:
-        """What names this file in a cache: the score id, or the file's path, size and time."""
+        """What names these sums in a cache: see `key_of`; of a file without an id, path, size, time."""
+        if self.meta.get("score_id"):
+            return key_of(self.meta, self.site)
         stat = self.path.stat()
-        written = f"{stat.st_size}-{stat.st_mtime_ns}"
-        return f"{self.meta.get('score_id') or self.path}:{self.site}:{written}"
+        return f"{self.path}:{self.site}:{stat.st_size}-{stat.st_mtime_ns}"
 
     def read(self) -> Sums:
         """All sums of the site, as float32."""
@@ -107,6 +111,17 @@ def open_source(path: str | Path, *, site: str | None = None, name: str | None =
         ) from None
     task = name or str(scores.meta.get("task", path.parent.name))
     return Source(path, task, site, dict(scores.meta), scores.labels, _float32(probe))
+
+
+def key_of(meta: Mapping[str, Any], site: str) -> str:
+    """The score id, the site and a digest of the file's meta, which tells when it was computed.
+
+    A file computed anew has another key. A copy has the same, also one whose per-image sums were
+    left behind: what was made of them can still be looked up.
+    """
+    record = {name: value for name, value in meta.items() if name not in ("keep_images", "path")}
+    text = json.dumps(record, sort_keys=True, default=str)
+    return f"{meta['score_id']}:{site}:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def tokens_per_image(meta: dict[str, Any], stages: int) -> list[int] | None:

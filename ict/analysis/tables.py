@@ -1,12 +1,12 @@
 """The tables of `ict stability` and `ict energy`, kept in the store."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ict.analysis import energy, permutation, stability
-from ict.analysis.cache import cached
+from ict.analysis.cache import cached, kept
 from ict.analysis.chance import chance
-from ict.analysis.sources import Source
+from ict.analysis.sources import Source, key_of
 from ict.store import Store
 
 
@@ -26,8 +26,7 @@ def stability_rows(
     of the resamples); and for class_l2 how much of the choice is left when the class labels are
     shuffled: shuffle_overlap of K with its central 95 %, and l2_overlap with the class-agnostic norm.
     """
-    settings = {"score": source.key, "ks": list(ks), "how": how, "resamples": resamples}
-    settings |= {"shuffles": shuffles, "seed": seed}
+    settings = _settings(source.key, ks, how=how, resamples=resamples, shuffles=shuffles, seed=seed)
 
     def compute() -> list[dict[str, Any]]:
         sums = source.read()
@@ -70,6 +69,25 @@ def stability_rows(
     return rows
 
 
+def kept_stability_rows(
+    meta: Mapping[str, Any], ks: Sequence[int], *, site: str, store: Store
+) -> list[dict[str, Any]] | None:
+    """What `stability_rows` gave for the score file of `meta` by its defaults; None if it never did.
+
+    Of the store alone: the per-image sums may be gone.
+    """
+    settings = _settings(
+        key_of(meta, site), ks, how="bootstrap", resamples=stability.RESAMPLES,
+        shuffles=permutation.SHUFFLES, seed=0,
+    )  # fmt: skip
+    found: list[dict[str, Any]] | None = kept(store, "stability", settings)
+    return found
+
+
+def _settings(key: str, ks: Sequence[int], **chosen: Any) -> dict[str, Any]:
+    return {"score": key, "ks": list(ks), **chosen}
+
+
 def energy_rows(source: Source, *, store: Store | None = None) -> list[dict[str, Any]]:
     """`energy.split_table` of one task, with its name and number of images."""
 
@@ -80,3 +98,11 @@ def energy_rows(source: Source, *, store: Store | None = None) -> list[dict[str,
 
     rows: list[dict[str, Any]] = cached(store, "energy", {"score": source.key}, compute)
     return rows
+
+
+def kept_energy_rows(
+    meta: Mapping[str, Any], *, site: str, store: Store
+) -> list[dict[str, Any]] | None:
+    """What `energy_rows` gave for the score file of `meta`; None if it never did."""
+    found: list[dict[str, Any]] | None = kept(store, "energy", {"score": key_of(meta, site)})
+    return found

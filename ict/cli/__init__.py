@@ -4,6 +4,7 @@ import importlib
 
 import click
 
+from ict.cli.common import TYPED
 from ict.errors import did_you_mean
 
 _MODULES = {
@@ -33,6 +34,10 @@ _MODULES = {
 
 
 class _Lazy(click.Group):
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        context.meta[TYPED] = list(args)
+        return super().parse_args(context, args)
+
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(_MODULES)
 

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from tqdm import tqdm
 
 from ict.errors import IctError
 
+TYPED = "ict.typed"  # key in a context's meta: the words behind `ict`
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -21,6 +23,11 @@ def fail(error: str, exit_code: int, *, as_json: bool) -> None:
     else:
         click.echo(f"ict: {error}", err=True)
     raise SystemExit(exit_code)
+
+
+def typed_command() -> str:
+    """The command that is being executed, as a shell takes it: provenance of what it writes."""
+    return shlex.join(["ict", *click.get_current_context().meta[TYPED]])
 
 
 def reports_errors(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,13 +1,11 @@
 """`ict figure` and `ict report`: what a store holds, as files for a paper or one page to read."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ict.cli.common import command, emit
+from ict.cli.common import command, emit, typed_command
 from ict.errors import InputError
 from ict.figures.drawings import FIGURES, Choice
 from ict.figures.export import FORMATS, MISSING, export, export_all
@@ -72,7 +70,7 @@ def figure(
     kind = _kind(out)
     store = Store()
     found = look_up([*sources, *more], store)
-    drawn = bundle(name, found, Choice(**choice), command=_command())
+    drawn = bundle(name, found, Choice(**choice), command=typed_command())
     if kind == "zip":
         files = {out: export_all([drawn], style)}
     elif kind is not None:
@@ -100,7 +98,7 @@ def report(study: str, *, out: Path, force: bool, as_json: bool) -> None:
     """One self-contained page of STUDY: what was run, figures, tables, differences, provenance."""
     from ict.figures.report import study_report
 
-    page = study_report(study.removeprefix("study:"), Store(), command=_command())
+    page = study_report(study.removeprefix("study:"), Store(), command=typed_command())
     _write({out: page.encode()}, force=force)
     emit({"study": study, "path": str(out), "bytes": len(page)}, as_json=as_json, text=str(out))
 
@@ -131,10 +129,6 @@ def _write(files: dict[Path, bytes], *, force: bool) -> None:
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write_bytes(path, content)
-
-
-def _command() -> str:
-    return shlex.join(["ict", *sys.argv[1:]])
 
 
 COMMANDS = {"figure": figure, "report": report}

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ict import studies
-from ict.cli.common import command, emit, table
+from ict.cli.common import command, emit, table, typed_command
 from ict.cli.runs import confirm
 from ict.errors import InputError
 from ict.machine import choose_device, cores, devices
@@ -49,7 +49,7 @@ def run(source: str, *, no_wait: bool, as_json: bool, **how: Any) -> None:
     """Runs what is missing of a study, and waits for it. What is done is never repeated."""
     store = Store()
     device = choose_device(how["device"]) if how["device"] else None
-    here = studies.create(store, _document(store, source), device=device)
+    here = studies.create(store, _document(store, source), device=device, command=typed_command())
     submit = _submitter(store, here, device, how)
     ids = [run_id for run_id in here.run_ids if store.run(run_id).status() != "done"]
     queued = submit(ids) if ids else []

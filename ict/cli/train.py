@@ -1,14 +1,12 @@
 """`ict backbones`, `ict score`, `ict select`, `ict train`."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ict.catalogue import check_site, get_backbone, known, parameter_counts
-from ict.cli.common import Progress, command, emit
+from ict.cli.common import Progress, command, emit, typed_command
 from ict.config import CRITERIA, Resolved, RunConfig, check_criterion, parse_setting, resolve
 from ict.errors import InputError
 from ict.machine import calm_threads, choose_device, cores
@@ -223,7 +221,7 @@ def train(
             progress=Progress(f"checking {split}"),
         )
     store = Store()
-    run = store.create_run(resolved.record(command=shlex.join(["ict", *sys.argv[1:]])))
+    run = store.create_run(resolved.record(command=typed_command()))
     if run.status() != "done":
         local.submit(store, [run.id], slots=slots, device=device)
     if wait:

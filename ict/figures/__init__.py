@@ -22,6 +22,7 @@ what is shown, n, and the interval.
 | `transfer_matrix(table)` | `ict.analysis.transfer.transfer_table` |
 | `score_against_effect(scores, effects)` | two vectors (D,) |
 | `energy_split(table)` | `ict.analysis.energy.split_table` |
+| `class_map(values, channels, names)` | scores of a block's channels for each class (C, K) |
 | `class_profile(values, names)` | one channel's score for each class (C,) |
 | `histogram(values)` | values, or counts with `edges` |
 | `benchmark_bars(table)` | `ict.analysis.benchmark.average_table` |
@@ -33,7 +34,7 @@ config=browser_config(name))`). Files for a paper come from `ict.figures.export`
 
 from ict.figures.agreement import agreement_lines
 from ict.figures.benchmark import accuracy_against_parameters, benchmark_bars
-from ict.figures.channels import class_profile, energy_split, histogram
+from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
 from ict.figures.maps import block_profile, chosen_in, score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
@@ -58,6 +59,7 @@ __all__ = [
     "browser_config",
     "caption_of",
     "chosen_in",
+    "class_map",
     "class_profile",
     "deletion_curves",
     "dendrogram",

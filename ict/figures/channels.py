@@ -94,6 +94,66 @@ def class_profile(
     return look.finish(figure, title=title, caption=caption, theme=theme, height=320)
 
 
+def class_map(
+    values: np.ndarray,
+    channels: Sequence[int],
+    names: Sequence[str] | None = None,
+    *,
+    criterion: str = "score",
+    title: str | None = None,
+    theme: look.Theme = "light",
+) -> go.Figure:
+    """Which class drives which channel: scores (C, K) of `channels` over their mean of all classes.
+
+    1 (white) says that the class drives the channel as much as classes do on average. Columns are
+    in the order given; a class without images is a gap.
+    """
+    scores = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(scores).any(axis=1)
+    if not known.any() or not scores.shape[1]:
+        return look.empty("no score for single classes", theme)
+    mean = np.nanmean(scores[known], axis=0)
+    ratio = scores / np.where(mean > 0, mean, np.nan)
+    far = float(np.nanmax(np.abs(np.log2(np.where(ratio > 0, ratio, np.nan))), initial=0.01))
+    words = (
+        [str(name) for name in names] if names is not None else [str(i) for i in range(len(scores))]
+    )
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.log2(np.where(ratio > 0, ratio, np.nan)).astype(np.float32),
+            x=[str(channel) for channel in channels],
+            y=words,
+            customdata=np.stack([ratio, scores], axis=-1).astype(np.float32),
+            hovertemplate="class %{y}, channel %{x}<br>%{customdata[0]:.2f} of the mean over classes"
+            "<br>score %{customdata[1]:.4g}<extra></extra>",
+            coloraxis="coloraxis",
+        )
+    )
+    ticks = [-far, 0, far]
+    figure.update_layout(
+        coloraxis={
+            "colorscale": look.DIVERGING, "cmin": -far, "cmax": far,
+            "colorbar": {"title": {"text": f"{criterion} / mean over classes"}, "tickvals": ticks,
+                         "ticktext": [f"{2**tick:.2g}" for tick in ticks]},
+        },
+    )  # fmt: skip
+    few = scores.shape[1] <= MANY_CLASSES
+    figure.update_xaxes(
+        title_text="channel, by rank", type="category", showgrid=False, showticklabels=few,
+        tickangle=-90 if few else 0,
+    )  # fmt: skip
+    figure.update_yaxes(
+        title_text="class", type="category", showgrid=False, autorange="reversed",
+        showticklabels=len(words) <= MANY_CLASSES,
+    )  # fmt: skip
+    caption = (
+        f"Class scores ({criterion}) of {scores.shape[1]} channels over {int(known.sum())} classes, each "
+        "over the channel's mean of all classes (log scale)."
+    )
+    height = 150 + 16 * min(len(words), MANY_CLASSES)
+    return look.finish(figure, title=title, caption=caption, theme=theme, height=height)
+
+
 def histogram(
     values: Sequence[float] | np.ndarray,
     *,

@@ -13,7 +13,7 @@ from scipy.spatial.distance import squareform
 
 from ict.analysis.overlap import at_every_k
 from ict.figures.benchmark import accuracy_against_parameters, benchmark_bars
-from ict.figures.channels import class_profile, energy_split, histogram
+from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
 from ict.figures.maps import block_profile, score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
@@ -239,6 +239,9 @@ def figures(theme: Theme = "light") -> dict[str, go.Figure]:
             theme=theme,
         ),
         "energy": energy_split(energy_table(), theme=theme),
+        "class-map": class_map(
+            generator.gamma(8, 4, (16, 24)), range(5, 192, 8), criterion="class_l2", theme=theme
+        ),
         "class-profile": class_profile(
             generator.gamma(4, 5, 10), [f"digit {i}" for i in range(10)], theme=theme
         ),
