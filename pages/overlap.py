@@ -29,10 +29,11 @@ if len(tasks) < 2:
     st.stop()
 chosen = [metas[task] for task in tasks]
 try:
-    rows = overlap_view.table(shown, chosen, site=site, ratio=plan.share_of(share))
+    ratio = plan.share_of(share)
+    rows = overlap_view.table(shown, chosen, site=site, ratio=ratio)
     overlap_view.matrix(rows, tasks, 1 + max(row["block"] for row in rows))
     st.subheader("One pair", anchor=False)
-    overlap_view.pair(shown, rows, chosen)
+    overlap_view.pair(shown, rows, chosen, site=site, ratio=ratio)
 except IctError as error:
     st.error(words.plain(error), icon=":material/error:")
 st.caption(

@@ -9,17 +9,32 @@ import pandas as pd
 import streamlit as st
 
 from ict.analysis.agreement import cluster
-from ict.analysis.pairs import kept_rows, overlap_rows, similarity
+from ict.analysis.overlap import at_every_k
+from ict.analysis.pairs import (
+    growth_rows,
+    kept_growth_rows,
+    kept_rows,
+    overlap_rows,
+    similarity,
+)
 from ict.analysis.sources import open_source as open_sums
 from ict.errors import InputError
-from ict.figures import dendrogram, overlap_lines, overlap_matrix
+from ict.figures import (
+    dendrogram,
+    overlap_against_n,
+    overlap_at_k,
+    overlap_lines,
+    overlap_matrix,
+)
 from ict.selection import resolve_k
 from ict.store import Store
 from ict_app import plot, readers, shell, sources
 from ict_app.controls import block_input
 
 VALUES = {"kuncheva": "Kuncheva's index", "overlap": "shared channels", "jaccard": "Jaccard"}
-_SAME = ("backbone", "weights", "criterion", "tokens")
+Meta = dict[str, Any]
+Rows = list[dict[str, Any]]
+LOOKS = ("By block", "At every K", "More images")
 FEW = 6  # tasks whose ceiling is computed without asking
 
 
@@ -139,8 +154,8 @@ def matrix(rows: list[dict[str, Any]], tasks: Sequence[str], blocks: int) -> Non
             )  # fmt: skip
 
 
-def pair(shown: Store, rows: list[dict[str, Any]], metas: Sequence[dict[str, Any]]) -> None:
-    """One pair, block by block, and the channels that the two share in one block."""
+def pair(shown: Store, rows: Rows, metas: Sequence[Meta], *, site: str, ratio: float) -> None:
+    """One pair: block by block, at every K, with more images; the channels shared in one block."""
     tasks = [str(meta["task"]) for meta in metas]
     first, second, third = st.columns([2, 2, 1])
     a = first.selectbox("Task", tasks, key="task_a", bind="query-params")
@@ -149,24 +164,87 @@ def pair(shown: Store, rows: list[dict[str, Any]], metas: Sequence[dict[str, Any
     )
     own = [row for row in rows if {row["task_a"], row["task_b"]} == {a, b}]
     block = block_input(len(own) - 1, third)
-    plot.draw(
-        overlap_lines(own, theme=shell.theme()), "overlap-by-block",
-        f"Channels that {a} and {b} share, by block", table=lambda: own,
-        origin={"score_ids": [str(meta["score_id"]) for meta in metas]},
-    )  # fmt: skip
-    ids = {str(meta["task"]): str(meta["score_id"]) for meta in metas}
+    two = [next(meta for meta in metas if meta["task"] == task) for task in (a, b)]
+    tabs = st.tabs(LOOKS, key="pair_as", on_change="rerun", bind="query-params")
     k = own[block]["k"]
+    if tabs[0].open:
+        with tabs[0]:
+            _by_block(own, two)
+    if tabs[1].open:
+        with tabs[1]:
+            _at_every_k(shown, two, site, block, k)
+    if tabs[2].open:
+        with tabs[2]:
+            _with_more_images(shown, two, site, ratio)
     st.markdown(f"**Block {block}: {own[block]['overlap']} of {k} channels are shared**")
+    ids = [str(meta["score_id"]) for meta in two]
     st.dataframe(
-        shared(shown, ids[a], ids[b], block, k), hide_index=True, placeholder="", height=240,
-        column_config={
-            name: st.column_config.NumberColumn(format="%.4g") for name in (f"score {a}", f"score {b}")
-        } | {"a": f"rank in {a}", "b": f"rank in {b}"},
+        shared(shown, *ids, block, k), hide_index=True, placeholder="", height=240,
+        column_config={"a": f"rank in {a}", "b": f"rank in {b}"},
     )  # fmt: skip
     st.page_link(
         shell.path("channels"), label="Both maps in Channels", icon=":material/grid_on:",
-        query_params={"of": ids[a], "with": ids[b], "block": str(block)},
+        query_params={"of": ids[0], "with": ids[1], "block": str(block)},
     )  # fmt: skip
+
+
+def _by_block(own: Rows, two: Sequence[Meta]) -> None:
+    plot.draw(
+        overlap_lines(own, theme=shell.theme()), "overlap-by-block",
+        f"Channels that {_both(two)} share, by block", table=lambda: own, origin=_origin(two),
+    )  # fmt: skip
+
+
+def _at_every_k(shown: Store, two: Sequence[Meta], site: str, block: int, k: int) -> None:
+    one, other = (sources.open_source(shown, str(meta["score_id"]), site) for meta in two)
+    stage, row = one.place(block)
+    curve = at_every_k(one.stages[stage][row], other.stages[stage][row])
+    plot.draw(
+        overlap_at_k({_both(two): curve}, k=k, theme=shell.theme()), "overlap-at-k",
+        f"Channels of block {block} that {_both(two)} share, for every K",
+        table=lambda: pd.DataFrame({"k": range(1, len(curve) + 1), "overlap": curve}),
+        origin={**_origin(two), "block": block},
+    )  # fmt: skip
+    st.caption(
+        f"It shows block {block}: an overlap that stands above chance at every K does not hang on where "
+        "the cut is made. It cannot show noise; *By block* holds it against halves of the images."
+    )
+
+
+def _with_more_images(shown: Store, two: Sequence[Meta], site: str, ratio: float) -> None:
+    """On request, and kept: it scores 20 draws of each number of images."""
+    scores = [readers.channel_scores(shown, str(meta["score_id"])).meta for meta in two]
+    rows = kept_growth_rows(scores, site=site, ratio=ratio, store=shown)
+    if rows is None and (lacking := has_sums(two, site)):
+        st.caption(f"Not known: {lacking}.")
+        return
+    if rows is None:
+        if not st.button("Draw fewer images 80 times", icon=":material/casino:"):
+            st.caption("A sixteenth to a half of the images, 20 draws each; kept in the store.")
+            return
+        with st.spinner("Drawing …"):
+            rows = growth_rows(
+                *(open_sums(Path(meta["path"]), site=site) for meta in two), ratio=ratio,
+                store=None if readers.is_example(shown) else shown,
+            )  # fmt: skip
+    plot.draw(
+        overlap_against_n({_both(two): rows}, theme=shell.theme()), "overlap-against-n",
+        f"Overlap of {_both(two)} against the number of images", table=lambda: rows,
+        origin=_origin(two),
+    )  # fmt: skip
+    st.caption(
+        "It shows whether the overlap still grows with the images that are scored: a curve that rises to "
+        "the right says that noise, not the tasks, keeps the choices apart. It cannot show more images "
+        "than there are."
+    )
+
+
+def _both(two: Sequence[Meta]) -> str:
+    return " and ".join(str(meta["task"]) for meta in two)
+
+
+def _origin(two: Sequence[Meta]) -> dict[str, Any]:
+    return {"score_ids": [str(meta["score_id"]) for meta in two]}
 
 
 def shared(shown: Store, a: str, b: str, block: int, k: int) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from ict.selection import resolve_k
 from ict.store import Store
 
 Progress = Callable[[int, int], None]
+PARTS = (16, 8, 4, 2)  # shares of the images on which overlap is measured as their number grows
 
 
 def overlap_rows(
@@ -85,6 +86,37 @@ def kept_rows(
         if (found := kept(store, "overlap", settings)) is not None:
             return list(found)
     return None
+
+
+def growth_rows(
+    a: Source, b: Source, *, ratio: float, store: Store | None = None
+) -> list[dict[str, Any]]:
+    """Overlap of two tasks scored on a sixteenth to a half of their images, kept in the store.
+
+    The rows of `ceiling.overlap_against_n`: does the choice still move with the number of images?
+    """
+
+    def compute() -> list[dict[str, float]]:
+        ks = resolve_k([s.shape[1] for s in a.scores()], k=None, ratio=ratio)
+        fewest = min(len(a.labels), len(b.labels))
+        sizes = [size for part in PARTS if (size := fewest // part) >= 2]
+        return ceiling.overlap_against_n(a.read(), b.read(), ks, sizes=sizes)
+
+    found: list[dict[str, Any]] = cached(store, "growth", _growth([a.key, b.key], ratio), compute)
+    return found
+
+
+def kept_growth_rows(
+    scores: Sequence[Mapping[str, Any]], *, site: str, ratio: float, store: Store
+) -> list[dict[str, Any]] | None:
+    """What `growth_rows` gave for the metas of two score files; None if it never did."""
+    settings = _growth([key_of(meta, site) for meta in scores], ratio)
+    found: list[dict[str, Any]] | None = kept(store, "growth", settings)
+    return found
+
+
+def _growth(keys: list[str], ratio: float) -> dict[str, Any]:
+    return {"scores": keys, "ratio": ratio, "parts": list(PARTS)}
 
 
 def _named(scores: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
