@@ -57,6 +57,7 @@ class Store:
         self.inspect_dir = self.root / "inspect"
         self.causal_dir = self.root / "causal"
         self.studies_dir = self.root / "studies"
+        self.sets_dir = self.root / "sets"
         self.workers_dir = self.root / "workers"
 
     def __repr__(self) -> str:

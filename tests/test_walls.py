@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 READING = (
-    "ict ict.store ict.selection ict.scores ict.config ict.recipes ict.weights ict.catalogue "
+    "ict ict.store ict.selection ict.channel_sets ict.scores ict.config ict.recipes ict.weights ict.catalogue "
     "ict.machine ict.tasks ict.figures ict.analysis ict.studies ict.launch.local ict.launch.worker "
     "ict.run ict.cli ict.cli.train ict.cli.runs ict.cli.data ict.cli.study ict.cli.figure "
     "ict.cli.analysis ict.cli.criteria"

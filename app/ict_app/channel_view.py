@@ -11,7 +11,7 @@ import streamlit as st
 from ict.figures import block_profile, class_profile, overlap_lines, score_map
 from ict.selection import Selection, resolve_k
 from ict.store import Store
-from ict_app import plot, readers, shell, sums_view, words
+from ict_app import plot, readers, sets_view, shell, sums_view, words
 from ict_app.controls import place, write_link
 from ict_app.sources import (
     RATIOS,
@@ -29,6 +29,7 @@ VIEWS = {"raw": "raw", "z": "z in block", "rank": "rank", "log": "log"}
 DRAGS = {"zoom": "zooms in", "select": "draws a box"}
 CLICKS = {"open": "opens its page", "stay": "shows it below"}
 ORDERS = {"own": "the run's own", "top": "top K", "lowest": "lowest K", "random": "random K"}
+ORDERS |= {"set": "a saved set"}
 MARKER_LIMIT = 4000  # beyond it the browser takes longer to draw marks than a slider may
 
 
@@ -55,13 +56,12 @@ def _map(
 def draw(source: Source, other_key: str | None, root: str) -> None:
     """Everything below the choice of the source; a fragment, so that a slider moves only this."""
     write_link("of", source.key)
-    if (clicked := st.session_state.pop("clicked", None)) and clicked[0] == "open":
-        of, block, channel = source.key, *clicked[1:]
-        query = {"of": of, "block": str(block), "channel": str(channel)}
-        st.switch_page(shell.path("inspect"), query_params=query)
-    view, ks, order = _controls(source)
-    picked = chosen(source, ks, order)
+    _open_clicked(source)
+    sets = sets_view.fitting(source)
+    view, ks, order = _controls(source, with_sets=bool(sets))
+    picked = sets_view.choose(sets) if order == "set" else chosen(source, ks, order)
     other = _open_other(other_key, source, root)
+    order = "top" if order == "set" else order
     theirs = chosen(other, ks, order) if other and other.widths == source.widths else None
     rows = overlap_rows(source, other, picked, theirs) if other and theirs else []
     _numbers(source, picked, rows)
@@ -75,9 +75,17 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
             "Shared channels by block, with the chance band", table=lambda: rows,
             origin=_origin(source, other),
         )  # fmt: skip
-    _box(source, picked)
+    sets_view.draw(source, picked, _box(source, picked))
     _one_channel(source, picked, other if theirs else None)
     sums_view.draw(Store(root), source, picked, ks)
+
+
+def _open_clicked(source: Source) -> None:
+    """Goes to the page of the channel whose mark was clicked, if clicks are to do so."""
+    way, block, channel = st.session_state.pop("clicked", ("stay", 0, 0))
+    if way == "open":
+        query = {"of": source.key, "block": str(block), "channel": str(channel)}
+        st.switch_page(shell.path("inspect"), query_params=query)
 
 
 def _open_other(key: str | None, source: Source, root: str) -> Source | None:
@@ -90,13 +98,15 @@ def _open_other(key: str | None, source: Source, root: str) -> Source | None:
     return other
 
 
-def _controls(source: Source) -> tuple[str, tuple[int, ...], str]:
+def _controls(source: Source, *, with_sets: bool) -> tuple[str, tuple[int, ...], str]:
     bar = st.container(horizontal=True, gap="small")
     view = bar.segmented_control(
         "Colour", list(VIEWS), default="raw", required=True, format_func=VIEWS.get, key="view",
         bind="query-params", help="z and rank are within each block: norms grow with depth.",
     )  # fmt: skip
-    orders = [name for name in ORDERS if name != "own" or source.own is not None]
+    absent = {"own"} if source.own is None else set()
+    absent |= set() if with_sets else {"set"}
+    orders = [name for name in ORDERS if name not in absent]
     order = bar.segmented_control(
         "Marked", orders, default=orders[0], required=True, format_func=ORDERS.get,
         key="order" if source.own is None else "order_of_run", bind="query-params",
@@ -186,26 +196,22 @@ def _followed() -> None:
             return
 
 
-def _box(source: Source, picked: Selection) -> None:
-    """The channels inside a box that was drawn on the map, to look at and to keep."""
+def _box(source: Source, picked: Selection) -> list[dict[str, Any]]:
+    """The channels inside the boxes that were drawn on the map, which are shown to be kept."""
     boxes = st.session_state.get("map", {}).get("selection", {}).get("box", [])
     if not boxes:
         st.caption(
             "A click on a mark follows that channel; drawn boxes list what lies in them. "
             "High scores say that a channel is strong on these images, not that tuning it helps."
         )
-        return
+        return []
     marked = {(block.block, channel) for block in picked.blocks for channel in block.indices}
     rows = [row for box in boxes for row in boxed(source, box, marked)]
     with st.container(border=True):
         st.markdown(f"**{len(rows):,} channels in the box**")
         st.dataframe(rows, hide_index=True, height=240, key="boxed", placeholder="",
                      column_config={"score": st.column_config.NumberColumn(format="%.4g")})  # fmt: skip
-        document = {"score_id": source.meta["score_id"], "site": source.site, "channels": rows}
-        st.download_button(
-            "Save as JSON", lambda: json.dumps(document, indent=1), "channels.json",
-            "application/json", on_click="ignore", icon=":material/download:",
-        )  # fmt: skip
+    return rows
 
 
 def _one_channel(source: Source, picked: Selection, other: Source | None) -> None:

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from ict.analysis.overlap import at_every_k
 from ict.analysis.sources import open_source
 from ict.analysis.tables import energy_rows
+from ict.channel_sets import list_sets
 from ict.scores import load_scores
 from ict.store import Store
 from tests.app.conftest import Open
@@ -84,3 +85,21 @@ def test_overlap_at_every_k_and_with_more_images(
     assert not app.exception
     assert last_figure(app)["layout"]["xaxis"]["tickvals"] == [2, 5, 10, 20]
     assert len(list((stores["sums"].root / "analysis").glob("growth-*.json"))) == 1
+
+
+def test_a_named_set_is_saved_and_marked_again_over_another_task(
+    open_page: Open, stores: dict[str, Store], scored: list[str]
+):
+    app = open_page("channels", "sums", of=scored[0])
+    app.slider(key="k").set_value(5).run()
+    app.text_input(key="set_name").set_value("five each").run()
+    app = press(app, "Save the set")
+    assert not app.exception
+    assert [one.channels for one in list_sets(stores["sums"])] == [60]
+    app = open_page("channels", "sums", of=scored[1], order="a saved set")
+    assert not app.exception
+    metrics = {metric.label: metric.value for metric in app.metric}
+    assert metrics["Chosen channels"] == "60 of 2,304"
+    app = press(app, "Delete")
+    assert list_sets(stores["sums"]) == []
+    assert not app.exception
