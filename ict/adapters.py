@@ -22,6 +22,7 @@ from ict.selection import Selection
 from ict.sites import Site, attach_site, find_site
 
 QKV = ("q", "k", "v")
+_BEFORE = "ict_trainable_before"  # attribute of an adapted model: what detach makes trainable again
 
 
 class ChannelAdapter(nn.Module):
@@ -112,6 +113,10 @@ def attach(
     back. Raises InputError if the selection's widths or blocks are not the model's, or if the site
     carries an adapter already.
     """
+    if not isinstance(selection, Selection):
+        raise InputError(
+            f"attach needs a Selection, as ict.select gives, not {type(selection).__name__}"
+        )
     blocks = [block for stage in block_stages(model) for block in stage]
     generator = torch.Generator().manual_seed(seed)
     device = next(model.parameters()).device
@@ -126,18 +131,27 @@ def attach(
             init=init,
             generator=generator,
         ).to(device)
+    if not hasattr(model, _BEFORE):
+        before = {n: p.requires_grad for n, p in model.named_parameters() if ".adapter." not in n}
+        setattr(model, _BEFORE, before)
     freeze_backbone(model)
     return model
 
 
 def detach(model: nn.Module) -> nn.Module:
-    """Takes all adapters off, in place: the model is again what it was before `attach`."""
+    """Takes all adapters off, in place: the model is again what it was before `attach`.
+
+    What was trainable then is trainable again.
+    """
     for stage in block_stages(model):
         for block in stage:
             for name in ("attn", "attn_branch", "mlp_branch", "block", *QKV):
                 site = find_site(block, name) if name not in QKV or hasattr(block, "attn") else None
                 if site is not None and site.adapter is not None:
                     site.remove(block)
+    before: dict[str, bool] = model.__dict__.pop(_BEFORE, {})
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(before.get(name, parameter.requires_grad))
     return model
 
 
@@ -166,6 +180,7 @@ def count_parameters(model: nn.Module) -> dict[str, int]:
     everything = sum(p.numel() for p in model.parameters())
     heads = sum(p.numel() for n, p in model.named_parameters() if n.startswith(prefix))
     own = sum(p.numel() for m in adapters(model).values() for p in m.parameters())
+    own += sum(p.numel() for n, p in model.named_parameters() if ".lora_" in n)
     return {
         "adapter_parameters": trainable - head,
         "head_parameters": head,

@@ -175,7 +175,9 @@ def describe(name: str) -> Backbone:
 def _read_weights(model: nn.Module, name: str, path: Path) -> None:
     try:
         if name == BUNDLED:
-            state: dict[str, Tensor] = {k: v.float() for k, v in load_file(path).items()}
+            safe = path.suffix == ".safetensors"
+            read = load_file(path) if safe else torch.load(path, "cpu", weights_only=True)
+            state: dict[str, Tensor] = {k: v.float() for k, v in read.items()}
             model.load_state_dict({k: v for k, v in state.items() if not k.startswith("head.")})
             return
         overlay = {"file": str(path), "custom_load": path.suffix == ".npz"}
@@ -187,10 +189,9 @@ def _read_weights(model: nn.Module, name: str, path: Path) -> None:
         )
         model.load_state_dict(loaded.state_dict())
     except Exception as error:  # each reader has its own way to say that a file is not its own
-        first_line = (
-            str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        )
-        raise InputError(f"{path}: not weights of {name} ({first_line})") from error
+        words = " ".join(str(error).split()) or type(error).__name__
+        short = words if len(words) <= 200 else words[:200] + " …"
+        raise InputError(f"{path}: not weights of {name} ({short})") from error
 
 
 def _image_size(model: nn.Module, configuration: dict[str, Any]) -> int:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -48,6 +49,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "select_by": ("last", "val"),
     "precision": ("auto", "fp32", "bf16"),
 }
+_OWN = ("schema", "data", "score_data")
 _SELECTION_FIELDS = (
     "criterion tokens score_site tune_site score_task score_split score_data selection_seed k ratio "
     "blocks init scale scale_on_x"
@@ -116,6 +118,10 @@ class RunConfig:
         return cls(**{name: _typed(name, value) for name, value in record.items()})
 
 
+_TYPE_WORDS: dict[Any, str] = {
+    int: "a whole number", float: "a number", bool: "true or false", str: "text",
+}  # fmt: skip
+_LIST_WORDS = "a list of whole numbers such as [0,1]"
 FIELDS = tuple(field.name for field in dataclasses.fields(RunConfig))
 _TYPES = typing.get_type_hints(RunConfig)
 
@@ -151,6 +157,8 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise InputError(f"--set {text!r}: write field=value")
     name = {"test_curve": "report_best_test"}.get(name.strip(), name.strip())
     _check_field(name)
+    if name in _OWN:
+        raise InputError(f"{name} is not to be set: it follows from the task and the program")
     try:
         parsed = json.loads(value)
     except ValueError:
@@ -190,6 +198,8 @@ def resolve(
         filled.pop("k", None)
         filled.pop("ratio", None)
     from_recipe = tuple(name for name in filled if name not in given)
+    if "warmup_epochs" in filled:  # a warm-up longer than a short run would be all of it
+        filled["warmup_epochs"] = min(filled["warmup_epochs"], {**filled, **given}["epochs"] // 2)
     config = RunConfig(**{**filled, **given})
     _check(config, backbone)
     found = weight_files.find(backbone, weights or given.get("weights"), fetch=fetch)
@@ -308,7 +318,11 @@ def _check_numbers(config: RunConfig) -> None:
     for name, (low, high) in limits.items():
         value = getattr(config, name)
         if value is not None and not low <= value <= high:
-            raise InputError(f"{name}={value}: choose {low:g} to {high:g}")
+            raise InputError(f"{name}={value}: choose {low:.12g} to {high:.12g}")
+    if (config.warmup_epochs or 0) > (config.epochs or math.inf):
+        raise InputError(
+            f"warmup_epochs={config.warmup_epochs}: choose at most the {config.epochs} epochs"
+        )
 
 
 def _check_choice(name: str, value: str) -> None:
@@ -343,7 +357,7 @@ def _typed(name: str, value: Any) -> Any:
         return value
     if str in options and isinstance(value, (int, float)):
         return str(value)
-    names = [str(o) if typing.get_origin(o) else o.__name__ for o in options if o is not type(None)]
+    names = [_TYPE_WORDS.get(o, _LIST_WORDS) for o in options if o is not type(None)]
     raise InputError(f"{name}={value!r}: give {' or '.join(names)}")
 
 

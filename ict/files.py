@@ -12,6 +12,7 @@ from ict.errors import IctError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
 TEMPORARY = ".tmp"
 
 
@@ -29,6 +30,8 @@ def explain(error: OSError, path: Path) -> StoreError:
         sentence = f"{path}: the disk is full; free some space or set ICT_STORE to another disk"
     elif error.errno in _REFUSED:
         sentence = f"{path}: the store cannot be written to; set ICT_STORE to a writable folder"
+    elif error.errno in _NO_FOLDER:
+        sentence = f"{path}: no folder can be made there; set ICT_STORE to a writable folder"
     elif error.errno == errno.ENOLCK:
         sentence = f"{path}: this file system has no locks; set ICT_STORE to a disk that has"
     else:

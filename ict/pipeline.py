@@ -106,7 +106,7 @@ class Pipeline:
             "threads": self.threads,
             "precision": self.config.precision,
             "score_id": selection.score_id if selection else None,
-            "official_data": self.task.official,
+            "official_data": self.task.official and len(test.labels) == self.test_size,
             "notes": self.notes,
             "versions": package_versions(),
             "started_at": self.started_at,
@@ -136,6 +136,7 @@ class Pipeline:
     def _open_test_images(self) -> ImageSet | StreamedSet:
         """Before training, so that a file that cannot be read is said before hours of work."""
         split = self._split("test")
+        self.test_size = len(split)  # `limit` may leave some out
         return open_set(
             split,
             self.backbone.image_size,

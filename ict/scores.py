@@ -1,6 +1,7 @@
 """Scores of every channel of every block, as arrays and as files. No torch here."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,10 @@ from safetensors.numpy import save
 
 from ict.errors import InputError
 
+_NAME = re.compile(r"[a-z_]+\.\d+(\.|$)")  # site.stage, with a kind behind it
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class ChannelScores:
     """One criterion on one task at one or more sites.
 
@@ -27,6 +30,14 @@ class ChannelScores:
     arrays: Mapping[str, np.ndarray]
     meta: Mapping[str, Any] = field(default_factory=dict)
     labels: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        parts = [
+            f"{site} {' + '.join(f'{len(a)} × {a.shape[1]}' for a in self.site(site))}"
+            for site in self.sites
+        ]
+        what = f"{self.meta.get('criterion', 'scores')} of {self.meta.get('task') or 'a model'}"
+        return f"ChannelScores({what}: {', '.join(parts)})"
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -89,6 +100,8 @@ def load_scores(path: str | Path, *, kinds: tuple[str, ...] | None = None) -> Ch
             arrays = {name: file.get_tensor(name) for name in wanted}
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{path}: not a readable score file ({error})") from error
+    if not all(name == "labels" or _NAME.match(name) for name in names):
+        raise InputError(f"{path}: not a score file; it holds {', '.join(sorted(names)[:3])}")
     return ChannelScores(arrays, meta, labels)
 
 

@@ -82,8 +82,14 @@ def score(
     if not callable(data) and iter(data) is data:  # a generator is used up after one pass
         kept = list(data)
         again = lambda: kept  # noqa: E731
-    if classes is None:
-        classes = 1 + max(int(labels.max()) for _, labels in again())
+    if not isinstance(model, nn.Module):
+        raise InputError(f"score needs a timm model, not {type(model).__name__}")
+    lowest, highest = _label_range(again())
+    if lowest < 0 or (classes is not None and highest >= classes):
+        raise InputError(
+            f"labels from {lowest} to {highest}: give 0 to {(classes or highest + 1) - 1}"
+        )
+    classes = highest + 1 if classes is None else classes
     chosen = get_criterion(criterion)
     sites = (site,) if isinstance(site, str) else tuple(site)
     request = Request(
@@ -102,6 +108,19 @@ def score(
         model.train(was_training)
     meta = {"criterion": criterion, "tokens": request.tokens, "classes": classes, **computed.meta}
     return ChannelScores(computed.arrays, meta, computed.labels)
+
+
+def _label_range(data: Iterable[Any]) -> tuple[int, int]:
+    """The lowest and highest label of all batches; InputError for data that is no batch of both."""
+    lows, highs = [], []
+    for batch in data:
+        if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
+            raise InputError("each batch must be a pair: images (B, 3, S, S) and labels (B,)")
+        lows.append(int(batch[1].min()))
+        highs.append(int(batch[1].max()))
+    if not lows:
+        raise InputError("the data holds no batch: there is nothing to score")
+    return min(lows), max(highs)
 
 
 def request_for(

@@ -100,12 +100,14 @@ def resolve_k(
         return tuple(k_from_ratio(ratio, width) for width in widths)
     if k is None:
         raise InputError("neither k nor ratio is given; choose one")
-    ks = tuple(k) if isinstance(k, Sequence) else (k,) * len(widths)
+    ks: tuple[Any, ...] = tuple(k) if isinstance(k, (list, tuple)) else (k,) * len(widths)
+    if not all(isinstance(one, (int, np.integer)) and not isinstance(one, bool) for one in ks):
+        raise InputError(f"k={k!r}: give a whole number, or a list of one each stage")
     if len(ks) == 1:
         ks *= len(widths)
     if len(ks) != len(widths):
         raise InputError(
-            f"k={list(ks)}: the backbone has {len(widths)} stages; give one K or one each"
+            f"k={list(ks)}: the backbone has {len(widths)} stage(s); give one K or one each"
         )
     for stage, (one, width) in enumerate(zip(ks, widths, strict=True)):
         check_k(one, width, where=f"stage {stage}" if len(widths) > 1 else "a block")

@@ -52,6 +52,8 @@ class Store:
     def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
         chosen = root if root is not None else os.environ.get("ICT_STORE") or "ict_store"
         self.root = Path(chosen).expanduser().absolute()
+        if self.root.is_file():
+            raise InputError(f"{self.root} is a file: set ICT_STORE to a folder")
         self.runs_dir = self.root / "runs"
         self.scores_dir = self.root / "scores"
         self.inspect_dir = self.root / "inspect"
@@ -86,8 +88,7 @@ class Store:
         if len(matches) == 1:
             return Run(self.runs_dir / matches[0])
         if matches:
-            some = ", ".join(sorted(matches)[:3])
-            raise InputError(f"run {run_id!r} is not unique: {len(matches)} runs begin so ({some})")
+            raise InputError(f"run {run_id!r} is not unique: {_some(matches, 'runs')}")
         raise InputError(f"no run {run_id!r} in {self.root}{did_you_mean(run_id, ids)}")
 
     def run_ids(self) -> list[str]:
@@ -149,6 +150,19 @@ class Store:
     def score_dir(self, score_id: str) -> Path:
         return self.scores_dir / check_id(score_id, "score")
 
+    def find_score(self, text: str) -> Path:
+        """The folder of the score of that id or of that unique beginning; InputError with the nearest."""
+        check_id(text, "score")
+        ids = [meta["score_id"] for meta in self.scores()]
+        matches = [text] if text in ids else [name for name in ids if name.startswith(text)]
+        if len(matches) == 1:
+            return self.scores_dir / matches[0]
+        if matches:
+            raise InputError(f"score {text!r} is not unique: {_some(matches, 'scores')}")
+        raise InputError(
+            f"no score {text!r} in {self.root}{did_you_mean(text, ids)}; `ict scores` lists them"
+        )
+
     def scores(self) -> list[dict[str, Any]]:
         """meta.json of every finished score, with its `score_id` and `path`."""
         metas = []
@@ -158,6 +172,12 @@ class Store:
                 file = str(path / "scores.safetensors")
                 metas.append({**meta, "score_id": path.name, "path": file})
         return metas
+
+
+def _some(names: list[str], kind: str) -> str:
+    """How many names begin alike, and the first three."""
+    more = ", …" if len(names) > 3 else ""
+    return f"{len(names)} {kind} begin so ({', '.join(sorted(names)[:3])}{more})"
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ict.catalogue import BUNDLED_WEIGHTS, Backbone
+from ict.catalogue import BUNDLED, BUNDLED_WEIGHTS, Backbone
 from ict.errors import InputError
 
 _HUB_FILES = ("model.safetensors", "open_clip_model.safetensors")
@@ -33,21 +33,26 @@ def find(backbone: Backbone, asked: str | Path | None, *, fetch: bool) -> Weight
         return Weights("none", None)
     if asked is not None and not str(asked).startswith(("hub:", "sha256:")):
         return _from_file(Path(asked))
-    if backbone.hub is None:
+    if backbone.name == BUNDLED:
         if not BUNDLED_WEIGHTS.is_file():
             raise InputError(
                 f"{BUNDLED_WEIGHTS}: the bundled weights are missing; install from a clone of the "
                 "repository, give --weights FILE, or train on random ones with --weights none"
             )
         return _from_file(BUNDLED_WEIGHTS)
+    if backbone.hub is None:
+        raise InputError(
+            f"timm names no weights of {backbone.name} on the hub; give a file with --weights FILE, or "
+            "random ones with --weights none"
+        )
     return _from_hub(backbone.name, backbone.hub, fetch=fetch)
 
 
 def on_this_machine(backbone: Backbone) -> bool:
     """True if the backbone's own weights need no download."""
-    if backbone.hub is None:
+    if backbone.name == BUNDLED:
         return BUNDLED_WEIGHTS.is_file()
-    return _cached(backbone.hub) is not None
+    return backbone.hub is not None and _cached(backbone.hub) is not None
 
 
 def _from_file(path: Path) -> Weights:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ict.tasks
-from ict.catalogue import BUNDLED_WEIGHTS
+from ict import weights as weight_files
+from ict.catalogue import BUNDLED_WEIGHTS, get_backbone
 from ict.config import FIELDS, RunConfig, parse_setting, resolve, run_id
 from ict.errors import InputError
 
@@ -115,8 +116,8 @@ def test_a_stored_configuration_reads_back():
         ({"ratio": 0.1, "k": 3}, "both k and ratio"),
         ({"blocks": (12,)}, "blocks 0 to 11"),
         ({"epochs": 0}, "epochs=0"),
-        ({"lr": "fast"}, "lr='fast': give float"),
-        ({"epochs": 2.5}, "epochs=2.5: give int"),
+        ({"lr": "fast"}, "lr='fast': give a number"),
+        ({"epochs": 2.5}, "epochs=2.5: give a whole number"),
         ({"drop_path": 1.5}, "drop_path=1.5"),
         ({"lrr": 1}, "did you mean 'lr'"),
         ({"train_split": "train1000"}, "choose one of train800, train800val200"),
@@ -227,3 +228,25 @@ def test_every_field_is_in_the_stored_configuration():
         == set(FIELDS)
         == {f.name for f in dataclasses.fields(RunConfig)}
     )
+
+
+def test_a_short_run_is_not_all_warm_up():
+    assert resolve({"task": "digits", "epochs": 1}).config.warmup_epochs == 0
+    assert resolve({"task": "digits", "epochs": 3}).config.warmup_epochs == 1
+    assert resolve({"task": "digits", "epochs": 8}).config.warmup_epochs == 2
+    with pytest.raises(InputError, match="choose at most the 4 epochs"):
+        resolve({"task": "digits", "epochs": 4, "warmup_epochs": 5})
+
+
+@pytest.mark.parametrize("name", ["schema", "data", "score_data"])
+def test_what_follows_from_the_rest_cannot_be_set(name):
+    with pytest.raises(InputError, match="is not to be set"):
+        parse_setting(f"{name}=2")
+
+
+def test_a_backbone_without_known_weights_does_not_get_the_bundled_ones():
+    name = "vit_giant_patch16_gap_224.in22k_ijepa"
+    assert not weight_files.on_this_machine(get_backbone(name))
+    with pytest.raises(InputError, match="give a file with --weights FILE"):
+        resolve({"task": "digits", "backbone": name}, fetch=False)
+    assert resolve({"task": "digits", "backbone": name}, weights="none").config.weights == "none"

@@ -187,3 +187,41 @@ def test_waiting_replaces_a_dead_worker(toy_store: Store, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert follow.wait(toy_store, run.id).status() == "done"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "digits", "--k", "x"),
+        ("train",),
+        ("tasks", "extra"),
+        ("score", "digits", "--seed", "-1"),
+        ("overlap", "digits", "count", "--tokens", "x"),
+        ("figure", "curves"),
+        ("trane", "digits"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_a_document_with_json(words):
+    found = CliRunner().invoke(main, [*words, "--json"])
+    assert found.exit_code == 2
+    sentence = json.loads(found.stdout)["error"]
+    assert "--help`" in sentence
+    assert "\n" not in sentence
+    plain = CliRunner().invoke(main, list(words))
+    assert (plain.exit_code, plain.stdout, plain.stderr) == (2, "", f"ict: {sentence}\n")
+
+
+def test_help_and_version_end_well():
+    for words in (["--help"], ["train", "--help"], ["--version"]):
+        assert CliRunner().invoke(main, words).exit_code == 0
+    assert CliRunner().invoke(main, []).exit_code == 2
+
+
+def test_what_a_method_does_not_read_is_said_and_a_second_task_refused(toy_store: Store):
+    words = ["train", "digits", "--method", "linear", "--dry-run", "--json"]
+    found = CliRunner().invoke(main, [*words, "--k", "5", "--set", "epochs=3"])
+    assert found.stderr == "ict: linear does not read k, epochs: left out\n"
+    assert json.loads(found.stdout)["config"]["epochs"] is None
+    assert CliRunner().invoke(main, words).stderr == ""
+    refused = CliRunner().invoke(main, [*words, "--set", "task=count"])
+    assert "says another" in json.loads(refused.stdout)["error"]

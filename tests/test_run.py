@@ -50,6 +50,7 @@ def test_a_finished_run_holds_what_the_design_promises(store):
     assert (result["adapter_parameters"], result["head_parameters"]) == (12 * (24 * 24 + 24), 1930)
     assert result["notes"][0].startswith("random backbone weights")
     assert any("only the first 48 of 800 images" in note for note in result["notes"])
+    assert result["official_data"] is False  # of 797 test images the first 48 alone
     rows = here.progress()
     assert [row["epoch"] for row in rows] == [1, 2]
     assert {

@@ -70,3 +70,17 @@ def test_a_file_without_sums_is_written_again_with_them_when_they_are_asked_for(
     after = load_scores(path)
     assert after.site("attn", "per_image")[0].shape == (3, 12, 192)
     np.testing.assert_array_equal(after.arrays["attn.0"], before.arrays["attn.0"])
+
+
+def test_a_score_says_what_it_is_in_one_line():
+    arrays = {"attn.0": np.ones((2, 8)), "attn.1": np.ones((1, 16)), "attn.0.per_class": np.ones(3)}
+    found = ChannelScores(arrays, {"criterion": "l2", "task": "digits"})
+    assert repr(found) == "ChannelScores(l2 of digits: attn 2 × 8 + 1 × 16)"
+
+
+def test_another_safetensors_file_is_no_score_file(tmp_path):
+    from safetensors.numpy import save_file
+
+    save_file({"head.bias": np.ones(3, np.float32)}, tmp_path / "adapter.safetensors")
+    with pytest.raises(InputError, match="not a score file; it holds head"):
+        load_scores(tmp_path / "adapter.safetensors")

@@ -78,7 +78,7 @@ def test_ratio_of_each_width():
     [
         (3, 0.5, "both k and ratio"),
         (None, None, "neither"),
-        ([1, 2], None, "3 stages"),
+        ([1, 2], None, "3 stage"),
         ([1, 2, 900], None, "stage 2"),
     ],
 )

@@ -69,7 +69,7 @@ def test_copies_and_pickles_carry_their_own_adapters(site):
         for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
             assert torch.equal(twin(IMAGES), expected)
             for adapter in adapters(twin).values():
-                adapter.bias.add_(1.0)
+                adapter.weight.add_(1.0)  # a bias on all keys alike would fall out of the softmax
             assert not torch.allclose(twin(IMAGES), expected)
             detach(twin)
             assert torch.equal(twin(IMAGES), tiny_vit()(IMAGES))
@@ -151,3 +151,33 @@ def test_qkv_of_a_family_that_uses_the_weight_directly_is_refused(site):
         open_sites(tiny_eva(), (site,)),
     ):
         pass
+
+
+def test_detach_makes_trainable_what_was_trainable():
+    model = tiny_vit()
+    model.patch_embed.requires_grad_(False)
+    before = {name: p.requires_grad for name, p in model.named_parameters()}
+    ict.attach(model, some_channels(model, "attn"))
+    assert sum(p.requires_grad for p in model.parameters()) < sum(before.values())
+    detach(copy.deepcopy(model))
+    detach(model)
+    assert {name: p.requires_grad for name, p in model.named_parameters()} == before
+
+
+def test_attach_and_score_say_what_they_need():
+    images, labels = IMAGES, torch.zeros(len(IMAGES), dtype=torch.int64)
+    with pytest.raises(InputError, match="needs a Selection"):
+        ict.attach(tiny_vit(), [1, 2])
+    for data, sentence in (
+        ([], "holds no batch"),
+        ([images], "must be a pair"),
+        ([(images, labels - 1)], "labels from -1 to -1"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            ict.score(tiny_vit(), data)
+    with pytest.raises(InputError, match="not finite"):
+        ict.score(tiny_vit(), [(images * float("nan"), labels)])
+    with pytest.raises(InputError, match="needs a timm model, not str"):
+        ict.score("vit", [(images, labels)])
+    with pytest.raises(InputError, match="give a whole number"):
+        ict.select(ict.score(tiny_vit(), [(images, labels)]), k=2.5)

@@ -146,8 +146,10 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkey
 
 def test_a_store_that_cannot_be_written_to_is_one_sentence(tmp_path: Path):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(IctError, match=r"Not a directory|File exists"):
-        make(Store(tmp_path / "file"))
+    with pytest.raises(IctError, match="is a file: set ICT_STORE to a folder"):
+        Store(tmp_path / "file")
+    with pytest.raises(IctError, match="no folder can be made there; set ICT_STORE"):
+        make(Store(tmp_path / "file" / "below"))
 
 
 def test_reading_tolerates_missing_empty_torn_and_odd_files(store: Store, tmp_path: Path):
@@ -248,3 +250,16 @@ def test_scores_are_those_that_are_whole(store: Store):
     atomic_write_bytes(store.score_dir("b") / "scores.safetensors", b"x")
     path = str(store.score_dir("b") / "scores.safetensors")
     assert store.scores() == [{"task": "digits", "score_id": "b", "path": path}]
+
+
+def test_a_score_is_found_by_a_unique_beginning(store: Store):
+    for name in ("digits-l2-aa", "digits-l2-ab", "count-l2-aa"):
+        store.score_dir(name).mkdir(parents=True)
+        atomic_write_json(store.score_dir(name) / "meta.json", {})
+        (store.score_dir(name) / "scores.safetensors").touch()
+    assert store.find_score("count").name == "count-l2-aa"
+    assert store.find_score("digits-l2-aa").name == "digits-l2-aa"
+    with pytest.raises(InputError, match="2 scores begin so"):
+        store.find_score("digits")
+    with pytest.raises(InputError, match="`ict scores` lists them"):
+        store.find_score("kitti")

@@ -231,7 +231,9 @@ def test_what_each_method_trains(method):
         assert names
         assert all(name.endswith("bias") for name in names)
     else:
-        assert count_parameters(model)["adapter_parameters"] == 3 * 2 * (2 * 3 * 24)
+        counts, plain = count_parameters(model), count_parameters(tiny())
+        assert counts["adapter_parameters"] == 3 * 2 * (2 * 3 * 24)
+        assert counts["backbone_parameters"] == plain["backbone_parameters"]
         assert {name.split(".")[4] for name in names} == {"q", "v"}
     assert all(p.requires_grad for p in model.head.parameters())
 

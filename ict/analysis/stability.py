@@ -73,6 +73,8 @@ def of_images(
     draw = {"bootstrap": bootstrap_weights, "half": half_splits}
     if how not in draw:
         raise InputError(f"how={how!r}: choose bootstrap or half")
+    if len(sums.labels) < 4:
+        raise InputError(f"{sums.name} has {len(sums.labels)} image(s): resamples need 4 or more")
     weights = draw[how](sums.labels, resamples, seed)
     found = []
     for scores, k in zip(part_scores(sums, weights), ks, strict=True):

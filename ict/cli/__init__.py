@@ -4,7 +4,7 @@ import importlib
 
 import click
 
-from ict.cli.common import TYPED
+from ict.cli.common import TYPED, OneSentence
 from ict.errors import did_you_mean
 
 _MODULES = {
@@ -12,6 +12,7 @@ _MODULES = {
     "data": "data",
     "backbones": "train",
     "score": "train",
+    "scores": "train",
     "select": "train",
     "train": "train",
     "runs": "runs",
@@ -33,7 +34,7 @@ _MODULES = {
 }
 
 
-class _Lazy(click.Group):
+class _Lazy(OneSentence):
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         context.meta[TYPED] = list(args)
         return super().parse_args(context, args)

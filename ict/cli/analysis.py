@@ -9,7 +9,7 @@ from ict.analysis import tables
 from ict.analysis.pairs import overlap_rows
 from ict.analysis.sources import RESAMPLED, Source
 from ict.analysis.wanted import Wanted, scored_ks, sources
-from ict.cli.common import Progress, command, emit, table
+from ict.cli.common import SEED, Progress, command, emit, table
 from ict.errors import InputError
 from ict.store import Store
 from ict.tasks import SPLITS
@@ -18,7 +18,9 @@ _SCORED = (
     click.option("--backbone", default="ict_tiny", show_default=True),
     click.option("--criterion", default="class_l2", show_default=True, help=", ".join(RESAMPLED)),
     click.option("--site", default="attn", show_default=True),
-    click.option("--tokens", default="patch", show_default=True, help="patch, cls, all."),
+    click.option(
+        "--tokens", default="patch", show_default=True, type=click.Choice(["patch", "cls", "all"])
+    ),
     click.option(
         "--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3])
     ),
@@ -30,7 +32,9 @@ _CHOSEN = (
     click.option("--ratio", type=float, help="K as a share of the width; 0.125 by default."),
     click.option("--k", type=int, multiple=True, help="K, or one for each stage."),
 )
-seed_option = click.option("--seed", default=0, show_default=True, help="Of the resamples.")
+seed_option = click.option(
+    "--seed", type=SEED, default=0, show_default=True, help="Of the resamples."
+)
 
 
 def _options(*groups: tuple[Callable[..., Any], ...]) -> Callable[..., Any]:
@@ -75,8 +79,9 @@ def overlap(
     """Shared channels of each pair of TASKS, by block, between chance and the noise ceiling.
 
     TASKS are names, score ids or score files. Scores that are missing are computed first. `ceiling`
-    and `ratio_to_ceiling` come from equal halves of the images; `p_permutation` is adjusted for all
-    blocks of a pair (Westfall–Young).
+    (shared channels), `half_overlap` and `ratio_to_ceiling` come from equal halves of the images; the
+    ratio is of Kuncheva's indices, which take chance off, not of the two counts. `p_permutation` is
+    adjusted for all blocks of a pair (Westfall–Young) and cannot be below 1 / (permutations + 1).
     """
     if len(tasks) < 2:
         raise InputError("overlap needs two tasks or more")

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from ict.errors import IctError
 
+SEED = click.IntRange(0, 2**31 - 1)
 TYPED = "ict.typed"  # key in a context's meta: the words behind `ict`
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
@@ -28,6 +29,29 @@ def fail(error: str, exit_code: int, *, as_json: bool) -> None:
 def typed_command() -> str:
     """The command that is being executed, as a shell takes it: provenance of what it writes."""
     return shlex.join(["ict", *click.get_current_context().meta[TYPED]])
+
+
+class OneSentence(click.Group):
+    """A group whose usage errors, too, are one sentence, or a JSON document with `--json`."""
+
+    def main(self, args: Any = None, *rest: Any, **more: Any) -> Any:  # type: ignore[override]
+        if more.get("standalone_mode") is False:
+            return super().main(args, *rest, **more)
+        more["standalone_mode"] = False
+        typed = sys.argv[1:] if args is None else list(args)
+        try:
+            code = super().main(typed, *rest, **more)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            raise SystemExit(error.exit_code) from None
+        except click.ClickException as error:
+            context = getattr(error, "ctx", None)
+            path = context.command_path if context else "ict"
+            sentence = f"{error.format_message().rstrip('.')}; see `{path} --help`"
+            fail(" ".join(sentence.split()), error.exit_code, as_json="--json" in typed)
+        except click.Abort:
+            fail("interrupted", 130, as_json="--json" in typed)
+        raise SystemExit(code if isinstance(code, int) else 0)
 
 
 def reports_errors(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,7 +90,19 @@ def emit(document: Any, *, as_json: bool, text: str | None = None) -> None:
     elif isinstance(document, list):
         click.echo(table(document))
     else:
-        click.echo("\n".join(f"{key:24} {_cell(value)}" for key, value in document.items()))
+        click.echo("\n".join(_lines(document)))
+
+
+def _lines(document: dict[str, Any], indent: str = "") -> list[str]:
+    """One field a line; a mapping below its name, without what is not set."""
+    lines = []
+    for key, value in document.items():
+        if isinstance(value, dict) and value:
+            lines.append(f"{indent}{key}")
+            lines += _lines({k: v for k, v in value.items() if v is not None}, indent + "  ")
+        else:
+            lines.append(f"{indent}{key:{24 - len(indent)}} {_cell(value)}")
+    return lines
 
 
 def table(rows: Sequence[dict[str, Any]], columns: Sequence[str] | None = None) -> str:

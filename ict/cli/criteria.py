@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from ict.catalogue import check_site, get_backbone
-from ict.cli.common import Progress, command, emit, table
+from ict.cli.common import SEED, Progress, command, emit, table
 from ict.config import check_criterion
 from ict.machine import choose_device
 from ict.store import Store, read_json
@@ -54,7 +54,7 @@ def _common(function: Any) -> Any:
     type=click.IntRange(min=0),
     help="Channels a block that are replaced one at a time.",
 )
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @_common
 def causal(
     task: str,

@@ -72,7 +72,7 @@ def _folders_to_check(task: str) -> list[tuple[str, Path]]:
             raise InputError(f"no task's folder to check: {where_looked()}")
         return found
     if task in bundled.TASKS:
-        raise InputError(f"{task!r} is drawn from formulas: there is no folder to check")
+        raise InputError(f"{task!r} comes with ict: there is no folder to check")
     folder = Path(task).expanduser().absolute()
     if "/" in task and vtab.is_layout(folder):
         return [(folder.name, folder)]

@@ -6,6 +6,7 @@ import click
 
 from ict.cli.common import command, emit
 from ict.errors import InputError
+from ict.files import make_folder
 from ict.store import Store
 
 
@@ -16,11 +17,14 @@ from ict.store import Store
 )
 def fold(run: str, *, out: Path, as_json: bool) -> None:
     """Writes RUN as a plain timm checkpoint with the adapter folded in, or says why it cannot be."""
+    if out.suffix != ".safetensors":
+        raise InputError(f"--out {out}: give a file that ends in .safetensors")
     here = Store().run(run)
     if here.result() is None:
         raise InputError(f"run {here.id} is {here.status()}, not done: there is nothing to fold")
     from ict.folding import fold_run
 
+    make_folder(out.absolute().parent)
     emit(fold_run(here, out), as_json=as_json)
 
 

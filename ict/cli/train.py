@@ -6,13 +6,13 @@ from typing import Any
 import click
 
 from ict.catalogue import check_site, get_backbone, known, parameter_counts
-from ict.cli.common import Progress, command, emit, typed_command
+from ict.cli.common import SEED, Progress, command, emit, typed_command
 from ict.config import CRITERIA, Resolved, RunConfig, check_criterion, parse_setting, resolve
 from ict.errors import InputError
 from ict.machine import calm_threads, choose_device, cores
 from ict.recipes import RECIPES
 from ict.store import Store
-from ict.tasks import SPLITS, get_task
+from ict.tasks import SPLITS, get_task, is_here
 
 weights_option = click.option(
     "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
@@ -76,7 +76,7 @@ def backbones(name: str | None, *, family: str | None, everything: bool, as_json
     "--keep-images", is_flag=True, help="Keep per-image sums, for resamples without torch."
 )
 @click.option("--batch-size", default=16, show_default=True, type=click.IntRange(min=1))
-@click.option("--seed", default=0, show_default=True, help="For criterion random.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="For criterion random.")
 @click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="Option of the criterion."
 )
@@ -135,7 +135,7 @@ def score(
 @click.option("--ratio", type=float)
 @click.option("--site")
 @click.option("--order", default="top", type=click.Choice(["top", "lowest", "random"]))
-@click.option("--seed", default=0, show_default=True, help="For order random.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="For order random.")
 def select(
     score: str,
     *,
@@ -152,7 +152,7 @@ def select(
 
     path = Path(score)
     if not path.exists():
-        path = Store().score_dir(score)
+        path = Store().find_score(score)
     scores = load_scores(path, kinds=("",))
     selection = choose(
         scores,
@@ -177,7 +177,7 @@ def select(
 @click.option("--k", type=int, multiple=True, help="Channels a block; several for several stages.")
 @click.option("--ratio", type=float, help="K as a share of the width; 0.125 by default.")
 @click.option("--recipe", default="quick", show_default=True, help=", ".join(RECIPES))
-@click.option("--seed", type=int)
+@click.option("--seed", type=SEED, help="42 by default.")
 @click.option("--limit", type=int, help="Use only the first so many images of each split.")
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Any field of a run.")
 @click.option("--device", help="cpu, cuda:0, …; the first GPU by default.")
@@ -206,7 +206,10 @@ def train(
     if site is not None:
         asked["tune_site"] = site
     asked |= dict(parse_setting(text) for text in settings)
+    if asked["task"] != task:
+        raise InputError(f"the task is {task!r}, and --set task={asked['task']} says another")
     resolved = resolve(asked, recipe=recipe, weights=weights, device=device, fetch=not dry_run)
+    _say_unread(asked, resolved.config)
     if dry_run:
         emit(_plan(resolved), as_json=as_json)
         return
@@ -235,6 +238,16 @@ def train(
     )
 
 
+def _say_unread(asked: dict[str, Any], config: RunConfig) -> None:
+    """Names on stderr what was asked for and changes nothing, so that nobody believes it did."""
+    record = config.to_dict()
+    unread = [name for name in asked if name != "ratio" and record.get(name) is None]
+    if "ratio" in asked and config.k is None:
+        unread.append("ratio")
+    if unread:
+        click.echo(f"ict: {config.method} does not read {', '.join(unread)}: left out", err=True)
+
+
 def _trained_on(config: RunConfig) -> tuple[str, ...]:
     return ("train800", "val200") if config.train_split == "train800" else (config.train_split,)
 
@@ -251,8 +264,12 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
         blocks=config.blocks,
         lora_rank=config.lora_rank,
     )
+    here = is_here(config.task)
+    if not here:
+        click.echo(f"ict: task {config.task!r} is not on this machine: see `ict tasks`", err=True)
     return {
         "run_id": None,
+        "task_here": here,
         "recipe": resolved.recipe,
         "recipe_fields": list(resolved.recipe_fields),
         "config": config.to_dict(),
@@ -272,4 +289,29 @@ def _option(text: str) -> tuple[str, Any]:
         return name, value
 
 
-COMMANDS = {"backbones": backbones, "score": score, "select": select, "train": train}
+@command("scores")
+def scores(*, as_json: bool) -> None:
+    """The score files of the store: ids, what was scored, and whether per-image sums are kept."""
+    rows = [
+        {
+            "score_id": meta["score_id"],
+            "task": meta.get("task"),
+            "criterion": meta.get("criterion"),
+            "sites": meta.get("sites") or [meta.get("site")],
+            "split": meta.get("split"),
+            "images": meta.get("images"),
+            "keeps_images": bool(meta.get("keep_images")),
+            "bytes": Path(meta["path"]).stat().st_size,
+        }
+        for meta in Store().scores()
+    ]
+    emit(rows, as_json=as_json)
+
+
+COMMANDS = {
+    "backbones": backbones,
+    "score": score,
+    "scores": scores,
+    "select": select,
+    "train": train,
+}

@@ -69,7 +69,14 @@ class Criterion:
                     f"{self.name} has no option {option!r}; {allowed}{did_you_mean(option, self.options)}"
                 )
         module = importlib.import_module(f"ict.criteria.{self.module}")
-        return module.compute(self.name, model, batches, request)
+        computed: Computed = module.compute(self.name, model, batches, request)
+        for name, array in computed.arrays.items():
+            if name.count(".") == 1 and not np.isfinite(array).all():
+                raise InputError(
+                    f"{self.name} scores at {name.split('.')[0]} are not finite: an image, or the model's "
+                    "weights, hold NaN or infinity"
+                )
+        return computed
 
 
 _SCT = "SCT (arXiv 2309.08513) and its released code"

@@ -57,6 +57,8 @@ def _of_runs(rows: Sequence[Row]) -> str:
         values = list(dict.fromkeys(str(r[name]) for r in rows if r.get(name) is not None))
         if 1 <= len(values) <= 8:
             words.append(f"{title}: {', '.join(values)}")
+    if any(row.get("official_data") is False for row in rows):
+        words.append("not measured on the whole official test set")
     return "; ".join(words) + "." if words else ""
 
 
@@ -98,6 +100,8 @@ def _curves(found: Found, choice: Choice) -> Drawn:
         for row in rows
     ]
     table = curves.progress_table(runs)
+    if table.empty and choice.task is not None and not rows:
+        raise InputError(f"no run on {choice.task} behind these sources")
     if table.empty:
         raise InputError("no epoch has been run yet")
     with_val = "val_accuracy" in table and table["val_accuracy"].notna().any()

@@ -109,6 +109,11 @@ def list_tasks(root: str | Path | None = None) -> list[dict[str, Any]]:
     return rows + [_row(name, folders.get(name), root) for name in names]
 
 
+def is_here(name: str, root: str | Path | None = None) -> bool:
+    """Whether the task's images are on this machine."""
+    return name in bundled.TASKS or get_task(name, root=root).name in _folders(root)
+
+
 def _bundled_row(task: Task) -> dict[str, Any]:
     counts: dict[str, int | None] = dict(task.sizes)
     return _columns(task, counts, available=True, missing=[], how_to_get=None, path=None)

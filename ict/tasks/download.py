@@ -32,7 +32,7 @@ def tasks_to_download(task: str) -> list[str]:
     if task == "all":
         return list(vtab.catalogue())
     if task in bundled.TASKS:
-        raise InputError(f"{task!r} is drawn from formulas: there is nothing to download")
+        raise InputError(f"{task!r} comes with ict: there is nothing to download")
     name = vtab.canonical(task)
     if name not in vtab.catalogue():
         raise InputError(f"no task {task!r} of VTAB-1K{did_you_mean(task, vtab.catalogue())}")
