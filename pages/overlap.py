@@ -31,7 +31,7 @@ chosen = [metas[task] for task in tasks]
 try:
     ratio = plan.share_of(share)
     rows = overlap_view.table(shown, chosen, site=site, ratio=ratio)
-    overlap_view.matrix(rows, tasks, 1 + max(row["block"] for row in rows))
+    overlap_view.matrix(rows, chosen)
     st.subheader("One pair", anchor=False)
     overlap_view.pair(shown, rows, chosen, site=site, ratio=ratio)
 except IctError as error:

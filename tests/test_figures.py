@@ -150,6 +150,16 @@ def test_one_seed_has_no_interval_and_the_caption_says_so():
     assert "exploratory" in theme.caption_of(three)
 
 
+def test_intervals_beyond_100_percent_do_not_stretch_the_axis():
+    rows = [("ict", 0.125, 24, seed, accuracy) for seed, accuracy in ((1, 0.9), (2, 0.99))]
+    table = pd.DataFrame(rows, columns=["series", "ratio", "k", "seed", "accuracy"])
+    low, high = figures.accuracy_against_k(table).layout.yaxis.range  # the interval: 37 to 152 %
+    assert 30 < low < 38
+    assert 100 <= high < 103
+    calm = table.assign(accuracy=[0.900, 0.901])
+    assert figures.accuracy_against_k(calm).layout.yaxis.range is None
+
+
 def test_training_curves_average_over_seeds_epoch_by_epoch():
     runs = [
         {"label": "ict", "seed": s, "progress": [{"epoch": 1, "train_accuracy": a}]}

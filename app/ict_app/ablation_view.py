@@ -71,6 +71,9 @@ def mixed(rows: Sequence[Row]) -> list[str]:
         for task in {r["task"] for r in done}
     ]
     found = {name for part in own if part for name in varying(pd.DataFrame(part))}
+    if all(len({r.get("lr") for r in part if r.get("k") == k}) == 1
+           for part in own for k in {r.get("k") for r in part}):  # fmt: skip
+        found.discard("lr")  # it follows from K, as recipe quick has it
     return sorted(
         found & {"backbone", "epochs", "tune_site", "init", "batch_size", "augment", "limit", "lr"}
     )
@@ -96,6 +99,11 @@ def panels(table: pd.DataFrame) -> None:
     )
 
 
+def _interval(low: float, high: float) -> str:
+    """A t interval in percent; seeds that agree exactly say nothing about the spread."""
+    return "seeds agree" if low == high else f"{low:.1f} – {high:.1f}"
+
+
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Mean, interval and cost of each task, series and K."""
     rows = []
@@ -107,7 +115,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
             {
                 "task": task, "series": name, "K": None if pd.isna(k) else f"{k:g}" if isinstance(k, float) else str(k),
                 "K/D": ratio, "n": found.n, "mean": found.mean,
-                "interval": "" if found.n < 2 else f"{found.low:.1f} – {found.high:.1f}",
+                "interval": _interval(found.low, found.high) if found.n >= 2 else "",
                 "parameters": part["trainable_parameters"].mean(),
                 "seconds": part["train_seconds"].mean(),
                 "memory": part["peak_memory_bytes"].mean() / 2**20,

@@ -12,7 +12,7 @@ from ict.figures import block_profile, class_profile, overlap_lines, score_map
 from ict.selection import Selection, resolve_k
 from ict.store import Store
 from ict_app import plot, readers, sets_view, shell, sums_view, words
-from ict_app.controls import place, write_link
+from ict_app.controls import carry, place, write_link
 from ict_app.sources import (
     RATIOS,
     Source,
@@ -81,11 +81,14 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
 
 
 def _open_clicked(source: Source) -> None:
-    """Goes to the page of the channel whose mark was clicked, if clicks are to do so."""
-    way, block, channel = st.session_state.pop("clicked", ("stay", 0, 0))
-    if way == "open":
-        query = {"of": source.key, "block": str(block), "channel": str(channel)}
-        st.switch_page(shell.path("inspect"), query_params=query)
+    """Goes to the page of the channel whose mark was clicked.
+
+    Block and channel are bound to the link here, so a switch may not name them: the session takes
+    them along, and the fields of the other page write them into its link.
+    """
+    if clicked := st.session_state.pop("clicked", None):
+        carry("Inspect", block=clicked[0], channel=clicked[1])
+        st.switch_page(shell.path("inspect"), query_params={"of": source.key})
 
 
 def _open_other(key: str | None, source: Source, root: str) -> Source | None:
@@ -191,8 +194,8 @@ def _followed() -> None:
             values = list(data.values()) if isinstance(data, dict) else list(data)
             block, channel = int(values[3]), int(values[2])
             st.session_state["block"], st.session_state["channel"] = block, channel
-            st.session_state["block_kept"], st.session_state["channel_kept"] = block, channel
-            st.session_state["clicked"] = (st.session_state.get("click", "open"), block, channel)
+            if st.session_state.get("click", "open") == "open":
+                st.session_state["clicked"] = (block, channel)
             return
 
 

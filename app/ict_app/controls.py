@@ -12,8 +12,17 @@ from ict_app.sources import Source
 
 def arrive(page: str) -> None:
     """Called by every page first: notes whether the visitor has just come to it."""
-    st.session_state["arrived"] = st.session_state.get("page") != page
-    st.session_state["page"] = page
+    state = st.session_state
+    state["arrived"] = state.get("page") != page
+    state["page"] = page
+    if state.get("carried_to") != page:
+        state["carried_to"] = None
+
+
+def carry(page: str, **values: Any) -> None:
+    """Before a switch to `page`: what its fields shall hold though the link cannot name it."""
+    st.session_state.update({f"{key}_kept": value for key, value in values.items()})
+    st.session_state["carried_to"] = page
 
 
 def just_arrived() -> bool:
@@ -37,10 +46,13 @@ def linked_select(
     `bind="query-params"` would put the label into the link, which changes with a run's fields.
     """
     widget, written, kept = f"{key}_box", f"{key}_written", f"{key}_kept"
+    in_url = f"{key}_in_url"
     state = st.session_state
     asked = st.query_params.get(key)
     if asked in options and (just_arrived() or asked != state.get(written)):
         state[widget] = asked  # a link, or the browser's Back
+    elif asked is None and state.get(in_url) and not just_arrived():
+        state[widget] = next(iter(options))  # the browser's Back took the key out of the link
     elif just_arrived() or state.get(widget) not in options:
         wanted = state.get(kept)
         fallback = first if first in options else next(iter(options))
@@ -51,13 +63,19 @@ def linked_select(
     state[kept] = state[written] = value
     if asked is not None or value != next(iter(options)):
         write_link(key, value)
+    state[in_url] = key in st.query_params
     return value
 
 
 def follow(key: str) -> None:
-    """Before a bound widget: on arrival without a link, the value that another page left."""
+    """Before a bound widget: on arrival without a link, or carried here, what another page left.
+
+    A link, or the browser's Back, means what it says: what it does not name is at its default.
+    """
     kept = st.session_state.get(f"{key}_kept")
-    if kept is not None and just_arrived() and key not in st.query_params:
+    carried = st.session_state.get("carried_to") == st.session_state.get("page")
+    plain = carried or not st.query_params.to_dict()
+    if kept is not None and just_arrived() and plain and key not in st.query_params:
         st.session_state[key] = kept
 
 
@@ -66,7 +84,9 @@ def block_input(last: int, place: Any = st) -> int:
     follow("block")
     if (st.session_state.get("block") or 0) > last:
         st.session_state["block"] = 0
-    block = int(place.number_input("Block", 0, last, 0, key="block", bind="query-params"))
+    block = int(
+        place.number_input("Block", 0, last, 0, key="block", bind="query-params", width=150)
+    )
     st.session_state["block_kept"] = block
     return block
 
@@ -80,20 +100,22 @@ def followed_block(last: int) -> int:
 def place(source: Source) -> tuple[int, int]:
     """The block, and the channel in it, that a link, a click or an earlier page chose.
 
-    The strongest channel stands in where none was chosen. The field's own default is empty, so that
-    the link always names the channel.
+    The strongest channel of the block stands in where none was chosen, and gives way to that of the
+    next block. The field's own default is empty, so that a link with a channel names it.
     """
-    first, second, _ = st.columns([1, 1, 2])
-    block = block_input(source.blocks - 1, first)
+    bar = st.container(horizontal=True)
+    block = block_input(source.blocks - 1, bar)
     stage, row = source.place(block)
     width = source.widths[stage]
     best = int(np.argmax(source.stages[stage][row]))
     follow("channel")
     chosen = st.session_state.get("channel")
-    if (chosen is None and "channel" not in st.query_params) or (chosen or 0) >= width:
-        st.session_state["channel"] = best
-    asked = second.number_input(
-        f"Channel (of {width})", 0, width - 1, None, key="channel", bind="query-params"
+    stood_in = st.session_state.get("channel_stood_in") == chosen is not None
+    unasked = "channel" not in st.query_params
+    if ((chosen is None or stood_in) and unasked) or (chosen or 0) >= width:
+        st.session_state["channel"] = st.session_state["channel_stood_in"] = best
+    asked = bar.number_input(
+        f"Channel (of {width})", 0, width - 1, None, key="channel", bind="query-params", width=200
     )
     channel = best if asked is None else int(asked)
     st.session_state["channel_kept"] = channel

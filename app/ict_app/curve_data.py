@@ -22,6 +22,10 @@ def labels(rows: Sequence[Row]) -> dict[str, str]:
     asked = set(FIELDS) - _DERIVED  # what came out differs between any two runs
     names = [name for name in varying(pd.DataFrame(list(rows))) if name in asked]
     names = _without_repeats(rows, names) or ["method"]
+    if "criterion" not in names and any(_control(row) for row in rows):
+        names.insert(
+            min(2, len(names)), "criterion"
+        )  # a control is never shown as the method itself
     return {row["run_id"]: _label(row, names) for row in rows}
 
 
@@ -35,6 +39,10 @@ def _without_repeats(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     return kept
 
 
+def _control(row: Row) -> bool:
+    return str(row.get("criterion")).partition(":")[0] in ("random", "lowest")
+
+
 def _key(row: Row, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(str(row.get(name)) for name in names)
 
@@ -46,6 +54,8 @@ def _label(row: Row, names: Sequence[str]) -> str:
         if pd.isna(value):
             continue
         parts.append(str(value) if name in _PLAIN else f"{WORDS.get(name, name)} {value}")
+    if row.get("score_task") not in (None, row.get("task")):
+        parts.append(f"channels of {row['score_task']}")
     return " · ".join(parts) or str(row.get("method"))
 
 

@@ -1,6 +1,7 @@
 """*Curves*: runs over their epochs, the run table, groups over seeds, two runs compared."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -47,6 +48,10 @@ def _table(labelled: tuple[tuple[str, int | None, readers.Stamp], ...]) -> pd.Da
     )
 
 
+def _stamp(shown: Store, row: dict[str, Any]) -> readers.Stamp:
+    return readers.stamp(Run(shown.runs_dir / row["run_id"]).path / "progress.jsonl")
+
+
 def curves(shown: Store, rows: Sequence[dict[str, Any]]) -> None:
     """One colour for what differs, thin lines for seeds, a band where there are two or more."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -58,24 +63,20 @@ def curves(shown: Store, rows: Sequence[dict[str, Any]]) -> None:
             "Mean over the last epochs", 1, 50, 1, key="smooth", bind="query-params", width=200,
             help="1 is off: what was measured.",
         )  # fmt: skip
-    drawn = list(rows)[:DRAWN]
+    drawn = list(islice((row for row in rows if _stamp(shown, row)[2]), DRAWN))
+    if not drawn:
+        st.info("None of these runs has finished an epoch yet.", icon=":material/hourglass_empty:")
+        return
     names = curve_data.labels(drawn)
     drawn.sort(key=lambda row: names[row["run_id"]])
-    labelled = tuple(
-        (
-            names[row["run_id"]],
-            row.get("seed"),
-            readers.stamp(Run(shown.runs_dir / row["run_id"]).path / "progress.jsonl"),
-        )
-        for row in drawn
-    )
+    labelled = tuple((names[row["run_id"]], row.get("seed"), _stamp(shown, row)) for row in drawn)
     figure = _figure(labelled, metric, int(smooth), shell.theme())
     plot.draw(
         figure, "curves", f"{METRICS[metric]} over epochs of {len(drawn)} runs",
         table=lambda: _table(labelled), origin={"run_ids": [row["run_id"] for row in drawn]},
     )  # fmt: skip
     note = f"{words.runs(len(drawn))} drawn"
-    if len(rows) > DRAWN:
+    if len(drawn) == DRAWN < len(rows):
         note += f", the newest of {len(rows)}; filter or select rows to choose others"
     st.caption(
         f"{note}. Thin lines are seeds, the band is the 95 % t interval of their mean, from three seeds on."
@@ -85,12 +86,12 @@ def curves(shown: Store, rows: Sequence[dict[str, Any]]) -> None:
 def table(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """All runs as rows that can be selected; gives the selected ones."""
     wanted = set(st.query_params.get_all("pick"))
-    if "default_picks" not in st.session_state:
-        st.session_state["default_picks"] = wanted
-    default = [i for i, r in enumerate(rows) if r["run_id"] in st.session_state["default_picks"]]
+    default = [i for i, row in enumerate(rows) if row["run_id"] in wanted]
+    # the browser keeps row numbers under the key: other rows need another key, or runs swap
+    shown_ids = tuple(row["run_id"] for row in rows)
     chosen = st.dataframe(
         run_table.frame(rows), hide_index=True, column_config=run_table.column_config(), height=380,
-        key="run_table", on_select="rerun", selection_mode="multi-row", placeholder="",
+        key=f"run_table_{hash(shown_ids)}", on_select="rerun", selection_mode="multi-row", placeholder="",
         selection_default={"selection": {"rows": default}},
     )  # fmt: skip
     picked = [rows[i] for i in chosen.selection.rows if i < len(rows)]
@@ -98,6 +99,13 @@ def table(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     if set(ids) != wanted:
         st.query_params["pick"] = ids
     return picked
+
+
+def _plain(value: Any) -> str:
+    """A field of a configuration as text: nothing for what is not read, whole numbers as such."""
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def groups(rows: Sequence[dict[str, Any]]) -> None:
@@ -118,12 +126,13 @@ def groups(rows: Sequence[dict[str, Any]]) -> None:
     if "peak_memory_bytes" in frame:
         frame["peak_memory_bytes"] = pd.to_numeric(frame["peak_memory_bytes"]) / 2**20
     for name in names:
-        frame[name] = frame[name].map(lambda value: "" if value is None else str(value))
+        frame[name] = frame[name].map(_plain)
     number = st.column_config.NumberColumn
     st.dataframe(
         frame, hide_index=True, placeholder="", height="content" if len(frame) < 12 else 420,
         column_order=[*names, *_GROUP_COLUMNS],
         column_config={
+            **{name: curve_data.WORDS.get(name, name.replace("_", " ")) for name in names},
             "mean": number("test %, mean", format="%.2f"),
             "interval": "95 % interval",
             "best": number("best %", format="%.2f"),

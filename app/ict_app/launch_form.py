@@ -1,5 +1,6 @@
 """The form of *Train*: every field in the URL, what it would start said live."""
 
+import re
 from typing import Any
 
 import streamlit as st
@@ -12,6 +13,7 @@ from ict.store import Store
 from ict_app import plan, readers, words
 
 METHODS = {"ict": "channels (ict)", "linear": "linear probe", "full": "full tuning"}
+_MORE = ("epochs", "lr", "batch", "limit", "init", "select_by", "trained_on", "augment")
 METHODS |= {"bitfit": "biases (bitfit)", "lora": "LoRA"}
 
 
@@ -90,11 +92,14 @@ def _weights_hint(name: str) -> None:
         st.session_state.pop("random_weights", None)
         return
     st.caption(f":material/cloud_off: Weights not on this machine: {_fetch_hint(name)}")
-    st.toggle("Random weights instead", key="random_weights", help="For trials only.")
+    st.toggle(
+        "Random weights instead", key="random_weights", bind="query-params", help="For trials only."
+    )
 
 
 def _fetch_hint(name: str) -> str:
-    return f"run `ict train digits --backbone {words.plain(name)}` once with a network."
+    safe = name if re.fullmatch(r"[\w.-]+", name) else "NAME"
+    return f"run `ict train digits --backbone {safe}` once with a network."
 
 
 def _channels(backbone: str) -> tuple[dict[str, Any], dict[str, list[Any]]]:
@@ -145,22 +150,36 @@ def _whole(text: str, what: str) -> int:
 
 def _more() -> dict[str, Any]:
     """Fields that a recipe sets; empty ones stay with the recipe."""
-    with st.expander("More fields (empty: as the recipe says)"):
+    told = any(name in st.query_params for name in _MORE)
+    with st.expander("More fields (empty: as the recipe says)", expanded=told):
         a, b, c, d = st.columns(4)
         fields: dict[str, Any] = {
             "epochs": a.number_input("Epochs", 1, 100_000, None, key="epochs", bind="query-params"),
-            "lr": b.number_input("Learning rate", 0.0, 1e3, None, format="%g", key="lr"),
-            "batch_size": c.number_input("Batch size", 1, 65_536, None, key="batch"),
-            "limit": d.number_input(
-                "First images only", 1, None, None, key="limit", help="For trials: of each split."
+            "lr": b.number_input(
+                "Learning rate", 0.0, 1e3, None, format="%g", key="lr", bind="query-params"
             ),
-            "init": a.selectbox("Start of the adapter", ["trunc_normal", "zero"], key="init"),
+            "batch_size": c.number_input(
+                "Batch size", 1, 65_536, None, key="batch", bind="query-params"
+            ),
+            "limit": d.number_input(
+                "First images only", 1, None, None, key="limit", bind="query-params",
+                help="For trials: of each split.",
+            ),
+            "init": a.selectbox(
+                "Start of the adapter", ["trunc_normal", "zero"], key="init", bind="query-params"
+            ),
             "select_by": b.selectbox(
-                "Epoch reported", ["last", "val"], key="select_by",
+                "Epoch reported", ["last", "val"], key="select_by", bind="query-params",
                 help="val: the best on the 200 validation images. Never chosen on the test set.",
             ),
-            "train_split": c.selectbox("Trained on", ["as the recipe", "train800", "train800val200"]),
-            "augment": d.selectbox("Augmentation", ["as the recipe", "none", "randaugment"]),
+            "train_split": c.selectbox(
+                "Trained on", ["as the recipe", "train800", "train800val200"], key="trained_on",
+                bind="query-params",
+            ),
+            "augment": d.selectbox(
+                "Augmentation", ["as the recipe", "none", "randaugment"], key="augment",
+                bind="query-params",
+            ),
         }  # fmt: skip
     return {name: None if value == "as the recipe" else value for name, value in fields.items()}
 
@@ -189,7 +208,7 @@ def summary(found: plan.Plan, shown: Store) -> None:
     elif len(known_seconds) < len(runs):
         st.caption(f"Time of {len(known_seconds)} of {len(runs)} runs; the others are not known.")
     if runs and runs[0].recipe_fields:
-        st.caption(f"Recipe *{runs[0].recipe}* sets {words.plain(plan.recipe_words(runs[0]))}.")
+        st.caption(f"Recipe *{runs[0].recipe}* sets {words.plain(plan.recipe_words(*runs))}.")
 
 
 def _span(counts: list[int]) -> str:

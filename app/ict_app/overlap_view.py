@@ -123,8 +123,9 @@ def has_sums(metas: Sequence[dict[str, Any]], site: str) -> str | None:
     return None
 
 
-def matrix(rows: list[dict[str, Any]], tasks: Sequence[str], blocks: int) -> None:
+def matrix(rows: Rows, metas: Sequence[Meta]) -> None:
     """Tasks × tasks beside the tree of who chooses alike."""
+    tasks, blocks = [str(meta["task"]) for meta in metas], 1 + max(row["block"] for row in rows)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         extra = ["ratio_to_ceiling"] if rows and "ratio_to_ceiling" in rows[0] else []
         names = {**VALUES, "ratio_to_ceiling": "ratio to ceiling"}
@@ -144,13 +145,16 @@ def matrix(rows: list[dict[str, Any]], tasks: Sequence[str], blocks: int) -> Non
     if value != "overlap":
         figure.update_coloraxes(cmin=0, cmax=1)
     with left:
-        plot.draw(figure, "overlap-matrix", f"{value} of each pair of tasks", table=lambda: rows)
+        plot.draw(
+            figure, "overlap-matrix", f"{value} of each pair of tasks", table=lambda: rows,
+            origin=_origin(metas),
+        )  # fmt: skip
     if len(tasks) > 2:
         names_, matrix_ = similarity([r for r in rows if block is None or r["block"] == block])
         with right:
             plot.draw(
                 dendrogram(cluster(matrix_), names_, groups=groups, theme=shell.theme()), "task-tree",
-                "Clustering of tasks by shared channels", table=lambda: rows,
+                "Clustering of tasks by shared channels", table=lambda: rows, origin=_origin(metas),
             )  # fmt: skip
 
 
@@ -243,8 +247,8 @@ def _both(two: Sequence[Meta]) -> str:
     return " and ".join(str(meta["task"]) for meta in two)
 
 
-def _origin(two: Sequence[Meta]) -> dict[str, Any]:
-    return {"score_ids": [str(meta["score_id"]) for meta in two]}
+def _origin(metas: Sequence[Meta]) -> dict[str, Any]:
+    return {"score_ids": [str(meta["score_id"]) for meta in metas]}
 
 
 def shared(shown: Store, a: str, b: str, block: int, k: int) -> pd.DataFrame:

@@ -80,10 +80,14 @@ def expected_seconds(run: Resolved, rows: Sequence[Row]) -> float | None:
     return study_plan.expected_seconds(run.config.to_dict(), done)
 
 
-def recipe_words(run: Resolved) -> str:
-    """What the recipe set, as `epochs 20, lr 0.005`."""
-    fields = run.config.to_dict()
-    return ", ".join(f"{name} {_value(fields[name])}" for name in run.recipe_fields)
+def recipe_words(*runs: Resolved) -> str:
+    """What the recipe set, as `epochs 20, lr 0.005`; all values where the runs differ."""
+    values: dict[str, dict[str, None]] = {}
+    for run in runs:
+        fields = run.config.to_dict()
+        for name in run.recipe_fields:
+            values.setdefault(name, {})[_value(fields[name])] = None
+    return ", ".join(f"{name} {' or '.join(found)}" for name, found in values.items())
 
 
 def _value(value: Any) -> str:

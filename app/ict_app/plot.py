@@ -9,10 +9,11 @@ import streamlit as st
 
 from ict.errors import IctError
 from ict.figures import browser_config
-from ict.figures.export import FigureBundle, export, missing_formats
+from ict.figures.export import FORMATS, NEED_CHROME, FigureBundle, export, missing_formats
 from ict_app import readers
 
 BASKET = "basket"
+KINDS = {"tex": "LaTeX table", "txt": "Caption", "json": "Provenance"}  # others as they are
 Rows = pd.DataFrame | Sequence[dict[str, Any]]
 
 
@@ -35,29 +36,35 @@ def draw(
         figure, theme=None, key=key, config=browser_config(name), alt=alt, **options
     )  # fmt: skip
     if table is not None:
-        _menu(key, lambda: _bundle(figure, name, table, origin))
+        _menu(key, _safe(name), lambda: _bundle(figure, name, table, origin))
 
 
 def _bundle(
     figure: go.Figure, name: str, table: Callable[[], Rows], origin: dict[str, Any] | None
 ) -> FigureBundle:
-    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
     store = {"store": str(readers.store().root)}
-    return FigureBundle(safe, figure, pd.DataFrame(table()), provenance={**store, **(origin or {})})
+    return FigureBundle(
+        _safe(name), figure, pd.DataFrame(table()), provenance={**store, **(origin or {})}
+    )
 
 
-def _menu(key: str, bundle: Callable[[], FigureBundle]) -> None:
+def _safe(name: str) -> str:
+    """`name` as a file may be called."""
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+
+
+def _menu(key: str, name: str, bundle: Callable[[], FigureBundle]) -> None:
     place = st.container(horizontal=True, horizontal_alignment="right")
     menu = place.popover("Export", type="tertiary", icon=":material/download:", key=f"menu_{key}")
     with menu:
         if st.button("Add to Figures", icon=":material/add:", key=f"add_{key}"):
             add(bundle())
             st.toast("Added: see the page Figures", icon=":material/check:")
-        kinds = ("html", "csv", "tex") if _no_chrome() else ("pdf", "svg", "html", "csv", "tex")
-        for kind in kinds:
-            st.download_button(
-                    kind.upper(), _Download(bundle, kind), f"{key}.{kind}", key=f"{kind}_{key}",
-                    on_click="ignore", type="tertiary",
+        for kind in FORMATS:
+            if kind not in NEED_CHROME or not _no_chrome():
+                st.download_button(
+                    KINDS.get(kind, kind.upper()), _Download(bundle, kind), f"{name}.{kind}",
+                    key=f"{kind}_{key}", on_click="ignore", type="tertiary",
                 )  # fmt: skip
         if sentence := _no_chrome():
             st.caption(sentence)
@@ -85,7 +92,7 @@ def add(bundle: FigureBundle) -> None:
     """Puts a figure into the basket of this browser session; a second one of its name beside it."""
     basket = st.session_state.setdefault(BASKET, {})
     name, number = bundle.name, 2
-    while name in basket and basket[name].figure is not bundle.figure:
+    while name in basket and basket[name].figure.to_json() != bundle.figure.to_json():
         name, number = f"{bundle.name}-{number}", number + 1
     basket[name] = bundle
 

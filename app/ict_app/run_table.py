@@ -57,7 +57,7 @@ def column_config() -> dict[str, Any]:
         "train_seconds": number("seconds", format="%.0f", width=80),
         "peak_memory_bytes": number("memory MiB", format="%.0f", width=100),
         "created_at": st.column_config.DatetimeColumn("created", format="YYYY-MM-DD HH:mm"),
-        "run_id": text("run"),
+        "run_id": text("run", width="large"),
     }
 
 

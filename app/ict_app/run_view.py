@@ -10,7 +10,7 @@ import streamlit as st
 from ict.errors import IctError
 from ict.figures import training_curves
 from ict.store import Run, Store
-from ict_app import plot, readers, run_table, shell, words
+from ict_app import plot, readers, shell, words
 from ict_app.controls import linked_select
 
 _BADGES = {
@@ -209,7 +209,11 @@ def confirm_delete(ids: list[str], root: str) -> None:
         st.text(run_id)
     if len(ids) > 8:
         st.caption(f"and {len(ids) - 8} more")
-    if st.button("Delete", type="primary", icon=":material/delete:", key="delete_confirmed"):
+    with st.container(horizontal=True):
+        sure = st.button("Delete", type="primary", icon=":material/delete:", key="delete_confirmed")
+        if st.button("Keep them", key="delete_refused"):
+            st.rerun()
+    if sure:
         try:
             for run_id in ids:
                 Store(root).remove(run_id)
@@ -217,6 +221,8 @@ def confirm_delete(ids: list[str], root: str) -> None:
             st.error(words.plain(error))
             return
         readers.forget_rows()
+        if st.session_state.get("page") == "Curves":  # its filters are bound to the URL: stay
+            st.rerun()
         st.switch_page(shell.path("curves"))
 
 
@@ -257,9 +263,7 @@ def choose(shown: Store) -> str | None:
     ids = [row["run_id"] for row in rows]
     if not ids:
         return None
-    labels = {
-        row["run_id"]: f"{run_table.MARKS[row['status']]}  {words.run_label(row)}" for row in rows
-    }
+    labels = {row["run_id"]: words.run_label(row) for row in rows}
     busy = [row["run_id"] for row in rows if row["status"] == "running"]
     return linked_select(
         "Run", labels, "run", first=busy[0] if busy else ids[0], label_visibility="collapsed"

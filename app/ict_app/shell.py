@@ -79,8 +79,9 @@ def sidebar() -> None:
         running = sum(row["status"] == "running" for row in rows)
         queued = sum(row["status"] == "queued" for row in rows)
         state = f"{running} running" + (f", {queued} queued" if queued else "")
-        st.caption(f"{words.runs(len(rows))}, {state}")
-        st.caption(f"Store {words.plain(readers.own_store().root)}")
+        where = "In the example: " if readers.is_example(shown) else ""
+        st.caption(f"{where}{words.runs(len(rows))}, {state}")
+        st.caption(f"Your store: {words.plain(readers.own_store().root)}")
 
 
 def heading(title: str, sentence: str) -> Store:

@@ -24,10 +24,11 @@ def count(number: float | None) -> str:
 
 
 def share(part: float | None, whole: float | None) -> str:
-    """A part of a whole in percent, with two digits that count."""
+    """A part of a whole in percent, with two digits that count, or whole percents from 10 on."""
     if _missing(part) or _missing(whole) or not whole:
         return NOTHING
-    return f"{100 * part / whole:.2g} %"  # type: ignore[operator]
+    value = 100 * part / whole  # type: ignore[operator]
+    return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
 
 
 def duration(seconds: float | None) -> str:

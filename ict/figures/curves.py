@@ -20,6 +20,7 @@ METRICS = {
 }
 MANY_LINES = 12
 BAND_SEEDS = 3
+FEW_EPOCHS = 2  # a line of so few points is drawn with markers, or it would not be seen
 
 
 def progress_table(runs_progress: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -68,7 +69,8 @@ def training_curves(
     look.legend_above(figure)
     figure.update_layout(showlegend=len(labels) > 1)
     caption = f"{axis[0].upper()}{axis[1:]} over epochs. "
-    caption += _n_words(table.groupby("label")["seed"].nunique(dropna=False), "seeds")
+    seeds = table.groupby("label")["seed"].nunique(dropna=False)
+    caption += _n_words(seeds, "seeds", bands=True)
     return look.finish(figure, title=title, caption=caption, theme=theme)
 
 
@@ -102,6 +104,7 @@ def accuracy_against_k(
             _add_dots(figure, part, "ratio", name, styles[name])
     _ratio_axis(figure, table)
     figure.update_yaxes(title_text=accuracy)
+    _end_at_100(figure, table["value"])
     look.legend_above(figure)
     counts = table.groupby(["series", "ratio"], dropna=False).size()
     drawn = "random" in " ".join(map(str, names))
@@ -175,7 +178,7 @@ def _add_mean(
     figure.add_scatter(
         x=at,
         y=mean,
-        mode="lines+markers" if markers else "lines",
+        mode="lines+markers" if markers or len(at) <= FEW_EPOCHS else "lines",
         name=name,
         legendgroup=name,
         line={"color": style.colour, "dash": style.dash, "width": 2},
@@ -235,6 +238,22 @@ def _add_level(figure: go.Figure, part: pd.DataFrame, name: str, style: look.Loo
     )
 
 
+def _end_at_100(figure: go.Figure, values: pd.Series) -> None:
+    """Ends the axis at 0 and 100 % where an interval of few seeds would run on."""
+    ends = [
+        (np.array(trace.y, float) + sign * np.array(trace.error_y.array, float))
+        for trace in figure.data
+        if trace.error_y.array is not None
+        for sign in (-1, 1)
+    ]
+    reach = np.concatenate([values.to_numpy(float), *ends])
+    low, high = float(np.nanmin(reach)), float(np.nanmax(reach))
+    if low < 0 or high > 100:
+        low, high = max(low, 0.0), min(high, 100.0)
+        pad = 0.04 * (high - low)
+        figure.update_yaxes(range=[low - pad if low > 0 else 0, high + pad])
+
+
 def _ratio_axis(figure: go.Figure, table: pd.DataFrame) -> None:
     ratios = sorted(set(table["ratio"].dropna()))
     words = [f"1/{1 / r:.0f}" if r < 1 and abs(1 / r - round(1 / r)) < 0.02 else f"{r:.3g}"
@@ -247,11 +266,16 @@ def _ratio_axis(figure: go.Figure, table: pd.DataFrame) -> None:
     )
 
 
-def _n_words(counts: pd.Series, unit: str) -> str:
-    """How many runs a mean is of, and what that allows to be said."""
+def _n_words(counts: pd.Series, unit: str, *, bands: bool = False) -> str:
+    """How many runs a mean is of, and what that allows to be said; `bands` are drawn from 3 seeds on."""
     low, high = int(counts.min()), int(counts.max())
     if high == 1:
         return f"One run each (n = 1 {unit}): no interval."
     n = f"{low}" if low == high else f"{low} to {high}"
-    words = f"Mean of n = {n} {unit} with its 95 % t interval; each is drawn as well."
+    interval = "with its 95 % t interval"
+    if bands and low < BAND_SEEDS:
+        interval = (
+            f"{interval} from n = {BAND_SEEDS} on" if high >= BAND_SEEDS else "without interval"
+        )
+    words = f"Mean of n = {n} {unit} {interval}; each is drawn as well."
     return words + (" Three or fewer: exploratory." if high <= 3 else "")

@@ -171,10 +171,11 @@ def template(theme: Theme = "light", *, font_px: float = 13) -> go.layout.Templa
         "shapedefaults": {"line": {"color": ink.axis, "width": 1}},
         "margin": {"l": 60, "r": 16, "t": 44, "b": 52},
         "hovermode": "closest",
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": ink.axis, "activecolor": ink.text},
     }
     heat = {"colorbar": colorbar, "colorscale": COLORSCALE}
     bar = {
-        "insidetextfont": {"size": small},
+        "insidetextfont": {"size": small, "color": ink.text},
         "constraintext": "none",
     }  # shrunk text gets unreadable
     return go.layout.Template(layout=layout, data={"heatmap": [heat], "bar": [bar]})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ict.files import read_json
 from ict.launch import local
 from ict.store import Run, Store
 from tests.app import fixture_store
@@ -118,6 +119,7 @@ def test_walk(server: Server, tmp_path: Path) -> None:
         expect(channel_field(other)).to_have_value(channel, timeout=20_000)
         assert other.metric("Chosen channels") == k
 
+        open_the_page_of_a_channel(other, store, done.id)
         TIMES["page switch"] = again.switch("Curves")
         again.settle()
         page.locator(".js-plotly-plot .scatterlayer").first.wait_for()
@@ -129,6 +131,34 @@ def test_walk(server: Server, tmp_path: Path) -> None:
         assert again.errors == []
 
 
+def click_a_mark(visitor: Visitor) -> None:
+    page = visitor.page
+    marks = page.locator(".js-plotly-plot").first.locator(".scatterlayer .point")
+    box = marks.nth(100).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+    page.wait_for_timeout(300)
+    page.mouse.down()
+    page.mouse.up()
+
+
+def open_the_page_of_a_channel(visitor: Visitor, store: Store, run_id: str) -> None:
+    """A click on a mark opens the channel's page, whatever block and channel the link named."""
+    page = visitor.page
+    for link in (f"/channels?of={run_id}", f"/channels?of={run_id}&block=3&channel=7"):
+        visitor.open(link)
+        visitor.settle()
+        page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for()
+        click_a_mark(visitor)
+        page.get_by_role("heading", name="Inspect", exact=True).wait_for()
+        page.wait_for_url("**channel=*")
+        visitor.settle()
+        assert (visitor.exceptions(), visitor.errors) == ([], [])
+        block, channel = (field.input_value() for field in page.get_by_role("spinbutton").all())
+        chosen = read_json(store.runs_dir / run_id / "selection.json")["blocks"][int(block)]
+        assert int(channel) in chosen["indices"]
+
+
 def channel_field(visitor: Visitor) -> Locator:
     return visitor.page.get_by_role("spinbutton", name="Channel (of 192)")
 
@@ -137,13 +167,10 @@ def look_at_channels(visitor: Visitor) -> None:
     """Clicks a mark on the map, moves K; both are in the link."""
     page = visitor.page
     assert visitor.metric("Chosen channels") == "288 of 2,304"
-    marks = page.locator(".js-plotly-plot").first.locator(".scatterlayer .point")
-    box = marks.nth(100).bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
-    page.wait_for_timeout(300)
-    page.mouse.down()
-    page.mouse.up()
+    page.get_by_test_id("stMain").get_by_text("shows it below", exact=True).click()
+    page.wait_for_url("**click=*")
+    visitor.settle()
+    click_a_mark(visitor)
     page.wait_for_url("**channel=*")
     visitor.settle()
     assert page.get_by_text(", chosen").is_visible()
