@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "assets" / "example_store"
 TASKS = ("digits", "sprites_loc", "sprites_ori")
 SHARES = ("0.015625", "0.03125", "0.0625", "0.125", "0.25", "0.5")
-CRITERIA = ("l2", "variance", "taylor", "anova_f", "integrated_gradients")
+CRITERIA = ("l2", "variance", "taylor", "anova_f")
 READ = ("config.json", "result.json", "progress.jsonl", "selection.json", "execution.json")
 MOST_BYTES = 8_000_000
 

@@ -220,7 +220,7 @@ def test_check_all_and_by_folder(root):
     [
         ("svhn", "is not on this machine"),
         ("bird", "did you mean 'birds'"),
-        ("digits", "drawn from formulas"),
+        ("digits", "comes with ict"),
         ("./none", "has none of the lists"),
     ],
 )

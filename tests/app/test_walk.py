@@ -148,7 +148,7 @@ def open_the_page_of_a_channel(visitor: Visitor, store: Store, run_id: str) -> N
     for link in (f"/channels?of={run_id}", f"/channels?of={run_id}&block=3&channel=7"):
         visitor.open(link)
         visitor.settle()
-        page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for()
+        page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for(state="attached")
         click_a_mark(visitor)
         page.get_by_role("heading", name="Inspect", exact=True).wait_for()
         page.wait_for_url("**channel=*")
