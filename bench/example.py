@@ -24,7 +24,7 @@ from ict.store import Store
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "assets" / "example_store"
 TASKS = ("digits", "sprites_loc", "sprites_ori")
-SHARES = ("0.015625", "0.03125", "0.0625", "0.125", "0.25", "0.5")
+SHARES = ("0.015625", "0.03125", "0.0625", "0.25", "0.5")  # besides the default eighth
 CRITERIA = ("l2", "variance", "taylor", "anova_f")
 READ = ("config.json", "result.json", "progress.jsonl", "selection.json", "execution.json")
 MOST_BYTES = 8_000_000
@@ -43,11 +43,16 @@ def compute(store: Path) -> None:
     ict(store, "study", "run", str(ROOT / "assets" / "studies" / "example.toml"))
     for criterion in CRITERIA:
         ict(store, "score", "digits", "--criterion", criterion, "--split", "train800")
+    ict(store, "overlap", *TASKS, "--split", "train800")
     for share in SHARES:
-        ict(store, "overlap", *TASKS, "--split", "train800", "--ratio", share)
+        ict(
+            store, "overlap", *TASKS, "--split", "train800", "--ratio", share, "--permutations", "0"
+        )
     ict(store, "stability", *TASKS, "--split", "train800")
     ict(store, "energy", *TASKS, "--split", "train800")
-    ict(store, "causal", "digits", "--criterion", "class_l2", "--criterion", "taylor")
+    few = [word for share in ("0.125", "0.25", "0.5", "0.75") for word in ("--fraction", share)]
+    few += ["--random-draws", "3", "--scatter", "3", "--limit", "200"]
+    ict(store, "causal", "digits", "--criterion", "class_l2", "--criterion", "taylor", *few)
     for task in ("sprites_ori", "digits"):
         ict(store, "inspect", task, "--limit", "300")
 

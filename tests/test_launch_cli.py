@@ -42,6 +42,7 @@ def test_runs_filters_sorts_and_groups(toy_store: Store):
     assert len(ask("runs", "--status", "done", "--task", "toy")) == 3
     best_first = [row["run_id"] for row in ask("runs", "--sort", "-test_accuracy")]
     assert best_first == ["toy-002", "toy-001", "toy-000", "other-000"]
+    assert "interval95" in ict("runs", "--group").stdout
     group = ask("runs", "--group")[0]
     assert (group["runs"], group["mean"], group["best"]) == (3, pytest.approx(0.6), 0.7)
     error = ask("runs", "--sort", "test_acuracy", code=2)
@@ -225,3 +226,15 @@ def test_what_a_method_does_not_read_is_said_and_a_second_task_refused(toy_store
     assert CliRunner().invoke(main, words).stderr == ""
     refused = CliRunner().invoke(main, [*words, "--set", "task=count"])
     assert "says another" in json.loads(refused.stdout)["error"]
+
+
+def test_a_number_from_less_than_the_test_set_carries_a_star(toy_store: Store):
+    one, other = done(toy_store, 2)
+    result = {"test_accuracy": 0.75, "official_data": False, "peak_memory_bytes": 3 << 20}
+    atomic_write_json(one.path / "result.json", result)
+    text = ict("runs").stdout
+    assert "0.75 *" in text
+    assert text.endswith("* not measured on the whole official test set\n")
+    atomic_write_json(one.path / "result.json", {**result, "official_data": True})
+    assert "*" not in ict("runs").stdout
+    assert other.status() == "done"

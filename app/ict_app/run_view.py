@@ -60,6 +60,8 @@ def _body(root: str, run_id: str, status_then: str) -> None:
         st.rerun(scope="app")
     _sentence(run, status)
     _numbers(run, status)
+    for note in (run.result() or {}).get("notes") or []:
+        st.caption(f":material/info: {words.plain(note)}")
     left, right = st.columns(2)
     of = readers.stamp(run.path / "progress.jsonl")
     theme = shell.theme()

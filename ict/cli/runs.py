@@ -29,11 +29,13 @@ _GROUP_COLUMNS = [
     "method",
     "criterion",
     "k",
-    "runs",
     "done",
     "mean",
-    "std",
+    "interval95",
     "best",
+    "trainable_parameters",
+    "train_seconds",
+    "memory_mib",
     "seeds",
 ]
 
@@ -68,9 +70,26 @@ def runs(
     columns = _GROUP_COLUMNS if group else _COLUMNS
     if sort and sort.lstrip("-") not in columns:
         columns = [*columns, sort.lstrip("-")]
-    emit(rows, as_json=as_json, text=None if as_json else table(rows, columns))
+    emit(rows, as_json=as_json, text=None if as_json else _run_table(rows, columns))
     for path, reason in store.unreadable(everything):
         click.echo(f"ict: left out {path}: {reason}", err=True)
+
+
+def _run_table(rows: list[dict[str, Any]], columns: list[str]) -> str:
+    """The table for people: memory in MiB, whole seconds, a star at what no published number may meet."""
+    shown = [dict(row) for row in rows]
+    starred = False
+    for row in shown:
+        if row.get("peak_memory_bytes") is not None:
+            row["memory_mib"] = round(row["peak_memory_bytes"] / 2**20)
+        for name in ("train_seconds", "trainable_parameters"):
+            if row.get(name) is not None:
+                row[name] = round(row[name])
+        if row.get("official_data") is False and row.get("test_accuracy") is not None:
+            row["test_accuracy"] = f"{row['test_accuracy']:.4g} *"
+            starred = True
+    note = "\n* not measured on the whole official test set" if starred else ""
+    return table(shown, columns) + note
 
 
 def _keeps(
