@@ -143,7 +143,7 @@ def driving(shown: Store, source: Source, block: int, channel: int) -> None:
     task = words.plain(found[0].meta.get("task"))
     with st.container(horizontal=True, gap="small"):
         for image in page.images:
-            st.image(_overlaid(image), width=112, caption=f"class {image.label}",
+            st.image(_overlaid(image), width=100, caption=f"class {image.label}",
                      alt=f"Image {image.index} of {task}, class {image.label}, with the channel's map")  # fmt: skip
     st.caption(
         f"Images of {task}, by the channel's energy over all tokens; bright is where it is strong. "

@@ -53,7 +53,8 @@ class Source:
         """Which images the scores came from: task, split, images, classes, tokens, weights."""
         meta = self.meta
         per_class = meta.get("images_per_class") or []
-        each = f", {min(per_class)} to {max(per_class)} images each" if per_class else ""
+        span = dict.fromkeys((min(per_class), max(per_class))) if per_class else {}
+        each = f", {' to '.join(map(str, span))} images each" if span else ""
         words_ = f"{self.criterion} of {words.count(meta.get('images'))} images of {self.task}"
         words_ += f" ({meta.get('split')}; {words.count(meta.get('classes'))} classes{each})"
         words_ += f", {meta.get('tokens', 'patch')} tokens, site {self.site}"
