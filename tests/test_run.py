@@ -254,7 +254,7 @@ def test_dry_run_counts_and_writes_nothing(store, real_images, k, parameters):
         (["train", "digits", "--device", "cuda:7"], "not on this machine"),
         (["score", "digits", "--criterion", "l22"], "did you mean 'l2'"),
         (["score", "digits", "--site", "blok"], "did you mean 'block'"),
-        (["select", "nothing-here", "--k", "3"], "no such score file"),
+        (["select", "nothing-here", "--k", "3"], "no score 'nothing-here'"),
     ],
 )
 def test_bad_input_is_one_sentence_exit_2_and_writes_nothing(store, words, sentence):
@@ -268,11 +268,12 @@ def test_bad_input_is_one_sentence_exit_2_and_writes_nothing(store, words, sente
 
 def test_a_store_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    code, answer, _ = ict_command(
-        "train", "digits", "--weights", "none", env={"ICT_STORE": str(tmp_path / "file")}
-    )
-    assert code == 1
-    assert str(tmp_path / "file") in answer["error"]
+    for store, wanted in ((tmp_path / "file", 2), (tmp_path / "file" / "store", 1)):
+        words = ("train", "digits", "--weights", "none")
+        code, answer, _ = ict_command(*words, env={"ICT_STORE": str(store)})
+        assert code == wanted
+        assert str(store) in answer["error"]
+        assert "set ICT_STORE to a" in answer["error"]
 
 
 def test_an_image_that_cannot_be_decoded_is_named_and_nothing_written(store, tmp_path, monkeypatch):
