@@ -21,6 +21,7 @@ from torch import nn
 
 import ict
 from ict.backbones import load_backbone, use_fastest_attention
+from ict.class_token import last_block_for_class_token
 from ict.config import resolve
 from ict.criteria import Request, get_criterion
 from ict.machine import choose_device
@@ -131,7 +132,7 @@ def step(
     model.train()
 
     def work() -> None:
-        with autocast(images.device, precision):
+        with autocast(images.device, precision), last_block_for_class_token(model):
             logits = model(images)
         F.cross_entropy(logits.float(), labels).backward()
         optimizer.step()

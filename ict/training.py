@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ict.adapters import adapters
 from ict.backbones import classification_head
+from ict.class_token import last_block_for_class_token
 from ict.data import Augment, ImageSet, StreamedSet, batches
 from ict.errors import IctError
 
@@ -125,7 +126,7 @@ class Trainer:
         )
         for step, (images, labels) in enumerate(stream):
             lr = self._set_lr((epoch - 1) + step / self.steps)
-            with autocast(self.device, s.precision):
+            with autocast(self.device, s.precision), last_block_for_class_token(self.model):
                 logits = self.model(images)
             loss = F.cross_entropy(logits.float(), labels, label_smoothing=s.label_smoothing)
             self.optimizer.zero_grad(set_to_none=True)
@@ -195,7 +196,7 @@ def evaluate(model: nn.Module, images: ImageSet | StreamedSet, settings: Setting
     predictions, probabilities = [], []
     loss = torch.zeros((), device=images.labels.device, dtype=torch.float64)
     for pixels, labels in batches(images, EVALUATION_BATCH, mean=settings.mean, std=settings.std):
-        with autocast(pixels.device, settings.precision):
+        with autocast(pixels.device, settings.precision), last_block_for_class_token(model):
             logits = model(pixels)
         top = logits.float().softmax(dim=1).max(dim=1)
         probabilities.append(top.values)
@@ -222,7 +223,7 @@ def pooled_features(
     rows: list[Tensor] = []
     done = 0
     for pixels, _ in batches(images, EVALUATION_BATCH, mean=settings.mean, std=settings.std):
-        with autocast(pixels.device, settings.precision):
+        with autocast(pixels.device, settings.precision), last_block_for_class_token(model):
             rows.append(model.forward_head(model.forward_features(pixels), pre_logits=True).float())
         done += len(pixels)
         if on_images is not None:
