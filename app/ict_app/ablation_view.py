@@ -10,10 +10,11 @@ from ict.analysis.intervals import t_interval
 from ict.analysis.summary import paired_difference, ratio_series, varying
 from ict.figures import accuracy_against_k
 from ict.store import Store
-from ict.studies import list_studies, load_study
+from ict.studies import create, list_studies, load_study
 from ict.studies import rows as study_rows
 from ict_app import plot, readers, shell, words
 from ict_app.controls import linked_select
+from ict_app.run_view import action, alive
 
 Row = dict[str, Any]
 ALL = "all"
@@ -31,26 +32,50 @@ def choose(shown: Store, found: dict[str, str]) -> list[Row]:
         name = linked_select("Study", found, "study", first=list(found)[-1])
         if name == ALL:
             return readers.run_rows(shown)
-        rows = study_rows(shown, load_study(shown, name))
+        everything = rows = study_rows(shown, load_study(shown, name))
         tuned = any(not row["chosen"] for row in rows)
         if tuned and st.toggle("Best learning rate of each only", value=True, key="best_rate",
                                bind="query-params"):  # fmt: skip
             rows = [row for row in rows if row["chosen"]]
-    _state(rows)
+    _state(shown, name, {row["run_id"]: row["status"] for row in everything})
     return rows
 
 
-def _state(rows: Sequence[Row]) -> None:
-    """How far the study is; polls while it is on its way."""
-    done = sum(row["status"] == "done" for row in rows)
-    if done < len(rows):
-        waiting = sum(row["status"] in ("running", "queued") for row in rows)
-        st.progress(
-            done / len(rows), text=f"{done} of {len(rows)} runs done, {waiting} on their way"
-        )
+def _state(shown: Store, name: str, statuses: dict[str, str]) -> None:
+    """How far the study is, and what can be done about the rest; `statuses` by run id."""
+    done = sum(status == "done" for status in statuses.values())
+    if done == len(statuses):
+        return
+    waiting = [run_id for run_id, status in statuses.items() if alive(status)]
+    rest = len(statuses) - done - len(waiting)
+    st.progress(
+        done / len(statuses),
+        text=f"{done} of {len(statuses)} runs done, {len(waiting)} on their way",
+    )
+    with st.container(horizontal=True):
         if waiting and st.button("Look again", icon=":material/refresh:"):
             readers.forget_rows()
             st.rerun()
+        if readers.is_example(shown):
+            return
+        if rest:
+            action(f"Start the other {rest}", "play_arrow", lambda: _start_rest(shown, name))
+        if waiting:
+            action(f"Cancel {len(waiting)}", "stop", lambda: _cancel(shown, waiting))
+
+
+def _start_rest(shown: Store, name: str) -> list[str]:
+    """Queues what the study lacks, folders that were deleted included; what is done stays."""
+    from ict.launch import local
+
+    study = create(shown, load_study(shown, name).document, command="app")
+    return local.submit(shown, study.run_ids, slots=study.document.get("slots"))
+
+
+def _cancel(shown: Store, ids: Sequence[str]) -> list[str]:
+    from ict import launch
+
+    return launch.cancel(shown, ids)
 
 
 def series(rows: Sequence[Row]) -> pd.DataFrame:

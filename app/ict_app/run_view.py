@@ -167,10 +167,10 @@ def _actions(run: Run, status: str, shown: Store) -> None:
         st.caption("Part of the example study: it can be looked at, not changed.")
         return
     if alive(status):
-        _action("Cancel", "stop", lambda: _cancel(shown, run))
+        action("Cancel", "stop", lambda: _cancel(shown, run))
     elif status in ("killed", "failed", "cancelled", "created"):
         label = "Start" if status == "created" else "Resume"
-        _action(label, "play_arrow", lambda: _submit(shown, run))
+        action(label, "play_arrow", lambda: _submit(shown, run))
     if not alive(status) and st.button("Delete", icon=":material/delete:"):
         confirm_delete([run.id], str(shown.root))
     if status == "done" and run.has("selection.json"):
@@ -180,7 +180,8 @@ def _actions(run: Run, status: str, shown: Store) -> None:
         )  # fmt: skip
 
 
-def _action(label: str, icon: str, act: Callable[[], None]) -> None:
+def action(label: str, icon: str, act: Callable[[], object]) -> None:
+    """A button that does `act`, says what went wrong, and draws the page anew."""
     if st.button(label, icon=f":material/{icon}:"):
         try:
             act()

@@ -235,6 +235,28 @@ def test_ablation_of_a_study_says_how_far_it_is(open_page: Open) -> None:
     assert {"ict", "random"} <= names
 
 
+def test_the_rest_of_a_study_is_started_with_its_slots(
+    open_page: Open, stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is missing is queued with the slots of the study's file; what is done is not touched."""
+    from ict.launch import local
+    from ict.studies import load_study
+
+    asked = []
+    monkeypatch.setattr(local, "submit", lambda store, ids, **how: asked.append((list(ids), how)))
+    study = load_study(stores["study"], "k_ratio")
+    done = {i for i in study.run_ids if stores["study"].run(i).status() == "done"}
+    app = open_page("ablation", "study", study="k_ratio")
+    (button,) = [b for b in app.button if b.label.startswith("Start the other")]
+    assert button.label.endswith(f" {len(study.run_ids) - len(done)}")
+    button.click().run()
+    assert not app.exception
+    ((ids, how),) = asked
+    assert set(ids) - done == set(study.run_ids) - done
+    assert how == {"slots": study.document.get("slots")}
+    assert {i for i in study.run_ids if stores["study"].run(i).status() == "done"} == done
+
+
 def test_paired_differences_are_over_common_seeds() -> None:
     import pandas as pd
     from ict_app.ablation_view import differences
