@@ -12,14 +12,14 @@ shown = shell.heading(
 with st.container(border=True):
     found, wish = launch_form.form()
     launch_form.summary(found, shown)
-    if found.trouble:
-        st.warning(words.plain(found.trouble), icon=":material/edit:")
+    if hindrance := launch_form.hindrance(found):
+        st.warning(words.plain(hindrance), icon=":material/edit:")
     label = f"Start {words.runs(len(found.runs))}" if found.runs else "Start"
     if st.button(
         label,
         type="primary",
         icon=":material/play_arrow:",
-        disabled=not launch_form.can_start(found),
+        disabled=hindrance is not None,
     ):
         try:
             started = launch_form.start(wish)

@@ -244,12 +244,16 @@ def start(wish: dict[str, Any]) -> list[str]:
     return ids
 
 
-def can_start(found: plan.Plan) -> bool:
-    """Whether the plan can be started as it is."""
-    if found.trouble or not found.runs:
-        return False
+def hindrance(found: plan.Plan) -> str | None:
+    """Why the plan cannot be started as it is, or None."""
+    if found.trouble:
+        return found.trouble
+    if not found.runs:
+        return "Nothing to start: choose a task, a method and a seed."
     names = {run.config.backbone for run in found.runs}
-    return bool(st.session_state.get("random_weights")) or all(map(readers.weights_here, names))
+    if st.session_state.get("random_weights") or all(map(readers.weights_here, names)):
+        return None
+    return "The weights of the backbone are not on this machine: fetch them, or choose random ones."
 
 
-__all__ = ["IctError", "can_start", "form", "start", "summary"]
+__all__ = ["IctError", "form", "hindrance", "start", "summary"]

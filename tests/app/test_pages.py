@@ -66,6 +66,13 @@ def test_form_says_what_is_wrong_in_one_sentence(open_page: Open) -> None:
     assert app.button[0].disabled
 
 
+def test_a_start_that_cannot_be_says_why(open_page: Open) -> None:
+    app = open_page("train", "empty")
+    app.multiselect(key="seeds").set_value([]).run()
+    assert any("choose a task, a method and a seed" in warning.value for warning in app.warning)
+    assert app.button[0].disabled
+
+
 def test_expected_time_comes_from_finished_runs(open_page: Open) -> None:
     app = open_page("train", "one")
     assert metrics(app)["Expected time"] == "1 min 11 s"  # 800 × 20 / 236 + 3.1 seconds
