@@ -14,7 +14,7 @@ from ict.studies import create, list_studies, load_study
 from ict.studies import rows as study_rows
 from ict_app import plot, readers, shell, words
 from ict_app.controls import linked_select
-from ict_app.run_view import action, alive
+from ict_app.run_view import action, alive, cancel
 
 Row = dict[str, Any]
 ALL = "all"
@@ -61,7 +61,7 @@ def _state(shown: Store, name: str, statuses: dict[str, str]) -> None:
         if rest:
             action(f"Start the other {rest}", "play_arrow", lambda: _start_rest(shown, name))
         if waiting:
-            action(f"Cancel {len(waiting)}", "stop", lambda: _cancel(shown, waiting))
+            action(f"Cancel {len(waiting)}", "stop", lambda: cancel(shown, waiting))
 
 
 def _start_rest(shown: Store, name: str) -> list[str]:
@@ -70,12 +70,6 @@ def _start_rest(shown: Store, name: str) -> list[str]:
 
     study = create(shown, load_study(shown, name).document, command="app")
     return local.submit(shown, study.run_ids, slots=study.document.get("slots"))
-
-
-def _cancel(shown: Store, ids: Sequence[str]) -> list[str]:
-    from ict import launch
-
-    return launch.cancel(shown, ids)
 
 
 def series(rows: Sequence[Row]) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """One run: what it does now, its curves, its log, what it was asked and what came out."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -167,7 +167,7 @@ def _actions(run: Run, status: str, shown: Store) -> None:
         st.caption("Part of the example study: it can be looked at, not changed.")
         return
     if alive(status):
-        action("Cancel", "stop", lambda: _cancel(shown, run))
+        action("Cancel", "stop", lambda: cancel(shown, [run.id]))
     elif status in ("killed", "failed", "cancelled", "created"):
         label = "Start" if status == "created" else "Resume"
         action(label, "play_arrow", lambda: _submit(shown, run))
@@ -192,10 +192,11 @@ def action(label: str, icon: str, act: Callable[[], object]) -> None:
         st.rerun()
 
 
-def _cancel(shown: Store, run: Run) -> None:
+def cancel(shown: Store, ids: Sequence[str]) -> None:
+    """Cancels runs wherever they wait or run."""
     from ict import launch
 
-    launch.cancel(shown, [run.id])
+    launch.cancel(shown, ids)
 
 
 def _submit(shown: Store, run: Run) -> None:
