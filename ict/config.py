@@ -16,7 +16,7 @@ from ict import weights as weight_files
 from ict.catalogue import BUNDLED, Backbone, check_blocks, check_site, get_backbone
 from ict.criteria import own_tokens
 from ict.errors import InputError, did_you_mean
-from ict.machine import choose_device, native_bf16
+from ict.machine import choose_device, prefers_bf16
 from ict.recipes import RECIPES, quick_rate, recipe_fields
 from ict.selection import resolve_k
 from ict.tasks import SPLITS, fingerprint, get_task
@@ -364,7 +364,7 @@ def _typed(name: str, value: Any) -> Any:
 def _precision(asked: str, device: str | None) -> str:
     if asked != "auto":
         return asked
-    return "bf16" if native_bf16(choose_device(device)) else "fp32"
+    return "bf16" if prefers_bf16(choose_device(device)) else "fp32"
 
 
 def _required_task(given: Mapping[str, Any]) -> str:

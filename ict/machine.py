@@ -1,4 +1,4 @@
-"""What this machine has, found without importing torch: cores, devices, native bfloat16."""
+"""What this machine has, found without importing torch: cores, devices, whether bfloat16 pays."""
 
 import functools
 import os
@@ -57,7 +57,7 @@ def calm_threads(threads: int) -> None:
 
 
 @functools.cache
-def native_bf16(device: str) -> bool:
+def prefers_bf16(device: str) -> bool:
     """True where bfloat16 is faster than float32: any GPU, and CPUs as `fast_bf16` tells.
 
     A GPU older than Ampere emulates bfloat16; ask for `precision=fp32` there.
@@ -72,7 +72,8 @@ def fast_bf16(cpuinfo: str, architecture: str) -> bool:
     """Whether a CPU described by Linux's `/proc/cpuinfo` multiplies bfloat16 faster than float32.
 
     AMX does, and bf16 on Arm, and AVX512-BF16 on AMD. Intel's AVX512-BF16 alone does not: without
-    AMX (many virtual machines hide it) an Emerald Rapids trained at 0.7 of its speed in float32.
+    AMX (many virtual machines hide it) an Emerald Rapids trained at 0.7 of its speed in float32
+    (`python -m bench.speed --quick`, `--precision bf16` and `fp32`, show it).
     """
     words = set(cpuinfo.split())
     if architecture in ("aarch64", "arm64"):

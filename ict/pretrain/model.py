@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from ict.machine import native_bf16
+from ict.machine import prefers_bf16
 from ict.pretrain.generator import FACTORS, NO_CLASS, SceneGenerator, Scenes
 from ict.pretrain.targets import (
     dense_targets,
@@ -103,7 +103,7 @@ def losses(
     """Each loss by name, a mean over what it applies to."""
     masked, kept = hidden
     device = scenes.images.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=native_bf16(device)):
+    with torch.autocast(device, torch.bfloat16, enabled=prefers_bf16(device)):
         out = {name: value.float() for name, value in model(scenes.images, masked, kept).items()}
     dense = (dense_targets(scenes.clean) - scale.dense[0]) / scale.dense[1]
     whole = (global_targets(scenes.clean) - scale.whole[0]) / scale.whole[1]
