@@ -72,7 +72,7 @@ def fast_bf16(cpuinfo: str, architecture: str) -> bool:
     """Whether a CPU described by Linux's `/proc/cpuinfo` multiplies bfloat16 faster than float32.
 
     AMX does, and bf16 on Arm, and AVX512-BF16 on AMD. Intel's AVX512-BF16 alone does not: without
-    AMX (many virtual machines hide it) an Emerald Rapids trained at 0.7 of its speed in float32
+    AMX (many virtual machines hide it) an Emerald Rapids trained at 0.6 of its speed in float32
     (`python -m bench.speed --quick`, `--precision bf16` and `fp32`, show it).
     """
     words = set(cpuinfo.split())
