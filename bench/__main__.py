@@ -16,6 +16,7 @@ from typing import Any
 
 BENCHES = {
     "speed": [],
+    "replicas": [],
     "overlap": [],
     "store": [],
     "export": [],
@@ -37,7 +38,7 @@ def run_one(name: str, *, quick: bool) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=False,
-        env={"OMP_NUM_THREADS": "1", **os.environ},
+        env={"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", **os.environ},
     )
     seconds = time.perf_counter() - started
     if child.returncode:

@@ -41,7 +41,7 @@ class Site(nn.Module):
 
     def tune(self, values: Tensor) -> Tensor:
         tapped = self.tap(values)
-        return tapped if self.adapter is None else tapped + self.adapter(tapped)
+        return tapped if self.adapter is None else self.adapter(tapped)
 
 
 class BranchSite(Site):
@@ -97,13 +97,12 @@ class StreamSite(Site):
         x, self._x = self._x, None
         if x is None:
             raise RuntimeError("the block's forward was not called through the block")
-        if self.adapter is None and not self.carries_stream and not self.tap._forward_hooks:
-            return branch
-        stream = x + branch
-        tapped = self.tap(stream)
+        if not self.carries_stream and not self.tap._forward_hooks:
+            return branch if self.adapter is None else self.adapter(branch, x)
+        tapped = self.tap(x + branch)
         if self.carries_stream:
             branch = tapped - x
-        return branch if self.adapter is None else branch + self.adapter(tapped)
+        return branch if self.adapter is None else self.adapter(branch, x)
 
 
 class BlockSite(Site):

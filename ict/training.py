@@ -5,8 +5,9 @@ Every epoch draws its randomness from (seed, epoch), so a resumed run repeats an
 """
 
 import contextlib
+import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,14 +21,16 @@ from ict.backbones import classification_head
 from ict.class_token import last_block_for_class_token
 from ict.data import Augment, ImageSet, StreamedSet, batches
 from ict.errors import IctError
+from ict.replicas import Answer, Replicas, draws_random_numbers
 
 WARMUP_LR, FINAL_LR = 1e-6, 1e-5  # the authors' ends of warm-up and cosine
 EVALUATION_BATCH = 128
+_GRADIENT_VALUES = 1 << 26  # that all threads together may hold: full fine-tuning takes one
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to train. `lr` is the peak of the schedule."""
+    """How to train. `lr` is the peak of the schedule; `threads` are used on a CPU alone."""
 
     epochs: int
     batch_size: int
@@ -40,6 +43,7 @@ class Settings:
     mean: Sequence[float]
     std: Sequence[float]
     augment: Augment | None = None
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -96,10 +100,14 @@ class Trainer:
         self.steps = max(1, _steps(len(train), settings.batch_size, self.drop_last))
         trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self.optimizer = torch.optim.AdamW(
-            trainable.values(), lr=settings.lr, weight_decay=settings.weight_decay
+            trainable.values(),
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            fused=self.device.type == "cuda",
         )
         if settings.precision == "bf16":
             halve_frozen_layers(model)
+        self.replicas = Replicas(model, self._threads())
 
     def epoch(
         self, epoch: int, *, on_step: Callable[[int, int], None] | None = None
@@ -111,7 +119,7 @@ class Trainer:
         s = self.settings
         torch.manual_seed(_epoch_seed(s.seed, epoch))  # drop path, dropout
         generator = torch.Generator().manual_seed(_epoch_seed(s.seed, epoch) + 1)
-        self.model.train()
+        self.replicas.train()
         loss_sum = torch.zeros((), device=self.device, dtype=torch.float64)
         hits = torch.zeros((), device=self.device, dtype=torch.int64)
         seen, lr = 0, 0.0
@@ -126,14 +134,10 @@ class Trainer:
         )
         for step, (images, labels) in enumerate(stream):
             lr = self._set_lr((epoch - 1) + step / self.steps)
-            with autocast(self.device, s.precision), last_block_for_class_token(self.model):
-                logits = self.model(images)
-            loss = F.cross_entropy(logits.float(), labels, label_smoothing=s.label_smoothing)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss, right = self._backward(images, labels)
             self.optimizer.step()
-            loss_sum += loss.detach() * len(labels)
-            hits += (logits.detach().argmax(dim=1) == labels).sum()
+            loss_sum += loss * len(labels)
+            hits += right
             seen += len(labels)
             if on_step is not None:
                 on_step(step + 1, self.steps)
@@ -143,6 +147,41 @@ class Trainer:
                 f"the loss became {mean_loss} in epoch {epoch}: lower the learning rate ({s.lr:g})"
             )
         return mean_loss, float(hits) / seen, lr
+
+    def _backward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Leaves the gradients of a batch's mean loss in the parameters; gives loss and right answers.
+
+        Every replica takes a part of the batch; their gradients are summed in one order.
+        """
+        parameters = [parameter for _, parameter in self._trainable()]
+        smoothing, N = self.settings.label_smoothing, len(labels)
+
+        def part(
+            model: nn.Module, piece: tuple[Tensor, Tensor]
+        ) -> tuple[tuple[Tensor | None, ...], Tensor, Tensor]:
+            pixels, answers = piece
+            with autocast(self.device, self.settings.precision), last_block_for_class_token(model):
+                logits = model(pixels)
+            loss = F.cross_entropy(logits.float(), answers, label_smoothing=smoothing)
+            if len(answers) < N:
+                loss = loss * (len(answers) / N)
+            gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+            return gradients, loss.detach(), (logits.detach().argmax(dim=1) == answers).sum()
+
+        count = min(len(self.replicas), N)
+        pieces = zip(images.tensor_split(count), labels.tensor_split(count), strict=True)
+        gradients, losses, hits = zip(*self.replicas.map(part, pieces), strict=True)
+        for parameter, *parts in zip(parameters, *gradients, strict=True):
+            parameter.grad = None if parts[0] is None else functools.reduce(torch.add, parts)
+        return functools.reduce(torch.add, losses), functools.reduce(torch.add, hits)
+
+    def _threads(self) -> int:
+        """Replicas to train with: one where the network is random or the gradients are large."""
+        values = sum(parameter.numel() for _, parameter in self._trainable())
+        threads = cpu_threads(self.device, self.settings)
+        if draws_random_numbers(self.model) or threads * values > _GRADIENT_VALUES:
+            return 1
+        return threads
 
     def _set_lr(self, position: float) -> float:
         lr = learning_rate(position, self.settings)
@@ -189,19 +228,19 @@ def learning_rate(position: float, settings: Settings) -> float:
     return final + 0.5 * (settings.lr - final) * (1 + math.cos(math.pi * min(share, 1.0)))
 
 
-@torch.inference_mode()
 def evaluate(model: nn.Module, images: ImageSet | StreamedSet, settings: Settings) -> Evaluation:
     """Answers of the model for all images; the same arithmetic as in training, without its noise."""
-    model.eval()
-    predictions, probabilities = [], []
-    loss = torch.zeros((), device=images.labels.device, dtype=torch.float64)
-    for pixels, labels in batches(images, EVALUATION_BATCH, mean=settings.mean, std=settings.std):
-        with autocast(pixels.device, settings.precision), last_block_for_class_token(model):
-            logits = model(pixels)
-        top = logits.float().softmax(dim=1).max(dim=1)
-        probabilities.append(top.values)
-        predictions.append(top.indices)
-        loss += F.cross_entropy(logits.float(), labels, reduction="sum")
+
+    def answer(replica: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        pixels, labels = batch
+        with _inference(replica, pixels.device, settings):
+            logits = replica(pixels).float()
+            top = logits.softmax(dim=1).max(dim=1)
+            return top.indices, top.values, F.cross_entropy(logits, labels, reduction="sum")
+
+    answers = _for_all(model, images, settings, answer)
+    predictions, probabilities, losses = zip(*answers, strict=True)
+    loss = torch.stack(losses).double().sum()
     return Evaluation(
         images.labels.cpu().numpy(),
         torch.cat(predictions).cpu().numpy(),
@@ -210,7 +249,6 @@ def evaluate(model: nn.Module, images: ImageSet | StreamedSet, settings: Setting
     )
 
 
-@torch.inference_mode()
 def pooled_features(
     model: nn.Module,
     images: ImageSet,
@@ -219,16 +257,50 @@ def pooled_features(
     on_images: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
     """What the head reads, (N, F) float32, for all images."""
-    model.eval()
+
+    def features(replica: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        with _inference(replica, images.device, settings):
+            tokens = replica.forward_features(batch[0])
+            return replica.forward_head(tokens, pre_logits=True).float()
+
     rows: list[Tensor] = []
     done = 0
-    for pixels, _ in batches(images, EVALUATION_BATCH, mean=settings.mean, std=settings.std):
-        with autocast(pixels.device, settings.precision), last_block_for_class_token(model):
-            rows.append(model.forward_head(model.forward_features(pixels), pre_logits=True).float())
-        done += len(pixels)
+    for part in _for_all(model, images, settings, features):
+        rows.append(part)
+        done += len(part)
         if on_images is not None:
             on_images(done, len(images))
     return torch.cat(rows).cpu().numpy()
+
+
+def _for_all(
+    model: nn.Module,
+    images: ImageSet | StreamedSet,
+    settings: Settings,
+    work: Callable[[nn.Module, tuple[Tensor, Tensor]], Answer],
+) -> Iterator[Answer]:
+    """`work` of all batches in order, every thread with batches of about the same size."""
+    threads = cpu_threads(images.device, settings)
+    rounds = math.ceil(len(images) / (EVALUATION_BATCH * threads))
+    size = math.ceil(len(images) / (rounds * threads))
+    replicas = Replicas(model, threads)
+    replicas.train(False)
+    return replicas.map(work, batches(images, size, mean=settings.mean, std=settings.std))
+
+
+@contextlib.contextmanager
+def _inference(model: nn.Module, device: torch.device, settings: Settings) -> Iterator[None]:
+    with (
+        torch.inference_mode(),
+        autocast(device, settings.precision),
+        last_block_for_class_token(model),
+    ):
+        yield
+
+
+def cpu_threads(device: torch.device, settings: Settings) -> int:
+    """Threads that work on batches: those of `settings` on a CPU, one on anything else."""
+    return settings.threads if device.type == "cpu" else 1
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:

@@ -72,7 +72,8 @@ def images(n=40, classes=4, seed=0):
 
 def adapted(**options):
     model = tiny(drop_path=options.pop("drop_path", 0.0))
-    scores = ict.score(model, [(torch.randn(8, 3, 16, 16), torch.arange(8) % 4)])
+    site = options.pop("site", "attn")
+    scores = ict.score(model, [(torch.randn(8, 3, 16, 16), torch.arange(8) % 4)], site=site)
     return ict.attach(model, ict.select(scores, k=6), **options)
 
 
