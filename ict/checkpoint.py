@@ -1,6 +1,7 @@
 """The last state of a run on disk, from which it resumes to the same numbers."""
 
 import json
+import time
 from typing import Any
 
 from safetensors import safe_open
@@ -13,6 +14,9 @@ from ict.store import Run
 from ict.training import Trainer
 
 
+_SHARE = 0.05  # of the time that saving may take: epochs on a GPU can be shorter than a save
+
+
 class Checkpoint:
     """The last state of a run: one safetensors file, whose header holds the rows of progress."""
 
@@ -23,12 +27,19 @@ class Checkpoint:
         self.progress = run.path / "progress.jsonl"
         self.test_curve = run.path / "test_curve.jsonl"
         self.earlier_seconds = 0.0
+        self._due = 0.0  # on the clock of time.perf_counter
 
     def save(self, trainer: Trainer, rows: list[dict[str, Any]]) -> None:
+        """Writes the state after the epochs of `rows`, or does not, soon after the last time."""
+        started = time.perf_counter()
+        if started < self._due:
+            return
         make_folder(self.folder)
         content = save_tensors(trainer.state(), metadata={"rows": json.dumps(rows)})
         atomic_write_bytes(self.state, content)
         atomic_write_json(self.folder / "state.json", {"epoch": len(rows)})
+        now = time.perf_counter()
+        self._due = now + (now - started) / _SHARE
 
     def restore(self, trainer: Trainer) -> list[dict[str, Any]]:
         """Loads the state, drops lines of progress past it; gives its rows, [] to start anew."""
