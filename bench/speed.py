@@ -16,17 +16,16 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 import ict
 from ict.backbones import load_backbone, use_fastest_attention
-from ict.class_token import last_block_for_class_token
 from ict.config import resolve
 from ict.criteria import Request, get_criterion
 from ict.machine import choose_device
 from ict.methods import prepare
-from ict.training import autocast, halve_frozen_layers
+from ict.step import autocast, make_step
+from ict.training import halve_frozen_layers
 
 CLASSES = 100
 TARGETS = {  # ratio: (numerator, denominator, at most)
@@ -128,15 +127,15 @@ def step(
     use_fastest_attention(model, device, precision)
     if precision == "bf16":
         halve_frozen_layers(model)
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
-    model.train()
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-4, fused=device.startswith("cuda"))
+    gradients = make_step(
+        model.train(), images.device, precision=precision, label_smoothing=0.0, threads=1
+    )
 
     def work() -> None:
-        with autocast(images.device, precision), last_block_for_class_token(model):
-            logits = model(images)
-        F.cross_entropy(logits.float(), labels).backward()
+        gradients(images, labels)
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
 
     return work
 

@@ -13,7 +13,6 @@ from ict.files import atomic_write_bytes, atomic_write_json, make_folder, remove
 from ict.store import Run
 from ict.training import Trainer
 
-
 _SHARE = 0.05  # of the time that saving may take: epochs on a GPU can be shorter than a save
 
 

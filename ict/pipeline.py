@@ -34,6 +34,7 @@ from ict.scoring import (
     score_task,
 )
 from ict.selection import Selection, select, select_random
+from ict.step import make_repeatable
 from ict.store import Run, Store, utc_now
 from ict.tasks import Split, fingerprint, get_task, load_split
 from ict.training import (
@@ -396,13 +397,6 @@ def _best(rows: list[dict[str, Any]]) -> int:
     """The first epoch with the highest validation accuracy."""
     accuracies = [row["val_accuracy"] for row in rows]
     return 1 + int(np.argmax(accuracies))
-
-
-def make_repeatable(device: str) -> None:
-    if device.startswith("cuda"):
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # 12 % of a step of ViT-B/16
-        torch.backends.cudnn.benchmark = False
 
 
 def _device_name(device: str) -> str:

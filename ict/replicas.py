@@ -14,22 +14,27 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+MOST = 4
 Piece = TypeVar("Piece")
 Answer = TypeVar("Answer")
 
 
 class Replicas:
-    """`threads` replicas of a model on the CPU: modules of their own, the same tensors.
+    """Replicas of a model on the CPU, up to four: modules of their own, the same tensors.
 
-    One thread is the model itself in the caller's thread, with torch's threads within operations.
-    A change of the model's tensors in place shows in all; one of its modules shows in none.
+    `threads` are shared out among them; more than four would wait for Python more than they gain.
+    One replica is the model itself in the caller's thread. A change of the model's tensors in place
+    shows in all; one of its modules shows in none.
     """
 
     def __init__(self, model: nn.Module, threads: int = 1) -> None:
+        count = max(range(min(threads, MOST), 0, -1), key=lambda n: (n > 1, n * (threads // n)))
         shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-        copies = [copy.deepcopy(model, dict(shared)) for _ in range(threads - 1)]
+        copies = [copy.deepcopy(model, dict(shared)) for _ in range(count - 1)]
         self.models = [model, *copies]
-        self._pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+        self._pool = ThreadPoolExecutor(
+            count, initializer=torch.set_num_threads, initargs=(threads // count,)
+        )
 
     def __len__(self) -> int:
         return len(self.models)

@@ -5,7 +5,6 @@ Every epoch draws its randomness from (seed, epoch), so a resumed run repeats an
 """
 
 import contextlib
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -21,11 +20,11 @@ from ict.backbones import classification_head
 from ict.class_token import last_block_for_class_token
 from ict.data import Augment, ImageSet, StreamedSet, batches
 from ict.errors import IctError
-from ict.replicas import Answer, Replicas, draws_random_numbers
+from ict.replicas import Answer, Replicas
+from ict.step import autocast, make_step
 
 WARMUP_LR, FINAL_LR = 1e-6, 1e-5  # the authors' ends of warm-up and cosine
 EVALUATION_BATCH = 128
-_GRADIENT_VALUES = 1 << 26  # that all threads together may hold: full fine-tuning takes one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +106,13 @@ class Trainer:
         )
         if settings.precision == "bf16":
             halve_frozen_layers(model)
-        self.replicas = Replicas(model, self._threads())
+        self.step = make_step(
+            model,
+            self.device,
+            precision=settings.precision,
+            label_smoothing=settings.label_smoothing,
+            threads=settings.threads,
+        )
 
     def epoch(
         self, epoch: int, *, on_step: Callable[[int, int], None] | None = None
@@ -119,7 +124,7 @@ class Trainer:
         s = self.settings
         torch.manual_seed(_epoch_seed(s.seed, epoch))  # drop path, dropout
         generator = torch.Generator().manual_seed(_epoch_seed(s.seed, epoch) + 1)
-        self.replicas.train()
+        self.model.train()
         loss_sum = torch.zeros((), device=self.device, dtype=torch.float64)
         hits = torch.zeros((), device=self.device, dtype=torch.int64)
         seen, lr = 0, 0.0
@@ -134,7 +139,7 @@ class Trainer:
         )
         for step, (images, labels) in enumerate(stream):
             lr = self._set_lr((epoch - 1) + step / self.steps)
-            loss, right = self._backward(images, labels)
+            loss, right = self.step(images, labels)
             self.optimizer.step()
             loss_sum += loss * len(labels)
             hits += right
@@ -147,41 +152,6 @@ class Trainer:
                 f"the loss became {mean_loss} in epoch {epoch}: lower the learning rate ({s.lr:g})"
             )
         return mean_loss, float(hits) / seen, lr
-
-    def _backward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Leaves the gradients of a batch's mean loss in the parameters; gives loss and right answers.
-
-        Every replica takes a part of the batch; their gradients are summed in one order.
-        """
-        parameters = [parameter for _, parameter in self._trainable()]
-        smoothing, N = self.settings.label_smoothing, len(labels)
-
-        def part(
-            model: nn.Module, piece: tuple[Tensor, Tensor]
-        ) -> tuple[tuple[Tensor | None, ...], Tensor, Tensor]:
-            pixels, answers = piece
-            with autocast(self.device, self.settings.precision), last_block_for_class_token(model):
-                logits = model(pixels)
-            loss = F.cross_entropy(logits.float(), answers, label_smoothing=smoothing)
-            if len(answers) < N:
-                loss = loss * (len(answers) / N)
-            gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-            return gradients, loss.detach(), (logits.detach().argmax(dim=1) == answers).sum()
-
-        count = min(len(self.replicas), N)
-        pieces = zip(images.tensor_split(count), labels.tensor_split(count), strict=True)
-        gradients, losses, hits = zip(*self.replicas.map(part, pieces), strict=True)
-        for parameter, *parts in zip(parameters, *gradients, strict=True):
-            parameter.grad = None if parts[0] is None else functools.reduce(torch.add, parts)
-        return functools.reduce(torch.add, losses), functools.reduce(torch.add, hits)
-
-    def _threads(self) -> int:
-        """Replicas to train with: one where the network is random or the gradients are large."""
-        values = sum(parameter.numel() for _, parameter in self._trainable())
-        threads = cpu_threads(self.device, self.settings)
-        if draws_random_numbers(self.model) or threads * values > _GRADIENT_VALUES:
-            return 1
-        return threads
 
     def _set_lr(self, position: float) -> float:
         lr = learning_rate(position, self.settings)
@@ -207,7 +177,7 @@ class Trainer:
                 for key in ("step", "exp_avg", "exp_avg_sq"):
                     if f"{key}.{name}" in tensors:
                         value = tensors[f"{key}.{name}"].clone()
-                        moments[key] = value if key == "step" else value.to(parameter.device)
+                        moments[key] = value.to(parameter.device)
                 if moments:
                     self.optimizer.state[parameter] = moments
 
@@ -301,13 +271,6 @@ def _inference(model: nn.Module, device: torch.device, settings: Settings) -> It
 def cpu_threads(device: torch.device, settings: Settings) -> int:
     """Threads that work on batches: those of `settings` on a CPU, one on anything else."""
     return settings.threads if device.type == "cpu" else 1
-
-
-def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
-    """bfloat16 where `precision` asks for it, and nothing otherwise."""
-    if precision == "bf16":
-        return torch.autocast(device.type, torch.bfloat16)
-    return contextlib.nullcontext()
 
 
 def halve_frozen_layers(model: nn.Module) -> None:

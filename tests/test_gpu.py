@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import ict
 from ict.cli import main
 from ict.machine import devices
-from ict.pipeline import make_repeatable
+from ict.step import make_repeatable
 from ict.training import Trainer, evaluate
 from tests.test_training import adapted, images, settings
 

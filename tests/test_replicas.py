@@ -28,6 +28,29 @@ def test_map_keeps_the_order_and_uses_every_replica_alone():
     assert [model for model, _ in seen] == [own[i % 3] for i in range(8)]
 
 
+@pytest.mark.parametrize(
+    ("threads", "replicas", "each"),
+    [
+        (1, 1, 1),
+        (2, 2, 1),
+        (3, 3, 1),
+        (4, 4, 1),
+        (5, 4, 1),
+        (6, 3, 2),
+        (7, 3, 2),
+        (8, 4, 2),
+        (16, 4, 4),
+    ],
+)
+def test_threads_are_shared_out(threads, replicas, each):
+    here = torch.get_num_threads()
+    shared = Replicas(nn.Linear(1, 1), threads)
+    assert len(shared) == replicas
+    used = set(shared.map(lambda _model, _piece: torch.get_num_threads(), range(4)))
+    assert used == {each if replicas > 1 else here}
+    assert torch.get_num_threads() == here
+
+
 def test_an_error_of_a_replica_reaches_the_caller():
     def work(_model, number):
         raise ValueError(f"piece {number}")
@@ -44,7 +67,7 @@ def test_training_with_threads_is_training(threads, batch_size):
     one, many = adapted(seed=5), adapted(seed=5)
     told = Trainer(one, data, s).epoch(1)
     trainer = Trainer(many, data, settings(**{**vars(s), "threads": threads}))
-    assert len(trainer.replicas) == threads
+    assert len(trainer.step.replicas) == threads
     assert trainer.epoch(1) == pytest.approx(told, rel=1e-5)
     for (name, a), (_, b) in zip(one.named_parameters(), many.named_parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5, msg=name)
@@ -77,7 +100,7 @@ def test_answers_and_features_with_threads_are_those_of_one():
 def test_a_random_network_trains_with_one_replica():
     model = adapted(drop_path=0.2)
     assert draws_random_numbers(model)
-    assert len(Trainer(model, images(), settings(threads=2)).replicas) == 1
+    assert len(Trainer(model, images(), settings(threads=2)).step.replicas) == 1
 
 
 @pytest.mark.parametrize("options", [{}, {"drop_path": 0.1}])
