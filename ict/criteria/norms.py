@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ict.criteria import Computed, Request
@@ -32,21 +31,21 @@ class BlockSums:
     """What one pass keeps of one block at one site; D channels, C classes, T tokens an image."""
 
     class_squares: Tensor  # (C, D) float64: Σ over images of the class and tokens of a²
-    totals: Tensor  # (D,) float64: Σ over images and tokens of a
+    totals: Tensor  # (D,) float64: Σ over images and tokens of a; zeros where no one asks
     tokens: int = 0
     energies: list[Tensor] = field(default_factory=list)  # (B, D) a batch, when images are kept
     means: list[Tensor] = field(default_factory=list)
     token_energies: list[Tensor] = field(default_factory=list)  # (B, T) a batch
 
-    def add(self, values: Tensor, labels: Tensor, *, keep: bool) -> None:
-        """Adds a batch of activations (B, T, D) with labels (B,)."""
+    def add(self, values: Tensor, member: Tensor, *, totals: bool, keep: bool) -> None:
+        """Adds a batch of activations (B, T, D) of images that belong to classes, member (B, C)."""
         values = values.float()  # float16 squares overflow past 255
         energy = values.square().sum(dim=1)  # (B, D)
-        total = values.sum(dim=1)
-        member = F.one_hot(labels, len(self.class_squares)).double()  # (B, C)
         self.class_squares += member.T @ energy.double()
-        self.totals += total.double().sum(dim=0)
         self.tokens = values.shape[1]
+        if totals or keep:
+            total = values.sum(dim=1)
+            self.totals += total.double().sum(dim=0)
         if keep:
             self.energies.append(energy.cpu())
             self.means.append((total / values.shape[1]).cpu())
@@ -61,7 +60,7 @@ class BlockSums:
 
 def compute(name: str, model: nn.Module, batches: "Batches", request: Request) -> Computed:
     """Scores all sites asked for in one pass. Raises InputError for tokens that the model lacks."""
-    sums, counts, labels = collect(model, batches, request)
+    sums, counts, labels = collect(model, batches, request, totals=name == "variance")
     arrays: dict[str, np.ndarray] = {}
     for site, stages in sums.items():
         for stage, blocks in enumerate(stages):
@@ -93,17 +92,17 @@ def class_norms(block: BlockSums, counts: Tensor, request: Request) -> Tensor:
 
 @torch.inference_mode()
 def collect(
-    model: nn.Module, batches: "Batches", request: Request
+    model: nn.Module, batches: "Batches", request: Request, *, totals: bool
 ) -> tuple[dict[str, list[list[BlockSums]]], Tensor, np.ndarray]:
     """One pass that stops behind the last site: sums by site, stage and block; counts (C,); labels."""
-    counts = torch.zeros(request.classes, dtype=torch.float64)
+    members: list[Tensor] = []  # (C,) a batch
     seen: list[Tensor] = []
     sums: dict[str, list[list[BlockSums]]] = {}
     meter = Meter(request.progress, request.images)
     normed = bool(request.options.get("normed"))
     views = {site: following_norms(model, site) for site in request.sites} if normed else {}
 
-    def add(taps: dict[str, list[list[Tensor]]], labels: Tensor) -> None:
+    def add(taps: dict[str, list[list[Tensor]]], member: Tensor) -> None:
         for site, stages in taps.items():
             if site not in sums:
                 sums[site] = [[_empty(v, request.classes) for v in stage] for stage in stages]
@@ -111,17 +110,19 @@ def collect(
                 for b, (block, values) in enumerate(zip(blocks, stage, strict=True)):
                     seen_by_next = views[site][s][b](values) if normed else values
                     chosen = choose_tokens(seen_by_next, model, request.tokens)
-                    block.add(chosen, labels, keep=request.keep_images)
+                    block.add(chosen, member, totals=totals, keep=request.keep_images)
 
     for taps, labels in read_taps(model, batches, request.sites):
-        add(taps, labels)
+        classes = torch.arange(request.classes, device=labels.device)
+        member = (labels[:, None] == classes).double()  # (B, C); one_hot would wait for the GPU
+        add(taps, member)
         taps.clear()  # or this batch would live through the next one's forward pass
-        counts += torch.bincount(labels.cpu(), minlength=request.classes)
-        seen.append(labels.cpu())
+        members.append(member.sum(dim=0))
+        seen.append(labels)
         meter.add(len(labels))
     if not seen:
         raise InputError("there are no images to score")
-    return sums, counts, torch.cat(seen).numpy()
+    return sums, torch.stack(members).sum(dim=0).cpu(), torch.cat(seen).cpu().numpy()
 
 
 def _empty(values: Tensor, classes: int) -> BlockSums:
