@@ -267,6 +267,7 @@ class Pipeline:
                 checkpoint.keep_best(model)
             append_line(self.run.path / "progress.jsonl", json.dumps(rows[-1]))
             checkpoint.save(trainer, rows)
+        self.notes += trainer.step.notes
         selected = settings.epochs
         if self.config.select_by == "val":
             selected = _best(rows)

@@ -113,7 +113,8 @@ class GraphStep:
                 aside = torch.cuda.Stream()
                 aside.wait_stream(torch.cuda.current_stream())
                 with torch.cuda.stream(aside):
-                    for _ in range(2):
+                    self._compute(*self._inputs)
+                    with _refusing_to_wait():
                         self._compute(*self._inputs)
                 torch.cuda.current_stream().wait_stream(aside)
                 with torch.cuda.graph(graph):
@@ -178,6 +179,19 @@ def make_repeatable(device: str) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # 12 % of a step of ViT-B/16
         torch.backends.cudnn.benchmark = False
+
+
+@contextlib.contextmanager
+def _refusing_to_wait() -> Iterator[None]:
+    """Raises RuntimeError where Python waits for a number of the GPU, as no graph can.
+
+    Asked before a capture, since one that fails leaves the allocator in a capturing state.
+    """
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 @contextlib.contextmanager

@@ -211,11 +211,11 @@ def test_energy_shares_add_to_one_hundred():
     np.testing.assert_allclose(total, 100)
 
 
-def test_benchmark_bars_sort_by_the_last_column_and_mark_own_runs():
-    figure = figures.benchmark_bars(samples.average_table())
-    bars = figure.data[-1]
-    assert list(bars.x) == sorted(bars.x)
-    colours = dict(zip(bars.y, bars.marker.color, strict=True))
+def test_benchmark_dots_sort_by_the_last_column_and_mark_own_runs():
+    figure = figures.benchmark_dots(samples.average_table())
+    dots = figure.data[-1]
+    assert list(dots.x) == sorted(dots.x)
+    colours = dict(zip(dots.y, dots.marker.color, strict=True))
     assert colours["ict"] == theme.BLUE
     assert colours["SSF"] != theme.BLUE
 
@@ -283,7 +283,7 @@ def test_causal_scatter_gives_spearmans_correlation_of_channels_that_have_both()
         figures.overlap_matrix([]),
         figures.overlap_lines([]),
         figures.energy_split([]),
-        figures.benchmark_bars([]),
+        figures.benchmark_dots([]),
         figures.accuracy_against_parameters([]),
         figures.deletion_curves([]),
         figures.training_curves([], "train_loss"),

@@ -76,6 +76,38 @@ def test_training_repeats_and_resumes_bit_for_bit(precision):
         assert torch.equal(value, resumed.state()[name]), name
 
 
+def trained(hook=None):
+    model = adapted(seed=5).to(GPU)
+    if hook is not None:
+        model.blocks[0].register_forward_hook(hook)
+    trainer = Trainer(model, images(n=40).to(GPU), settings())
+    trainer.epoch(1)
+    trainer.epoch(2)
+    return trainer
+
+
+def test_a_network_that_waits_for_the_gpu_trains_without_a_graph_and_says_so():
+    def waiting(_block, _inputs, output):
+        return output * (1 + 0 * output.sum().item())
+
+    plain, waits = trained(), trained(waiting)
+    assert plain.step.notes == []
+    (note,) = waits.step.notes
+    assert note.startswith("steps without a CUDA graph: called a synchronizing")
+    for name, value in plain.state().items():
+        torch.testing.assert_close(waits.state()[name], value, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_a_network_that_cannot_repeat_itself_trains_and_says_so():
+    def pooling(_block, _inputs, output):
+        return torch.nn.functional.adaptive_avg_pool2d(output, output.shape[1:])
+
+    (note,) = trained(pooling).step.notes
+    assert note.startswith(
+        "not the same to the last digit in every run on a GPU: adaptive_avg_pool2d"
+    )
+
+
 def test_scores_and_answers_are_those_of_the_cpu():
     model, data = adapted(seed=5), images(n=40)
     pixels, labels = data.images.float() / 255, data.labels

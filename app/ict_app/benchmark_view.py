@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from ict.analysis.benchmark import AVERAGES, GROUP_OF, TASKS
-from ict.figures import accuracy_against_parameters, benchmark_bars
+from ict.figures import accuracy_against_parameters, benchmark_dots
 from ict_app import plot, shell
 
 AVERAGE_WORDS = {
@@ -27,7 +27,7 @@ def figures(table: pd.DataFrame) -> None:
     )  # fmt: skip
     columns = ("natural", "specialized", "structured", average)
     plot.draw(
-        benchmark_bars(table, columns=columns, theme=theme), "benchmark",
+        benchmark_dots(table, columns=columns, theme=theme), "benchmark",
         "Accuracy of each method by group of tasks", table=lambda: table,
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from ict.analysis.agreement import cluster
@@ -147,8 +148,11 @@ def matrix(rows: Rows, metas: Sequence[Meta]) -> None:
     with left:
         plot.draw(
             figure, "overlap-matrix", f"{value} of each pair of tasks", table=lambda: rows,
-            origin=_origin(metas),
+            origin=_origin(metas), on_page=_clickable(figure), on_select=_pair_clicked,
+            selection_mode="points",
         )  # fmt: skip
+        if len(tasks) > 2:
+            st.caption("A click on a cell shows its pair below.")
     if len(tasks) > 2:
         names_, matrix_ = similarity([r for r in rows if block is None or r["block"] == block])
         with right:
@@ -156,6 +160,30 @@ def matrix(rows: Rows, metas: Sequence[Meta]) -> None:
                 dendrogram(cluster(matrix_), names_, groups=groups, theme=shell.theme()), "task-tree",
                 "Clustering of tasks by shared channels", table=lambda: rows, origin=_origin(metas),
             )  # fmt: skip
+
+
+def _clickable(matrix: go.Figure) -> go.Figure:
+    """The matrix with unseen marks on its cells: Plotly selects no cell of a heatmap."""
+    cells = matrix.data[0]
+    pairs = [pair for row in cells.customdata for pair in row if pair[0] != pair[1]]
+    values = [z for row, names in zip(cells.z, cells.customdata, strict=True)
+              for z, (a, b) in zip(row, names, strict=True) if a != b]  # fmt: skip
+    unseen = {"marker": {"opacity": 0}}
+    return go.Figure(matrix).add_scatter(
+        x=[b for _, b in pairs], y=[a for a, _ in pairs], customdata=pairs, text=values,
+        mode="markers", marker={"size": 26, "symbol": "square", "opacity": 0}, selected=unseen,
+        unselected=unseen, showlegend=False,
+        hovertemplate=cells.hovertemplate.replace("%{z:.3f}", "%{text:.3f}"),
+    )  # fmt: skip
+
+
+def _pair_clicked() -> None:
+    """A click on a cell chooses its two tasks for *One pair*."""
+    points = st.session_state.get("overlap-matrix", {}).get("selection", {}).get("points", [])
+    if len(points) == 1 and (data := points[0].get("customdata")):
+        # arrays come back from the browser as {"0": …, "1": …}
+        names = list(data.values()) if isinstance(data, dict) else list(data)
+        st.session_state["task_a"], st.session_state["task_b"] = map(str, names)
 
 
 def pair(shown: Store, rows: Rows, metas: Sequence[Meta], *, site: str, ratio: float) -> None:

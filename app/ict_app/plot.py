@@ -25,15 +25,17 @@ def draw(
     key: str | None = None,
     table: Callable[[], Rows] | None = None,
     origin: dict[str, Any] | None = None,
+    on_page: go.Figure | None = None,
     **options: Any,
 ) -> None:
     """Draws `figure` with an *Export* menu when `table`, what it was drawn from, is given.
 
     `alt` is for those who do not see it; `origin` (run ids, score ids, command) goes into exports.
+    `on_page` is drawn in its place where the page needs more than the paper, such as cells to click.
     """
     key = key or name
     st.plotly_chart(
-        figure, theme=None, key=key, config=browser_config(name), alt=alt, **options
+        on_page or figure, theme=None, key=key, config=browser_config(name), alt=alt, **options
     )  # fmt: skip
     if table is not None:
         _menu(key, _safe(name), lambda: _bundle(figure, name, table, origin))

@@ -25,7 +25,7 @@ what is shown, n, and the interval.
 | `class_map(values, channels, names)` | scores of a block's channels for each class (C, K) |
 | `class_profile(values, names)` | one channel's score for each class (C,) |
 | `histogram(values)` | values, or counts with `edges` |
-| `benchmark_bars(table)` | `ict.analysis.benchmark.average_table` |
+| `benchmark_dots(table)` | `ict.analysis.benchmark.average_table` |
 | `accuracy_against_parameters(table)` | the same |
 
 `browser_config(name)` is the Plotly config for a page (`st.plotly_chart(..., theme=None,
@@ -33,7 +33,7 @@ config=browser_config(name))`). Files for a paper come from `ict.figures.export`
 """
 
 from ict.figures.agreement import agreement_lines
-from ict.figures.benchmark import accuracy_against_parameters, benchmark_bars
+from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
 from ict.figures.maps import block_profile, chosen_in, score_map
@@ -54,7 +54,7 @@ __all__ = [
     "agreement_lines",
     "agreement_matrix",
     "apply",
-    "benchmark_bars",
+    "benchmark_dots",
     "block_profile",
     "browser_config",
     "caption_of",

@@ -13,14 +13,14 @@ AVERAGES = {"mean_of_tasks": "mean of the tasks", "mean_of_groups": "mean of the
 GROUPS = ("natural", "specialized", "structured")
 
 
-def benchmark_bars(
+def benchmark_dots(
     table: pd.DataFrame | Sequence[Mapping[str, Any]],
     *,
     columns: Sequence[str] = ("natural", "specialized", "structured", "mean_of_tasks"),
     title: str | None = None,
     theme: look.Theme = "light",
 ) -> go.Figure:
-    """Accuracy (%) of each method by group of tasks, one bar a method; own runs are solid blue.
+    """Accuracy (%) of each method by group of tasks, a dot a method; own runs are blue.
 
     Columns: method, source ("published" or "this store"), natural, specialized, structured,
     mean_of_tasks, mean_of_groups (percent, NaN where tasks are missing), tasks (how many).
@@ -33,16 +33,16 @@ def benchmark_bars(
     own = rows["source"] != "published"
     figure = go.Figure()
     for i, column in enumerate(shown):
-        figure.add_bar(
+        figure.add_scatter(
             y=rows["method"],
             x=rows[column],
-            orientation="h",
+            mode="markers+text",
             xaxis=f"x{i + 1}" if i else "x",
-            marker={"color": np.where(own, look.BLUE, look.transparent(look.GREY, 0.6))},
+            marker={"color": np.where(own, look.BLUE, look.GREY), "size": 9},
             customdata=rows["source"],
             text=[f"{v:.1f}" if np.isfinite(v) else "" for v in rows[column]],
-            textposition="inside",
-            insidetextanchor="end",
+            textposition="middle right",
+            cliponaxis=False,
             hovertemplate="%{y}: %{x:.2f} %<br>%{customdata}<extra></extra>",
             showlegend=False,
         )
@@ -50,15 +50,14 @@ def benchmark_bars(
         axis = {
             "domain": [(i + 0.04 * (i > 0)) / len(shown), (i + 1) / len(shown) - 0.01],
             "title": {"text": f"{AVERAGES.get(column, column)}<br>(%)"},
-            "range": [max(0.0, low - 0.35 * (high - low + 10)), high + 1],
+            "range": [max(0.0, low - 0.06 * (high - low + 4)), high + 0.3 * (high - low + 4)],
             "nticks": 4,
         }
         figure.update_layout({f"xaxis{i + 1}" if i else "xaxis": axis})
-    figure.update_yaxes(showgrid=False, type="category")
-    figure.update_layout(bargap=0.18)
+    figure.update_yaxes(showgrid=True, griddash="dot", type="category")
     caption = (
         f"Accuracy of {len(rows)} methods; grey rows are published"
-        f"{', blue ones were run here' if own.any() else ''}. Bars do not start at zero."
+        f"{', blue ones were run here' if own.any() else ''}."
     )
     return look.finish(
         figure,

@@ -16,7 +16,7 @@ from ict.analysis import agreement, benchmark, pairs, summary
 from ict.analysis.sources import open_source
 from ict.errors import InputError
 from ict.figures import curves, maps, matrices
-from ict.figures.benchmark import accuracy_against_parameters, benchmark_bars
+from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots
 from ict.figures.channels import energy_split
 from ict.figures.selections import stability_lines
 from ict.figures.tables import grouped_accuracy
@@ -149,7 +149,7 @@ _BEST = dict.fromkeys((*benchmark.GROUPS, *benchmark.AVERAGES), "max")
 def _benchmark(found: Found, _: Choice) -> Drawn:
     table = _benchmark_table(found)
     columns = [*table.columns[: list(table.columns).index("parameters") + 1]]
-    return benchmark_bars(table), table[columns], _BEST, ""
+    return benchmark_dots(table), table[columns], _BEST, ""
 
 
 def _parameters(found: Found, _: Choice) -> Drawn:

@@ -12,7 +12,7 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from ict.analysis.overlap import at_every_k
-from ict.figures.benchmark import accuracy_against_parameters, benchmark_bars
+from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
 from ict.figures.maps import block_profile, score_map
@@ -247,6 +247,6 @@ def figures(theme: Theme = "light") -> dict[str, go.Figure]:
         ),
         "class-profile-100": class_profile(generator.gamma(4, 5, 100), theme=theme),
         "histogram": histogram(generator.normal(0.4, 1, 1000), unit="token mean", theme=theme),
-        "benchmark": benchmark_bars(average_table(), theme=theme),
+        "benchmark": benchmark_dots(average_table(), theme=theme),
         "parameters": accuracy_against_parameters(average_table(), theme=theme),
     }
