@@ -35,17 +35,20 @@ _SECTIONS: dict[str, Sequence[tuple[str, str, str]]] = {
 
 
 def pages() -> dict[str, list[st.Page]]:
-    """The navigation, by section; *Train* is the front page."""
-    return {
+    """The navigation, by section; *Train* is the front page, and answers at `/train` too."""
+    found = {
         section: [
             st.Page(
-                path(name), title=title, icon=f":material/{icon}:", url_path=name,
-                default=name == "train",
+                path(name), title=title, icon=f":material/{icon}:", default=name == "train",
+                url_path="front" if name == "train" else name,
             )
             for name, title, icon in entries
         ]
         for section, entries in _SECTIONS.items()
     }  # fmt: skip
+    typed = st.Page(path("train"), title="Train", url_path="train", visibility="hidden")
+    next(iter(found.values())).append(typed)
+    return found
 
 
 _NARROW = """<style>
