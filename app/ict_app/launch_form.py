@@ -201,10 +201,15 @@ def summary(found: plan.Plan, shown: Store) -> None:
     cells.metric(
         "Expected time", words.duration(sum(known_seconds)) if known_seconds else words.NOTHING,
         width="content",
-        help="From finished runs of this store with the same backbone and method.",
+        help="From finished runs with the same backbone and method.",
     )  # fmt: skip
     if runs and not known_seconds:
         st.caption("No finished run of this kind yet, so the time is not known.")
+    elif known_seconds and readers.is_example(shown):
+        st.caption(
+            "The time is that of the example's runs, one thread of another machine each; your first run "
+            "tells yours."
+        )
     elif len(known_seconds) < len(runs):
         st.caption(f"Time of {len(known_seconds)} of {len(runs)} runs; the others are not known.")
     if runs and runs[0].recipe_fields:

@@ -57,3 +57,8 @@ def test_nothing_of_the_machine_that_made_it_is_left():
     for run in Store(EXAMPLE).runs():
         assert set(run.record["sources"].values()) == {None}
         assert not {"host", "pid"} & set(run.execution() or {})
+
+
+def test_the_form_says_whose_time_it_expects(first_start: Open) -> None:
+    app = first_start("train")
+    assert any("that of the example's runs" in caption.value for caption in app.caption)
