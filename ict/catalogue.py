@@ -102,7 +102,7 @@ def check_blocks(backbone: Backbone, blocks: Sequence[int] | None) -> tuple[int,
 def adapter_parameters(
     backbone: Backbone, ks: Sequence[int], *, blocks: Sequence[int] | None = None
 ) -> int:
-    """Parameters of one K×K linear layer with bias in each chosen block: Σ K² + K (FACTS: L(K²+K))."""
+    """Parameters of one K×K linear layer with bias in each chosen block: Σ K² + K, L(K² + K) for L equal blocks."""
     chosen = check_blocks(backbone, blocks)
     return sum(ks[backbone.stage_of(b)] ** 2 + ks[backbone.stage_of(b)] for b in chosen)
 

@@ -1,6 +1,6 @@
 """Folding a trained adapter into the frozen weights: a plain timm checkpoint, nothing added at inference.
 
-Exact where nothing non-linear stands between the layer and the adapter (FACTS §5): with γ the
+Exact where nothing non-linear stands between the layer and the adapter: with γ the
 LayerScale and P_S the channels chosen of D,
 
     y = M diag(γ) (W h + b) + s P_S b_a,    M = I + s P_S W_a P_Sᵀ
@@ -16,8 +16,9 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from ict.adapters import ChannelAdapter, detach
+from ict.adapters import detach
 from ict.backbones import block_kind, block_stages
+from ict.channel_adapter import ChannelAdapter
 from ict.errors import InputError
 from ict.files import atomic_write_bytes
 from ict.sites import Site, find_site

@@ -1,6 +1,6 @@
 """How much two selections share: counts, indices, and the overlap at every K.
 
-Shapes: D channels, K chosen, L blocks; masks are 0/1 over the last axis. FACTS: Jaccard
+Shapes: D channels, K chosen, L blocks; masks are 0/1 over the last axis. Jaccard
 o/(2K−o), overlap coefficient o/K, Kuncheva (2007) κ = (oD − K²) / (K(D − K)).
 """
 

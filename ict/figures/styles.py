@@ -1,6 +1,6 @@
 """Venue presets: how wide a figure is on paper and how large its letters are.
 
-Widths as the venues' style files had them (FACTS §6); check against the current file before you
+Widths as the venues' style files had them; check against the current file before you
 submit. A figure is drawn at its true size: 96 px are one inch, 1 pt is 4/3 px.
 """
 
