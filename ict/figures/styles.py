@@ -92,6 +92,7 @@ def restyle(figure: go.Figure, style: Style, span: Span | None = None) -> go.Fig
     _scale_strokes(printed, font_px / _SCREEN_FONT_PX)
     _fit_cell_text(printed, (width, height), font_px)
     _fit_names(printed, (width, height), font_px)
+    _fit_rows(printed, height, font_px)
     printed.for_each_xaxis(_upright)
     return printed
 
@@ -119,6 +120,16 @@ def _fit_names(figure: go.Figure, size: tuple[int, int], font_px: float) -> None
             room = 0.6 * pixels / len(trace.x) / 1.2
             letters = min(0.875 * font_px, max(room, 6.1 * PX_PER_POINT))
             axis.update(tickfont_size=letters, dtick=1)
+
+
+def _fit_rows(figure: go.Figure, height: int, font_px: float) -> None:
+    """Every row of dots keeps its name and its numbers, in smaller letters where they are many."""
+    for trace in figure.select_traces({"type": "scatter"}):
+        if "text" in (trace.mode or "") and trace.y is not None and isinstance(trace.y[0], str):
+            room = 0.6 * height / len(trace.y) / 1.2
+            letters = min(0.875 * font_px, max(room, 6.1 * PX_PER_POINT))
+            trace.textfont.size = letters
+            figure.layout.yaxis.update(tickfont_size=letters, dtick=1)
 
 
 def _fit_cell_text(figure: go.Figure, size: tuple[int, int], font_px: float) -> None:

@@ -159,6 +159,31 @@ def open_the_page_of_a_channel(visitor: Visitor, store: Store, run_id: str) -> N
         assert int(channel) in chosen["indices"]
 
 
+def test_train_has_an_address_and_a_cell_of_the_matrix_chooses_its_pair(server: Server) -> None:
+    with browser() as chrome:
+        visitor = Visitor(chrome, server.url)
+        page = visitor.page
+        visitor.open("/train?tasks=count")
+        visitor.settle()
+        page.get_by_role("button", name="Start 1 run").wait_for()
+        assert page.url.endswith("/train?tasks=count")
+        assert not page.get_by_text("Page not found").is_visible()
+        visitor.open("/overlap")
+        visitor.settle()
+        cell = page.locator(".js-plotly-plot").first.locator(".scatterlayer .point").last
+        cell.wait_for(state="attached")
+        box = cell.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+        page.wait_for_timeout(300)
+        page.mouse.down()
+        page.mouse.up()
+        page.wait_for_url("**task_a=sprites_ori&task_b=sprites_loc")
+        visitor.settle()
+        assert page.get_by_text("of 24 channels are shared").is_visible()
+        assert (visitor.exceptions(), visitor.errors) == ([], [])
+
+
 def channel_field(visitor: Visitor) -> Locator:
     return visitor.page.get_by_role("spinbutton", name="Channel (of 192)")
 
