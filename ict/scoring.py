@@ -167,12 +167,15 @@ def score_task(
     weights_file: Path | None = None,
     root: Path | None = None,
     device: str = "cpu",
-    batch_size: int = 16,
+    batch_size: int | None = None,
     keep_images: bool = False,
     progress: Progress | None = None,
     images: ImageSet | None = None,
 ) -> Path:
-    """The score file of `request`, computed unless the store has it (with per-image sums if asked)."""
+    """The score file of `request`, computed unless the store has it (with per-image sums if asked).
+
+    `batch_size` is 16 for images of 224 pixels and up to 64 for smaller ones, unless it is given.
+    """
     path = store.score_dir(request.score_id) / "scores.safetensors"
     if path.is_file() and not (keep_images and not _has_images(path)):
         return path
@@ -239,7 +242,7 @@ def _compute(
     weights_file: Path | None,
     root: Path | None,
     device: str,
-    batch_size: int,
+    batch_size: int | None,
     keep_images: bool,
     progress: Progress | None,
     images: ImageSet | None,
@@ -257,6 +260,7 @@ def _compute(
         request.backbone, weights=request.weights, weights_file=weights_file, classes=0
     ).to(device)
     mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
+    batch_size = batch_size or max(16, min(64, 16 * 224**2 // backbone.image_size**2))
     chosen = get_criterion(criterion)
     computed = chosen.compute(
         model,

@@ -24,7 +24,7 @@ from ict.replicas import Answer, Replicas
 from ict.step import autocast, make_step
 
 WARMUP_LR, FINAL_LR = 1e-6, 1e-5  # the authors' ends of warm-up and cosine
-EVALUATION_BATCH = 128
+EVALUATION_BATCH = 64
 
 
 @dataclass(frozen=True, kw_only=True)

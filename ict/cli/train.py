@@ -75,7 +75,11 @@ def backbones(name: str | None, *, family: str | None, everything: bool, as_json
 @click.option(
     "--keep-images", is_flag=True, help="Keep per-image sums, for resamples without torch."
 )
-@click.option("--batch-size", default=16, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="16 images of 224 pixels, up to 64 smaller ones, by default.",
+)
 @click.option("--seed", type=SEED, default=0, show_default=True, help="For criterion random.")
 @click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="Option of the criterion."
@@ -90,7 +94,7 @@ def score(
     options: tuple[str, ...],
     device: str | None,
     keep_images: bool,
-    batch_size: int,
+    batch_size: int | None,
     as_json: bool,
     **request_fields: Any,
 ) -> None:
