@@ -1,7 +1,7 @@
 """One model worked by several threads, each with a replica that shares the parameters.
 
 On a CPU, threads that each take a part of a batch through the whole network meet once a step;
-threads that share every operation meet about 1,500 times, and wait for the slower one each time.
+threads that share every operation meet many hundred times, and wait for the slower one each time.
 `python -m bench.replicas` measures both.
 """
 
