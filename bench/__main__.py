@@ -21,7 +21,7 @@ BENCHES = {
     "store": [],
     "export": [],
     "app": [],
-    "conductance": ["--images", "4", "--steps", "2"],
+    "conductance": ["--images", "12", "--steps", "2"],
     "backbone": [],
 }
 _NO_QUICK = ("conductance",)
