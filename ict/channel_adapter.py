@@ -90,7 +90,6 @@ class _Read(torch.autograd.Function):
     def forward(
         context: Any, values: Tensor, stream: Tensor | None, indices: Tensor, positions: Tensor
     ) -> tuple[Tensor, Tensor]:
-        context.set_materialize_grads(False)
         context.save_for_backward(indices, positions)
         context.of_stream = stream is not None
         chosen = values.index_select(-1, indices)
@@ -100,17 +99,11 @@ class _Read(torch.autograd.Function):
 
     @staticmethod
     def backward(  # type: ignore[override]
-        context: Any, of_chosen: Tensor | None, of_values: Tensor | None
-    ) -> tuple[Tensor | None, Tensor | None, None, None]:
+        context: Any, of_chosen: Tensor, of_values: Tensor
+    ) -> tuple[Tensor, Tensor | None, None, None]:
         indices, positions = context.saved_tensors
-        if of_chosen is None:
-            return of_values, None, None, None
         of_stream = _spread(of_chosen, indices, positions) if context.of_stream else None
-        if of_values is not None:
-            return _add(of_values, of_chosen, indices, positions), of_stream, None, None
-        if of_stream is None:
-            return _spread(of_chosen, indices, positions), None, None, None
-        return of_stream, of_stream, None, None
+        return _add(of_values, of_chosen, indices, positions), of_stream, None, None
 
 
 class _Write(torch.autograd.Function):

@@ -65,7 +65,7 @@ def draws_random_numbers(model: nn.Module) -> bool:
     Replicas would draw from torch's one generator in the order in which their threads come to it.
     """
     rates = ("p", "drop_prob", "prob", "drop_rate")
-    kinds = ("Dropout", "DropPath", "PatchDropout")
+    kinds = ("Dropout", "DropPath")
     return any(
         float(getattr(module, rate, 0.0) or 0.0) > 0
         for module in model.modules()

@@ -54,10 +54,10 @@ class ReplicaStep:
         self.replicas = replicas
         self.work = work
         self.notes: list[str] = []
+        replicas.train()  # once: all but the model itself are the step's own
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         N = len(labels)
-        self.replicas.train()
 
         def part(
             model: nn.Module, piece: tuple[Tensor, Tensor]

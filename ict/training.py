@@ -250,11 +250,10 @@ def _for_all(
     work: Callable[[nn.Module, tuple[Tensor, Tensor]], Answer],
 ) -> Iterator[Answer]:
     """`work` of all batches in order, every thread with batches of about the same size."""
-    threads = cpu_threads(images.device, settings)
-    rounds = math.ceil(len(images) / (EVALUATION_BATCH * threads))
-    size = math.ceil(len(images) / (rounds * threads))
-    replicas = Replicas(model, threads)
+    replicas = Replicas(model, settings.threads if images.device.type == "cpu" else 1)
     replicas.train(False)
+    rounds = math.ceil(len(images) / (EVALUATION_BATCH * len(replicas)))
+    size = math.ceil(len(images) / (rounds * len(replicas)))
     return replicas.map(work, batches(images, size, mean=settings.mean, std=settings.std))
 
 
@@ -266,11 +265,6 @@ def _inference(model: nn.Module, device: torch.device, settings: Settings) -> It
         last_block_for_class_token(model),
     ):
         yield
-
-
-def cpu_threads(device: torch.device, settings: Settings) -> int:
-    """Threads that work on batches: those of `settings` on a CPU, one on anything else."""
-    return settings.threads if device.type == "cpu" else 1
 
 
 def halve_frozen_layers(model: nn.Module) -> None:

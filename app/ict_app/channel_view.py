@@ -188,10 +188,7 @@ def _map_table(source: Source, picked: Selection) -> list[dict[str, Any]]:
 def _followed() -> None:
     """A click on a mark selects that block and channel everywhere, and opens its page if so wished."""
     for key in ("map", "map_other"):
-        points = st.session_state.get(key, {}).get("selection", {}).get("points", [])
-        if len(points) == 1 and (data := points[0].get("customdata")):
-            # typed arrays come back from the browser as {"0": …, "1": …}
-            values = list(data.values()) if isinstance(data, dict) else list(data)
+        if values := plot.clicked(key):
             block, channel = int(values[3]), int(values[2])
             st.session_state["block"], st.session_state["channel"] = block, channel
             if st.session_state.get("click", "open") == "open":

@@ -205,13 +205,13 @@ def summary(found: plan.Plan, shown: Store) -> None:
     )  # fmt: skip
     if runs and not known_seconds:
         st.caption("No finished run of this kind yet, so the time is not known.")
-    elif known_seconds and readers.is_example(shown):
+    elif len(known_seconds) < len(runs):
+        st.caption(f"Time of {len(known_seconds)} of {len(runs)} runs; the others are not known.")
+    if known_seconds and readers.is_example(shown):
         st.caption(
             "The time is that of the example's runs, one thread of another machine each; your first run "
             "tells yours."
         )
-    elif len(known_seconds) < len(runs):
-        st.caption(f"Time of {len(known_seconds)} of {len(runs)} runs; the others are not known.")
     if runs and runs[0].recipe_fields:
         st.caption(f"Recipe *{runs[0].recipe}* sets {words.plain(plan.recipe_words(*runs))}.")
 

@@ -179,10 +179,7 @@ def _clickable(matrix: go.Figure) -> go.Figure:
 
 def _pair_clicked() -> None:
     """A click on a cell chooses its two tasks for *One pair*."""
-    points = st.session_state.get("overlap-matrix", {}).get("selection", {}).get("points", [])
-    if len(points) == 1 and (data := points[0].get("customdata")):
-        # arrays come back from the browser as {"0": …, "1": …}
-        names = list(data.values()) if isinstance(data, dict) else list(data)
+    if names := plot.clicked("overlap-matrix"):
         st.session_state["task_a"], st.session_state["task_b"] = map(str, names)
 
 

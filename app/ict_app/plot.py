@@ -41,6 +41,14 @@ def draw(
         _menu(key, _safe(name), lambda: _bundle(figure, name, table, origin))
 
 
+def clicked(key: str) -> list[Any] | None:
+    """The customdata of the one point that was clicked in the figure `key`; None without one."""
+    points = st.session_state.get(key, {}).get("selection", {}).get("points", [])
+    data = points[0].get("customdata") if len(points) == 1 else None
+    # arrays come back from the browser as {"0": …, "1": …}
+    return list(data.values() if isinstance(data, dict) else data) if data else None
+
+
 def _bundle(
     figure: go.Figure, name: str, table: Callable[[], Rows], origin: dict[str, Any] | None
 ) -> FigureBundle:

@@ -117,17 +117,19 @@ def _fit_names(figure: go.Figure, size: tuple[int, int], font_px: float) -> None
         if trace.x is None or not isinstance(trace.x[0], str):
             continue
         for axis, pixels in ((figure.layout.xaxis, size[0]), (figure.layout.yaxis, size[1])):
-            room = 0.6 * pixels / len(trace.x) / 1.2
-            letters = min(0.875 * font_px, max(room, 6.1 * PX_PER_POINT))
-            axis.update(tickfont_size=letters, dtick=1)
+            axis.update(tickfont_size=_letters(pixels, len(trace.x), font_px), dtick=1)
+
+
+def _letters(pixels: int, names: int, font_px: float) -> float:
+    """Height of letters, in px, of which so many names fit below each other; not below 6 pt."""
+    return min(0.875 * font_px, max(0.6 * pixels / names / 1.2, 6.1 * PX_PER_POINT))
 
 
 def _fit_rows(figure: go.Figure, height: int, font_px: float) -> None:
     """Every row of dots keeps its name and its numbers, in smaller letters where they are many."""
     for trace in figure.select_traces({"type": "scatter"}):
         if "text" in (trace.mode or "") and trace.y is not None and isinstance(trace.y[0], str):
-            room = 0.6 * height / len(trace.y) / 1.2
-            letters = min(0.875 * font_px, max(room, 6.1 * PX_PER_POINT))
+            letters = _letters(height, len(trace.y), font_px)
             trace.textfont.size = letters
             figure.layout.yaxis.update(tickfont_size=letters, dtick=1)
 
