@@ -11,6 +11,11 @@ calm_threads(1)  # before torch comes in: small models on two busy cores are six
 REAL_IMAGES = os.environ.get("ICT_VTAB_ROOT")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Here and not in pyproject.toml, so that promises can run on the code of an older commit."""
+    config.addinivalue_line("markers", "promise(sentence): what a user is promised, in one sentence")
+
+
 @pytest.fixture(autouse=True)
 def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store in the test's folder, no VTAB-1K, no hub, no GPU."""

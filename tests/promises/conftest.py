@@ -1,0 +1,30 @@
+"""Writes one line a promise to the file that `$ICT_PROMISES` names, for `python -m tests.promises`."""
+
+import json
+import os
+import re
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    report = yield
+    marker = item.get_closest_marker("promise")
+    path = os.environ.get("ICT_PROMISES")
+    if marker and path and (report.when == "call" or report.outcome != "passed"):
+        row = {"sentence": marker.args[0], "test": item.nodeid, "outcome": report.outcome}
+        with open(path, "a") as file:
+            file.write(json.dumps({**row, "output": _last_words(report)}) + "\n")
+    return report
+
+
+def _last_words(report: pytest.TestReport) -> str:
+    """The lines that pytest marks as the error, at most 240 characters."""
+    if report.passed:
+        return ""
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2])[:240]
+    errors = [line[1:].strip() for line in str(report.longrepr).splitlines() if line.startswith("E ")]
+    text = " ".join(errors) or str(report.longrepr).strip().splitlines()[-1]
+    return re.sub(r"\s+", " ", text)[:240]
