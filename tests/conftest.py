@@ -13,7 +13,9 @@ REAL_IMAGES = os.environ.get("ICT_VTAB_ROOT")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Here and not in pyproject.toml, so that promises can run on the code of an older commit."""
-    config.addinivalue_line("markers", "promise(sentence): what a user is promised, in one sentence")
+    config.addinivalue_line(
+        "markers", "promise(sentence): what a user is promised, in one sentence"
+    )
 
 
 @pytest.fixture(autouse=True)

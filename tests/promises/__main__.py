@@ -27,7 +27,9 @@ def checkout(commit: str) -> Iterator[Path]:
         subprocess.run(["git", "clone", "-q", "--no-checkout", ROOT, tree], check=True)
         subprocess.run(["git", "-C", tree, "checkout", "-q", commit], check=True)
         shutil.rmtree(tree / "tests")
-        shutil.copytree(ROOT / "tests", tree / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / "tests", tree / "tests", ignore=shutil.ignore_patterns("__pycache__")
+        )
         yield tree
 
 

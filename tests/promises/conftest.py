@@ -25,6 +25,8 @@ def _last_words(report: pytest.TestReport) -> str:
         return ""
     if isinstance(report.longrepr, tuple):
         return str(report.longrepr[2])[:240]
-    errors = [line[1:].strip() for line in str(report.longrepr).splitlines() if line.startswith("E ")]
+    errors = [
+        line[1:].strip() for line in str(report.longrepr).splitlines() if line.startswith("E ")
+    ]
     text = " ".join(errors) or str(report.longrepr).strip().splitlines()[-1]
     return re.sub(r"\s+", " ", text)[:240]
