@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ict.backbones import block_stages, classification_head, head_name
 from ict.channel_adapter import ChannelAdapter
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.selection import Selection
 from ict.sites import Site, attach_site, find_site
 
@@ -139,7 +139,7 @@ def load_trained_state(model: nn.Module, path: str | Path) -> dict[str, Any]:
         missing = [name for name in file.keys() if name not in state]  # noqa: SIM118
         if missing:
             raise InputError(
-                f"{path}: the model has no {missing[0]!r}; it was made for another one"
+                f"{path}: the model has no {quoted(missing[0])}; it was made for another one"
             )
         content = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     for name, tensor in content.items():
@@ -163,7 +163,7 @@ def _check_fits(model: nn.Module, selection: Selection, blocks: list[nn.Module])
         here: Site | None = find_site(blocks[chosen.block], selection.site)
         if here is not None:
             raise InputError(
-                f"block {chosen.block} has an adapter at {selection.site!r} already; detach first"
+                f"block {chosen.block} has an adapter at {quoted(selection.site)} already; detach first"
             )
 
 

@@ -16,7 +16,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from ict.catalogue import BUNDLED, QKV_SITES, STREAM_SITES, Backbone
-from ict.errors import InputError, did_you_mean
+from ict.errors import InputError, did_you_mean, quoted
 
 TINY = {"img_size": 64, "patch_size": 8, "embed_dim": 192, "depth": 12, "num_heads": 3}
 
@@ -45,7 +45,7 @@ def build_architecture(name: str, *, classes: int = 0, drop_path: float = 0.0) -
     except (RuntimeError, ValueError) as error:
         names = [BUNDLED, *timm.list_models(), *timm.list_models(pretrained=True)]
         hint = did_you_mean(name, names) if name not in names else f" ({error})"
-        raise InputError(f"no backbone {name!r} in timm {timm.__version__}{hint}") from error
+        raise InputError(f"no backbone {quoted(name)} in timm {timm.__version__}{hint}") from error
     if hasattr(model, "head_dist"):
         raise InputError(
             f"{name} has two heads, one for distillation; use {name.replace('_distilled', '')}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ict.errors import IctError, InputError, did_you_mean
+from ict.errors import IctError, InputError, did_you_mean, quoted
 
 BUNDLED = "ict_tiny"
 BUNDLED_WEIGHTS = Path(__file__).parent.parent / "assets" / "backbones" / "ict_tiny.safetensors"
@@ -80,11 +80,13 @@ def check_site(backbone: Backbone, site: str) -> None:
         return
     if site in QKV_SITES:
         raise InputError(
-            f"site {site!r}: {backbone.name} ({backbone.family}) uses its qkv weight directly, so q, k "
+            f"site {quoted(site)}: {backbone.name} ({backbone.family}) uses its qkv weight directly, so q, k "
             f"and v are out of reach; choose {', '.join(backbone.sites)}"
         )
     hint = did_you_mean(site, backbone.sites)
-    raise InputError(f"no site {site!r}; {backbone.name} has {', '.join(backbone.sites)}{hint}")
+    raise InputError(
+        f"no site {quoted(site)}; {backbone.name} has {', '.join(backbone.sites)}{hint}"
+    )
 
 
 def check_blocks(backbone: Backbone, blocks: Sequence[int] | None) -> tuple[int, ...]:
@@ -179,7 +181,7 @@ def _describe_elsewhere(name: str) -> Backbone:
         except ValueError:
             last_line = (child.stderr.strip().splitlines() or ["it said nothing"])[-1]
             raise IctError(
-                f"backbone {name!r} could not be looked up in timm: {last_line}"
+                f"backbone {quoted(name)} could not be looked up in timm: {last_line}"
             ) from None
         if "error" in answer:
             raise InputError(answer["error"])

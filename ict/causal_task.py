@@ -17,7 +17,7 @@ from ict.causal import Plan, measure
 from ict.config import check_criterion
 from ict.criteria import Progress
 from ict.data import batches, load_set
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.scores import load_scores
 from ict.scoring import package_versions, pixel_statistics, request_for, score_task
 from ict.store import Store, atomic_write_json, utc_now
@@ -161,13 +161,13 @@ def request_check(
     """The request with weights and data identified, and the weights file. Raises InputError."""
     if plan.replacement not in REPLACEMENTS:
         raise InputError(
-            f"replacement={plan.replacement!r}: choose one of {', '.join(REPLACEMENTS)}"
+            f"replacement={quoted(plan.replacement)}: choose one of {', '.join(REPLACEMENTS)}"
         )
     for criterion in criteria:
         check_criterion(criterion)
         if criterion.partition(":")[0] in ("random", "lowest"):
             raise InputError(
-                f"criterion {criterion!r}: random and lowest orders are always compared"
+                f"criterion {quoted(criterion)}: random and lowest orders are always compared"
             )
     check_site(get_backbone(backbone), plan.site)
     check_blocks(get_backbone(backbone), plan.blocks)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ict.errors import InputError, did_you_mean
+from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, make_folder, read_json, remove_file
 from ict.selection import BlockSelection, Selection
 from ict.store import Store, utc_now
@@ -70,13 +70,13 @@ def save(store: Store, chosen: ChannelSet) -> ChannelSet:
     """Writes a set; raises InputError for a name that is taken or no file could carry, or no channel."""
     if not _NAME.fullmatch(chosen.name):
         raise InputError(
-            f"{chosen.name!r}: name a set with 1 to 60 letters, digits, blanks and ._+=-, a letter first"
+            f"{quoted(chosen.name)}: name a set with 1 to 60 letters, digits, blanks and ._+=-, a letter first"
         )
     if not chosen.channels:
         raise InputError("no channel is marked: a set needs one or more")
     path = _path(store, chosen.name)
     if path.exists():
-        raise InputError(f"there is a set {chosen.name!r} already; choose another name")
+        raise InputError(f"there is a set {quoted(chosen.name)} already; choose another name")
     dated = ChannelSet(chosen.name, chosen.selection, chosen.task, chosen.weights, utc_now())
     make_folder(path.parent)
     atomic_write_json(path, dated.to_dict())
@@ -88,7 +88,9 @@ def load(store: Store, name: str) -> ChannelSet:
     found = _read(store, name)
     if found is None:
         names = [one.name for one in list_sets(store)]
-        raise InputError(f"no readable set {name!r} in {store.root}{did_you_mean(name, names)}")
+        raise InputError(
+            f"no readable set {quoted(name)} in {store.root}{did_you_mean(name, names)}"
+        )
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ict import weights as weight_files
 from ict.catalogue import BUNDLED, Backbone, check_blocks, check_site, get_backbone
 from ict.criteria import own_tokens
-from ict.errors import InputError, did_you_mean
+from ict.errors import InputError, did_you_mean, quoted
 from ict.machine import choose_device, prefers_bf16
 from ict.recipes import RECIPES, quick_rate, recipe_fields
 from ict.selection import resolve_k
@@ -154,7 +154,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """Reads `field=value` as `--set` takes it. Raises InputError for an unknown field or wrong type."""
     name, separator, value = text.partition("=")
     if not separator:
-        raise InputError(f"--set {text!r}: write field=value")
+        raise InputError(f"--set {quoted(text)}: write field=value")
     name = {"test_curve": "report_best_test"}.get(name.strip(), name.strip())
     _check_field(name)
     if name in _OWN:
@@ -185,7 +185,7 @@ def resolve(
         _check_field(name)
     if recipe not in RECIPES:
         raise InputError(
-            f"no recipe {recipe!r}; there are {', '.join(RECIPES)}{did_you_mean(recipe, RECIPES)}"
+            f"no recipe {quoted(recipe)}; there are {', '.join(RECIPES)}{did_you_mean(recipe, RECIPES)}"
         )
     given = {name: _typed(name, value) for name, value in asked.items() if value is not None}
     task = get_task(_required_task(given), root=root)
@@ -296,7 +296,7 @@ def check_criterion(criterion: str) -> None:
     name = base if prefix == "lowest" and base else criterion
     if name not in allowed:
         raise InputError(
-            f"no criterion {criterion!r}; there are {', '.join(CRITERIA)}{did_you_mean(name, CRITERIA)}"
+            f"no criterion {quoted(criterion)}; there are {', '.join(CRITERIA)}{did_you_mean(name, CRITERIA)}"
         )
 
 
@@ -328,12 +328,14 @@ def _check_numbers(config: RunConfig) -> None:
 def _check_choice(name: str, value: str) -> None:
     if value not in _CHOICES[name]:
         hint = did_you_mean(value, _CHOICES[name])
-        raise InputError(f"{name}={value!r}: choose one of {', '.join(_CHOICES[name])}{hint}")
+        raise InputError(f"{name}={quoted(value)}: choose one of {', '.join(_CHOICES[name])}{hint}")
 
 
 def _check_field(name: str) -> None:
     if name not in FIELDS:
-        raise InputError(f"no field {name!r} in a run's configuration{did_you_mean(name, FIELDS)}")
+        raise InputError(
+            f"no field {quoted(name)} in a run's configuration{did_you_mean(name, FIELDS)}"
+        )
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -358,7 +360,7 @@ def _typed(name: str, value: Any) -> Any:
     if str in options and isinstance(value, (int, float)):
         return str(value)
     names = [_TYPE_WORDS.get(o, _LIST_WORDS) for o in options if o is not type(None)]
-    raise InputError(f"{name}={value!r}: give {' or '.join(names)}")
+    raise InputError(f"{name}={quoted(value)}: give {' or '.join(names)}")
 
 
 def _precision(asked: str, device: str | None) -> str:

@@ -1,13 +1,32 @@
-"""Errors that carry one sentence for the user: what is wrong, where, and what to do."""
+"""Errors that carry one sentence for the user: what is wrong, where, and what to do.
+
+What a user wrote may be a name of a million characters: messages quote it with `quoted`, and a
+sentence that is long all the same is cut in its middle.
+"""
 
 import difflib
+import re
+import reprlib
 from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+QUOTED = 200
+"""Characters of a user's text that a message repeats at most."""
+SENTENCE = 600
+"""Characters of a sentence: several names, what is allowed, and what to do."""
+_LONG_WORD = re.compile(rf"\S{{{QUOTED + 1},}}")
+_NAME = 100  # characters that a near miss may have: comparing takes the product of the lengths
+_NAMES = 5_000  # names that are compared with it
 
 
 class IctError(Exception):
     """Something failed. The command line prints the sentence and exits with `exit_code`."""
 
     exit_code = 1
+
+    def __init__(self, sentence: object = "") -> None:
+        super().__init__(one_sentence(str(sentence)))
 
 
 class InputError(IctError, ValueError):
@@ -16,8 +35,68 @@ class InputError(IctError, ValueError):
     exit_code = 2
 
 
+def quoted(value: Any) -> str:
+    """`value` as Python writes it, on one line of at most QUOTED characters.
+
+    Never costs more than that: of a long text or list only the ends are looked at, of a number of
+    thousands of digits none. What no terminal shows (half a surrogate pair) is escaped.
+    """
+    if isinstance(value, str):
+        text = repr(shortened(value, QUOTED - 2))
+    elif isinstance(value, int) and value.bit_length() > 256:
+        text = f"a number of {value.bit_length()} bits"
+    else:
+        text = _REPR.repr(value)
+    return shortened(_encodable(text), QUOTED)
+
+
+def shortened(text: str, most: int) -> str:
+    """`text`, without its middle where it has more than `most` characters."""
+    if len(text) <= most:
+        return text
+    tail = (most - 3) // 3
+    return f"{text[: most - 3 - tail]} … {text[len(text) - tail :]}"
+
+
+def one_sentence(text: str) -> str:
+    """`text` with at most SENTENCE characters, and no word (a path, a name) of more than QUOTED."""
+    ends = shortened(text, 4 * SENTENCE)
+    return shortened(_LONG_WORD.sub(lambda word: shortened(word[0], QUOTED), ends), SENTENCE)
+
+
+def printable(text: str) -> str:
+    """`text` in one line that every terminal can print."""
+    return _encodable(" ".join(text.split()))
+
+
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
-    """Gives "; did you mean 'x'?" for the allowed name nearest to `name`, or "" if none is near."""
-    by_lower = {candidate.lower(): candidate for candidate in allowed}
+    """Gives "; did you mean 'x'?" for the allowed name nearest to `name`, or "" if none is near.
+
+    A name that is longer than any of ours is near to none.
+    """
+    if len(name) > _NAME:
+        return ""
+    short = islice((one for one in allowed if len(one) <= 2 * _NAME), _NAMES)
+    by_lower = {candidate.lower(): candidate for candidate in short}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
     return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+class _Repr(reprlib.Repr):
+    """Lists by their first members, texts by their ends, long numbers by their size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = 6
+        self.maxstring = self.maxother = QUOTED
+
+    def repr_int(self, x: int, _level: int) -> str:
+        return quoted(x) if x.bit_length() > 256 else repr(x)
+
+
+_REPR = _Repr()

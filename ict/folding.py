@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ict.adapters import detach
 from ict.backbones import block_kind, block_stages
 from ict.channel_adapter import ChannelAdapter
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.files import atomic_write_bytes
 from ict.sites import Site, find_site
 from ict.store import Run
@@ -67,7 +67,7 @@ def fold_run(run: Run, out: Path) -> dict[str, object]:
         raise InputError(f"{out} exists; choose another name or remove it first")
     if config.method not in ("ict", "linear", "full", "bitfit"):
         raise InputError(
-            f"run {run.id} is method {config.method!r}; ict, linear, full and bitfit fold"
+            f"run {run.id} is method {quoted(config.method)}; ict, linear, full and bitfit fold"
         )
     if config.method == "ict" and config.tune_site not in FOLDABLE:
         raise InputError(_refusal(str(config.tune_site)))
@@ -98,18 +98,18 @@ def _check(block: nn.Module, name: str) -> None:
         raise InputError(_refusal(name))
     if name in _LAYERS and block_kind(block) in _NORM_AFTER:
         raise InputError(
-            f"site {name!r} of {type(block).__name__} cannot be folded: a norm stands between the layer and "
+            f"site {quoted(name)} of {type(block).__name__} cannot be folded: a norm stands between the layer and "
             "the adapter; keep the adapter and load the run with ict.load"
         )
     if name in ("q", "k", "v") and block.attn.qkv.bias is None:
         raise InputError(
-            f"site {name!r} cannot be folded: this backbone's qkv layer has no bias to add to"
+            f"site {quoted(name)} cannot be folded: this backbone's qkv layer has no bias to add to"
         )
 
 
 def _refusal(site: str) -> str:
     return (
-        f"site {site!r} cannot be folded: it tunes the residual stream, which the skip connection carries "
+        f"site {quoted(site)} cannot be folded: it tunes the residual stream, which the skip connection carries "
         "past every layer; train at attn_branch, mlp_branch, q, k or v to get a plain checkpoint"
     )
 

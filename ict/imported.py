@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.files import atomic_write_json, make_folder, read_json
 from ict.store import Store
 from ict.tasks import get_task
@@ -29,7 +29,7 @@ def import_results(store: Store, path: Path) -> dict[str, Any]:
     missing = [name for name in REQUIRED if name not in (reader.fieldnames or [])]
     if missing:
         raise InputError(
-            f"{path}, line 1: no column {missing[0]!r}; needed are {', '.join(REQUIRED)}"
+            f"{path}, line 1: no column {quoted(missing[0])}; needed are {', '.join(REQUIRED)}"
         )
     rows = [_row(path, line, row) for line, row in enumerate(reader, start=2)]
     if not rows:
@@ -59,7 +59,7 @@ def _row(path: Path, line: int, row: dict[str, Any]) -> dict[str, Any]:
         accuracy = float(row["test_accuracy"])
     except (TypeError, ValueError):
         raise InputError(
-            f"{where}: test_accuracy {row['test_accuracy']!r} is not a number"
+            f"{where}: test_accuracy {quoted(row['test_accuracy'])} is not a number"
         ) from None
     if not 0 <= accuracy <= 1:
         raise InputError(

@@ -19,7 +19,7 @@ from ict.backbones import load_backbone
 from ict.catalogue import Backbone, check_site, get_backbone
 from ict.criteria import Progress
 from ict.data import batches, load_set
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.inspect_files import ROWS, THUMBS
 from ict.inspection import inspect_channels
 from ict.scoring import package_versions, pixel_statistics
@@ -86,7 +86,7 @@ def request_inspection(
     if config and config["backbone"] != name:
         raise InputError(f"run {run} tunes {config['backbone']}, not {name}; leave --backbone out")
     if split not in SPLITS[:3]:
-        raise InputError(f"split={split!r}: choose one of {', '.join(SPLITS[:3])}")
+        raise InputError(f"split={quoted(split)}: choose one of {', '.join(SPLITS[:3])}")
     chosen = get_backbone(name)
     site = site or config.get("tune_site") or "attn"
     check_site(chosen, site)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 
 
 def cores() -> int:
@@ -41,7 +41,7 @@ def choose_device(name: str | None) -> str:
     wanted = "cuda:0" if name == "cuda" else str(name)
     if wanted not in here:
         raise InputError(
-            f"device {name!r} is not on this machine; it has {', '.join(dict.fromkeys(here))}"
+            f"device {quoted(name)} is not on this machine; it has {', '.join(dict.fromkeys(here))}"
         )
     return wanted
 

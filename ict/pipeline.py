@@ -20,7 +20,7 @@ from ict.catalogue import get_backbone
 from ict.checkpoint import Checkpoint
 from ict.config import RunConfig
 from ict.data import Augment, ImageSet, StreamedSet, load_set, open_set
-from ict.errors import IctError
+from ict.errors import IctError, quoted
 from ict.files import append_line, atomic_write_bytes, atomic_write_json, remove_file
 from ict.live import Live, log
 from ict.methods import prepare
@@ -119,7 +119,7 @@ class Pipeline:
         now = fingerprint(self.config.task, root=self.root)
         if now != self.config.data:
             raise IctError(
-                f"the files of task {self.config.task!r} changed since this run was asked for; ask anew"
+                f"the files of task {quoted(self.config.task)} changed since this run was asked for; ask anew"
             )
         if self.config.weights == "none":
             self.notes.append("random backbone weights (weights=none)")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.tasks import Task
 from ict.tasks.vtab import recipe as authors_recipe
 
@@ -44,7 +44,7 @@ def recipe_fields(recipe: str, *, task: Task, backbone: str, method: str) -> dic
     row = authors_recipe(task.name)
     if row is None:
         raise InputError(
-            f"recipe {recipe!r} has no entry for task {task.name!r}; use recipe 'quick'"
+            f"recipe {quoted(recipe)} has no entry for task {quoted(task.name)}; use recipe 'quick'"
         )
     fields = {
         **{name: row[name] for name in ("lr", "weight_decay", "drop_path", "label_smoothing")},

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.files import read_json, read_json_lines, remove_file, touch
 from ict.jobs import job_state
 from ict.locks import is_process, lock_holder, written_holder
@@ -34,7 +34,7 @@ def is_id(text: str) -> bool:
 def check_id(text: str, kind: str = "run") -> str:
     """`text` if it can be the name of a folder in the store; raises InputError otherwise."""
     if not is_id(text):
-        raise InputError(f"{text!r} is not a {kind} id: letters, digits and ._+=@- only")
+        raise InputError(f"{quoted(text)} is not a {kind} id: letters, digits and ._+=@- only")
     return text
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 
 _NAME = re.compile(r"[a-z_]+\.\d+(\.|$)")  # site.stage, with a kind behind it
 
@@ -58,7 +58,7 @@ class ChannelScores:
         while (name := f"{site}.{len(stages)}{suffix}") in self.arrays:
             stages.append(self.arrays[name])
         if not stages:
-            what = f"{kind} of site {site!r}" if kind else f"site {site!r}"
+            what = f"{kind} of site {quoted(site)}" if kind else f"site {quoted(site)}"
             raise InputError(
                 f"{what} was not scored; this file has {', '.join(sorted(self.arrays))}"
             )
@@ -69,7 +69,9 @@ class ChannelScores:
         stages = self.site(site, kind)
         axis = 1 if kind in ("per_image", "token_mean") else 0
         if len({stage.shape[-1] for stage in stages}) > 1:
-            raise InputError(f"site {site!r}: stages differ in width, so blocks cannot be stacked")
+            raise InputError(
+                f"site {quoted(site)}: stages differ in width, so blocks cannot be stacked"
+            )
         return np.concatenate(stages, axis=axis)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.scores import ChannelScores
 
 ORDERS = ("top", "lowest", "random")
@@ -102,7 +102,7 @@ def resolve_k(
         raise InputError("neither k nor ratio is given; choose one")
     ks: tuple[Any, ...] = tuple(k) if isinstance(k, (list, tuple)) else (k,) * len(widths)
     if not all(isinstance(one, (int, np.integer)) and not isinstance(one, bool) for one in ks):
-        raise InputError(f"k={k!r}: give a whole number, or a list of one each stage")
+        raise InputError(f"k={quoted(k)}: give a whole number, or a list of one each stage")
     if len(ks) == 1:
         ks *= len(widths)
     if len(ks) != len(widths):
@@ -131,7 +131,7 @@ def select(
     Raises InputError for an unknown site or order, a K outside 1..D, and scores without a ranking.
     """
     if order not in ORDERS:
-        raise InputError(f"order={order!r}: choose one of {', '.join(ORDERS)}")
+        raise InputError(f"order={quoted(order)}: choose one of {', '.join(ORDERS)}")
     site = site or scores.only_site()
     stages = scores.site(site)
     ks = resolve_k([stage.shape[1] for stage in stages], k=k, ratio=ratio)

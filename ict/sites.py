@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ict.backbones import block_kind, block_stages, calls_qkv
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 
 SITES = ("attn", "attn_branch", "mlp_branch", "block", "q", "k", "v")
 _BRANCH = {"attn": "drop_path1", "attn_branch": "drop_path1", "mlp_branch": "drop_path2"}
@@ -135,7 +135,7 @@ class QKVSite(Site):
     def attach(cls, block: nn.Module, place: str) -> "QKVSite":
         if not calls_qkv(block):
             raise InputError(
-                f"site {place!r}: {'.'.join(block_kind(block))} uses its qkv weight directly, so q, k and "
+                f"site {quoted(place)}: {'.'.join(block_kind(block))} uses its qkv weight directly, so q, k and "
                 "v are out of reach; choose attn, attn_branch, mlp_branch or block"
             )
         site = cls(place)
@@ -167,7 +167,7 @@ def attach_site(block: nn.Module, site: str) -> Site:
         return BlockSite.attach(block)
     if site in ("q", "k", "v"):
         return QKVSite.attach(block, site)
-    raise InputError(f"no site {site!r}; there are {', '.join(SITES)}")
+    raise InputError(f"no site {quoted(site)}; there are {', '.join(SITES)}")
 
 
 @contextmanager

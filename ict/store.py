@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ict.errors import InputError, did_you_mean
+from ict.errors import InputError, did_you_mean, quoted
 from ict.files import (
     StoreError,
     append_line,
@@ -88,8 +88,8 @@ class Store:
         if len(matches) == 1:
             return Run(self.runs_dir / matches[0])
         if matches:
-            raise InputError(f"run {run_id!r} is not unique: {_some(matches, 'runs')}")
-        raise InputError(f"no run {run_id!r} in {self.root}{did_you_mean(run_id, ids)}")
+            raise InputError(f"run {quoted(run_id)} is not unique: {_some(matches, 'runs')}")
+        raise InputError(f"no run {quoted(run_id)} in {self.root}{did_you_mean(run_id, ids)}")
 
     def run_ids(self) -> list[str]:
         """Names of the folders that may be runs, in alphabetical order, unread."""
@@ -158,9 +158,9 @@ class Store:
         if len(matches) == 1:
             return self.scores_dir / matches[0]
         if matches:
-            raise InputError(f"score {text!r} is not unique: {_some(matches, 'scores')}")
+            raise InputError(f"score {quoted(text)} is not unique: {_some(matches, 'scores')}")
         raise InputError(
-            f"no score {text!r} in {self.root}{did_you_mean(text, ids)}; `ict scores` lists them"
+            f"no score {quoted(text)} in {self.root}{did_you_mean(text, ids)}; `ict scores` lists them"
         )
 
     def scores(self) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from ict.config import Resolved, resolve
-from ict.errors import InputError, did_you_mean
+from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, explain, make_folder, read_json
 from ict.store import STATUSES, Store, check_id, utc_now
 
@@ -75,7 +75,7 @@ def read_toml(path: Path | str) -> dict[str, Any]:
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(f"no study file {str(path)!r}") from error
+        raise InputError(f"no study file {quoted(str(path))}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
@@ -92,13 +92,13 @@ def check(document: Mapping[str, Any]) -> None:
     """Raises InputError unless `document` has the form of a study; its fields `expand` checks."""
     for key in document:
         if key not in _KEYS:
-            raise InputError(f"no key {key!r} in a study{did_you_mean(key, _KEYS)}")
+            raise InputError(f"no key {quoted(key)} in a study{did_you_mean(key, _KEYS)}")
     if not isinstance(document.get("name"), str):
         raise InputError("a study needs a name")
     check_id(document["name"], "study")
     slots = document.get("slots", 1)
     if not isinstance(slots, int) or slots < 1:
-        raise InputError(f"slots={slots!r}: choose 1 or more runs a device")
+        raise InputError(f"slots={quoted(slots)}: choose 1 or more runs a device")
     for part in ("base", GRID, "tune"):
         if not isinstance(document.get(part, {}), Mapping):
             raise InputError(f"[{part}] must be a table of fields")
@@ -109,9 +109,9 @@ def check(document: Mapping[str, Any]) -> None:
         raise InputError("write each control as its own [[compare]] table")
     names = [row.get("name") for row in rows]
     if not all(isinstance(name, str) for name in names) or len({GRID, *names}) <= len(names):
-        raise InputError(f"each [[compare]] needs a name of its own, other than {GRID!r}")
+        raise InputError(f"each [[compare]] needs a name of its own, other than {quoted(GRID)}")
     for row in rows:
-        _check_lists(row.get(GRID, {}), f"grid of [[compare]] {row['name']!r}")
+        _check_lists(row.get(GRID, {}), f"grid of [[compare]] {quoted(row['name'])}")
 
 
 def _check_lists(grid: Any, where: str) -> None:
@@ -143,7 +143,7 @@ def expand(
             try:
                 resolved = resolve(asked, recipe=recipe, root=root, device=device)
             except InputError as error:
-                where = "[grid]" if row["name"] == GRID else f"[[compare]] {row['name']!r}"
+                where = "[grid]" if row["name"] == GRID else f"[[compare]] {quoted(row['name'])}"
                 raise InputError(f"study {document['name']}, {where}: {error}") from error
             member = Member(name=row["name"], run_id=resolved.run_id, asked=asked)
             found.setdefault(resolved.run_id, (member, resolved))
@@ -200,7 +200,9 @@ def load_study(store: Store, name: str) -> Study:
         if path.exists():
             raise InputError(f"{path} is not readable; run the study's file again") from error
         names = [folder.name for folder in _folders(store)]
-        raise InputError(f"no study {name!r} in {store.root}{did_you_mean(name, names)}") from error
+        raise InputError(
+            f"no study {quoted(name)} in {store.root}{did_you_mean(name, names)}"
+        ) from error
     return Study(
         name=name,
         document=document,

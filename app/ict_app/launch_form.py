@@ -7,7 +7,7 @@ import streamlit as st
 
 from ict.catalogue import BUNDLED, get_backbone, known
 from ict.config import CRITERIA
-from ict.errors import IctError, InputError
+from ict.errors import IctError, InputError, quoted
 from ict.recipes import RECIPES
 from ict.store import Store
 from ict_app import plan, readers, words
@@ -145,7 +145,7 @@ def _whole(text: str, what: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise InputError(f"{what} {text!r} is not a whole number") from None
+        raise InputError(f"{what} {quoted(text)} is not a whole number") from None
 
 
 def _more() -> dict[str, Any]:

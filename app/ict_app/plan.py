@@ -12,7 +12,7 @@ from typing import Any
 from ict import study_plan
 from ict.catalogue import get_backbone, parameter_counts
 from ict.config import Resolved, resolve
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.tasks import get_task
 
 Row = Mapping[str, Any]
@@ -33,7 +33,9 @@ def share_of(text: str) -> float:
     try:
         value = float(Fraction(text.strip()))
     except (ValueError, ZeroDivisionError):
-        raise InputError(f"{text!r} is no share of the channels; write 1/8 or 0.125") from None
+        raise InputError(
+            f"{quoted(text)} is no share of the channels; write 1/8 or 0.125"
+        ) from None
     if not 0 < value <= 1:
         raise InputError(f"{text}: choose a share above 0 and at most 1")
     return value

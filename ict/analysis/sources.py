@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.scores import load_scores
 
 RESAMPLED = ("class_l2", "l2", "variance")
@@ -107,7 +107,7 @@ def open_source(path: str | Path, *, site: str | None = None, name: str | None =
             probe = file.get_slice(f"{site}.0.per_image")[:, 0:1, 0:8][:, 0]
     except SafetensorError:
         raise InputError(
-            f"{path}: site {site!r} has no per-image sums; score again with --keep-images"
+            f"{path}: site {quoted(site)} has no per-image sums; score again with --keep-images"
         ) from None
     task = name or str(scores.meta.get("task", path.parent.name))
     return Source(path, task, site, dict(scores.meta), scores.labels, _float32(probe))

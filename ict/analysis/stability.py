@@ -13,7 +13,7 @@ from scipy import stats
 from ict.analysis.overlap import top_masks
 from ict.analysis.resample import bootstrap_weights, half_splits, part_scores
 from ict.analysis.sources import Sums
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 
 RESAMPLES = 100
 
@@ -72,7 +72,7 @@ def of_images(
     """
     draw = {"bootstrap": bootstrap_weights, "half": half_splits}
     if how not in draw:
-        raise InputError(f"how={how!r}: choose bootstrap or half")
+        raise InputError(f"how={quoted(how)}: choose bootstrap or half")
     if len(sums.labels) < 4:
         raise InputError(f"{sums.name} has {len(sums.labels)} image(s): resamples need 4 or more")
     weights = draw[how](sums.labels, resamples, seed)

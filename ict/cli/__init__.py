@@ -5,7 +5,7 @@ import importlib
 import click
 
 from ict.cli.common import TYPED, OneSentence
-from ict.errors import did_you_mean
+from ict.errors import did_you_mean, quoted
 
 _MODULES = {
     "tasks": "data",
@@ -52,7 +52,7 @@ class _Lazy(OneSentence):
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _MODULES and not args[0].startswith("-"):
-            raise click.UsageError(f"no command {args[0]!r}{did_you_mean(args[0], _MODULES)}")
+            raise click.UsageError(f"no command {quoted(args[0])}{did_you_mean(args[0], _MODULES)}")
         return super().resolve_command(context, args)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ict.cli.common import Progress, command, emit, table
-from ict.errors import IctError, InputError
+from ict.errors import IctError, InputError, quoted
 from ict.tasks import bundled, find_folder, get_task, list_tasks, vtab, where_looked
 from ict.tasks.hub import DEFAULT_REPO
 from ict.tasks.links import write_link
@@ -72,7 +72,7 @@ def _folders_to_check(task: str) -> list[tuple[str, Path]]:
             raise InputError(f"no task's folder to check: {where_looked()}")
         return found
     if task in bundled.TASKS:
-        raise InputError(f"{task!r} comes with ict: there is no folder to check")
+        raise InputError(f"{quoted(task)} comes with ict: there is no folder to check")
     folder = Path(task).expanduser().absolute()
     if "/" in task and vtab.is_layout(folder):
         return [(folder.name, folder)]
@@ -92,7 +92,7 @@ def link(task: str, directory: Path, *, as_json: bool) -> None:
     name = check_name(vtab.canonical(task))
     missing = vtab.missing_lists(folder)
     if missing:
-        raise InputError(f"{folder} cannot be linked as {name!r}: {missing}")
+        raise InputError(f"{folder} cannot be linked as {quoted(name)}: {missing}")
     path = write_link(name, folder)
     found = get_task(name)
     emit(

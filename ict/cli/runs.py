@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ict.cli.common import command, emit, table
-from ict.errors import InputError, did_you_mean
+from ict.errors import InputError, did_you_mean, quoted
 from ict.files import read_json
 from ict.store import STATUSES, Run, Store
 
@@ -114,7 +114,7 @@ def _sorted(rows: list[dict[str, Any]], sort: str) -> list[dict[str, Any]]:
     column = sort.lstrip("-")
     known = {name for row in rows for name in row}
     if rows and column not in known:
-        raise InputError(f"no column {column!r} to sort by{did_you_mean(column, known)}")
+        raise InputError(f"no column {quoted(column)} to sort by{did_you_mean(column, known)}")
     having = [row for row in rows if row.get(column) is not None]
     without = [row for row in rows if row.get(column) is None]
     numeric = all(isinstance(row[column], (int, float)) for row in having)

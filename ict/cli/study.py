@@ -8,7 +8,7 @@ import click
 from ict import studies
 from ict.cli.common import command, emit, table, typed_command
 from ict.cli.runs import confirm
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.machine import choose_device, cores, devices
 from ict.store import Store
 
@@ -91,7 +91,7 @@ def _submitter(store: Store, here: studies.Study, device: str | None, how: dict[
 def _setting(text: str) -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not separator:
-        raise InputError(f"--slurm {text!r}: write NAME=VALUE")
+        raise InputError(f"--slurm {quoted(text)}: write NAME=VALUE")
     return name.strip(), int(value) if value.strip().isdigit() else value.strip()
 
 

@@ -8,7 +8,7 @@ import click
 from ict.catalogue import check_site, get_backbone, known, parameter_counts
 from ict.cli.common import SEED, Progress, command, emit, typed_command
 from ict.config import CRITERIA, Resolved, RunConfig, check_criterion, parse_setting, resolve
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.machine import calm_threads, choose_device, cores
 from ict.recipes import RECIPES
 from ict.store import Store
@@ -32,7 +32,7 @@ def backbones(name: str | None, *, family: str | None, everything: bool, as_json
     chosen = [get_backbone(name)] if name else [b for b in known() if family in (None, b.family)]
     if family and not chosen:
         families = sorted({b.family for b in known()})
-        raise InputError(f"no family {family!r}; there are {', '.join(families)}")
+        raise InputError(f"no family {quoted(family)}; there are {', '.join(families)}")
     rows: list[dict[str, Any]] = [
         {
             "name": b.name,
@@ -211,7 +211,7 @@ def train(
         asked["tune_site"] = site
     asked |= dict(parse_setting(text) for text in settings)
     if asked["task"] != task:
-        raise InputError(f"the task is {task!r}, and --set task={asked['task']} says another")
+        raise InputError(f"the task is {quoted(task)}, and --set task={asked['task']} says another")
     resolved = resolve(asked, recipe=recipe, weights=weights, device=device, fetch=not dry_run)
     _say_unread(asked, resolved.config)
     if dry_run:
@@ -270,7 +270,9 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
     )
     here = is_here(config.task)
     if not here:
-        click.echo(f"ict: task {config.task!r} is not on this machine: see `ict tasks`", err=True)
+        click.echo(
+            f"ict: task {quoted(config.task)} is not on this machine: see `ict tasks`", err=True
+        )
     return {
         "run_id": None,
         "task_here": here,
@@ -286,7 +288,7 @@ def _option(text: str) -> tuple[str, Any]:
 
     name, separator, value = text.partition("=")
     if not separator:
-        raise InputError(f"--option {text!r}: write NAME=VALUE")
+        raise InputError(f"--option {quoted(text)}: write NAME=VALUE")
     try:
         return name, json.loads(value)
     except ValueError:

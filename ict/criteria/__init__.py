@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ict.errors import InputError, did_you_mean
+from ict.errors import InputError, did_you_mean, quoted
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -66,7 +66,7 @@ class Criterion:
                     f"there are {', '.join(self.options)}" if self.options else "it takes none"
                 )
                 raise InputError(
-                    f"{self.name} has no option {option!r}; {allowed}{did_you_mean(option, self.options)}"
+                    f"{self.name} has no option {quoted(option)}; {allowed}{did_you_mean(option, self.options)}"
                 )
         module = importlib.import_module(f"ict.criteria.{self.module}")
         computed: Computed = module.compute(self.name, model, batches, request)
@@ -180,7 +180,7 @@ def get_criterion(name: str) -> Criterion:
     """The named criterion. Raises InputError, with the nearest name, for one that is not there."""
     if name not in REGISTRY:
         raise InputError(
-            f"no criterion {name!r}; there are {', '.join(REGISTRY)}{did_you_mean(name, REGISTRY)}"
+            f"no criterion {quoted(name)}; there are {', '.join(REGISTRY)}{did_you_mean(name, REGISTRY)}"
         )
     return REGISTRY[name]
 

@@ -30,7 +30,7 @@ from ict.criteria.gradients import bytes_per_image, judged, refuse_constant
 from ict.criteria.heads import cross_fit
 from ict.criteria.memory import images_at_once
 from ict.criteria.reading import Meter, all_sites, choose_tokens, frozen, pooled_features, read_taps
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.sites import Site, open_sites
 
 if TYPE_CHECKING:
@@ -116,9 +116,11 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
     options = {**DEFAULTS, **given}
     for option, allowed in CHOICES.items():
         if options[option] not in allowed:
-            raise InputError(f"{option}={options[option]!r}: choose one of {', '.join(allowed)}")
+            raise InputError(
+                f"{option}={quoted(options[option])}: choose one of {', '.join(allowed)}"
+            )
     if not isinstance(options["steps"], int) or options["steps"] < 1:
-        raise InputError(f"steps={options['steps']!r}: give a whole number of at least 1")
+        raise InputError(f"steps={quoted(options['steps'])}: give a whole number of at least 1")
     return options
 
 

@@ -30,7 +30,7 @@ from ict.criteria.reading import (
     pooled_features,
     read_gradients,
 )
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.sites import Site, open_sites
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def refuse_constant(
         for block, size in enumerate(sizes):
             if size <= rounding * sizes.max():
                 raise InputError(
-                    f"block {block}: every {name} score at site {site!r} over {request.tokens} tokens is "
+                    f"block {block}: every {name} score at site {quoted(site)} over {request.tokens} tokens is "
                     f"0, for these tokens never reach the logits of {type(model).__name__}; choose "
                     "tokens all (or cls)"
                 )

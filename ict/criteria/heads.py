@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from ict.criteria.reading import Meter, pooled_features
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 
 if TYPE_CHECKING:
     from ict.criteria import Batches
@@ -90,7 +90,7 @@ def cross_fit(
 ) -> CrossFittedHeads:
     """One pass for the features, then the two heads. Raises InputError if no class has two images."""
     if kind not in HEADS:
-        raise InputError(f"head={kind!r}: choose one of {', '.join(HEADS)}")
+        raise InputError(f"head={quoted(kind)}: choose one of {', '.join(HEADS)}")
     features, labels, names = collect_features(model, batches, meter)
     order = sorted(range(len(names)), key=lambda i: names[i])
     features, labels, names = features[order], labels[order], [names[i] for i in order]

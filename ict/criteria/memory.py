@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 
 COMFORTABLE_BYTES = 2**30  # larger batches are no faster on a CPU
 _CGROUP = Path("/sys/fs/cgroup")
@@ -37,7 +37,7 @@ def memory_limit(options: dict[str, Any], device: torch.device) -> int:
     if asked is None:
         return int(0.8 * available_bytes(device))
     if not isinstance(asked, int) or asked <= 0:
-        raise InputError(f"memory_limit_bytes={asked!r}: give a whole number of bytes")
+        raise InputError(f"memory_limit_bytes={quoted(asked)}: give a whole number of bytes")
     return asked
 
 
@@ -66,7 +66,9 @@ def images_at_once(
     asked = options.get("internal_batch")
     if asked is not None:
         if not isinstance(asked, int) or asked < least:
-            raise InputError(f"internal_batch={asked!r}: give a whole number of at least {least}")
+            raise InputError(
+                f"internal_batch={quoted(asked)}: give a whole number of at least {least}"
+            )
         check_fits(
             asked * per_image,
             limit,

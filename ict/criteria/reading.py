@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ict.backbones import block_kind, block_stages, prefix_tokens
 from ict.criteria import Progress
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.sites import Site, open_sites
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ def following_norms(model: Any, site: str) -> list[list[nn.Module]]:
     """
     stages: list[list[Any]] = block_stages(model)
     if site not in ("attn", "block"):
-        raise InputError(f"normed: no LayerNorm reads site {site!r} next; choose attn or block")
+        raise InputError(
+            f"normed: no LayerNorm reads site {quoted(site)} next; choose attn or block"
+        )
     kinds = {block_kind(block) for stage in stages for block in stage}
     if not kinds <= _NORM_FIRST:
         raise InputError(

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ict.criteria import Computed, Request
 from ict.criteria.memory import check_fits, memory_limit
 from ict.criteria.reading import Meter, choose_tokens, read_taps
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 
 if TYPE_CHECKING:
     from ict.criteria import Batches
@@ -66,7 +66,7 @@ def compute(name: str, model: nn.Module, batches: "Batches", request: Request) -
     """Scores all sites asked for. Raises InputError if memory does not suffice for one block."""
     statistic = request.options.get("statistic", "both")
     if statistic not in STATISTICS:
-        raise InputError(f"statistic={statistic!r}: choose one of {', '.join(STATISTICS)}")
+        raise InputError(f"statistic={quoted(statistic)}: choose one of {', '.join(STATISTICS)}")
     labels = _labels(batches)
     counts = torch.bincount(labels, minlength=request.classes).double()
     if (counts > 0).sum() < 2 or len(labels) <= (counts > 0).sum():

@@ -26,7 +26,7 @@ from ict.backbones import block_stages
 from ict.criteria import Computed, Request
 from ict.criteria.heads import cross_fit
 from ict.criteria.reading import Meter, choose_tokens, pooled_features
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 
 if TYPE_CHECKING:
     from ict.criteria import Batches
@@ -108,7 +108,7 @@ def _readers(model: nn.Module, site: str) -> list[list[Reader]]:
     """Who reads the site, [stage][block]."""
     if site not in SITES:
         raise InputError(
-            f"weight_norm: no linear layer reads site {site!r} alone; choose {', '.join(SITES[:-1])} or v"
+            f"weight_norm: no linear layer reads site {quoted(site)} alone; choose {', '.join(SITES[:-1])} or v"
         )
     stages: list[list[Any]] = block_stages(model)
     if site == "attn":

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from ict.analysis import agreement, benchmark, pairs, summary
 from ict.analysis.sources import open_source
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.figures import curves, maps, matrices
 from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots
 from ict.figures.channels import energy_split
@@ -108,7 +108,7 @@ def _curves(found: Found, choice: Choice) -> Drawn:
     metric = choice.metric or ("val_accuracy" if with_val else "train_accuracy")
     if metric not in curves.METRICS:
         allowed = ", ".join(curves.METRICS)
-        raise InputError(f"metric {metric!r}: choose one of {allowed}")
+        raise InputError(f"metric {quoted(metric)}: choose one of {allowed}")
     kept = table[["label", "seed", "epoch", *([metric] if metric in table else [])]]
     return curves.training_curves(runs, metric), kept, {}, _of_runs(rows)
 

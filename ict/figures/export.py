@@ -19,7 +19,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly import io as plotly_io
 
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.figures import browser
 from ict.figures.styles import Span, get_style, restyle
 from ict.figures.tables import Best, to_csv, to_latex
@@ -49,7 +49,7 @@ class FigureBundle:
 
     def __post_init__(self) -> None:
         if not self.name or not all(c.isalnum() or c in "-_" for c in self.name):
-            raise InputError(f"figure name {self.name!r}: use letters, digits, - and _")
+            raise InputError(f"figure name {quoted(self.name)}: use letters, digits, - and _")
 
     @property
     def caption_text(self) -> str:
@@ -161,7 +161,7 @@ def _one(bundle: FigureBundle, printed: go.Figure, style: str, kind: str) -> byt
 def _check_formats(formats: Sequence[str]) -> None:
     unknown = [kind for kind in formats if kind not in FORMATS]
     if unknown:
-        raise InputError(f"format {unknown[0]!r}: choose from {', '.join(FORMATS)}")
+        raise InputError(f"format {quoted(unknown[0])}: choose from {', '.join(FORMATS)}")
 
 
 def _refuse_rasters(figure: go.Figure) -> None:

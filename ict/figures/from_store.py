@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ict import studies
-from ict.errors import InputError, did_you_mean
+from ict.errors import InputError, did_you_mean, quoted
 from ict.figures.drawings import FIGURES, Choice, Found, Row
 from ict.figures.export import FigureBundle
 from ict.figures.theme import caption_of
@@ -51,7 +51,7 @@ def bundle(name: str, found: Found, choice: Choice, *, command: str = "") -> Fig
     """
     if name not in FIGURES:
         raise InputError(
-            f"no figure {name!r}{did_you_mean(name, FIGURES)}; see `ict figure --help`"
+            f"no figure {quoted(name)}{did_you_mean(name, FIGURES)}; see `ict figure --help`"
         )
     figure, table, best, context = FIGURES[name][0](found, choice)
     return FigureBundle(

@@ -9,7 +9,7 @@ from typing import Literal
 
 import plotly.graph_objects as go
 
-from ict.errors import InputError, did_you_mean
+from ict.errors import InputError, did_you_mean, quoted
 from ict.figures.theme import apply
 
 PX_PER_INCH = 96
@@ -50,7 +50,9 @@ def get_style(name: str) -> Style:
     """The preset called `name`; InputError names the nearest."""
     if name not in STYLES:
         allowed = ", ".join(STYLES)
-        raise InputError(f"style {name!r}: choose one of {allowed}{did_you_mean(name, STYLES)}")
+        raise InputError(
+            f"style {quoted(name)}: choose one of {allowed}{did_you_mean(name, STYLES)}"
+        )
     return STYLES[name]
 
 

@@ -7,7 +7,7 @@ linked folders (`ict data link`), then under $ICT_VTAB_ROOT. An explicit `root` 
 from pathlib import Path
 from typing import Any
 
-from ict.errors import InputError, did_you_mean
+from ict.errors import InputError, did_you_mean, quoted
 from ict.tasks import bundled, vtab
 from ict.tasks.links import read_links, vtab_root
 from ict.tasks.task import GROUPS, SPLITS, Split, Task
@@ -39,7 +39,7 @@ def get_task(name: str, *, root: str | Path | None = None) -> Task:
 def load_split(name: str, split: str, *, root: str | Path | None = None) -> Split:
     """One split of a task, its list checked; InputError names file and line of what is wrong."""
     if split not in SPLITS:
-        raise InputError(f"no split {split!r}; choose one of {', '.join(SPLITS)}")
+        raise InputError(f"no split {quoted(split)}; choose one of {', '.join(SPLITS)}")
     if name in bundled.TASKS:
         return bundled.load_split(name, split)
     task = get_task(name, root=root)
@@ -61,10 +61,12 @@ def find_folder(name: str, *, root: str | Path | None = None) -> Path:
     if folder is None:
         if known not in vtab.catalogue():
             raise InputError(_unknown(name, root))
-        raise InputError(f"task {known!r} is not on this machine: {how_to_get(known, root)}")
+        raise InputError(f"task {quoted(known)} is not on this machine: {how_to_get(known, root)}")
     if not folder.is_dir():
         again = f"run `ict data link {known} DIR` again"
-        raise InputError(f"task {known!r} is linked to {folder}, which is not a folder; {again}")
+        raise InputError(
+            f"task {quoted(known)} is linked to {folder}, which is not a folder; {again}"
+        )
     return folder
 
 
@@ -98,7 +100,7 @@ def how_to_get(name: str, root: str | Path | None = None) -> str:
 def _unknown(name: str, root: str | Path | None) -> str:
     names = [*bundled.TASKS, *vtab.catalogue(), *_folders(root)]
     hint = did_you_mean(name, names) or f"; bundled are {', '.join(bundled.TASKS)}"
-    return f"no task {name!r}{hint} ({where_looked(root)}; see `ict tasks`)"
+    return f"no task {quoted(name)}{hint} ({where_looked(root)}; see `ict tasks`)"
 
 
 def list_tasks(root: str | Path | None = None) -> list[dict[str, Any]]:

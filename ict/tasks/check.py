@@ -16,6 +16,7 @@ from typing import Any
 
 from PIL import Image
 
+from ict.errors import quoted
 from ict.tasks import vtab
 from ict.tasks.lists import MAX_LABEL, Entry, Folder, Problem, label_problem, read_list
 from ict.tasks.task import SPLITS, UNDECODABLE, printable, reason
@@ -104,7 +105,7 @@ def _warning(file: Path | str, line: int | None, kind: str, message: str) -> Pro
 def _folder_problems(name: str, folder: Path) -> list[Problem]:
     found = []
     if folder.name != name and name in vtab.catalogue():
-        message = f"the folder is called {folder.name!r}; it is read as task {name!r}"
+        message = f"the folder is called {quoted(folder.name)}; it is read as task {quoted(name)}"
         found.append(_warning(folder, None, "folder name variant", message))
     info = folder / "info.json"
     if info.exists() and not vtab.read_info(folder):

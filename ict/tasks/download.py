@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ict.errors import IctError, InputError, did_you_mean
+from ict.errors import IctError, InputError, did_you_mean, quoted
 from ict.tasks import bundled, vtab
 from ict.tasks.check import Progress, check_folder
 from ict.tasks.hub import DEFAULT_REPO, RemoteFile, Repository, fetch, open_repository
@@ -32,10 +32,10 @@ def tasks_to_download(task: str) -> list[str]:
     if task == "all":
         return list(vtab.catalogue())
     if task in bundled.TASKS:
-        raise InputError(f"{task!r} comes with ict: there is nothing to download")
+        raise InputError(f"{quoted(task)} comes with ict: there is nothing to download")
     name = vtab.canonical(task)
     if name not in vtab.catalogue():
-        raise InputError(f"no task {task!r} of VTAB-1K{did_you_mean(task, vtab.catalogue())}")
+        raise InputError(f"no task {quoted(task)} of VTAB-1K{did_you_mean(task, vtab.catalogue())}")
     return [name]
 
 
@@ -139,7 +139,7 @@ class Download:
             archive.extract(next(iter(folders.values())), staged)
         else:
             held = ", ".join(sorted(named)) or "no folder with lists"
-            raise IctError(f"{file.path} holds no folder for {name!r}; it holds {held}")
+            raise IctError(f"{file.path} holds no folder for {quoted(name)}; it holds {held}")
 
     def _gather(self, folder: PurePosixPath, staged: Path, progress: Progress | None) -> None:
         """Downloads the plain files under `folder` in parallel, then copies them to `staged`."""
@@ -203,7 +203,7 @@ def _not_there(repository: Repository, name: str) -> str:
     shown_files = ", ".join(sorted(repository.files)[:8]) or "nothing"
     more = ", …" if len(repository.files) > 8 else ""
     return (
-        f"data set {repository.repo!r} has neither an archive nor a folder for {name!r}; "
+        f"data set {quoted(repository.repo)} has neither an archive nor a folder for {quoted(name)}; "
         f"it holds {shown_files}{more}"
     )
 
@@ -227,7 +227,7 @@ def _refuse_unsound(name: str, report: dict[str, Any], staged: Path) -> None:
     if wrong:
         first = Problem(**wrong[0]).sentence().replace(str(staged), name)
         raise IctError(
-            f"what the data set holds for {name!r} is not usable and was not installed: "
+            f"what the data set holds for {quoted(name)} is not usable and was not installed: "
             f"{len(wrong)} errors, the first: {first}"
         )
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ict.errors import IctError, InputError
+from ict.errors import IctError, InputError, quoted
 from ict.files import FULL
 
 DEFAULT_REPO = "XiN0919/VTAB-1k"
@@ -154,26 +154,28 @@ def _hub_errors(repo: str, revision: str | None, endpoint: str) -> Iterator[None
 
     # The transport's own errors, whichever library huggingface_hub is built on.
     transport: Any = errors.HfHubHTTPError.__bases__
-    at = f" at revision {revision!r}" if revision else ""
+    at = f" at revision {quoted(revision)}" if revision else ""
     try:
         yield
     except errors.HFValidationError as error:
-        raise InputError(f"{repo!r} is no name of a data set; write OWNER/NAME") from error
+        raise InputError(f"{quoted(repo)} is no name of a data set; write OWNER/NAME") from error
     except errors.GatedRepoError as error:
-        message = f"data set {repo!r} must be asked for at {endpoint}; then run `hf auth login`"
+        message = (
+            f"data set {quoted(repo)} must be asked for at {endpoint}; then run `hf auth login`"
+        )
         raise InputError(message) from error
     except errors.RepositoryNotFoundError as error:
-        message = f"there is no data set {repo!r} at {endpoint}, or it is private"
+        message = f"there is no data set {quoted(repo)} at {endpoint}, or it is private"
         raise InputError(message) from error
     except errors.RevisionNotFoundError as error:
-        raise InputError(f"data set {repo!r} has no revision {revision!r}") from error
+        raise InputError(f"data set {quoted(repo)} has no revision {quoted(revision)}") from error
     except errors.EntryNotFoundError as error:
-        raise IctError(f"a file of data set {repo!r}{at} is not there (404)") from error
+        raise IctError(f"a file of data set {quoted(repo)}{at} is not there (404)") from error
     except errors.OfflineModeIsEnabled as error:
         raise IctError(f"{endpoint} is not asked: HF_HUB_OFFLINE is set") from error
     except errors.HfHubHTTPError as error:
         status = getattr(error.response, "status_code", "an error")
-        raise IctError(f"{endpoint} answered {status} for data set {repo!r}") from error
+        raise IctError(f"{endpoint} answered {status} for data set {quoted(repo)}") from error
     except (OSError, *transport) as error:
         if isinstance(error, OSError) and (error.filename or error.errno in FULL):
             raise  # the disk, not the network

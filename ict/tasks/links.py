@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.files import atomic_write_json, make_folder
 from ict.store import Store
 from ict.tasks import bundled
@@ -35,9 +35,9 @@ def read_links() -> dict[str, Path]:
 def check_name(name: str) -> str:
     """`name` if a folder may be linked under it; raises InputError otherwise."""
     if name in bundled.TASKS:
-        raise InputError(f"{name!r} is a bundled task; link the folder under another name")
+        raise InputError(f"{quoted(name)} is a bundled task; link the folder under another name")
     if not _NAME.fullmatch(name) or name == "all":
-        raise InputError(f"{name!r} cannot name a task: letters, digits, '_', '.', '-' only")
+        raise InputError(f"{quoted(name)} cannot name a task: letters, digits, '_', '.', '-' only")
     return name
 
 

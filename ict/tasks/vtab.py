@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.tasks.lists import MAX_LABEL, Entry, Folder, Problem, label_problem, read_list, refuse
 from ict.tasks.task import SPLITS, Split, Task
 
@@ -85,7 +85,7 @@ def missing_lists(folder: Path) -> str:
         return "there is no such folder"
     missing = [f"{split}.txt" for split in SPLITS if not os.path.isfile(folder / f"{split}.txt")]
     inner = sorted(path.name for path in folder.iterdir() if is_layout(path))
-    hint = f" (its folder {inner[0]!r} has lists)" if inner and missing else ""
+    hint = f" (its folder {quoted(inner[0])} has lists)" if inner and missing else ""
     return f"it has no {', '.join(missing)}{hint}" if missing else ""
 
 
@@ -109,7 +109,7 @@ def describe(name: str, folder: Path | None) -> Task:
     task = catalogue().get(name)
     if folder is None:
         if task is None:
-            raise InputError(f"no task {name!r}")
+            raise InputError(f"no task {quoted(name)}")
         return task
     counts = {split: count_images(folder / f"{split}.txt") for split in SPLITS}
     if task is not None:
