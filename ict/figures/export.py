@@ -17,13 +17,13 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-from plotly import io as plotly_io
 
 from ict.errors import InputError, quoted
 from ict.figures import browser
+from ict.figures.page import Section, page
 from ict.figures.styles import Span, get_style, restyle
-from ict.figures.tables import Best, to_csv, to_latex
-from ict.figures.theme import apply, browser_config, caption_of
+from ict.figures.tables import Best, latex_label, to_csv, to_latex
+from ict.figures.theme import caption_of
 
 FORMATS = ("pdf", "svg", "png", "html", "csv", "tex", "txt", "json")
 NEED_CHROME = ("pdf", "svg", "png")
@@ -124,19 +124,9 @@ def provenance(bundle: FigureBundle, style: str) -> dict[str, Any]:
 
 def html(bundle: FigureBundle) -> str:
     """One page that needs no server and no network: the figure, its caption, its data's origin."""
-    figure = apply(bundle.figure, "print")
-    figure.update_layout(title=None)
-    body = plotly_io.to_html(
-        figure, include_plotlyjs=True, full_html=False, config=browser_config(bundle.name)
-    )
     origin = json.dumps(provenance(bundle, "screen"), indent=1, default=str)
-    return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-        f"<title>{_html(bundle.name)}</title></head>"
-        "<body style='font-family:Arial,Helvetica,sans-serif;max-width:1100px;margin:2em auto'>"
-        f"{body}<p>{_html(bundle.caption_text)}</p>"
-        f"<details><summary>Provenance</summary><pre>{_html(origin)}</pre></details></body></html>"
-    )
+    drawn = Section(figure=bundle.figure, name=bundle.name, caption=bundle.caption_text)
+    return page(bundle.name, [drawn, Section(summary="Provenance", folded=origin)])
 
 
 def _one(bundle: FigureBundle, printed: go.Figure, style: str, kind: str) -> bytes:
@@ -147,7 +137,7 @@ def _one(bundle: FigureBundle, printed: go.Figure, style: str, kind: str) -> byt
     if kind == "csv":
         return to_csv(bundle.table)
     if kind == "tex":
-        label = f"tab:{bundle.name}"
+        label = f"tab:{latex_label(bundle.name)}"
         return to_latex(
             bundle.table, caption=bundle.caption_text, label=label, best=bundle.best
         ).encode()
@@ -186,7 +176,3 @@ def _free_name(name: str, taken: set[str]) -> str:
         free, number = f"{name}-{number}", number + 1
     taken.add(free)
     return free
-
-
-def _html(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,14 +1,10 @@
 """One page that tells a study: readable in any browser, without a server and without a network."""
 
-import html
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
-from plotly import io as plotly_io
-from plotly.offline import get_plotlyjs
 
 from ict import studies
 from ict.analysis import summary
@@ -16,19 +12,9 @@ from ict.errors import InputError
 from ict.figures import drawings
 from ict.figures.drawings import Choice, Found, Row
 from ict.figures.from_store import bundle, look_up
-from ict.figures.tables import to_html
-from ict.figures.theme import apply, browser_config
+from ict.figures.page import Section, page
+from ict.figures.tables import readable_cells
 from ict.store import Store
-
-_STYLE = """
-body{font-family:Arial,Helvetica,sans-serif;color:#1F2933;max-width:960px;margin:2.5em auto;
-padding:0 1em;line-height:1.5} h1{margin-bottom:.2em} h2{margin-top:2em}
-table.data{border-collapse:collapse;font-size:.85em;display:block;overflow-x:auto}
-table.data th,table.data td{padding:.3em .7em;text-align:right;border-bottom:1px solid #E4E7EB}
-table.data th{border-bottom:1.5px solid #1F2933;text-align:right} figcaption{font-size:.9em}
-figure{margin:1.5em 0} pre{font-size:.8em;overflow-x:auto;background:#F5F7FA;padding:1em}
-.note{color:#52606D}
-"""
 
 
 def study_report(name: str, store: Store, *, command: str = "") -> str:
@@ -39,40 +25,37 @@ def study_report(name: str, store: Store, *, command: str = "") -> str:
     """
     study = studies.load_study(store, name)
     found = look_up([f"study:{name}"], store)
-    parts = [
-        _heading(study.title, found.rows),
+    sections = [
+        _opening(found.rows),
         *_figures(found, command),
         *_tables(found.rows),
         *_failures(found.rows),
-        _details("The study as it was asked for", _json(study.document)),
-        _details("Provenance", _json(_origin(found, command))),
+        Section(summary="The study as it was asked for", folded=_json(study.document)),
+        Section(summary="Provenance", folded=_json(_origin(found, command))),
     ]
-    return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width'>"
-        f"<title>{html.escape(study.title)}</title><style>{_STYLE}</style>"
-        f"<script>{get_plotlyjs()}</script></head><body>{''.join(parts)}</body></html>\n"
-    )
+    return page(study.title, sections, heading=study.title)
 
 
-def _heading(title: str, rows: Sequence[Row]) -> str:
+def _opening(rows: Sequence[Row]) -> Section:
     done = [row for row in rows if row["status"] == "done"]
     states = pd.Series([row["status"] for row in rows], dtype=object).value_counts()
     words = ", ".join(f"{count} {state}" for state, count in states.items()) or "none yet"
     tasks = sorted({str(row["task"]) for row in done})
     backbones = sorted({str(row["backbone"]) for row in done})
-    text = f"<h1>{html.escape(title)}</h1><p class='note'>Runs: {words}."
+    text = f"Runs: {words}."
     if done:
         text += f" Tasks: {', '.join(tasks)}. Backbone: {', '.join(backbones)}."
-    return (
-        text
-        + "</p><p>Accuracies are those of the epoch that each run's configuration selects, never "
-        "of the best epoch on the test set. Intervals are 95 % t intervals over seeds; they do not "
-        "contain the error of a small test set, which the tables give as <i>sampling</i>.</p>"
+    return Section(
+        notes=[
+            text,
+            "Accuracies are those of the epoch that each run's configuration selects, never of the "
+            "best epoch on the test set. Intervals are 95 % t intervals over seeds; they do not "
+            "contain the error of a small test set, which the tables give as sampling.",
+        ]
     )
 
 
-def _figures(found: Found, command: str) -> list[str]:
+def _figures(found: Found, command: str) -> list[Section]:
     """Every figure that the study's runs can be drawn as; what cannot is left out."""
     tasks = sorted({str(row["task"]) for row in found.rows if row["status"] == "done"})
     wanted: list[tuple[str, str, Choice]] = []
@@ -90,26 +73,15 @@ def _figures(found: Found, command: str) -> list[str]:
             drawn = bundle(name, found, choice, command=command)
         except InputError:  # these runs have no scores, or no epochs, to draw
             continue
-        sections.append(_figure(title, drawn.figure, drawn.caption_text, name))
+        shown = drawn.figure.update_layout(margin_t=42)  # room for the mode bar
+        sections.append(Section(heading=title, figure=shown, name=name, caption=drawn.caption_text))
     return sections
-
-
-def _figure(title: str, figure: go.Figure, caption: str, name: str) -> str:
-    shown = apply(figure, "print")
-    shown.update_layout(title=None, margin_t=42)  # room for the mode bar
-    body = plotly_io.to_html(
-        shown, include_plotlyjs=False, full_html=False, config=browser_config(name)
-    )
-    return (
-        f"<h2>{html.escape(title)}</h2><figure>{body}"
-        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
-    )
 
 
 _SHOWN = ("n", "mean", "low", "high", "best", "sampling", "train_seconds", "trainable_parameters")
 
 
-def _tables(rows: Sequence[Row]) -> list[str]:
+def _tables(rows: Sequence[Row]) -> list[Section]:
     groups = summary.group_over_seeds(rows, by=_settings(rows))
     if not groups:
         return []
@@ -118,14 +90,15 @@ def _tables(rows: Sequence[Row]) -> list[str]:
     table[percent] = 100 * table[percent].astype(float)
     names = [n for n in table.columns if n in _settings(rows)]
     table = table[[*names, *(n for n in _SHOWN if n in table)]]
-    sections = [f"<h2>Results</h2><p class='note'>Accuracies in percent.</p>{to_html(table)}"]
+    note = "Accuracies in percent."
+    sections = [Section(heading="Results", notes=[note], table=readable_cells(table))]
     if differences := paired_with_controls(rows):
-        shown = pd.DataFrame(differences)
-        sections.append(
-            "<h2>Differences on the same seeds</h2><p class='note'>ICT with its first criterion minus "
-            "each other series, in points, paired by seed; p values of paired t tests, corrected by "
-            f"Holm over all rows.</p>{to_html(shown)}"
+        note = (
+            "ICT with its first criterion minus each other series, in points, paired by seed; p values "
+            "of paired t tests, corrected by Holm over all rows."
         )
+        cells = readable_cells(pd.DataFrame(differences))
+        sections.append(Section(heading="Differences on the same seeds", notes=[note], table=cells))
     return sections
 
 
@@ -167,7 +140,7 @@ def _by_seed(part: pd.DataFrame) -> dict[Any, float]:
     return means
 
 
-def _failures(rows: Sequence[Row]) -> list[str]:
+def _failures(rows: Sequence[Row]) -> list[Section]:
     failed = [row for row in rows if row["status"] in ("failed", "killed", "missing")]
     if not failed:
         return []
@@ -177,19 +150,13 @@ def _failures(rows: Sequence[Row]) -> list[str]:
             for r in failed
         ]
     )
-    return [f"<h2>Runs without a result</h2>{to_html(table)}"]
+    return [Section(heading="Runs without a result", table=readable_cells(table))]
 
 
 def _origin(found: Found, command: str) -> Mapping[str, Any]:
     from ict.figures.from_store import provenance
 
     return {**provenance(found, command), "figures": list(drawings.FIGURES)}
-
-
-def _details(title: str, text: str) -> str:
-    return (
-        f"<details><summary>{html.escape(title)}</summary><pre>{html.escape(text)}</pre></details>"
-    )
 
 
 def _json(document: Any) -> str:

@@ -1,5 +1,6 @@
 """The table behind a figure, as CSV and as a LaTeX table for `booktabs`. Same table, same bytes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,29 +9,56 @@ import pandas as pd
 
 Best = Mapping[str, str]  # column → "max" or "min"
 PUBLISHED = "published"
+_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?")
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "–": "--", "−": "$-$", "×": r"$\times$", "±": r"$\pm$", "²": r"$^2$", "₂": r"$_2$",
     "·": r"$\cdot$", "κ": r"$\kappa$", "Σ": r"$\Sigma$", "≤": r"$\leq$", "≥": r"$\geq$",
-    "′": r"$'$", "’": "'", "…": r"\dots{}",
+    "′": r"$'$", "’": "'", "…": r"\dots{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': "''",
 }  # fmt: skip
 
 
 def to_csv(table: pd.DataFrame) -> bytes:
-    """UTF-8, comma, header, `\\n`; numbers in full precision, a missing one empty, lists by ';'."""
-    plain = table.copy()
-    for name in plain.columns:
-        if plain[name].map(lambda v: isinstance(v, (list, tuple))).any():
-            plain[name] = plain[name].map(
-                lambda v: ";".join(map(str, v)) if isinstance(v, (list, tuple)) else v
-            )
-    return plain.to_csv(index=False, lineterminator="\n").encode()
+    """UTF-8, comma, header, `\\n`; numbers in full precision, a missing one empty, lists by ';'.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe before it (`plain_cell`).
+    """
+    safe = table.copy()
+    for place, name in enumerate(table.columns):
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            safe.isetitem(place, table[name].map(_csv_cell))
+    safe.columns = [plain_cell(str(name)) for name in table.columns]
+    return safe.to_csv(index=False, lineterminator="\n").encode("utf-8", "replace")
+
+
+def plain_cell(text: str) -> str:
+    """`text` so that no spreadsheet computes it: an apostrophe before a start of =, +, -, @, a tab
+    or a line's end, in their full-width forms too. A number, also a negative one, stays as it is."""
+    formula = text.lstrip(" ")[:1] in _FORMULA_STARTS and not _NUMBER.fullmatch(text)
+    return f"'{text}" if text.strip(" ") and formula else text
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return ";".join(_csv_cell(str(one)) for one in value)
+    if isinstance(value, str):  # a carriage return alone is not quoted, and would start a new row
+        return plain_cell(value).replace("\r\n", "\n").replace("\r", "\n")
+    return value
 
 
 def escape(text: str) -> str:
-    """Text as LaTeX prints it."""
-    return "".join(_SPECIAL.get(letter, letter) for letter in text)
+    """Text as LaTeX prints it, on one line, as a blank one would end a caption."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    start = "{}" if line[:1] in ("[", "*") else ""  # after `\\\\` they would be its argument
+    return start + "".join(_SPECIAL.get(letter, letter) for letter in line)
+
+
+def latex_label(name: str) -> str:
+    """`name` as a `\\label` takes it under any package: letters, digits and hyphens."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "table"
 
 
 def to_latex(
@@ -203,12 +231,16 @@ def grouped_accuracy(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def to_html(table: pd.DataFrame) -> str:
-    """A plain HTML table for the report: four digits, thousands as whole numbers."""
-    return _without_lists(table).to_html(
-        index=False, border=0, na_rep="–", float_format=_readable, classes="data"
-    )
+def readable_cells(table: pd.DataFrame) -> list[list[str]]:
+    """A table as rows of text for a page, the header first: four digits, a missing value a dash."""
+    shown = _without_lists(table)
+    rows = shown.itertuples(index=False, name=None)
+    return [[str(name) for name in shown.columns], *([_readable(v) for v in row] for row in rows)]
 
 
-def _readable(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+def _readable(value: Any) -> str:
+    if pd.isna(value):
+        return "–"
+    if isinstance(value, float):  # NumPy's double is one
+        return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+    return str(value)
