@@ -14,7 +14,7 @@ from timm.layers.attention import Attention
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
-from ict.methods import SplitQKV
+from ict.split_qkv import SplitQKV
 
 
 class ClassTokenAttention(nn.Module):

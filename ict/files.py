@@ -24,6 +24,11 @@ class StoreError(IctError):
         self.errno = code
 
 
+def store_root() -> Path:
+    """The store that `$ICT_STORE` names, `./ict_store` without it; absolute, and maybe not there yet."""
+    return Path(os.environ.get("ICT_STORE") or "ict_store").expanduser().absolute()
+
+
 def explain(error: OSError, path: Path) -> StoreError:
     """The sentence for a write to `path` that the disk refused."""
     if error.errno in FULL:

@@ -3,13 +3,14 @@
 import re
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ict.adapters import attach
 from ict.backbones import block_stages, calls_qkv, classification_head
 from ict.config import RunConfig
 from ict.errors import InputError
 from ict.selection import Selection
+from ict.split_qkv import SplitQKV
 
 
 def prepare(model: nn.Module, config: RunConfig, selection: Selection | None) -> nn.Module:
@@ -38,24 +39,6 @@ def prepare(model: nn.Module, config: RunConfig, selection: Selection | None) ->
         _add_lora(model, rank=config.lora_rank or 3, seed=config.seed)
     classification_head(model).requires_grad_(True)
     return model
-
-
-class SplitQKV(nn.Module):
-    """timm's fused `qkv` layer as three, so that PEFT can reach q and v alone. Same numbers."""
-
-    def __init__(self, fused: nn.Linear) -> None:
-        super().__init__()
-        bias = fused.bias is not None
-        for place, weight in zip("qkv", fused.weight.chunk(3), strict=True):
-            layer = nn.Linear(fused.in_features, len(weight), bias=bias)
-            layer.weight = nn.Parameter(weight.detach().clone())
-            setattr(self, place, layer)
-        if bias:
-            for place, part in zip("qkv", fused.bias.chunk(3), strict=True):
-                getattr(self, place).bias = nn.Parameter(part.detach().clone())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.q(x), self.k(x), self.v(x)], dim=-1)
 
 
 def _add_lora(model: nn.Module, *, rank: int, seed: int) -> None:

@@ -15,6 +15,7 @@ from ict.files import (
     explain,
     make_folder,
     read_json,
+    store_root,
 )
 from ict.locks import RunLock
 from ict.run_folder import (
@@ -50,8 +51,7 @@ class Store:
     """A folder of runs, scores and studies. Making one writes nothing."""
 
     def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
-        chosen = root if root is not None else os.environ.get("ICT_STORE") or "ict_store"
-        self.root = Path(chosen).expanduser().absolute()
+        self.root = store_root() if root is None else Path(root).expanduser().absolute()
         if self.root.is_file():
             raise InputError(f"{self.root} is a file: set ICT_STORE to a folder")
         self.runs_dir = self.root / "runs"
@@ -64,10 +64,6 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({str(self.root)!r})"
-
-    def links_path(self) -> Path:
-        """Where `ict data link` notes task folders."""
-        return self.root / "links.json"
 
     def create_run(self, config_record: dict[str, Any]) -> Run:
         """Writes config.json of `config_record["run_id"]` unless it is there; gives the run."""

@@ -25,8 +25,10 @@ one run. A run that any study has done is never repeated. A study in the store i
 import itertools
 import re
 import shutil
+import statistics
 import tomllib
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -251,10 +253,8 @@ def rows(store: Store, study: Study) -> list[dict[str, Any]]:
 
     `asked_ratio`, … are the values that the study set, before they were resolved. A run whose
     folder is gone has status `missing`. Of a study with [tune], `chosen` tells whether the run has
-    the value that did best on val200 (`ict.study_plan.chosen`).
+    the value that did best on val200 (`chosen`).
     """
-    from ict.study_plan import chosen
-
     wanted = set(study.run_ids)
     by_id = {row["run_id"]: row for row in store.table(lambda row: row["run_id"] in wanted)}
     best = chosen(study, by_id)
@@ -264,6 +264,42 @@ def rows(store: Store, study: Study) -> list[dict[str, Any]]:
         asked = {f"asked_{field}": value for field, value in member.asked.items()}
         table.append({**row, "member": member.name, **asked, "chosen": member.run_id in best})
     return table
+
+
+def chosen(study: Study, by_id: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Ids of the runs that have the tuned value of their setting; all runs without [tune].
+
+    A setting is what the file asked for apart from the tuned fields and the seeds; its value is the
+    one with the highest mean val_accuracy over seeds. No value is chosen while a run of the setting
+    has none, and the test set is never looked at.
+    """
+    tuned = tuple(study.document.get("tune", {}))
+    if not tuned:
+        return set(study.run_ids)
+    settings: dict[str, dict[str, list[Member]]] = defaultdict(lambda: defaultdict(list))
+    for member in study.members:
+        apart = {*tuned, "seed", "selection_seed"}
+        setting = {key: value for key, value in member.asked.items() if key not in apart}
+        value = {key: member.asked.get(key) for key in tuned}
+        settings[repr((member.name, sorted(setting.items(), key=str)))][repr(value)].append(member)
+    best: set[str] = set()
+    for values in settings.values():
+        scored = [(_mean_accuracy(members, by_id), members) for members in values.values()]
+        means = [mean for mean, _ in scored if mean is not None]
+        if len(means) == len(scored):
+            winner = next(members for mean, members in scored if mean == max(means))
+            best |= {member.run_id for member in winner}
+    return best
+
+
+def _mean_accuracy(
+    members: Sequence[Member], by_id: Mapping[str, Mapping[str, Any]]
+) -> float | None:
+    values = [by_id.get(member.run_id, {}).get("val_accuracy") for member in members]
+    known = [value for value in values if isinstance(value, (int, float))]
+    if len(known) == len(values) or (known and len(values) == 1):
+        return statistics.fmean(known) if known else None
+    return None
 
 
 def counts(store: Store, study: Study) -> dict[str, int]:

@@ -1,11 +1,8 @@
-"""What a study still needs: its missing runs, the time they will take, the tuned values."""
+"""How long runs take, reckoned from those like them that were measured; what a study still needs."""
 
 import statistics
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from ict.studies import Member, Study
 
 # Runs measured before are taken as the guide when they share these, the first line that fits.
 _ALIKE = (
@@ -89,39 +86,3 @@ def plan(
             for run_id in missing
         ],
     }
-
-
-def chosen(study: Study, by_id: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Ids of the runs that have the tuned value of their setting; all runs without [tune].
-
-    A setting is what the file asked for apart from the tuned fields and the seeds; its value is the
-    one with the highest mean val_accuracy over seeds. No value is chosen while a run of the setting
-    has none, and the test set is never looked at.
-    """
-    tuned = tuple(study.document.get("tune", {}))
-    if not tuned:
-        return set(study.run_ids)
-    settings: dict[str, dict[str, list[Member]]] = defaultdict(lambda: defaultdict(list))
-    for member in study.members:
-        apart = {*tuned, "seed", "selection_seed"}
-        setting = {key: value for key, value in member.asked.items() if key not in apart}
-        value = {key: member.asked.get(key) for key in tuned}
-        settings[repr((member.name, sorted(setting.items(), key=str)))][repr(value)].append(member)
-    best: set[str] = set()
-    for values in settings.values():
-        scored = [(_mean_accuracy(members, by_id), members) for members in values.values()]
-        means = [mean for mean, _ in scored if mean is not None]
-        if len(means) == len(scored):
-            winner = next(members for mean, members in scored if mean == max(means))
-            best |= {member.run_id for member in winner}
-    return best
-
-
-def _mean_accuracy(
-    members: Sequence[Member], by_id: Mapping[str, Mapping[str, Any]]
-) -> float | None:
-    values = [by_id.get(member.run_id, {}).get("val_accuracy") for member in members]
-    known = [value for value in values if isinstance(value, (int, float))]
-    if len(known) == len(values) or (known and len(values) == 1):
-        return statistics.fmean(known) if known else None
-    return None

@@ -8,8 +8,8 @@ import pytest
 from ict import studies
 from ict.errors import InputError
 from ict.store import Run, Store, atomic_write_json
-from ict.studies import Member, Study
-from ict.study_plan import chosen, expected_seconds, plan
+from ict.studies import Member, Study, chosen
+from ict.study_plan import expected_seconds, plan
 
 BASE = {"name": "s", "base": {"task": "digits", "epochs": 2}, "grid": {"seed": [1, 2]}}
 ASSETS = Path(__file__).parents[1] / "assets" / "studies"

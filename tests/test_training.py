@@ -16,8 +16,9 @@ from ict.backbones import add_head
 from ict.config import resolve
 from ict.data import ImageSet
 from ict.errors import IctError, InputError
-from ict.methods import SplitQKV, prepare
+from ict.methods import prepare
 from ict.probe import fit_linear
+from ict.split_qkv import SplitQKV
 from ict.training import (
     Evaluation,
     Settings,

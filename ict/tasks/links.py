@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 
 from ict.errors import InputError, quoted
-from ict.files import atomic_write_json, make_folder
-from ict.store import Store
+from ict.files import atomic_write_json, make_folder, store_root
 from ict.tasks import bundled
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -15,7 +14,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 def links_path() -> Path:
     """The file in the store that holds task name → folder."""
-    return Store().links_path()
+    return store_root() / "links.json"
 
 
 def read_links() -> dict[str, Path]:
