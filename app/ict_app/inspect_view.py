@@ -159,7 +159,9 @@ def driving(shown: Store, source: Source, block: int, channel: int) -> None:
 
 def _overlaid(image: DrivingImage) -> Image.Image:
     """The picture, dark where the channel is weak."""
-    picture = Image.open(io.BytesIO(image.webp)).convert("RGB").resize((224, 224))
+    picture = (
+        Image.open(io.BytesIO(image.webp), formats=("WEBP",)).convert("RGB").resize((224, 224))
+    )
     low, high = float(image.map.min()), float(image.map.max())
     light = (image.map - low) / (high - low or 1.0)
     mask = Image.fromarray((255 * light).astype(np.uint8)).resize(

@@ -69,7 +69,7 @@ def picture(words: list[str], store: Path, out: Path) -> None:
             str(large),
         ]
         subprocess.run(run, check=True, env={**os.environ, "ICT_STORE": str(store)})
-        image = Image.open(large)
+        image = Image.open(large, formats=("PNG",))
         factor = PICTURE_DPI / 300
         size = (round(image.width * factor), round(image.height * factor))
         small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
@@ -92,7 +92,7 @@ def report(store: Path, name: str, out: Path) -> None:
              f"--screenshot={shot}", page.as_uri()],
             check=True, capture_output=True,
         )  # fmt: skip
-        image = Image.open(shot).convert("RGB")
+        image = Image.open(shot, formats=("PNG",)).convert("RGB")
         small = image.resize(
             (image.width * 3 // 4, image.height * 3 // 4), Image.Resampling.LANCZOS
         )

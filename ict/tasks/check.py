@@ -5,7 +5,6 @@ an image that cannot be decoded become problems with file and line.
 """
 
 import hashlib
-import io
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -14,11 +13,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from ict.errors import quoted
-from ict.tasks import vtab
+from ict.tasks import pixels, vtab
 from ict.tasks.lists import MAX_LABEL, Entry, Folder, Problem, label_problem, read_list
+from ict.tasks.pictures import Picture, notes, said, summary
 from ict.tasks.task import SPLITS, UNDECODABLE, printable, reason
 
 Progress = Callable[[int, int], None]
@@ -40,8 +38,9 @@ def check_folder(
 ) -> dict[str, Any]:
     """The report on task `name` in `folder`; `problems` are {file, line, kind, message, severity}.
 
-    Lists present and readable, labels in range, no path leaves the folder, every image decodes,
-    counts against the catalogue, lists that agree, images in both train and test, class balance.
+    Lists present and readable, labels in range, no path leaves the folder, every image decodes by a
+    rule, what is done to its values, counts against the catalogue, lists that agree, images in both
+    train and test, class balance.
     """
     name = vtab.canonical(name)
     problems: list[Problem] = _folder_problems(name, folder)
@@ -50,10 +49,11 @@ def check_folder(
     inside = Folder(folder)
     for part in lists:
         _check_entries(part, classes, inside, problems)
-    digests = _decode_all(lists, problems, progress, workers)
+    pictures = _decode_all(lists, problems, progress, workers)
+    problems += notes(str(folder), pictures)
     problems += _disagreement(lists)
     problems += _repeated(lists)
-    problems += _in_train_and_test(lists, digests)
+    problems += _in_train_and_test(lists, pictures)
     counts = {part.split: len(part.entries) for part in lists}
     problems += _short(name, folder, counts)
     balance = {part.split: _per_class(part, classes) for part in lists}
@@ -64,7 +64,7 @@ def check_folder(
         classes=classes,
         counts=counts,
         balance=balance,
-        decoded=len(digests),
+        pictures=pictures,
         problems=problems,
     )
 
@@ -76,7 +76,7 @@ def _report(
     classes: int | None,
     counts: dict[str, int],
     balance: dict[str, dict[str, int]],
-    decoded: int,
+    pictures: dict[Path, Picture],
     problems: list[Problem],
 ) -> dict[str, Any]:
     known = vtab.catalogue().get(name)
@@ -89,7 +89,8 @@ def _report(
         "classes": classes,
         "counts": counts,
         "expected": known.sizes if known else None,
-        "images_decoded": decoded,
+        "images_decoded": len(pictures),
+        **summary(pictures.values()),
         "class_counts": balance,
         "majority_share": {s: _majority(per_class) for s, per_class in balance.items()},
         "errors": errors,
@@ -162,32 +163,33 @@ def _decode_all(
     problems: list[Problem],
     progress: Progress | None,
     workers: int | None,
-) -> dict[Path, str]:
-    """SHA-256 of the content of every image that decodes, read once; others become problems."""
+) -> dict[Path, Picture]:
+    """Every image that decodes, read once; others become problems."""
     mentions = _first_mentions(lists)
-    digests: dict[Path, str] = {}
+    pictures: dict[Path, Picture] = {}
     with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
         results = pool.map(_decode, mentions)
-        for done, (path, (digest, wrong)) in enumerate(zip(mentions, results, strict=True), 1):
-            if wrong:
-                message = f"image {printable(path)} cannot be decoded: {wrong}"
-                problems.append(Problem(*mentions[path], "undecodable image", message))
+        for done, (path, found) in enumerate(zip(mentions, results, strict=True), 1):
+            if isinstance(found, Picture):
+                pictures[path] = found
             else:
-                digests[path] = digest
+                message = f"image {printable(path)} cannot be decoded: {found}"
+                problems.append(Problem(*mentions[path], "undecodable image", message))
             if progress is not None:
                 progress(done, len(mentions))
-    return digests
+    return pictures
 
 
-def _decode(path: Path) -> tuple[str, str]:
-    """SHA-256 of the file, and why it cannot be decoded or ""."""
+def _decode(path: Path) -> Picture | str:
+    """What the file holds, or why it cannot be decoded."""
     try:
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
-            image.convert("RGB")
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            with pixels.opened(file) as image:
+                return Picture.of(image, digest)
     except UNDECODABLE as error:
-        return "", reason(path, error)
-    return hashlib.sha256(content).hexdigest(), ""
+        return reason(path, error)
 
 
 def _disagreement(lists: list[_List]) -> list[Problem]:
@@ -220,17 +222,17 @@ def _repeated(lists: list[_List]) -> list[Problem]:
     return found
 
 
-def _in_train_and_test(lists: list[_List], digests: dict[Path, str]) -> list[Problem]:
+def _in_train_and_test(lists: list[_List], pictures: dict[Path, Picture]) -> list[Problem]:
     """Test images whose content a training list holds too."""
     trained: dict[str, tuple[str, int]] = {}
     for part in lists:
         for line, path in part.images.items():
-            if part.split in _TRAIN and path in digests:
-                trained.setdefault(digests[path], (Path(part.file).name, line))
+            if part.split in _TRAIN and path in pictures:
+                trained.setdefault(pictures[path].sha256, (Path(part.file).name, line))
     found = []
     for part in lists:
         for line, path in part.images.items():
-            twin = trained.get(digests.get(path, ""))
+            twin = trained.get(pictures[path].sha256) if path in pictures else None
             if part.split == "test" and twin:
                 same = f"{twin[0]}, line {twin[1]}"
                 message = f"image {printable(path)} has the same content as {same}"
@@ -292,6 +294,7 @@ def readable(report: dict[str, Any]) -> str:
         f"{report['task']}: {state}, {report['errors']} errors, {report['warnings']} warnings",
         f"  {report['path']}",
         f"  {', '.join(counts)}; {report['classes']} classes; {tests}{share}",
+        *(f"  {line}" for line in said(report)),
     ]
     for problem in report["problems"]:
         where = problem["file"] + (f", line {problem['line']}" if problem["line"] else "")

@@ -1,8 +1,9 @@
 """What a task and a split of it are: the two types that every other room receives."""
 
+import contextlib
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -11,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ict.errors import InputError
+from ict.tasks import pixels
 
 SPLITS = ("train800", "val200", "train800val200", "test")
 GROUPS = ("bundled", "natural", "specialized", "structured", "other")
@@ -18,6 +20,8 @@ GROUPS = ("bundled", "natural", "specialized", "structured", "other")
 # What PIL's decoders raise on files that are truncated, empty, or no image at all.
 UNDECODABLE = (
     OSError,
+    ImportError,
+    MemoryError,
     SyntaxError,
     ValueError,
     TypeError,
@@ -81,22 +85,38 @@ class Split:
 
     def image(self, index: int) -> Image.Image:
         """Image `index` as PIL RGB in its own size; InputError names a file that is no image."""
+        with self.opened(index) as picture:
+            return picture
+
+    @contextlib.contextmanager
+    def opened(self, index: int) -> Iterator[Image.Image]:
+        """Image `index` as `image` gives it, its pixels counted as in flight during the block."""
         if not 0 <= index < len(self):
             raise IndexError(f"{self.task} {self.split} has images 0 to {len(self) - 1}: {index}")
         if self.render is not None:
-            return self.render(index)
+            yield self.render(index)
+            return
         assert self.paths is not None
-        return open_rgb(self.paths[index])
+        with opened_rgb(self.paths[index]) as picture:
+            yield picture
+
+
+@contextlib.contextmanager
+def opened_rgb(path: Path) -> Iterator[Image.Image]:
+    """One file as 8-bit RGB, in flight during the block; InputError with its path if that fails."""
+    with contextlib.ExitStack() as held:
+        try:
+            picture = pixels.to_rgb(held.enter_context(pixels.opened(path)))
+        except UNDECODABLE as error:
+            why = reason(path, error)
+            raise InputError(f"{printable(path)} cannot be decoded as an image: {why}") from error
+        yield picture
 
 
 def open_rgb(path: Path) -> Image.Image:
     """Decodes one file to RGB; InputError with its path when that is not possible."""
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except UNDECODABLE as error:
-        why = reason(path, error)
-        raise InputError(f"{printable(path)} cannot be decoded as an image: {why}") from error
+    with opened_rgb(path) as picture:
+        return picture
 
 
 def printable(path: Path) -> str:
@@ -113,5 +133,11 @@ def reason(path: Path, error: Exception) -> str:
     if path.is_file() and path.stat().st_size == 0:
         return "the file is empty"
     if isinstance(error, Image.UnidentifiedImageError):
-        return "its content is no image that PIL knows"
+        formats = ", ".join(pixels.FORMATS)
+        return f"its content is no image in a form that is read here ({formats}); convert it to PNG"
+    if isinstance(error, Image.DecompressionBombError):
+        most = f"{pixels.MOST_PIXELS:,}"
+        return f"it has more than {most} pixels, as a decompression bomb has; scale it down"
+    if isinstance(error, MemoryError):
+        return "the memory does not suffice for its pixels; scale it down"
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,129 @@
+"""Image files as 8-bit RGB: our list of formats, one rule for each of PIL's modes, a bound on memory.
+
+| mode | rule |
+|---|---|
+| 1, L, LA, P, PA, RGB, RGBA, RGBX, CMYK, YCbCr, LAB, HSV | PIL's `convert("RGB")`; alpha is dropped |
+| La, RGBa (alpha multiplied in) | divided by alpha, then as above |
+| I;16 in any byte order, I | 16 bits: value / 257, rounded (65535 is white); 12-bit TIFF by 4095 |
+| F | 0 to 1 by 255, rounded |
+
+What has no rule (a float outside 0 to 1, a whole number beyond 16 bits) is refused: a guess per image
+would give images of one data set different scales.
+"""
+
+import contextlib
+import functools
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import Image
+
+# No format that starts another program (EPS: Ghostscript), holds no pixels (PDF, WMF), or that PIL
+# guesses without a signature (TGA). A Multi-Picture Object opens as JPEG.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+MOST_PIXELS = 178_956_970  # of one image: PIL's own limit, which others in the process may lift
+MOST_IN_FLIGHT = 1 << 27  # of all threads together; a pixel costs 8 to 15 bytes while it is decoded
+
+_BLOCK_BYTES = 1 << 26  # PIL's 16 MiB stay with each thread that freed them: 2 GiB on 16 threads
+
+_PLAIN = "1 L LA P PA RGB RGBA RGBa RGBX CMYK YCbCr LAB HSV".split()
+_WHOLE = "I;16 I;16L I;16B I;16N I".split()
+WIDE = (*_WHOLE, "F")  # modes of more than 8 bits a value
+_BITS, _PHOTOMETRIC = 258, 262  # tags of TIFF
+
+
+class PixelBudget:
+    """At most `most` pixels held at once by all threads; a larger image is held alone."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.held = 0
+        self._freed = threading.Condition()
+
+    @contextlib.contextmanager
+    def hold(self, pixels: int) -> Iterator[None]:
+        """Waits until `pixels` more fit, and holds them for the block."""
+        with self._freed:
+            self._freed.wait_for(lambda: self.held == 0 or self.held + pixels <= self.most)
+            self.held += pixels
+        try:
+            yield
+        finally:
+            with self._freed:
+                self.held -= pixels
+                self._freed.notify_all()
+
+
+BUDGET = PixelBudget(MOST_IN_FLIGHT)  # of this process: memory is one, whoever decodes
+
+
+@functools.cache
+def known_formats() -> tuple[str, ...]:
+    """Those of FORMATS that this PIL can read, made ready."""
+    Image.init()
+    Image.core.set_block_size(_BLOCK_BYTES)  # larger ones go back to the system at once
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+@contextlib.contextmanager
+def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
+    """The image file, unread yet, with room for its pixels held until the end of the block.
+
+    Raises one of `task.UNDECODABLE`. Never hold one image inside another's block.
+    """
+    with Image.open(source, formats=known_formats()) as image:
+        pixels = image.width * image.height
+        if pixels > MOST_PIXELS:
+            raise Image.DecompressionBombError(f"{pixels} pixels")
+        with BUDGET.hold(pixels):
+            yield image
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """`image` as RGB of 8 bits, by the rule of its mode; ValueError says why there is none."""
+    if image.mode in _PLAIN:
+        return image.convert("RGB")
+    if image.mode == "La":
+        return image.convert("LA").convert("RGB")
+    if image.mode not in WIDE:
+        raise ValueError(f"its mode {image.mode!r} has no rule; save it as 8-bit RGB")
+    image.load()
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_PHOTOMETRIC) == 0:
+        raise ValueError("more than 8 bits with 0 for white have no rule; save it with 0 for black")
+    top = 4095 if tags.get(_BITS) == (12,) else 65535
+    values = np.asarray(image)
+    grey = _unit_to_bytes(values) if image.mode == "F" else _whole_to_bytes(values, top)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _whole_to_bytes(values: np.ndarray, top: int) -> np.ndarray:
+    """Values 0 to `top` as 0 to 255, rounded; ValueError for any other value."""
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > top:
+        raise ValueError(
+            f"its values go from {low} to {high}, and only 0 to {top} have a rule; "
+            "scale them to 16 bits, or save it with 8 bits"
+        )
+    return _bytes_by_value(top)[values]
+
+
+@functools.cache
+def _bytes_by_value(top: int) -> np.ndarray:
+    return ((np.arange(top + 1) * 510 + top) // (2 * top)).astype(np.uint8)
+
+
+def _unit_to_bytes(values: np.ndarray) -> np.ndarray:
+    """Values 0 to 1 as 0 to 255, rounded; ValueError for any other value."""
+    if not np.isfinite(values).all():
+        raise ValueError("it holds NaN or infinity; give every pixel a value from 0 to 1")
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"its float values go from {low:.6g} to {high:.6g}, and only 0 to 1 have a rule; "
+            "scale them, or save it with 8 or 16 bits"
+        )
+    return np.rint(values * 255).astype(np.uint8)
