@@ -2,7 +2,8 @@
 
 kaleido has such a server of its own (`start_sync_server`), but it waits for ever when Chrome does
 not start, and two threads can be handed each other's picture. This one keeps kaleido's page open on
-an event loop of its own, so errors come back to the one who asked.
+an event loop of its own, so errors come back to the one who asked. kaleido draws; what it would print
+is moved, shrunk and cut by its page's margins, so PDFs are printed by `ict.figures.printing`.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from ict.errors import IctError
+from ict.figures.pdf_page import PageError
+from ict.figures.printing import Printer
 
 GET_CHROME = (
     "PDF, SVG and PNG are drawn by Chrome, which was not found: install chromium (Debian: "
@@ -28,18 +31,23 @@ class NoChromeError(IctError, RuntimeError):
     """There is no Chrome to draw with, or it does not start; carries the sentence to show."""
 
 
+class WrongPageError(NoChromeError):
+    """This Chrome does not print a page as it was asked to, and no correction helps."""
+
+
 class _Chrome:
-    """kaleido's page, kept open on its own event loop."""
+    """kaleido's pages and the printer's, kept open on their own event loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._kaleido: Any = None
+        self._printer: Any = None
         self._call(self._open(), _START_SECONDS)
 
     def draw(self, figure: dict[str, Any], options: dict[str, Any]) -> bytes:
-        drawn: bytes = self._call(self._kaleido.calc_fig(figure, opts=options), _DRAW_SECONDS)
+        drawn: bytes = self._call(self._draw(figure, options), _DRAW_SECONDS)
         return drawn
 
     def close(self) -> None:
@@ -53,6 +61,15 @@ class _Chrome:
 
         # MathJax would be fetched from the network
         self._kaleido = await Kaleido(n=PAGES, mathjax=False).__aenter__()
+        self._printer = Printer(self._kaleido, PAGES)
+
+    async def _draw(self, figure: dict[str, Any], options: dict[str, Any]) -> bytes:
+        if options["format"] != "pdf":
+            drawn: bytes = await self._kaleido.calc_fig(figure, opts=options)
+            return drawn
+        svg = self._kaleido.calc_fig(figure, opts={**options, "format": "svg", "scale": 1})
+        size = (options["width"], options["height"])
+        return await self._printer.pdf(svg, *size, scale=options["scale"])
 
     def _call(self, coroutine: Any, seconds: float) -> Any:
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
@@ -76,20 +93,26 @@ def trouble() -> str | None:
 
 
 def draw(figure: go.Figure, kind: str, *, scale: float = 1.0) -> bytes:
-    """`figure` as pdf, svg or png, at the size in its layout times `scale`.
+    """`figure` as pdf, svg or png, at the size in its layout (700 × 500 px) times `scale`.
 
-    Raises NoChromeError with one sentence if there is no Chrome or it does not answer.
+    Raises NoChromeError with one sentence if there is no Chrome or it does not answer, and
+    WrongPageError if it does not print the page that it was given.
     """
     options = {
         "format": kind,
-        "width": figure.layout.width,
-        "height": figure.layout.height,
+        "width": figure.layout.width or 700,
+        "height": figure.layout.height or 500,
         "scale": scale,
     }
     with _lock:
         chrome = _started()
     try:
         return chrome.draw(figure.to_plotly_json(), options)
+    except PageError as error:
+        raise WrongPageError(
+            f"this Chrome does not print a figure's page as it should ({error}); "
+            "take SVG or PNG, or set BROWSER_PATH to another Chrome"
+        ) from error
     except Exception as error:
         with _lock:
             if _running.get(os.getpid()) is chrome:  # and not one that another thread has started

@@ -1,0 +1,159 @@
+"""Figures on paper: an SVG in, a PDF page of exactly its size out, whatever the browser's margins.
+
+Browsers move, shrink and cut what they print, and differ in it: margins of the body and of the
+paper, pages in whole points, "shrink to fit". So nothing is assumed. A figure is printed on a sheet
+larger than itself; a sheet of the same size with coloured marks, printed by the same browser, says
+where the figure came to lie; and the page is cut there (`ict.figures.pdf_page`). Marks that are not
+whole mean that the sheet is too small for this browser: the figure is then printed smaller and
+enlarged again in the PDF, where lines and letters lose nothing.
+"""
+
+import asyncio
+import base64
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any
+
+from ict.figures import pdf_page
+from ict.figures.pdf_page import Colour, Frame, PageError
+
+ROOM_PX = 48.0  # around the figure on its sheet
+ZOOMS = (1.0, 0.5, 0.25, 0.125)
+MARK_PX = 8.0
+_CORNERS: tuple[Colour, ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1))
+STYLE = """
+@page { size: %(sheet_width)spx %(sheet_height)spx; margin: 0 }
+html, body { margin: 0; padding: 0 }
+html { overflow: hidden }
+img { position: absolute; left: %(room)spx; top: %(room)spx; width: %(width)spx; height: %(height)spx;
+      transform: scale(%(zoom)s); transform-origin: 0 0 }
+"""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a figure of `width` × `height` px is printed on, at `zoom` times its size."""
+
+    width: float
+    height: float
+    zoom: float = 1.0
+
+    def page(self, svg: bytes) -> str:
+        """The HTML page that shows `svg`. As an image it can run nothing and inherits no style."""
+        values = {
+            "sheet_width": self.width + 2 * ROOM_PX,
+            "sheet_height": self.height + 2 * ROOM_PX,
+            "room": ROOM_PX,
+            "width": self.width,
+            "height": self.height,
+            "zoom": self.zoom,
+        }
+        return (
+            "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Figure</title>"
+            f"<style>{STYLE % values}</style></head><body>"
+            f"<img alt='' src='data:image/svg+xml;base64,{base64.b64encode(svg).decode()}'>"
+            "</body></html>"
+        )
+
+    def marks(self) -> dict[Colour, tuple[float, float, float, float]]:
+        """A square in each corner: left, top, right, bottom in px."""
+        side = min(MARK_PX, self.width / 3, self.height / 3)
+        lefts, tops = (0.0, self.width - side), (0.0, self.height - side)
+        places = [(left, top, left + side, top + side) for top in tops for left in lefts]
+        return dict(zip(_CORNERS, places, strict=True))
+
+    def marked(self) -> bytes:
+        """The marks as SVG."""
+        squares = "".join(
+            f"<rect x='{x0}' y='{y0}' width='{x1 - x0}' height='{y1 - y0}'"
+            f" fill='rgb({','.join(str(round(255 * part)) for part in colour)})'/>"
+            for colour, (x0, y0, x1, y1) in self.marks().items()
+        )
+        size = (
+            f"width='{self.width}' height='{self.height}' viewBox='0 0 {self.width} {self.height}'"
+        )
+        return f"<svg xmlns='http://www.w3.org/2000/svg' {size}>{squares}</svg>".encode()
+
+
+@dataclass(frozen=True)
+class _Measured:
+    sheet: Sheet
+    frame: Frame
+    media: tuple[float, float, float, float]
+
+
+class Printer:
+    """Blank tabs of one started browser, and how it prints each size of figure."""
+
+    def __init__(self, browser: Any, tabs: int) -> None:
+        """`browser` is a `choreographer.Browser`; `tabs` print at once, opened when needed."""
+        self._browser = browser
+        self._slots = asyncio.Semaphore(tabs)
+        self._idle: list[tuple[Any, str]] = []
+        self._measured: dict[tuple[float, float], asyncio.Task[_Measured]] = {}
+
+    async def pdf(
+        self, drawing: Awaitable[bytes], width: float, height: float, *, scale: float = 1.0
+    ) -> bytes:
+        """The SVG that `drawing` gives as a PDF page of `width` × `height` px times `scale`.
+
+        The sheet is measured while the drawing is made. Raises PageError if this browser's marks
+        are not whole at any zoom, or if it printed the figure on another page than the marks.
+        """
+        svg, measured = await asyncio.gather(drawing, self._measure(width, height))
+        printed = await self._print(measured.sheet.page(svg))
+        if pdf_page.media_box(printed) != measured.media:
+            raise PageError("the figure came on a page of another size than its marks")
+        return pdf_page.cut(printed, measured.frame, width, height, scale=scale)
+
+    async def _measure(self, width: float, height: float) -> _Measured:
+        """The same measurement for all figures of a size."""
+        size = (width, height)
+        if size not in self._measured:
+            self._measured[size] = asyncio.create_task(self._try_zooms(width, height))
+        return await asyncio.shield(self._measured[size])
+
+    async def _try_zooms(self, width: float, height: float) -> _Measured:
+        trouble: PageError | None = None
+        for zoom in ZOOMS:
+            sheet = Sheet(width, height, zoom)
+            printed = await self._print(sheet.page(sheet.marked()))
+            try:
+                found = pdf_page.frame(printed, sheet.marks())
+            except PageError as error:
+                trouble = trouble or error
+            else:
+                return _Measured(sheet, found, pdf_page.media_box(printed))
+        raise PageError(f"on a marker page of {width:g} × {height:g} px {trouble}")
+
+    async def _print(self, html: str) -> bytes:
+        async with self._slots:
+            tab, frame = self._idle.pop() if self._idle else await self._open()
+            try:
+                await _send(tab, "Page.setDocumentContent", frameId=frame, html=html)
+                shown = "document.images[0].decode().then(() => true)"
+                await _send(tab, "Runtime.evaluate", expression=shown, awaitPromise=True)
+                paper = {f"margin{side}": 0 for side in ("Top", "Bottom", "Left", "Right")}
+                answer = await _send(
+                    tab, "Page.printToPDF", **paper, printBackground=True, preferCSSPageSize=True,
+                    pageRanges="1",
+                )  # fmt: skip
+            finally:
+                self._idle.append((tab, frame))
+            return base64.b64decode(answer["data"])
+
+    async def _open(self) -> tuple[Any, str]:
+        tab = await self._browser.create_tab("about:blank")
+        tree = await _send(tab, "Page.getFrameTree")
+        return tab, tree["frameTree"]["frame"]["id"]
+
+
+async def _send(tab: Any, command: str, **parameters: Any) -> dict[str, Any]:
+    """The result of a DevTools command; RuntimeError if Chrome answers with an error."""
+    answer = await tab.send_command(command, params=parameters or None)
+    if "error" in answer:
+        raise RuntimeError(f"{command}: {answer['error'].get('message', answer['error'])}")
+    result: dict[str, Any] = answer["result"]
+    if "exceptionDetails" in result:
+        raise RuntimeError(f"{command}: {result['exceptionDetails'].get('text')}")
+    return result
