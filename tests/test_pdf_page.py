@@ -125,7 +125,7 @@ def test_another_program_sees_the_frame_and_nothing_else(packed, tmp_path):
         (b"not a PDF", "the file has no trailer"),
         (written(b"").replace(b"xref\n0 5", b"xref\n1 4"), "no plain cross-reference table"),
         (written(b"").replace(b"/Type /Page\n", b"/Type /Pagg\n"), "0 pages, not 1"),
-        (written(b"").replace(b"/Contents 2 0 R", b"/Contents [2  0]"), "not one stream"),
+        (written(b"").replace(b"/Contents 2 0 R", b"/Contents [2 0]"), "not one stream"),
         (written(b"q").replace(b"x\x9c", b"xx"), "cannot be unpacked"),
     ],
 )
