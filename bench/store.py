@@ -8,6 +8,7 @@ index of the last one; warm: again in the same process. Wall-clock seconds, medi
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import statistics
@@ -21,6 +22,7 @@ from typing import Any
 
 from ict import studies
 from ict.launch import queue
+from ict.result import RunResult
 from ict.store import Store
 
 LIMITS = {"cold": 4.0, "warm": 1.0, "ict_runs": 2.0}
@@ -36,16 +38,16 @@ _BASE = {
     "train_split": "train800", "select_by": "last", "report_best_test": False, "limit": None,
     "precision": "bf16", "schema": 1,
 }  # fmt: skip
-_RESULT = {
-    "val_accuracy": 0.65, "train_accuracy": 0.7, "test_balanced_accuracy": 0.66, "test_loss": 1.0,
-    "majority_accuracy": 0.1, "test_images": 797, "selected_epoch": 8, "best_test_accuracy": None,
-    "adapter_parameters": 7200, "head_parameters": 1930, "trainable_parameters": 9130,
-    "backbone_parameters": 5388480, "epochs": 8, "train_seconds": 40.0, "score_seconds": 2.0,
-    "images_per_second": 150.0, "peak_memory_bytes": 1 << 30, "device": "cpu", "threads": 1,
-    "notes": [], "score_id": "digits-ict_tiny-class_l2-attn-0123456789ab", "official_data": True,
-    "versions": dict.fromkeys(("python", "ict", "torch", "timm", "numpy"), "1.2.3"),
-    "started_at": "2026-01-01T00:00:00.000+00:00", "finished_at": "2026-01-01T00:01:00.000+00:00",
-}  # fmt: skip
+_RESULT = RunResult(
+    test_accuracy=0.5, val_accuracy=0.65, train_accuracy=0.7, test_balanced_accuracy=0.66,
+    test_loss=1.0, majority_accuracy=0.1, test_images=797, selected_epoch=8,
+    adapter_parameters=7200, head_parameters=1930, trainable_parameters=9130,
+    backbone_parameters=5388480, epochs=8, train_seconds=40.0, score_seconds=2.0,
+    images_per_second=150.0, peak_memory_bytes=1 << 30, device="cpu", threads=1,
+    score_id="digits-ict_tiny-class_l2-attn-0123456789ab", official_data=True,
+    versions=dict.fromkeys(("python", "ict", "torch", "timm", "numpy"), "1.2.3"),
+    started_at="2026-01-01T00:00:00.000+00:00", finished_at="2026-01-01T00:01:00.000+00:00",
+)  # fmt: skip
 
 
 def generate(store: Store, count: int) -> None:
@@ -60,8 +62,9 @@ def generate(store: Store, count: int) -> None:
         created = f"2026-01-01T{i // 3600:02d}:{i // 60 % 60:02d}:{i % 60:02d}.000+00:00"
         record = {"run_id": run_id, "config": config, "recipe": "quick", "created_at": created}
         (folder / "config.json").write_text(json.dumps(record, indent=1))
-        result = {"run_id": run_id, "test_accuracy": 0.5 + (i * 37 % 400) / 1000, **_RESULT}
-        (folder / "result.json").write_text(json.dumps(result, indent=1))
+        accuracy = 0.5 + (i * 37 % 400) / 1000
+        result = dataclasses.replace(_RESULT, run_id=run_id, test_accuracy=accuracy)
+        (folder / "result.json").write_text(json.dumps(result.to_dict(), indent=1))
         members.append({"name": "grid", "run_id": run_id, "asked": {"ratio": k / 192}})
     study = {"name": "bench", "document": {"name": "bench"}, "members": members}
     (store.studies_dir / "bench").mkdir(parents=True)

@@ -25,6 +25,7 @@ from ict.files import append_line, atomic_write_bytes, atomic_write_json, remove
 from ict.live import Live, log
 from ict.methods import prepare
 from ict.probe import ProbeStep, fit_linear
+from ict.result import RunResult
 from ict.scores import load_scores
 from ict.scoring import (
     ScoreRequest,
@@ -66,7 +67,7 @@ class Pipeline:
         self.live = Live(run.path / "live.json", self.config.epochs)
         self.notes: list[str] = []
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> RunResult:
         torch.set_num_threads(self.threads)
         make_repeatable(self.device)
         self._check_inputs()
@@ -88,31 +89,31 @@ class Pipeline:
         train_seconds = time.perf_counter() - started + outcome.pop("earlier_seconds", 0.0)
         test = self._test(model, settings)
         self._write_model(model, test)
-        return {
-            "run_id": self.run.id,
-            "test_accuracy": test.accuracy,
-            "test_loss": test.loss,
-            "test_balanced_accuracy": test.balanced_accuracy,
-            "majority_accuracy": test.majority_accuracy,
-            "test_images": len(test.labels),
+        return RunResult(
+            run_id=self.run.id,
+            test_accuracy=test.accuracy,
+            test_loss=test.loss,
+            test_balanced_accuracy=test.balanced_accuracy,
+            majority_accuracy=test.majority_accuracy,
+            test_images=len(test.labels),
             **outcome,
             **counts,
-            "epochs": self.config.epochs,
-            "train_images": len(train),
-            "train_seconds": train_seconds,
-            "score_seconds": score_seconds,
-            "peak_memory_bytes": peak_memory_bytes(self.device),
-            "device": self.device,
-            "device_name": _device_name(self.device),
-            "threads": self.threads,
-            "precision": self.config.precision,
-            "score_id": selection.score_id if selection else None,
-            "official_data": self.task.official and len(test.labels) == self.test_size,
-            "notes": self.notes,
-            "versions": package_versions(),
-            "started_at": self.started_at,
-            "finished_at": utc_now(),
-        }
+            epochs=self.config.epochs,
+            train_images=len(train),
+            train_seconds=train_seconds,
+            score_seconds=score_seconds,
+            peak_memory_bytes=peak_memory_bytes(self.device),
+            device=self.device,
+            device_name=_device_name(self.device),
+            threads=self.threads,
+            precision=self.config.precision,
+            score_id=selection.score_id if selection else None,
+            official_data=self.task.official and len(test.labels) == self.test_size,
+            notes=tuple(self.notes),
+            versions=package_versions(),
+            started_at=self.started_at,
+            finished_at=utc_now(),
+        )
 
     def _check_inputs(self) -> None:
         """Data and weights must still be those that the id was made from."""

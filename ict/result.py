@@ -82,6 +82,15 @@ class RunResult:
     unknown: Mapping[str, Any] = field(default_factory=dict)
     """What a newer version wrote beside these: kept as it is, read by nobody."""
 
+    def __post_init__(self) -> None:
+        """Raises InputError that names the first field whose value cannot be."""
+        for name in FIELDS:
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, _READERS[name](name, value))
+        if self.test_accuracy is None:
+            raise InputError("test_accuracy is missing")
+
     def to_dict(self) -> dict[str, Any]:
         """What `result.json` holds; `from_dict` gives the same record again."""
         record = {name: getattr(self, name) for name in FIELDS}
@@ -94,18 +103,12 @@ class RunResult:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "RunResult":
-        """Reads a stored result. Raises InputError that names the first field that cannot be."""
+        """Reads a stored result: null and a missing field are the same. Raises InputError as above."""
         if not isinstance(record, Mapping):
             raise InputError(f"a result is a table of fields, not {_quoted(record)}")
-        if record.get("test_accuracy") is None:
-            raise InputError("test_accuracy is missing")
-        known = {
-            name: _READERS[name](name, record[name])
-            for name in FIELDS
-            if record.get(name) is not None
-        }
+        known = {name: record[name] for name in FIELDS if record.get(name) is not None}
         unknown = {name: value for name, value in record.items() if name not in _READERS}
-        return cls(**known, unknown=unknown)
+        return cls(**{"test_accuracy": None, **known}, unknown=unknown)
 
 
 def _read_plain(name: str, value: Any) -> Any:
@@ -180,6 +183,8 @@ def _kind(hint: Any) -> tuple[Any, Limits | None]:
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 FIELDS: Final = tuple(f.name for f in dataclasses.fields(RunResult) if f.name != "unknown")
+ROW_FIELDS: Final = tuple(name for name in FIELDS if name not in ("run_id", "notes", "versions"))
+"""What a table of runs shows of a result: its plain values."""
 _HINTS = typing.get_type_hints(RunResult, include_extras=True)
 _READERS: Final = dict.fromkeys(FIELDS, _read_plain) | {
     "notes": _read_notes,

@@ -19,6 +19,7 @@ from ict.errors import IctError, InputError
 from ict.files import atomic_write_json, read_json, remove_file
 from ict.locks import RunLock
 from ict.machine import calm_threads, choose_device, cores
+from ict.result import RunResult
 from ict.store import Run, Store, utc_now
 
 
@@ -33,7 +34,7 @@ def run(
     threads: int | None = None,
     device: str | None = None,
     slots: int = 1,
-) -> dict[str, Any]:
+) -> RunResult:
     """Executes a run of the store and gives its result; a finished one is only read.
 
     Raises IctError with one sentence if it fails (stored in `error.json` too), or if another
@@ -71,13 +72,13 @@ def load_run(run: str | Path, *, store: str | Path | None = None) -> Any:
     return rebuild(here)
 
 
-def _execute(run: Run, store: Store, execution: dict[str, Any]) -> dict[str, Any]:
+def _execute(run: Run, store: Store, execution: dict[str, Any]) -> RunResult:
     """Runs the pipeline; whatever goes wrong is kept as the run's error."""
     try:
         from ict.pipeline import Pipeline
 
         result = Pipeline(run, store, execution).result()
-        atomic_write_json(run.path / "result.json", result, durable=True)
+        atomic_write_json(run.path / "result.json", result.to_dict(), durable=True)
         return result
     except (Terminated, KeyboardInterrupt):
         raise
@@ -153,11 +154,8 @@ def main() -> int:
     except IctError as error:
         print(f"failed: {error}", file=sys.stderr)
         return error.exit_code
-    accuracy = result.get("test_accuracy")
     seconds = time.perf_counter() - started
-    print(
-        f"done in {seconds:.0f} s, test accuracy {accuracy if accuracy is None else round(accuracy, 4)}"
-    )
+    print(f"done in {seconds:.0f} s, test accuracy {round(result.test_accuracy, 4)}")
     return 0
 
 

@@ -14,6 +14,7 @@ from ict.errors import InputError, quoted
 from ict.files import read_json, read_json_lines, remove_file, touch
 from ict.jobs import job_state
 from ict.locks import is_process, lock_holder, written_holder
+from ict.result import RunResult
 
 STATUSES = ("done", "running", "queued", "failed", "killed", "cancelled", "created")
 TERMINAL = ("done", "failed", "killed", "cancelled")
@@ -124,8 +125,13 @@ class Run:
         """The content of the `queued` marker: sequence, slots, devices, tries, launcher."""
         return mapping(self.path / "queued") or {}
 
-    def result(self) -> dict[str, Any] | None:
-        return mapping(self.path / "result.json")
+    def result(self) -> RunResult | None:
+        """What came out; None while there is none, or where `result.json` is no result."""
+        record = mapping(self.path / "result.json")
+        try:
+            return None if record is None else RunResult.from_dict(record)
+        except InputError:
+            return None
 
     def error(self) -> dict[str, Any] | None:
         """message, type and traceback of the last failed try."""

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from ict.files import StoreError, atomic_write_bytes, read_json
+from ict.result import ROW_FIELDS, RunResult
 from ict.store import Run, Store
 
-VERSION: Final = 1
+VERSION: Final = 2
 UNREADABLE: Final = "result.json is not readable"
-_LEFT_OUT = {"notes", "versions", "run_id"}
 _memory: dict[str, tuple[list[int] | None, dict[str, Any]]] = {}
 
 
@@ -63,19 +63,18 @@ def _entry(path: Path, cached: dict[str, Any] | None) -> tuple[dict[str, Any] | 
     return {"config": config, "result": result, "row": _flat_row(record, numbers)}, True
 
 
-def _flat_row(record: dict[str, Any], result: dict[str, Any] | None) -> dict[str, Any]:
+def _flat_row(record: dict[str, Any], result: RunResult | None) -> dict[str, Any]:
     row = {"created_at": record.get("created_at"), "recipe": record.get("recipe")}
     row |= {name: _flat(value) for name, value in record["config"].items()}
-    return row | _numbers(result or {}, row)
+    return row | _numbers(result, row)
 
 
-def _numbers(result: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-    """What a result adds to a row: flat values under names that the configuration has not."""
-    return {
-        name: _flat(value)
-        for name, value in result.items()
-        if name not in row and name not in _LEFT_OUT and not isinstance(value, dict)
-    }
+def _numbers(result: RunResult | None, row: dict[str, Any]) -> dict[str, Any]:
+    """What a result adds to a row: what was measured, under names that the configuration has not."""
+    if result is None:
+        return {}
+    found = ((name, getattr(result, name)) for name in ROW_FIELDS if name not in row)
+    return {name: value for name, value in found if value is not None}
 
 
 def _flat(value: Any) -> Any:

@@ -8,6 +8,7 @@ from ict import studies
 from ict.scores import ChannelScores, to_bytes
 from ict.selection import select
 from ict.store import Store
+from result_documents import result_document
 
 DOCUMENT = {
     "name": "k_ratio_digits",
@@ -46,11 +47,11 @@ def filled(store: Store) -> studies.Study:
         if own:
             chosen = select(stored(store, score_id), k=k)
             (run.path / "selection.json").write_text(json.dumps(chosen.to_dict()))
-        result = {
-            "run_id": run_id, "test_accuracy": accuracy, "test_images": 797, "score_id": score_id,
-            "adapter_parameters": 12 * (k * k + k), "trainable_parameters": 12 * (k * k + k) + 1930,
-            "train_seconds": 20.0, "official_data": True, "versions": {"torch": "2.15.0"},
-        }  # fmt: skip
+        result = result_document(
+            run_id=run_id, test_accuracy=accuracy, test_images=797, score_id=score_id,
+            adapter_parameters=12 * (k * k + k), trainable_parameters=12 * (k * k + k) + 1930,
+            train_seconds=20.0, official_data=True, versions={"torch": "2.15.0"},
+        )  # fmt: skip
         (run.path / "result.json").write_text(json.dumps(result))
     return study
 

@@ -32,7 +32,7 @@ def run_study(store: Store, kills: int, dice: random.Random) -> dict[str, dict]:
         if victims := processes(store):
             kill(dice.choice(victims))
     assert set(wait_all(store, ids, submit, quiet=True).values()) == {"done"}
-    return {i: store.run(i).result() for i in ids}
+    return {i: store.run(i).result().to_dict() for i in ids}
 
 
 @pytest.mark.slow

@@ -46,11 +46,11 @@ def test_a_finished_run_holds_what_the_design_promises(store):
     result = execute(here.id, store, threads=1, device="cpu")
     assert here.status() == "done"
     assert result == here.result()
-    assert 0 <= result["test_accuracy"] <= 1
-    assert (result["adapter_parameters"], result["head_parameters"]) == (12 * (24 * 24 + 24), 1930)
-    assert result["notes"][0].startswith("random backbone weights")
-    assert any("only the first 48 of 800 images" in note for note in result["notes"])
-    assert result["official_data"] is False  # of 797 test images the first 48 alone
+    assert 0 <= result.test_accuracy <= 1
+    assert (result.adapter_parameters, result.head_parameters) == (12 * (24 * 24 + 24), 1930)
+    assert result.notes[0].startswith("random backbone weights")
+    assert any("only the first 48 of 800 images" in note for note in result.notes)
+    assert result.official_data is False  # of 797 test images the first 48 alone
     rows = here.progress()
     assert [row["epoch"] for row in rows] == [1, 2]
     assert {
@@ -65,11 +65,11 @@ def test_a_finished_run_holds_what_the_design_promises(store):
     assert [len(block["indices"]) for block in selection["blocks"]] == [24] * 12
     answers = load_file(here.path / "predictions.safetensors")
     assert (answers["labels"] == answers["predictions"]).mean() == pytest.approx(
-        result["test_accuracy"]
+        result.test_accuracy
     )
     assert not (here.path / "checkpoint").exists()
     assert not (here.path / "live.json").exists()
-    scores = ict.scores.load_scores(store.score_dir(result["score_id"]))
+    scores = ict.scores.load_scores(store.score_dir(result.score_id))
     assert scores.stacked("attn").shape == (12, 192)
 
 
@@ -103,10 +103,8 @@ def test_asking_again_runs_nothing(store):
 def test_every_method_ends_with_a_result_that_loads(store, method):
     here = small_run(store, method=method, epochs=1)
     result = execute(here.id, store, threads=1, device="cpu")
-    assert (
-        result["trainable_parameters"] == result["adapter_parameters"] + result["head_parameters"]
-    )
-    assert result["score_id"] is None
+    assert result.trainable_parameters == result.adapter_parameters + result.head_parameters
+    assert result.score_id is None
     assert ict.load(here.path) is not None
 
 
@@ -134,11 +132,11 @@ def test_select_by_val_tests_the_best_epoch_once(store):
     result = execute(here.id, store, threads=1, device="cpu")
     rows = here.progress()
     best = max(rows, key=lambda row: (row["val_accuracy"], -row["epoch"]))
-    assert (result["selected_epoch"], result["val_accuracy"]) == (
+    assert (result.selected_epoch, result.val_accuracy) == (
         best["epoch"],
         best["val_accuracy"],
     )
-    assert result["best_test_accuracy"] is None
+    assert result.best_test_accuracy is None
 
 
 def test_the_optimistic_test_curve_is_asked_for_and_stands_apart(store):
@@ -146,22 +144,22 @@ def test_the_optimistic_test_curve_is_asked_for_and_stands_apart(store):
     result = execute(here.id, store, threads=1, device="cpu")
     curve = [json.loads(line) for line in (here.path / "test_curve.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in curve] == [1, 2]
-    assert result["best_test_accuracy"] == max(row["test_accuracy"] for row in curve)
+    assert result.best_test_accuracy == max(row["test_accuracy"] for row in curve)
     assert "test_accuracy" not in here.progress()[0]
-    assert result["test_accuracy"] == curve[-1]["test_accuracy"]
+    assert result.test_accuracy == curve[-1]["test_accuracy"]
 
 
 def test_training_on_all_thousand_has_no_validation(store):
     here = small_run(store, train_split="train800val200", epochs=1)
     result = execute(here.id, store, threads=1, device="cpu")
-    assert result["val_accuracy"] is None
+    assert result.val_accuracy is None
     assert here.progress()[0]["val_accuracy"] is None
 
 
 def test_channels_of_another_task(store):
     here = small_run(store, score_task="count", epochs=1)
     result = execute(here.id, store, threads=1, device="cpu")
-    assert result["score_id"].startswith("count-")
+    assert result.score_id.startswith("count-")
 
 
 def test_a_failure_is_stored_with_its_sentence_and_can_be_tried_again(store):
@@ -330,9 +328,9 @@ def test_real_photographs_and_short_splits(store, real_images):
     task = resolve({"task": "oxford_iiit_pet", "limit": 30, "epochs": 1}, weights="none")
     here = store.create_run(task.record())
     result = execute(here.id, store, threads=1, device="cpu")
-    assert any("185 of" in note for note in result["notes"])
-    assert result["official_data"] is False
-    assert result["head_parameters"] == 192 * 37 + 37
+    assert any("185 of" in note for note in result.notes)
+    assert result.official_data is False
+    assert result.head_parameters == 192 * 37 + 37
 
 
 @pytest.mark.slow

@@ -94,7 +94,7 @@ def test_shared_sets_transfer_without_loss_and_own_sets_do_not(tmp_path: Path, s
         result = run(created.id, store, threads=1, device="cpu")
         chosen = {tuple(b["indices"]) for b in created_selection(created.path)}
         assert chosen == {tuple(SETS[BLUE if score_task == "blue" else RED])}
-        return float(result["test_accuracy"])
+        return float(result.test_accuracy)
 
     def row(task: str, score_task: str) -> np.ndarray:
         return np.array([accuracy(task, score_task, seed) for seed in SEEDS])

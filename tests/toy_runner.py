@@ -18,6 +18,7 @@ from typing import Any
 from ict.files import append_line, atomic_write_bytes, atomic_write_json, read_json
 from ict.locks import RunLock
 from ict.store import Run, Store
+from result_documents import result_document
 
 
 def expected(config: dict[str, Any]) -> str:
@@ -86,14 +87,14 @@ def train(run: Run, device: str) -> int:
     assert not run.has("result.json"), "executed twice"
     append_line(run.path / "spans.txt", f"{begun} {time.time()} {device}")
     numbers = {"train_seconds": time.time() - begun, "threads": int(os.environ["OMP_NUM_THREADS"])}
-    result = {
+    result = result_document(
         **numbers,
-        "run_id": run.id,
-        "test_accuracy": 0.5,
-        "val_accuracy": 0.5,
-        "digest": state,
-        "device": device,
-    }
+        run_id=run.id,
+        test_accuracy=0.5,
+        val_accuracy=0.5,
+        device=device,
+        unknown={"digest": state},
+    )
     atomic_write_json(run.path / "result.json", result, durable=True)
     return 0
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from ict.errors import IctError
 from ict.figures import training_curves
+from ict.result import RunResult
 from ict.store import Run, Store
 from ict_app import plot, readers, shell, words
 from ict_app.controls import linked_select
@@ -60,7 +61,8 @@ def _body(root: str, run_id: str, status_then: str) -> None:
         st.rerun(scope="app")
     _sentence(run, status)
     _numbers(run, status)
-    for note in (run.result() or {}).get("notes") or []:
+    result = run.result()
+    for note in result.notes if result else ():
         st.caption(f":material/info: {words.plain(note)}")
     left, right = st.columns(2)
     of = readers.stamp(run.path / "progress.jsonl")
@@ -105,44 +107,48 @@ def _sentence(run: Run, status: str) -> None:
 
 
 def _numbers(run: Run, status: str) -> None:
-    result, live = run.result() or {}, run.live() or {}
+    """What was measured so far: of a finished run its result, before that the last epoch."""
+    result = run.result()
+    live = (run.live() or {}) if status == "running" else {}
     if status == "running":
         _bar(live)
     rows = readers.progress(run)
     last = rows[-1] if rows else {}
     epochs = run.config.get("epochs")
     epoch = f"{len(rows)} of {epochs}" if epochs else words.count(len(rows))
-    speed = live.get("images_per_second") if status == "running" else None
-    speed = speed or result.get("images_per_second") or last.get("images_per_second")
-    memory = result.get("peak_memory_bytes") or live.get("memory_bytes")
-    cells = [
-        ("Test accuracy", words.percent(result.get("test_accuracy")), _test_help(result)),
-        ("Validation", words.percent(result.get("val_accuracy") or last.get("val_accuracy")), None),
-        ("Epoch", epoch, None),
-        _time_cell(result, live, status),
-        ("Images a second", words.count(speed), None),
-        ("Peak memory", words.size(memory), None),
-        ("Trained parameters", words.count(result.get("trainable_parameters")), "Adapter and head"),
-    ]
+    cells = [("Epoch", epoch, None)]
+    if result is None:
+        cells += [
+            ("Validation", words.percent(last.get("val_accuracy")), None),
+            ("Time left", words.duration(live.get("eta_seconds")), None),
+            ("Images a second", words.count(_speed(live, last)), None),
+            ("Peak memory", words.size(live.get("memory_bytes")), None),
+        ]
+    else:
+        cells = [
+            ("Test accuracy", words.percent(result.test_accuracy), _test_help(result)),
+            ("Validation", words.percent(result.val_accuracy), None),
+            *cells,
+            ("Training time", words.duration(result.train_seconds), None),
+            ("Images a second", words.count(result.images_per_second), None),
+            ("Peak memory", words.size(result.peak_memory_bytes), None),
+            ("Trained parameters", words.count(result.trainable_parameters), "Adapter and head"),
+        ]
     with st.container(horizontal=True):
         for label, value, note in cells:
             if value != words.NOTHING:
                 st.metric(label, value, help=note, width="content")
 
 
-def _time_cell(result: dict[str, Any], live: dict[str, Any], status: str) -> tuple[str, str, None]:
-    if status == "running":
-        return "Time left", words.duration(live.get("eta_seconds")), None
-    return "Training time", words.duration(result.get("train_seconds")), None
+def _speed(live: dict[str, Any], last: dict[str, Any]) -> float | None:
+    return live.get("images_per_second") or last.get("images_per_second")
 
 
-def _test_help(result: dict[str, Any]) -> str | None:
-    if not result:
-        return None
-    balanced, majority = result.get("test_balanced_accuracy"), result.get("majority_accuracy")
+def _test_help(result: RunResult) -> str:
     return (
-        f"Last epoch, {words.count(result.get('test_images'))} images, looked at once. "
-        f"Balanced {words.percent(balanced)}; always the commonest class {words.percent(majority)}."
+        f"Last epoch, {words.count(result.test_images)} images, looked at once. "
+        f"Balanced {words.percent(result.test_balanced_accuracy)}; always the commonest class "
+        f"{words.percent(result.majority_accuracy)}."
     )
 
 
@@ -248,7 +254,11 @@ def _papers(run: Run) -> None:
         result = run.result()
         if result:
             st.dataframe(
-                [{"field": name, "value": json.dumps(value)} for name, value in result.items()],
+                [
+                    {"field": name, "value": json.dumps(value)}
+                    for name, value in result.to_dict().items()
+                    if value is not None
+                ],
                 hide_index=True, height=400,
             )  # fmt: skip
         else:

@@ -94,7 +94,8 @@ def open_source(shown: Store, key: str, site: str | None = None) -> Source:
     label = key
     if not (shown.score_dir(key) / "meta.json").is_file():
         run = shown.run(key)
-        score_id = str((run.result() or {}).get("score_id"))
+        result = run.result()
+        score_id = str(result.score_id if result else None)
         record = readers.selection(run)
         own = Selection.from_dict(record) if record else None
         wanted = site or run.config.get("score_site")

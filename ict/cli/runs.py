@@ -152,7 +152,7 @@ def difference(a: Run, b: Run) -> list[dict[str, Any]]:
 
 
 def _document(run: Run) -> dict[str, Any]:
-    record = run.record
+    record, result = run.record, run.result()
     return {
         "run_id": run.id,
         "path": str(run.path),
@@ -161,7 +161,7 @@ def _document(run: Run) -> dict[str, Any]:
         "execution": run.execution(),
         "live": run.live(),
         "progress": run.progress(),
-        "result": run.result(),
+        "result": result.to_dict() if result else None,
         "selection": read_json(run.path / "selection.json"),
         "error": run.error(),
         "log_tail": run.log_tail(20),
@@ -177,7 +177,11 @@ def _text(document: dict[str, Any]) -> str:
             lines.append(f"  {name:22} {value}" + ("  (recipe)" if name in chosen else ""))
     if document["result"]:
         lines += ["", "result"]
-        lines += [f"  {name:22} {value}" for name, value in document["result"].items()]
+        lines += [
+            f"  {name:22} {value}"
+            for name, value in document["result"].items()
+            if value is not None
+        ]
     elif document["progress"]:
         last = document["progress"][-1]
         lines += ["", "last epoch", *(f"  {name:22} {value}" for name, value in last.items())]
@@ -222,9 +226,8 @@ def resume(run: str, *, slots: int | None, device: str | None, wait: bool, as_js
     if wait:
         follow.wait(store, here.id, quiet=as_json)
     text = f"{here.id}\n{here.status()}"
-    accuracy = (here.result() or {}).get("test_accuracy")
-    if accuracy is not None:
-        text += f", test accuracy {accuracy:.4f}"
+    if result := here.result():
+        text += f", test accuracy {result.test_accuracy:.4f}"
     emit(follow.result_document(here), as_json=as_json, text=text)
 
 

@@ -69,10 +69,9 @@ def provenance(found: Found, command: str) -> dict[str, Any]:
     done = [row for row in found.rows if row.get("status") == "done"]
     versions: dict[str, list[str]] = {}
     for row in done:
-        for package, text in (
-            (found.store.run(row["run_id"]).result() or {}).get("versions") or {}
-        ).items():
-            if text not in versions.setdefault(package, []):
+        result = found.store.run(row["run_id"]).result()
+        for package, text in (result.versions if result else {}).items():
+            if text is not None and text not in versions.setdefault(package, []):
                 versions[package].append(text)
     score_ids = {str(row["score_id"]) for row in done if row.get("score_id")}
     return {

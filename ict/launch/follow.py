@@ -63,8 +63,9 @@ def ending(run: Run, status: str) -> str:
 
 def result_document(run: Run) -> dict[str, Any]:
     """run_id, path, status and config; of a finished run also everything in result.json."""
+    result = run.result()
     return {
-        **(run.result() or {}),
+        **(result.to_dict() if result else {}),
         "run_id": run.id,
         "path": str(run.path),
         "status": run.status(),

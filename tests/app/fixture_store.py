@@ -15,6 +15,7 @@ from ict.scores import ChannelScores, to_bytes
 from ict.selection import select
 from ict.store import Run, Store
 from ict.studies import Study, create
+from tests.result_documents import result_document
 
 VIT_SMALL = ((12, 192),)
 VIT_LARGE = ((24, 1024),)
@@ -74,18 +75,18 @@ def finish(run: Run, *, score_id: str | None = None, accuracy: float = 0.9) -> R
     add_progress(run, fields["epochs"] or 20)
     started = {"threads": 2, "device": "cpu", "slots": 1, "host": "somewhere", "pid": 1, "tries": 1}
     write(run.path / "execution.json", {**started, "started_at": "2026-01-01T08:00:00.000Z"})
-    result = {
-        "run_id": run.id, "test_accuracy": accuracy, "val_accuracy": accuracy - 0.01,
-        "train_accuracy": 0.97, "test_balanced_accuracy": accuracy - 0.005,
-        "majority_accuracy": 0.1, "test_images": 797, "selected_epoch": fields["epochs"],
-        "best_test_accuracy": None, "best_test_epoch": None, "adapter_parameters": 7200,
-        "head_parameters": 1930, "trainable_parameters": 9130, "backbone_parameters": 5_370_000,
-        "epochs": fields["epochs"], "train_seconds": 68.2, "score_seconds": 3.1,
-        "images_per_second": 236.0, "peak_memory_bytes": 812_000_000, "device": "cpu", "threads": 2,
-        "versions": {"ict": "0.1.0", "torch": "2.9.0"}, "notes": [], "score_id": score_id,
-        "official_data": True, "started_at": "2026-01-01T08:00:00.000Z",
-        "finished_at": "2026-01-01T08:01:12.000Z",
-    }  # fmt: skip
+    result = result_document(
+        run_id=run.id, test_accuracy=accuracy, val_accuracy=accuracy - 0.01, train_accuracy=0.97,
+        test_loss=0.31, train_loss=float(0.05 + 0.001 * fields["seed"]),
+        test_balanced_accuracy=accuracy - 0.005, majority_accuracy=0.1, test_images=797,
+        selected_epoch=fields["epochs"], adapter_parameters=7200, head_parameters=1930,
+        trainable_parameters=9130, backbone_parameters=5_370_000, epochs=fields["epochs"],
+        train_images=800, train_seconds=68.2 + fields["seed"], score_seconds=3.1,
+        images_per_second=236.0, peak_memory_bytes=812_000_000, device="cpu", threads=2,
+        device_name="AMD EPYC", precision=fields["precision"],
+        versions={"ict": "0.1.0", "torch": "2.9.0"}, score_id=score_id, official_data=True,
+        started_at="2026-01-01T08:00:00.000Z", finished_at="2026-01-01T08:01:12.000Z",
+    )  # fmt: skip
     write(run.path / "result.json", result)
     return run
 
