@@ -15,10 +15,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from result_documents import result_document
+
 from ict.files import append_line, atomic_write_bytes, atomic_write_json, read_json
 from ict.locks import RunLock
 from ict.store import Run, Store
-from result_documents import result_document
 
 
 def expected(config: dict[str, Any]) -> str:
