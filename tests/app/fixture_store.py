@@ -81,7 +81,7 @@ def finish(run: Run, *, score_id: str | None = None, accuracy: float = 0.9) -> R
         test_balanced_accuracy=accuracy - 0.005, majority_accuracy=0.1, test_images=797,
         selected_epoch=fields["epochs"], adapter_parameters=7200, head_parameters=1930,
         trainable_parameters=9130, backbone_parameters=5_370_000, epochs=fields["epochs"],
-        train_images=800, train_seconds=68.2 + fields["seed"], score_seconds=3.1,
+        train_images=800, train_seconds=68.2 + (fields["seed"] - 42) / 100, score_seconds=3.1,
         images_per_second=236.0, peak_memory_bytes=812_000_000, device="cpu", threads=2,
         device_name="AMD EPYC", precision=fields["precision"],
         versions={"ict": "0.1.0", "torch": "2.9.0"}, score_id=score_id, official_data=True,
