@@ -123,13 +123,18 @@ class Download:
         return self._cache / PurePosixPath(file.path).name
 
     def _unpack(self, name: str, file: RemoteFile, staged: Path) -> None:
+        try:
+            self._unpack_archive(name, file, staged)
+        except ArchiveError:  # the same bytes would be refused again
+            self._archives.pop(file.path, None)
+            self._archive_path(file).unlink(missing_ok=True)
+            self._drop_empty_folders()
+            raise
+
+    def _unpack_archive(self, name: str, file: RemoteFile, staged: Path) -> None:
         if file.path not in self._archives:
             path = fetch(self.repository, file, self._archive_path(file))
-            try:
-                self._archives[file.path] = Archive(path)
-            except ArchiveError:
-                path.unlink()
-                raise
+            self._archives[file.path] = Archive(path)
         archive = self._archives[file.path]
         folders = archive.folders()
         named = {vtab.canonical(folder): inside for folder, inside in folders.items()}
@@ -138,7 +143,7 @@ class Download:
         elif len(folders) == 1 and _is_task(file, name):
             archive.extract(next(iter(folders.values())), staged)
         else:
-            held = ", ".join(sorted(named)) or "no folder with lists"
+            held = ", ".join(sorted(named)[:8]) or "no folder with lists"
             raise IctError(f"{file.path} holds no folder for {quoted(name)}; it holds {held}")
 
     def _gather(self, folder: PurePosixPath, staged: Path, progress: Progress | None) -> None:

@@ -10,8 +10,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from filelock import FileLock, Timeout
 
@@ -19,6 +20,7 @@ from ict.errors import IctError, InputError, quoted
 from ict.files import FULL
 
 DEFAULT_REPO = "XiN0919/VTAB-1k"
+MAX_FILES = 1_000_000  # of a data set: the 19 tasks together have about 400,000 images
 _TRIES = 1  # without a new byte; huggingface_hub itself tries six times within each
 
 
@@ -52,9 +54,11 @@ def open_repository(repo: str, revision: str | None, endpoint: str | None = None
         tree = api.list_repo_tree(repo, repo_type="dataset", revision=commit, recursive=True)
         files = {
             entry.path: RemoteFile(entry.path, entry.size, entry.lfs.sha256 if entry.lfs else None)
-            for entry in tree
+            for entry in islice(tree, MAX_FILES + 1)
             if isinstance(entry, RepoFile)
         }
+    if len(files) > MAX_FILES:
+        raise IctError(f"data set {quoted(repo)} is refused: it has more than {MAX_FILES} files")
     return Repository(repo, api.endpoint, str(commit), files)
 
 
@@ -91,6 +95,9 @@ def _fetch_partial(repository: Repository, file: RemoteFile, partial: Path) -> N
             with _hub_errors(repository.repo, repository.commit, repository.endpoint):
                 _append(repository, file, partial)
             break
+        except _TooLongError:
+            partial.unlink()
+            raise
         except IctError as error:
             now = partial.stat().st_size if partial.exists() else 0
             tries = tries + 1 if now <= before else 0
@@ -126,12 +133,34 @@ def _append(repository: Repository, file: RemoteFile, partial: Path) -> None:
         arrived = stream.tell()
         http_get(
             url,
-            stream,
+            cast(BinaryIO, _NoMore(stream, file)),
             resume_size=arrived,
             headers=headers,
             expected_size=file.size,
             displayed_filename=file.path,
         )
+
+
+class _NoMore:
+    """A file that is written to, up to the size that the hub announced: a server may go on for ever."""
+
+    def __init__(self, stream: BinaryIO, file: RemoteFile) -> None:
+        self._stream, self._file = stream, file
+
+    def write(self, chunk: bytes) -> int:
+        if self._stream.tell() + len(chunk) > self._file.size:
+            raise _TooLongError(
+                f"{self._file.path} is longer than the {self._file.size} bytes that the hub announced; "
+                "it was removed, run the same command again"
+            )
+        return self._stream.write(chunk)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _TooLongError(IctError):
+    """The server sent more than the file has."""
 
 
 def _verify(file: RemoteFile, partial: Path) -> None:
@@ -176,7 +205,7 @@ def _hub_errors(repo: str, revision: str | None, endpoint: str) -> Iterator[None
     except errors.HfHubHTTPError as error:
         status = getattr(error.response, "status_code", "an error")
         raise IctError(f"{endpoint} answered {status} for data set {quoted(repo)}") from error
-    except (OSError, *transport) as error:
+    except (OSError, ValueError, *transport) as error:  # ValueError: a file too large for it
         if isinstance(error, OSError) and (error.filename or error.errno in FULL):
             raise  # the disk, not the network
         why = " ".join(str(error).split()) or type(error).__name__

@@ -1,11 +1,17 @@
 """Unpacking an archive that nobody vouches for: zip, tar, tar.gz.
 
-All names are checked before a byte is written: absolute paths, `..`, links, devices and encrypted
-members refuse the whole archive, as do more files or bytes than any task has, and members that
-grow suspiciously. Sizes are counted again while writing, because a header may lie.
+All names are checked before a byte is written: absolute paths, `..`, links, devices, sparse and
+encrypted members refuse the whole archive, as do more files or bytes than any task has, and members
+that grow suspiciously. Sizes are counted again while writing, because a header may lie. Nothing is
+read into memory at the length that a header states: what describes one member of a tar, and the
+table of a zip, are bounded before they are read.
 """
 
+import gzip
+import io
+import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -13,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal
+from typing import IO, cast
 
 from ict.errors import IctError
 from ict.tasks.hub import require_space
@@ -21,36 +27,56 @@ from ict.tasks.lists import leaves_folder, shown
 from ict.tasks.task import SPLITS
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
-MAX_FILES = 2_000_000  # in an archive: the 19 tasks together have about 400,000 images
+MAX_FILES = 1_000_000  # in an archive: the 19 tasks together have about 400,000 images
 MAX_BYTES = 200 * 2**30
+MAX_HEADER = 256 << 10  # what describes one member of a tar: a long name, extended attributes
+MAX_TABLE = 64 << 20  # the central directory of a zip: 400,000 images need about 40 MiB
+MAX_NAME = 1024
 MAX_RATIO = 200  # images hardly compress; a zip bomb does by thousands
 _RATIO_FROM_BYTES = 64 * 2**20  # below, a high ratio does no harm
+_HEADER = tarfile.BLOCKSIZE  # an empty member is not nothing: it has a header
 _CHUNK = 1 << 20
+_SOUND = re.compile(r"[^\x00-\x1f\x7f]+")
 _JUNK = ("__MACOSX", ".DS_Store", ".git", ".cache")
 
 # What the standard library raises on archives that are cut off or altered.
 _BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
+    gzip.BadGzipFile,
     EOFError,
     zlib.error,
-    NotImplementedError,
-    UnicodeDecodeError,
+    struct.error,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
     ValueError,
-    RuntimeError,
+    RuntimeError,  # also a chain of headers deeper than Python's stack, and what is not implemented
 )
+_PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)  # in a few MiB of memory
 
 
 class ArchiveError(IctError):
     """The archive is cut off, altered or malicious; nothing of it was installed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Member:
     """A file in an archive: its name, as the archive writes it, and its size in bytes."""
 
     name: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A member as it was found: `room` is what it takes unpacked, headers included."""
+
+    name: str
+    size: int
+    room: int
+    folder: bool
+    forbidden: str
 
 
 class Archive:
@@ -86,8 +112,13 @@ class Archive:
     def _safe_members(self) -> Iterator[Member]:
         total = 0
         seen = set()
-        for number, (name, size, forbidden) in enumerate(self._table(), start=1):
-            unsafe = forbidden or leaves_folder(name) or ("has no name" if not name else "")
+        for number, entry in enumerate(self._table(), start=1):
+            total += entry.room
+            self._refuse_bombs(number, total)
+            if entry.folder:
+                continue
+            name = entry.name
+            unsafe = entry.forbidden or _unsafe_name(name)
             if unsafe:
                 raise ArchiveError(
                     f"{self.path.name} is refused: its member {shown(name)} {unsafe}"
@@ -95,11 +126,9 @@ class Archive:
             if name in seen:
                 raise ArchiveError(f"{self.path.name} is refused: {shown(name)} is in it twice")
             seen.add(name)
-            total += size
-            self._refuse_bombs(number, total)
             parts = PurePosixPath(name).parts
             if not any(part in _JUNK or part.startswith("._") for part in parts):
-                yield Member(name, size)
+                yield Member(name, entry.size)
 
     def _refuse_bombs(self, files: int, total: int) -> None:
         packed = max(1, self.path.stat().st_size)
@@ -112,45 +141,64 @@ class Archive:
                 "which no set of images is"
             )
 
-    def _table(self) -> Iterator[tuple[str, int, str]]:
-        """Name, size and what forbids it ("" if nothing) of every member that is not a folder."""
+    def _table(self) -> Iterator[_Entry]:
         if zipfile.is_zipfile(self.path):
-            with zipfile.ZipFile(self.path) as archive:
+            with self._zip() as archive:
                 for info in archive.infolist():
-                    if not info.is_dir():
-                        yield info.filename, info.file_size, _forbidden_in_zip(info)
+                    yield _zip_entry(info)
         else:
-            with tarfile.open(self.path, self._tar_mode()) as archive:
-                for entry in archive:
-                    if not entry.isdir():
-                        kind = "" if entry.isreg() else "is a link or a device"
-                        yield entry.name, entry.size, kind
-                if self._tar_mode() == "r:":
-                    self._require_end_mark(archive.offset)
+            yield from (_tar_entry(entry, room) for entry, room, _ in self._tar_entries())
 
-    def _tar_mode(self) -> Literal["r:gz", "r:"]:
-        with self.path.open("rb") as file:
-            return "r:gz" if file.read(2) == b"\x1f\x8b" else "r:"
+    @contextmanager
+    def _zip(self) -> Iterator[zipfile.ZipFile]:
+        with self.path.open("rb") as stream:
+            guard = _Guard(
+                stream, f"{self.path.name} is refused: its table of contents is longer than"
+            )
+            guard.allow(MAX_TABLE)
+            with zipfile.ZipFile(guard) as archive:  # type: ignore[call-overload]
+                guard.allow(None)
+                yield archive
 
-    def _require_end_mark(self, offset: int) -> None:
-        """A plain tar that is cut between two members looks whole but for its last zero block."""
+    def _tar_entries(self) -> Iterator[tuple[tarfile.TarInfo, int, tarfile.TarFile]]:
+        """The members one after the other, with the bytes that each takes; none is kept.
+
+        Their headers are read within MAX_HEADER bytes each. A plain tar that was cut between two
+        members looks whole but for its last zero block, which must be there.
+        """
+        with self._tar_stream() as stream:
+            guard = _Guard(stream, f"{self.path.name} is refused: a member's header is longer than")
+            guard.allow(MAX_HEADER)
+            before = 0
+            with tarfile.open(fileobj=guard, mode="r:") as archive:  # type: ignore[call-overload]
+                while (entry := archive.next()) is not None:
+                    guard.allow(None)
+                    yield entry, archive.offset - before, archive
+                    before = archive.offset
+                    archive.members = []
+                    guard.allow(MAX_HEADER)
+            if isinstance(stream, io.BufferedReader):
+                stream.seek(before)
+                if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                    raise tarfile.ReadError("it ends without its end mark")
+
+    def _tar_stream(self) -> IO[bytes]:
         with self.path.open("rb") as file:
-            file.seek(offset)
-            if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise tarfile.ReadError("it ends without its end mark")
+            packed = file.read(2) == b"\x1f\x8b"
+        return cast(IO[bytes], gzip.open(self.path)) if packed else self.path.open("rb")
 
     def _open_members(self, names: set[str]) -> Iterator[tuple[str, IO[bytes]]]:
         if zipfile.is_zipfile(self.path):
-            with zipfile.ZipFile(self.path) as archive:
+            with self._zip() as archive:
                 for info in archive.infolist():
-                    if info.filename in names and not info.is_dir():
+                    if info.filename in names:
                         with archive.open(info) as source:
                             yield info.filename, source
         else:
-            with tarfile.open(self.path, self._tar_mode()) as archive:
-                for entry in archive:
-                    source_or_none = archive.extractfile(entry) if entry.isreg() else None
-                    if entry.name in names and source_or_none is not None:
+            for entry, _, tar in self._tar_entries():
+                if entry.name in names and entry.isreg():
+                    source_or_none = tar.extractfile(entry)
+                    if source_or_none is not None:
                         yield entry.name, source_or_none
 
     @contextmanager
@@ -163,11 +211,79 @@ class Archive:
             raise ArchiveError(message) from error
 
 
-def _forbidden_in_zip(info: zipfile.ZipInfo) -> str:
+def _unsafe_name(name: str) -> str:
+    """Why `name` is none for a file of a task, or ""."""
+    if not PurePosixPath(name).parts:
+        return "has no name"
+    if len(name) > MAX_NAME:
+        return f"has a name of {len(name)} characters"
+    return leaves_folder(name) or ("holds a control character" * (not _SOUND.fullmatch(name)))
+
+
+def _zip_entry(info: zipfile.ZipInfo) -> _Entry:
     mode = info.external_attr >> 16
+    forbidden = ""
     if mode and stat.S_IFMT(mode) not in {0, stat.S_IFREG}:
-        return "is a link or a device"
-    return "is encrypted" if info.flag_bits & 1 else ""
+        forbidden = "is a link or a device"
+    elif info.compress_type not in _PLAIN:
+        forbidden = f"is compressed by method {info.compress_type}; use deflate"
+    elif info.flag_bits & 1:
+        forbidden = "is encrypted"
+    folder = info.filename.endswith("/")
+    return _Entry(info.filename, info.file_size, info.file_size + _HEADER, folder, forbidden)
+
+
+def _tar_entry(entry: tarfile.TarInfo, room: int) -> _Entry:
+    forbidden = ""
+    if not entry.isreg():
+        forbidden = "is a link or a device"
+    elif entry.issparse():
+        forbidden = "is a sparse file"
+    elif entry.size < 0 or room <= 0:
+        forbidden = "has a size below zero"
+    return _Entry(entry.name, entry.size, room, entry.isdir(), forbidden)
+
+
+class _Guard:
+    """A stream that gives at most so many bytes until more are allowed.
+
+    A header states how long its name, its attributes or its map of holes is, or the table of a
+    zip, and the standard library reads that at once, and headers one within the other.
+    """
+
+    def __init__(self, stream: IO[bytes], refusal: str) -> None:
+        self._stream = stream
+        self._refusal = refusal
+        self._allowed: int | None = 0
+        self._left = 0
+
+    def allow(self, size: int | None) -> None:
+        """From here `size` bytes; None for as many as are asked for."""
+        self._allowed, self._left = size, size or 0
+
+    def read(self, size: int = -1) -> bytes:
+        if self._allowed is not None:
+            self._left -= size if size >= 0 else self._rest()
+            if self._left < 0:
+                raise ArchiveError(f"{self._refusal} {self._allowed // 1024} KiB")
+        return self._stream.read(size)
+
+    def _rest(self) -> int:
+        here = self._stream.tell()
+        end = self._stream.seek(0, io.SEEK_END)
+        self._stream.seek(here)
+        return end - here
+
+    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET and position < 0:  # of the disk's errors none is the archive's
+            raise ValueError("a member lies before its beginning")
+        return self._stream.seek(position, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def seekable(self) -> bool:
+        return True
 
 
 def _write(source: IO[bytes], path: Path, size: int) -> None:
