@@ -5,9 +5,10 @@ imported by this process.
 """
 
 import streamlit as st
-from ict_app import shell
+from ict_app import links, shell
 
 st.set_page_config(page_title="ict", page_icon=shell.ICON, layout="wide", initial_sidebar_state=220)
+links.check()
 page = st.navigation(shell.pages())
 shell.sidebar()
 page.run()

@@ -10,6 +10,7 @@ import streamlit as st
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 
+from ict.bounded import whole_number
 from ict.figures import class_profile, histogram
 from ict.inspect_files import DrivingImage, channel_page, inspections
 from ict.store import Run, Store
@@ -79,7 +80,7 @@ def _weights(
 def _block_of(name: str) -> int | None:
     """The number after `blocks.`; a hierarchical backbone counts within its stages, so None there."""
     parts = name.split(".")
-    return int(parts[1]) if parts[0] == "blocks" and parts[1].isdigit() else None
+    return whole_number(parts[1]) if parts[0] == "blocks" else None
 
 
 def draw(shown: Store, source: Source, block: int, channel: int) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from ict.bounded import whole_number
 from ict.catalogue import BUNDLED, get_backbone, known
 from ict.config import CRITERIA
 from ict.errors import IctError, InputError, quoted
@@ -46,13 +47,17 @@ def form() -> tuple[plan.Plan, dict[str, Any]]:
     except InputError as error:
         trouble = str(error)
     fixed |= _more()
-    wish = {
-        "asked": [_read(one) for one in plan.grid(axes, fixed)],
+    wish: dict[str, Any] = {
+        "asked": [],
         "recipe": recipe,
         "weights": "none" if st.session_state.get("random_weights") else None,
     }
     if trouble:
         return plan.Plan((), trouble), wish
+    try:
+        wish["asked"] = [_read(one) for one in plan.grid(axes, fixed)]
+    except InputError as error:
+        return plan.Plan((), str(error)), wish
     return _preview(wish), wish
 
 
@@ -142,10 +147,10 @@ def _seeds() -> list[str]:
 
 
 def _whole(text: str, what: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise InputError(f"{what} {quoted(text)} is not a whole number") from None
+    value = whole_number(text)
+    if value is None:
+        raise InputError(f"{what} {quoted(text)} is not a whole number")
+    return value
 
 
 def _more() -> dict[str, Any]:

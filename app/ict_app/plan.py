@@ -4,12 +4,13 @@ Nothing here knows streamlit.
 """
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from ict import study_plan
+from ict.bounded import fraction
 from ict.catalogue import get_backbone, parameter_counts
 from ict.config import Resolved, resolve
 from ict.errors import InputError, quoted
@@ -18,6 +19,7 @@ from ict.tasks import get_task
 Row = Mapping[str, Any]
 SHARES = ("1/64", "1/32", "1/16", "1/8", "1/4", "1/2", "1")
 SEEDS = (42, 44, 82, 100, 800)
+MOST_RUNS = 300  # that the form starts at once: each is resolved anew at every change of a field
 
 
 @dataclass(frozen=True)
@@ -30,20 +32,27 @@ class Plan:
 
 def share_of(text: str) -> float:
     """`1/8` or `0.125` as a number; InputError for anything else."""
-    try:
-        value = float(Fraction(text.strip()))
-    except (ValueError, ZeroDivisionError):
-        raise InputError(
-            f"{quoted(text)} is no share of the channels; write 1/8 or 0.125"
-        ) from None
+    value = fraction(text)
+    if value is None:
+        raise InputError(f"{quoted(text)} is no share of the channels; write 1/8 or 0.125")
     if not 0 < value <= 1:
-        raise InputError(f"{text}: choose a share above 0 and at most 1")
+        raise InputError(f"{quoted(text)}: choose a share above 0 and at most 1")
     return value
 
 
 def grid(axes: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every combination of the values of `axes`, each with the `fixed` fields."""
+    """Every combination of the values of `axes`, each with the `fixed` fields.
+
+    Raises InputError for more than MOST_RUNS, before any is made.
+    """
     names = list(axes)
+    count = math.prod(len(values) for values in axes.values())
+    if count > MOST_RUNS:
+        factors = " × ".join(f"{len(v)} {name}" for name, v in axes.items() if len(v) > 1)
+        raise InputError(
+            f"{factors} are {count:,} runs, and the form starts at most {MOST_RUNS}; choose fewer, or "
+            "write a study and run it with `ict study run`"
+        )
     return [
         {**fixed, **dict(zip(names, values, strict=True))}
         for values in itertools.product(*axes.values())

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from ict.bounded import whole_number
 from ict.store import Store
 from ict_app import readers, shell, words
 
@@ -114,7 +115,8 @@ def filters(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _order(text: str) -> tuple[int, float, str]:
-    return (0, float(text), "") if text.isdigit() else (1, 0.0, text)
+    value = whole_number(text)
+    return (1, 0.0, text) if value is None else (0, float(value), "")
 
 
 __all__ = ["MARKS", "column_config", "filters", "frame", "latest", "open_run", "words"]

@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from ict.store import Store
-from ict_app import readers, words
+from ict_app import links, readers, words
 from ict_app.controls import arrive
 
 _ROOT = Path(__file__).parents[2]
@@ -92,6 +92,7 @@ def heading(title: str, sentence: str) -> Store:
     arrive(title)
     st.title(title, anchor=False)
     st.caption(sentence)
+    links.say()
     shown = readers.store()
     if trouble := shown.unreadable():
         _report(trouble)

@@ -51,7 +51,7 @@ def open_page(stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch) -> Open
     st.cache_resource.clear()
     readers.forget_rows()
 
-    def run(page: str, state: str, **query: str) -> AppTest:
+    def run(page: str, state: str, **query: str | list[str]) -> AppTest:
         monkeypatch.setenv("ICT_STORE", str(stores[state].root))
         app = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
         app.switch_page(str(ROOT / "pages" / f"{page}.py"))
