@@ -1,8 +1,6 @@
 """`ict causal`: the causal check of a task, from names to one JSON file in the store."""
 
 import dataclasses
-import hashlib
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +16,10 @@ from ict.config import check_criterion
 from ict.criteria import Progress
 from ict.data import batches, load_set
 from ict.errors import InputError, quoted
+from ict.identity import digest, name_of
+from ict.provenance import package_versions
 from ict.scores import load_scores
-from ict.scoring import package_versions, pixel_statistics, request_for, score_task
+from ict.scoring import pixel_statistics, request_for, score_task
 from ict.store import Store, atomic_write_json, utc_now
 from ict.tasks import fingerprint, get_task, load_split
 from ict.weights import find as find_weights
@@ -47,12 +47,8 @@ class CausalRequest:
 
     @property
     def causal_id(self) -> str:
-        canonical = json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
-        digest = hashlib.sha256(canonical.encode()).hexdigest()[:12]
         readable = f"{self.task}-{self.backbone}-{self.plan.site}"
-        return (
-            "".join(c if c.isalnum() or c in "._-" else "_" for c in readable)[:100] + f"-{digest}"
-        )
+        return name_of(readable, digest(dataclasses.asdict(self)))
 
     def record(self) -> dict[str, Any]:
         """Flat, as the file holds it."""
@@ -99,17 +95,18 @@ def check(
         scores=rankings,
         progress=progress,
     )
+    notes = [ZEROED] if request.plan.replacement == "zero" else []
     record = {
         **request.record(),
         **document,
         "score_ids": score_ids,
         "train_split": "train800",
         "validation_split": "val200",
-        "notes": [ZEROED] if request.plan.replacement == "zero" else [],
         "seconds": time.perf_counter() - started,
         "device": device,
         "created_at": utc_now(),
-        "versions": package_versions(),
+        "versions": package_versions(notes),
+        "notes": notes,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write_json(path, record)

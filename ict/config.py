@@ -1,7 +1,6 @@
 """What a run is asked to do: fields, checks, recipes, and the id that follows from them."""
 
 import dataclasses
-import hashlib
 import json
 import math
 import types
@@ -16,12 +15,20 @@ from ict import weights as weight_files
 from ict.catalogue import BUNDLED, Backbone, check_blocks, check_site, get_backbone
 from ict.criteria import own_tokens
 from ict.errors import InputError, did_you_mean, quoted
+from ict.identity import canonical, digest, name_of
 from ict.machine import choose_device, prefers_bf16
 from ict.recipes import RECIPES, quick_rate, recipe_fields
 from ict.selection import resolve_k
 from ict.tasks import SPLITS, fingerprint, get_task
 
 SCHEMA = 1
+NEUTRAL: dict[str, Any] = {"zeros": None}
+"""Fields that version 0.1.0 had not → the value that means what it did: the one list of them.
+
+A change of what a configuration computes is a field more here. `resolve` sets the new value in new
+requests, which get new ids; at the neutral value it stays out of the canonical JSON, so that old
+folders keep theirs.
+"""
 CRITERIA = (
     "class_l2",
     "l2",
@@ -49,7 +56,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "select_by": ("last", "val"),
     "precision": ("auto", "fp32", "bf16"),
 }
-_OWN = ("schema", "data", "score_data")
+_OWN = ("schema", "data", "score_data", "zeros")
+_MAY_BE_NONE = ("ratio", "blocks", "limit", "score_data", *NEUTRAL)
+_ONE_FOR_ZERO = ("scale", "lr_multiplier")  # at 0, version 0.1.0 ran them as 1
 _SELECTION_FIELDS = (
     "criterion tokens score_site tune_site score_task score_split score_data selection_seed k ratio "
     "blocks init scale scale_on_x"
@@ -107,15 +116,47 @@ class RunConfig:
     seed: int = 42
     precision: str = "auto"
     schema: int = SCHEMA
+    zeros: str | None = None
+    """`as_written` where a 0 means 0. None, as in version 0.1.0: a `scale` or `lr_multiplier` of 0
+    runs as 1, and a warm-up to an `lr` of 0 begins at 1e-6."""
+
+    def __post_init__(self) -> None:
+        for name in _FLOATS:
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise InputError(f"{name}={value}: give a finite number")
 
     def to_dict(self) -> dict[str, Any]:
-        record = dataclasses.asdict(self)
+        """What is stored and hashed: later fields stay out at their neutral value."""
+        record = canonical(dataclasses.asdict(self), NEUTRAL)
         return {key: list(v) if isinstance(v, tuple) else v for key, v in record.items()}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "RunConfig":
-        """Reads a stored configuration; fields of a newer version are refused by name."""
+        """Reads a stored configuration. Raises InputError, saying so where a newer version wrote it."""
+        if not isinstance(record, Mapping) or "task" not in record:
+            raise InputError("the configuration names no task: config.json is not a run's")
+        _check_age(record)
         return cls(**{name: _typed(name, value) for name, value in record.items()})
+
+    def as_run(self) -> "RunConfig":
+        """With the values that a run of it computes with: what version 0.1.0 made of a 0, if it is its."""
+        if self.zeros is not None:
+            return self
+        ones = {name: 1.0 for name in _ONE_FOR_ZERO if getattr(self, name) == 0}
+        return dataclasses.replace(self, **ones)  # type: ignore[arg-type]
+
+    def check_total(self) -> None:
+        """Raises InputError if a field that the method reads has no value: nothing is filled in later."""
+        may_be_none = {*_MAY_BE_NONE, *_unread(self)}
+        missing = [n for n in FIELDS if getattr(self, n) is None and n not in may_be_none]
+        if self.score_task not in (None, self.task) and self.score_data is None:
+            missing.append("score_data")
+        if missing:
+            raise InputError(
+                f"config.json lacks {', '.join(missing)}, which method {self.method} reads; "
+                "ask for the run anew"
+            )
 
 
 _TYPE_WORDS: dict[Any, str] = {
@@ -124,6 +165,7 @@ _TYPE_WORDS: dict[Any, str] = {
 _LIST_WORDS = "a list of whole numbers such as [0,1]"
 FIELDS = tuple(field.name for field in dataclasses.fields(RunConfig))
 _TYPES = typing.get_type_hints(RunConfig)
+_FLOATS = tuple(name for name, hint in _TYPES.items() if float in typing.get_args(hint))
 
 
 @dataclass(frozen=True)
@@ -156,9 +198,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     if not separator:
         raise InputError(f"--set {quoted(text)}: write field=value")
     name = {"test_curve": "report_best_test"}.get(name.strip(), name.strip())
-    _check_field(name)
-    if name in _OWN:
-        raise InputError(f"{name} is not to be set: it follows from the task and the program")
+    _check_settable(name)
     try:
         parsed = json.loads(value)
     except ValueError:
@@ -182,12 +222,12 @@ def resolve(
     id is then provisional. Raises InputError with one sentence for anything that cannot be run.
     """
     for name in asked:
-        _check_field(name)
+        _check_settable(name)
     if recipe not in RECIPES:
         raise InputError(
             f"no recipe {quoted(recipe)}; there are {', '.join(RECIPES)}{did_you_mean(recipe, RECIPES)}"
         )
-    given = {name: _typed(name, value) for name, value in asked.items() if value is not None}
+    given = {n: _without_sign(_typed(n, v)) for n, v in asked.items() if v is not None}
     task = get_task(_required_task(given), root=root)
     given["task"] = task.name
     backbone = get_backbone(given.get("backbone", BUNDLED))
@@ -202,7 +242,8 @@ def resolve(
         filled["warmup_epochs"] = min(filled["warmup_epochs"], {**filled, **given}["epochs"] // 2)
     config = RunConfig(**{**filled, **given})
     _check(config, backbone)
-    found = weight_files.find(backbone, weights or given.get("weights"), fetch=fetch)
+    wanted = given.get("weights") if weights is None else weights
+    found = weight_files.find(backbone, wanted, fetch=fetch)
     config = dataclasses.replace(
         config,
         weights=found.identity,
@@ -212,7 +253,9 @@ def resolve(
     config = _with_selection(config, backbone, root=root, fetch=fetch)
     if recipe == "quick" and "lr" not in given and isinstance(config.k, tuple):
         config = dataclasses.replace(config, lr=quick_rate(max(config.k)))
-    config = _without_unread(config)
+    config = _with_zeros(_without_unread(config))
+    if fetch:
+        config.check_total()
     read = tuple(name for name in from_recipe if getattr(config, name) is not None)
     sources = {
         "weights_file": str(found.path) if found.path else None,
@@ -223,13 +266,39 @@ def resolve(
 
 def run_id(config: RunConfig) -> str:
     """Readable prefix and 12 hex digits of the SHA-256 of the configuration's canonical JSON."""
-    canonical = json.dumps(config.to_dict(), sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(canonical.encode()).hexdigest()[:12]
     k = "-k" + "_".join(map(str, sorted(set(config.k)))) if isinstance(config.k, tuple) else ""
     control = f"-{config.criterion}" if config.criterion not in (None, "class_l2") else ""
     prefix = f"{config.task}-{config.backbone}-{config.method}{k}{control}"
-    readable = "".join(c if c.isalnum() or c in "._-" else "_" for c in prefix)
-    return f"{readable[:100]}-{digest}"
+    return name_of(prefix, digest(config.to_dict()))
+
+
+def ran_otherwise(config: Mapping[str, Any]) -> str | None:
+    """Where a stored configuration is of version 0.1.0, which ran a 0 of it as something else: how.
+
+    None for every other. Such a run is kept and listed, and what is asked for now has another id.
+    """
+    if config.get("zeros") is not None:
+        return None
+    ran = [f"{name}=0 ran as 1 under 0.1.0" for name in _ONE_FOR_ZERO if _is_zero(config.get(name))]
+    if _warms_up_to_zero(config):
+        ran.append("lr=0 ran with a warm-up from 1e-6 under 0.1.0")
+    return "; ".join(ran) or None
+
+
+def _warms_up_to_zero(config: Mapping[str, Any]) -> bool:
+    epochs = config.get("warmup_epochs")
+    warms_up = isinstance(epochs, (int, float)) and epochs > 0
+    return warms_up and _is_zero(config.get("lr"))
+
+
+def _is_zero(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == 0
+
+
+def _with_zeros(config: RunConfig) -> RunConfig:
+    """Says that zeros are meant, where version 0.1.0 would have run something else."""
+    as_written = ran_otherwise(config.to_dict()) is not None
+    return dataclasses.replace(config, zeros="as_written" if as_written else None)
 
 
 def _with_selection(
@@ -256,6 +325,12 @@ def _with_selection(
 
 def _without_unread(config: RunConfig) -> RunConfig:
     """Sets what the method does not read to None, so that it cannot change the id."""
+    nothing: dict[str, Any] = dict.fromkeys(_unread(config))
+    return dataclasses.replace(config, **nothing)
+
+
+def _unread(config: RunConfig) -> list[str]:
+    """Fields that the method does not read, nor anything that it does without them."""
     unread: list[str] = []
     if config.method != "ict":
         unread += _SELECTION_FIELDS
@@ -267,8 +342,7 @@ def _without_unread(config: RunConfig) -> RunConfig:
         unread += _TRAINING_FIELDS
     if config.method != "lora":
         unread += ["lora_rank"]
-    nothing: dict[str, Any] = dict.fromkeys(unread)
-    return dataclasses.replace(config, **nothing)
+    return unread
 
 
 def _check(config: RunConfig, backbone: Backbone) -> None:
@@ -310,6 +384,7 @@ def _check_numbers(config: RunConfig) -> None:
         "warmup_epochs": (0, 100_000),
         "drop_path": (0, 0.99),
         "label_smoothing": (0, 0.99),
+        "scale": (-1e3, 1e3),
         "limit": (1, 10**9),
         "lora_rank": (1, 4096),
         "seed": (0, 2**31 - 1),
@@ -318,11 +393,10 @@ def _check_numbers(config: RunConfig) -> None:
     for name, (low, high) in limits.items():
         value = getattr(config, name)
         if value is not None and not low <= value <= high:
-            raise InputError(f"{name}={value}: choose {low:.12g} to {high:.12g}")
-    if (config.warmup_epochs or 0) > (config.epochs or math.inf):
-        raise InputError(
-            f"warmup_epochs={config.warmup_epochs}: choose at most the {config.epochs} epochs"
-        )
+            raise InputError(f"{name}={quoted(value)}: choose {low:.12g} to {high:.12g}")
+    warmup, epochs = config.warmup_epochs, config.epochs
+    if warmup is not None and epochs is not None and warmup > epochs:
+        raise InputError(f"warmup_epochs={warmup}: choose at most the {epochs} epochs")
 
 
 def _check_choice(name: str, value: str) -> None:
@@ -336,6 +410,43 @@ def _check_field(name: str) -> None:
         raise InputError(
             f"no field {quoted(name)} in a run's configuration{did_you_mean(name, FIELDS)}"
         )
+
+
+def _check_settable(name: str) -> None:
+    _check_field(name)
+    if name in _OWN:
+        raise InputError(f"{name} is not to be set: it follows from the task and the program")
+
+
+def _check_age(record: Mapping[str, Any]) -> None:
+    """Raises InputError for a configuration that only a newer version can read."""
+    schema = record.get("schema", SCHEMA)
+    unknown = [str(name) for name in record if name not in FIELDS]
+    newer = "a newer version of ict wrote it; update ict to read it"
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise InputError(
+            f"the configuration has schema {quoted(schema)}, this version reads {SCHEMA}: {newer}"
+        )
+    if unknown:
+        raise InputError(f"no field {quoted(unknown[0])} in a run's configuration: {newer}")
+    if record.get("zeros") not in (None, "as_written"):
+        raise InputError(f"zeros={quoted(record['zeros'])} is not known: {newer}")
+
+
+def _without_sign(value: Any) -> Any:
+    """-0.0 as 0.0, which is the same question; anything else as it is."""
+    return 0.0 if isinstance(value, float) and value == 0 else value
+
+
+def _float(name: str, value: float) -> float:
+    """`value` as a finite float."""
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond any float
+        number = math.inf
+    if not math.isfinite(number):
+        raise InputError(f"{name}={quoted(value)}: give a finite number")
+    return number
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -354,7 +465,7 @@ def _typed(name: str, value: Any) -> Any:
     elif isinstance(value, int) and int in options:
         return value
     elif isinstance(value, (int, float)) and float in options:
-        return float(value)
+        return _float(name, value)
     elif isinstance(value, str) and str in options:
         return value
     if str in options and isinstance(value, (int, float)):

@@ -1,9 +1,7 @@
 """`ict inspect`: the pages of a task's channels, from names to a folder in the store."""
 
 import dataclasses
-import hashlib
 import io
-import json
 import re
 import time
 from dataclasses import dataclass
@@ -20,9 +18,11 @@ from ict.catalogue import Backbone, check_site, get_backbone
 from ict.criteria import Progress
 from ict.data import batches, load_set
 from ict.errors import InputError, quoted
+from ict.identity import digest, name_of
 from ict.inspect_files import ROWS, THUMBS
 from ict.inspection import inspect_channels
-from ict.scoring import package_versions, pixel_statistics
+from ict.provenance import package_versions
+from ict.scoring import pixel_statistics
 from ict.store import Store, atomic_write_bytes, atomic_write_json, utc_now
 from ict.tasks import SPLITS, Split, fingerprint, get_task, load_split
 from ict.weights import find as find_weights
@@ -49,12 +49,8 @@ class InspectRequest:
 
     @property
     def inspect_id(self) -> str:
-        canonical = json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
-        digest = hashlib.sha256(canonical.encode()).hexdigest()[:12]
         readable = f"{self.task}-{self.backbone}-{self.site}"
-        return (
-            "".join(c if c.isalnum() or c in "._-" else "_" for c in readable)[:100] + f"-{digest}"
-        )
+        return name_of(readable, digest(dataclasses.asdict(self)))
 
 
 def request_inspection(

@@ -1,16 +1,20 @@
 """What a running run tells the outside: `live.json` and the lines of `log.txt`."""
 
+import contextlib
 import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ict.files import append_line, atomic_write_json
+from ict.files import StoreError, append_line, atomic_write_json
 from ict.store import Run, utc_now
 
 
 class Live:
-    """`live.json`: what a running run is doing, written at most every half second."""
+    """`live.json`: what a running run is doing, written at most every half second.
+
+    A report that the disk refuses is left out: a run does not fail for it.
+    """
 
     def __init__(self, path: Path, epochs: int | None) -> None:
         self.path = path
@@ -32,32 +36,34 @@ class Live:
         if now - self._last < 0.5 and 0 < done < total:
             return
         self._last = now
-        atomic_write_json(
-            self.path,
-            {
-                "phase": phase,
-                "done": done,
-                "total": total,
-                "unit": unit,
-                "epoch": epoch,
-                "epochs": self.epochs,
-                "images_per_second": rate,
-                "eta_seconds": eta,
-                "memory_bytes": _memory_now(),
-                "updated_at": utc_now(),
-            },
-        )
+        document = {
+            "phase": phase,
+            "done": done,
+            "total": total,
+            "unit": unit,
+            "epoch": epoch,
+            "epochs": self.epochs,
+            "images_per_second": rate,
+            "eta_seconds": eta,
+            "memory_bytes": _memory_now(),
+            "updated_at": utc_now(),
+        }
+        with contextlib.suppress(StoreError):
+            atomic_write_json(self.path, document)
 
     def phase(self, name: str) -> Callable[[int, int], None]:
         return lambda done, total: self.report(name, done, total)
 
 
 def log(run: Run, line: str) -> None:
-    append_line(run.path / "log.txt", f"{utc_now()} {line}")
+    """Appends a line to `log.txt`, where the disk takes it: a run does not fail for its log."""
+    with contextlib.suppress(StoreError):
+        append_line(run.path / "log.txt", f"{utc_now()} {line}")
 
 
-def _memory_now() -> int:
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        return int(statm.read_text().split()[1]) * resource.getpagesize()
-    return 0
+def _memory_now() -> int | None:
+    """Resident memory of this process; None where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except (OSError, ValueError, IndexError):
+        return None

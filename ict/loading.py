@@ -19,7 +19,9 @@ from ict.weights import find as find_weights
 
 def rebuild(run: Run) -> nn.Module:
     """The trained model of a finished run: the backbone's weights and what the run changed."""
-    config = RunConfig.from_dict(run.config)
+    stored = RunConfig.from_dict(run.config)
+    stored.check_total()
+    config = stored.as_run()
     sources = run.record.get("sources") or {}
     weights_file = sources.get("weights_file")
     if config.weights != "none":
@@ -35,7 +37,7 @@ def rebuild(run: Run) -> nn.Module:
         raise InputError(f"{state}: holds no classification head")
     model = load_backbone(
         config.backbone,
-        weights=config.weights or "none",
+        weights=str(config.weights),
         weights_file=Path(weights_file) if weights_file else None,
         classes=heads[0],
         seed=config.seed,

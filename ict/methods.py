@@ -16,6 +16,7 @@ from ict.split_qkv import SplitQKV
 def prepare(model: nn.Module, config: RunConfig, selection: Selection | None) -> nn.Module:
     """Makes trainable, in place, what `config.method` trains; the head always is. Gives the model back.
 
+    `config` has the values to compute with (`RunConfig.as_run`).
     `linear` and `ict` freeze the backbone; `full` trains everything; `bitfit` all biases (arXiv
     2106.10199); `lora` low-rank updates of q and v (arXiv 2106.09685, through HF PEFT). Raises
     InputError where the backbone does not allow the method.
@@ -26,9 +27,9 @@ def prepare(model: nn.Module, config: RunConfig, selection: Selection | None) ->
         return attach(
             model,
             selection,
-            scale=config.scale or 1.0,
-            scale_on_x=bool(config.scale_on_x),
-            init=config.init or "trunc_normal",
+            scale=config.scale,
+            scale_on_x=config.scale_on_x,
+            init=config.init,
             seed=config.seed,
         )
     model.requires_grad_(config.method == "full")
@@ -36,7 +37,7 @@ def prepare(model: nn.Module, config: RunConfig, selection: Selection | None) ->
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.endswith("bias"))
     elif config.method == "lora":
-        _add_lora(model, rank=config.lora_rank or 3, seed=config.seed)
+        _add_lora(model, rank=config.lora_rank, seed=config.seed)
     classification_head(model).requires_grad_(True)
     return model
 

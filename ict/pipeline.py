@@ -17,30 +17,33 @@ from torch import nn
 from ict.adapters import count_parameters, trained_state_bytes
 from ict.backbones import classification_head, load_backbone, use_fastest_attention
 from ict.catalogue import get_backbone
-from ict.checkpoint import Checkpoint
-from ict.config import RunConfig
+from ict.checkpoint import Checkpoint, best_epoch
+from ict.config import RunConfig, ran_otherwise
 from ict.data import Augment, ImageSet, StreamedSet, load_set, open_set
 from ict.errors import IctError, quoted
-from ict.files import append_line, atomic_write_bytes, atomic_write_json, remove_file
+from ict.files import (
+    append_line,
+    atomic_write_bytes,
+    atomic_write_json,
+    read_json_lines,
+    remove_file,
+)
 from ict.live import Live, log
 from ict.methods import prepare
 from ict.probe import ProbeStep, fit_linear
+from ict.provenance import device_name, package_versions, peak_memory_bytes
 from ict.result import RunResult
 from ict.scores import load_scores
-from ict.scoring import (
-    ScoreRequest,
-    package_versions,
-    peak_memory_bytes,
-    pixel_statistics,
-    score_task,
-)
+from ict.scoring import ScoreRequest, pixel_statistics, score_task
 from ict.selection import Selection, select, select_random
 from ict.step import make_repeatable
 from ict.store import Run, Store, utc_now
 from ict.tasks import Split, fingerprint, get_task, load_split
 from ict.training import (
+    WARMUP_LR,
     EpochReport,
     Evaluation,
+    Forward,
     Settings,
     Trainer,
     evaluate,
@@ -55,7 +58,9 @@ class Pipeline:
     def __init__(self, run: Run, store: Store, execution: dict[str, Any]) -> None:
         self.run = run
         self.store = store
-        self.config = RunConfig.from_dict(run.config)
+        stored = RunConfig.from_dict(run.config)
+        stored.check_total()
+        self.config = stored.as_run()
         self.device = execution["device"]
         self.threads = execution["threads"]
         self.started_at = execution["first_started_at"]
@@ -66,6 +71,8 @@ class Pipeline:
         self.task = get_task(self.config.task, root=self.root)
         self.live = Live(run.path / "live.json", self.config.epochs)
         self.notes: list[str] = []
+        if ran := ran_otherwise(stored.to_dict()):
+            self.notes.append(f"asked for by version 0.1.0: {ran}, and so it runs here")
 
     def result(self) -> RunResult:
         torch.set_num_threads(self.threads)
@@ -80,14 +87,14 @@ class Pipeline:
         selection, score_seconds = self._select(train)
         model = self._model(selection)
         counts = count_parameters(model)
-        settings = self._settings()
+        forward = self._forward()
         started = time.perf_counter()
         if self.config.method == "linear":
-            outcome = self._fit_linear(model, train, val, settings)
+            outcome = self._fit_linear(model, train, val, forward)
         else:
-            outcome = self._fit(model, train, val, settings)
+            outcome = self._fit(model, train, val, self._settings(forward))
         train_seconds = time.perf_counter() - started + outcome.pop("earlier_seconds", 0.0)
-        test = self._test(model, settings)
+        test = self._test(model, forward)
         self._write_model(model, test)
         return RunResult(
             run_id=self.run.id,
@@ -102,15 +109,15 @@ class Pipeline:
             train_images=len(train),
             train_seconds=train_seconds,
             score_seconds=score_seconds,
-            peak_memory_bytes=peak_memory_bytes(self.device),
+            peak_memory_bytes=peak_memory_bytes(self.device, self.notes),
             device=self.device,
-            device_name=_device_name(self.device),
+            device_name=device_name(self.device, self.notes),
             threads=self.threads,
             precision=self.config.precision,
             score_id=selection.score_id if selection else None,
             official_data=self.task.official and len(test.labels) == self.test_size,
-            notes=tuple(self.notes),
-            versions=package_versions(),
+            versions=package_versions(self.notes),
+            notes=tuple(self.notes),  # after all that adds to them
             started_at=self.started_at,
             finished_at=utc_now(),
         )
@@ -169,39 +176,36 @@ class Pipeline:
         if c.method != "ict":
             return None, 0.0
         started = time.perf_counter()
-        if not isinstance(c.k, tuple) or c.tune_site is None:
-            raise IctError(
-                f"run {self.run.id}: config.json lacks k or tune_site; ask for the run anew"
-            )
         if c.criterion == "random":
             selection = select_random(
                 self.backbone.stages,
                 site=c.tune_site,
                 ks=c.k,
                 blocks=c.blocks,
-                seed=c.selection_seed or 0,
+                seed=c.selection_seed,
                 backbone=c.backbone,
             )
         else:
-            selection = self._scored_selection(c.k, c.tune_site, train)
+            selection = self._scored_selection(train)
         atomic_write_json(self.run.path / "selection.json", selection.to_dict())
         return selection, time.perf_counter() - started
 
-    def _scored_selection(self, ks: tuple[int, ...], site: str, train: ImageSet) -> Selection:
+    def _scored_selection(self, train: ImageSet) -> Selection:
         """Top K (or lowest K) of the score file that this configuration names, computed if need be."""
         c = self.config
         prefix, _, base = str(c.criterion).partition(":")
         order = "lowest" if prefix == "lowest" else "top"
-        same_images = c.score_task == c.task and c.score_split == c.train_split
+        own_task = c.score_task == c.task
+        same_images = own_task and c.score_split == c.train_split
         request = ScoreRequest(
-            task=c.score_task or c.task,
+            task=c.score_task,
             backbone=c.backbone,
-            weights=c.weights or "none",
-            data=c.score_data or c.data or "",
-            criterion=(base or "class_l2") if order == "lowest" else str(c.criterion),
-            sites=(c.score_site or "attn",),
-            tokens=c.tokens or "patch",
-            split=c.score_split or c.train_split,
+            weights=c.weights,
+            data=c.data if own_task else c.score_data,
+            criterion=(base or "class_l2") if order == "lowest" else c.criterion,
+            sites=(c.score_site,),
+            tokens=c.tokens,
+            split=c.score_split,
             pixel_normalisation=c.pixel_normalisation,
             limit=c.limit,
         )
@@ -216,38 +220,41 @@ class Pipeline:
         )
         scores = load_scores(path, kinds=("",))
         log(self.run, f"scores {request.score_id}")
-        chosen = select(scores, site=request.sites[0], k=list(ks), blocks=c.blocks, order=order)
-        return Selection(site, chosen.blocks, c.criterion, request.score_id, c.backbone)
+        chosen = select(scores, site=c.score_site, k=list(c.k), blocks=c.blocks, order=order)
+        return Selection(c.tune_site, chosen.blocks, c.criterion, request.score_id, c.backbone)
 
     def _model(self, selection: Selection | None) -> nn.Module:
         c = self.config
         model = load_backbone(
             c.backbone,
-            weights=c.weights or "none",
+            weights=c.weights,
             weights_file=self.weights_file,
             classes=self.task.classes,
             seed=c.seed,
-            drop_path=c.drop_path or 0.0,
+            drop_path=0.0 if c.drop_path is None else c.drop_path,  # linear reads none
         )
         use_fastest_attention(model, self.device, c.precision)
         return prepare(model, c, selection).to(self.device)
 
-    def _settings(self) -> Settings:
+    def _forward(self) -> Forward:
+        mean, std = pixel_statistics(self.config.backbone, self.config.pixel_normalisation)
+        return Forward(precision=self.config.precision, mean=mean, std=std, threads=self.threads)
+
+    def _settings(self, forward: Forward) -> Settings:
         c = self.config
-        mean, std = pixel_statistics(c.backbone, c.pixel_normalisation)
+        lr = c.lr * c.lr_multiplier
+        meant = lr == 0 and c.zeros is not None  # otherwise version 0.1.0's: see RunConfig.zeros
         return Settings(
-            epochs=c.epochs or 1,
-            batch_size=c.batch_size or 64,
-            lr=(c.lr or 0.0) * (c.lr_multiplier or 1.0),
-            weight_decay=c.weight_decay or 0.0,
-            warmup_epochs=c.warmup_epochs or 0,
-            label_smoothing=c.label_smoothing or 0.0,
+            **vars(forward),
+            epochs=c.epochs,
+            batch_size=c.batch_size,
+            lr=lr,
+            weight_decay=c.weight_decay,
+            warmup_epochs=c.warmup_epochs,
+            warmup_lr=0.0 if meant else WARMUP_LR,
+            label_smoothing=c.label_smoothing,
             seed=c.seed,
-            precision=c.precision,
-            mean=mean,
-            std=std,
             augment=_augmentation(c.augment),
-            threads=self.threads,
         )
 
     def _fit(
@@ -255,7 +262,8 @@ class Pipeline:
     ) -> dict[str, Any]:
         trainer = Trainer(model, train, settings)
         checkpoint = Checkpoint(self.run)
-        rows = checkpoint.restore(trainer)
+        behind = checkpoint.restore(trainer, select_by=self.config.select_by)
+        rows = behind.rows
         for epoch in range(len(rows) + 1, settings.epochs + 1):
             rows.append(self._epoch(trainer, epoch, val, rows))
             if self.config.report_best_test:
@@ -264,15 +272,16 @@ class Pipeline:
                     self.run.path / "test_curve.jsonl",
                     json.dumps({"epoch": epoch, "test_accuracy": seen}),
                 )
-            if self.config.select_by == "val" and _best(rows) == epoch:
-                checkpoint.keep_best(model)
+            if self.config.select_by == "val" and best_epoch(rows) == epoch:
+                checkpoint.keep_best(model, epoch)
             append_line(self.run.path / "progress.jsonl", json.dumps(rows[-1]))
-            checkpoint.save(trainer, rows)
-        self.notes += trainer.step.notes
+            behind.notes += [note for note in trainer.step.notes if note not in behind.notes]
+            checkpoint.save(trainer, behind)
+        self.notes += behind.notes
         selected = settings.epochs
         if self.config.select_by == "val":
-            selected = _best(rows)
-            checkpoint.load_best(model)
+            selected = best_epoch(rows)
+            checkpoint.load_best(model, selected)
         last = rows[selected - 1]
         return {
             "val_accuracy": last["val_accuracy"],
@@ -326,15 +335,15 @@ class Pipeline:
         return report.to_dict()
 
     def _fit_linear(
-        self, model: nn.Module, train: ImageSet, val: ImageSet | None, settings: Settings
+        self, model: nn.Module, train: ImageSet, val: ImageSet | None, forward: Forward
     ) -> dict[str, Any]:
         """The probe leaves one line of progress for every regularisation strength that it tries."""
         started = time.perf_counter()
         remove_file(self.run.path / "progress.jsonl")
-        features = pooled_features(model, train, settings, on_images=self.live.phase("features"))
+        features = pooled_features(model, train, forward, on_images=self.live.phase("features"))
         held_out = None
         if val is not None:
-            held_out = pooled_features(model, val, settings), val.labels.cpu().numpy()
+            held_out = pooled_features(model, val, forward), val.labels.cpu().numpy()
         rate = len(train) / (time.perf_counter() - started)
         tried: list[ProbeStep] = []
 
@@ -364,17 +373,17 @@ class Pipeline:
             "best_test_epoch": None,
         }
 
-    def _test(self, model: nn.Module, settings: Settings) -> Evaluation:
+    def _test(self, model: nn.Module, forward: Forward) -> Evaluation:
         """The one look at the test set."""
         self.live.report("testing", 0, len(self.test_images))
-        return evaluate(model, self.test_images, settings)
+        return evaluate(model, self.test_images, forward)
 
     def _optimistic(self) -> dict[str, Any]:
         """The best of all looks at the test set: the paper's way, never used to choose anything."""
         by_epoch = {}
         if self.config.report_best_test:
-            lines = (self.run.path / "test_curve.jsonl").read_text().splitlines()
-            by_epoch = {row["epoch"]: row["test_accuracy"] for row in map(json.loads, lines)}
+            seen = read_json_lines(self.run.path / "test_curve.jsonl")
+            by_epoch = {row["epoch"]: row["test_accuracy"] for row in seen}
         best = max(by_epoch, key=lambda epoch: by_epoch[epoch], default=None)
         return {
             "best_test_epoch": best,
@@ -391,25 +400,6 @@ class Pipeline:
             "probabilities": test.probabilities.astype(np.float32),
         }
         atomic_write_bytes(path / "predictions.safetensors", save_arrays(arrays))
-        Checkpoint(self.run).remove()
-        remove_file(path / "live.json")
-
-
-def _best(rows: list[dict[str, Any]]) -> int:
-    """The first epoch with the highest validation accuracy."""
-    accuracies = [row["val_accuracy"] for row in rows]
-    return 1 + int(np.argmax(accuracies))
-
-
-def _device_name(device: str) -> str:
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return "CPU"
 
 
 def _augmentation(name: str | None) -> Augment | None:

@@ -38,11 +38,16 @@ def fit_linear(
     """Multinomial logistic regression to convergence on standardised features; writes it into `head`.
 
     The strength C is the one with the best accuracy on `val`; without `val`, in stratified 5-fold
-    cross-validation on `train` (the smaller C wins a tie). Gives the chosen step.
+    cross-validation on `train` (the smaller C wins a tie). Gives the chosen step. Raises IctError if
+    features are not finite, or too large to be standardised.
     """
     features, labels = train
+    _check_finite(features, "training")
+    if val is not None:
+        _check_finite(val[0], "held-out")
     mean, std = features.mean(axis=0), features.std(axis=0) + 1e-6
     x = (features - mean) / std
+    _check_finite(np.stack([mean, std]), "standardised")
     chosen: tuple[ProbeStep, LogisticRegression] | None = None
     for strength in strengths:
         started = time.perf_counter()
@@ -69,6 +74,14 @@ def fit_linear(
         raise IctError("the linear probe was given no regularisation strength to try")
     _write_head(head, chosen[1], mean, std)
     return chosen[0]
+
+
+def _check_finite(features: np.ndarray, which: str) -> None:
+    if not np.isfinite(features).all():
+        raise IctError(
+            f"the {which} features are NaN or infinite: the backbone's weights or the images hold such "
+            "values, or values beyond float32"
+        )
 
 
 def _logistic(

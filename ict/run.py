@@ -5,6 +5,7 @@ writes `result.json` last. `python -m ict.run RUN_ID --store S` is what workers 
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import socket
@@ -16,10 +17,11 @@ from types import FrameType
 from typing import Any
 
 from ict.errors import IctError, InputError
-from ict.files import atomic_write_json, read_json, remove_file
+from ict.files import FULL, StoreError, atomic_write_json, explain, read_json, remove_file
 from ict.locks import RunLock
 from ict.machine import calm_threads, choose_device, cores
 from ict.result import RunResult
+from ict.run_folder import tidy
 from ict.store import Run, Store, utc_now
 
 
@@ -50,6 +52,7 @@ def run(
         lock.describe(os.getpid(), job=os.environ.get("SLURM_JOB_ID"))
         finished = here.result()
         if finished is not None:
+            tidy(here)
             return finished
         execution = _execution(here, threads=threads, device=device, slots=slots)
         # A worker has removed `cancelled` before it handed the lock down: one that is here is newer.
@@ -79,21 +82,54 @@ def _execute(run: Run, store: Store, execution: dict[str, Any]) -> RunResult:
 
         result = Pipeline(run, store, execution).result()
         atomic_write_json(run.path / "result.json", result.to_dict(), durable=True)
-        return result
     except (Terminated, KeyboardInterrupt):
         raise
     except Exception as error:
-        sentence = str(error) if isinstance(error, (IctError, OSError)) else _sentence(error)
-        atomic_write_json(
-            run.path / "error.json",
-            {
-                "message": sentence,
-                "type": type(error).__name__,
-                "traceback": traceback.format_exc(),
-                "at": utc_now(),
-            },
-        )
+        sentence = _named(run, error)
+        _keep_error(run, sentence, error)
         raise IctError(sentence) from error
+    tidy(run)  # only now: until the result is on disk, the checkpoint is all there is
+    return result
+
+
+def _named(run: Run, error: Exception) -> str:
+    """The sentence of an error; that of a disk names the run, whose files are not all in its folder."""
+    if isinstance(error, OSError):
+        sentence = _of_the_system(run, error)
+    elif isinstance(error, StoreError):
+        sentence = str(error)
+    else:
+        return str(error) if isinstance(error, IctError) else _sentence(error)
+    return sentence if run.id in sentence else f"run {run.id}: {sentence}"
+
+
+def _of_the_system(run: Run, error: OSError) -> str:
+    named = isinstance(error.filename, (str, bytes))
+    path = Path(os.fsdecode(error.filename)) if named else run.path
+    if error.errno in FULL:
+        return str(explain(error, path))
+    return f"{path}: {error.strerror}" if named and error.strerror else str(error)
+
+
+def _keep_error(run: Run, sentence: str, error: Exception) -> None:
+    """Writes `error.json`; on a full disk in the place of `live.json`, which a failed run needs no more."""
+    document = {
+        "message": sentence,
+        "type": type(error).__name__,
+        "traceback": traceback.format_exc(),
+        "at": utc_now(),
+    }
+    for last_try in (False, True):
+        try:
+            atomic_write_json(run.path / "error.json", document)
+        except StoreError as refused:
+            if last_try:
+                _say(f"{refused}; nor can it be kept that {sentence}")
+                return
+            with contextlib.suppress(StoreError):
+                remove_file(run.path / "live.json")
+        else:
+            return
 
 
 def _sentence(error: Exception) -> str:
@@ -149,14 +185,20 @@ def main() -> int:
             slots=options.slots,
         )
     except Terminated:
-        print("terminated; the last checkpoint stands", file=sys.stderr)
+        _say("terminated; the last checkpoint stands")
         return 143
     except IctError as error:
-        print(f"failed: {error}", file=sys.stderr)
+        _say(f"failed: {error}")
         return error.exit_code
     seconds = time.perf_counter() - started
-    print(f"done in {seconds:.0f} s, test accuracy {round(result.test_accuracy, 4)}")
+    _say(f"done in {seconds:.0f} s, test accuracy {round(result.test_accuracy, 4)}")
     return 0
+
+
+def _say(line: str) -> None:
+    """Prints to stderr, which a worker leads into `log.txt`: on a full disk, nothing."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

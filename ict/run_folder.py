@@ -4,19 +4,22 @@ The status is never a stored word, which could lie. Readers tolerate files that 
 or half-written.
 """
 
+import contextlib
 import datetime
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 from ict.errors import InputError, quoted
-from ict.files import read_json, read_json_lines, remove_file, touch
+from ict.files import StoreError, read_json, read_json_lines, remove_file, touch
 from ict.jobs import job_state
 from ict.locks import is_process, lock_holder, written_holder
 from ict.result import RunResult
 
 STATUSES = ("done", "running", "queued", "failed", "killed", "cancelled", "created")
+CHECKPOINT = "checkpoint"  # folder of what a run resumes from
 TERMINAL = ("done", "failed", "killed", "cancelled")
 _ID = re.compile(r"\w[\w.+=@-]{0,200}")
 
@@ -84,7 +87,7 @@ class Run:
         return self._unlocked_status()
 
     def _unlocked_status(self) -> str:
-        started = ("execution.json", "progress.jsonl", "checkpoint")
+        started = ("execution.json", "progress.jsonl", CHECKPOINT)
         if self.marked("cancelled"):
             status = "cancelled"
         elif self.marked("queued"):
@@ -167,6 +170,16 @@ def mark_cancelled(run: Run) -> None:
         touch(run.path / "cancelled", {"at": utc_now()})
     finally:
         remove_file(run.path / "queued")
+
+
+def tidy(run: Run) -> None:
+    """Removes what only an unfinished run needs; called when its result is on disk.
+
+    Never fails: the result stands, whatever is left behind.
+    """
+    shutil.rmtree(run.path / CHECKPOINT, ignore_errors=True)
+    with contextlib.suppress(StoreError):
+        remove_file(run.path / "live.json")
 
 
 def holder_process(run: Run) -> int | None:

@@ -1,14 +1,9 @@
 """Scores of a task's channels: in a notebook on any timm model, or from a store and a task's name."""
 
 import dataclasses
-import hashlib
-import json
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +18,8 @@ from ict.criteria import Progress, Request, get_criterion
 from ict.data import ImageSet, batches, load_set
 from ict.errors import InputError
 from ict.files import atomic_write_bytes, atomic_write_json, check_writable, make_folder
+from ict.identity import check_finite, digest, name_of
+from ict.provenance import package_versions, peak_memory_bytes
 from ict.scores import ChannelScores
 from ict.store import Store
 from ict.tasks import fingerprint, get_task, load_split
@@ -49,14 +46,13 @@ class ScoreRequest:
     options: dict[str, Any] = field(default_factory=dict)
     schema: int = 1
 
+    def __post_init__(self) -> None:
+        check_finite(self.options)
+
     @property
     def score_id(self) -> str:
-        canonical = json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
-        digest = hashlib.sha256(canonical.encode()).hexdigest()[:12]
         readable = f"{self.task}-{self.backbone}-{self.criterion}-{'_'.join(self.sites)}"
-        return (
-            "".join(c if c.isalnum() or c in "._-" else "_" for c in readable)[:100] + f"-{digest}"
-        )
+        return name_of(readable, digest(dataclasses.asdict(self)))
 
 
 def score(
@@ -78,6 +74,7 @@ def score(
     is found in a first look at the labels when it is not given. The model is in evaluation mode while
     it is scored and is left as it was. Raises InputError for an unknown site, criterion or tokens.
     """
+    check_finite(options)
     again: Any = data if callable(data) else lambda: data
     if not callable(data) and iter(data) is data:  # a generator is used up after one pass
         kept = list(data)
@@ -176,6 +173,8 @@ def score_task(
 
     `batch_size` is 16 for images of 224 pixels and up to 64 for smaller ones, unless it is given.
     """
+    if batch_size is not None and batch_size < 1:
+        raise InputError(f"batch_size={batch_size}: choose 1 or more images at once")
     path = store.score_dir(request.score_id) / "scores.safetensors"
     if path.is_file() and not (keep_images and not _has_images(path)):
         return path
@@ -193,6 +192,7 @@ def score_task(
     )
     backbone = get_backbone(request.backbone)
     mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
+    notes: list[str] = []
     meta = {
         **dataclasses.asdict(request),
         **computed.meta,
@@ -205,8 +205,9 @@ def score_task(
         "precision": "fp32",
         "device": device,
         "seconds": time.perf_counter() - started,
-        "peak_memory_bytes": peak_memory_bytes(device),
-        "versions": package_versions(),
+        "peak_memory_bytes": peak_memory_bytes(device, notes),
+        "versions": package_versions(notes),
+        "notes": notes,
     }
     finished = ChannelScores(computed.arrays, meta, computed.labels)
     make_folder(path.parent)
@@ -221,19 +222,6 @@ def pixel_statistics(
     """Mean and std of pixels in [0, 1]: the weights' own (`native`) or ImageNet's (the paper)."""
     known = get_backbone(backbone)
     return IMAGENET if normalisation == "imagenet" else (known.mean, known.std)
-
-
-def peak_memory_bytes(device: str) -> int:
-    """The most memory this process has held: the allocator's on a GPU, resident otherwise."""
-    if device.startswith("cuda"):
-        return int(torch.cuda.max_memory_allocated(device))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak) * (1 if sys.platform == "darwin" else 1024)
-
-
-def package_versions() -> dict[str, str]:
-    names = ("ict", "torch", "timm", "numpy", "safetensors", "captum", "scikit-learn", "pillow")
-    return {"python": sys.version.split()[0], **{name: version(name) for name in names}}
 
 
 def _compute(
@@ -260,7 +248,8 @@ def _compute(
         request.backbone, weights=request.weights, weights_file=weights_file, classes=0
     ).to(device)
     mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
-    batch_size = batch_size or max(16, min(64, 16 * 224**2 // backbone.image_size**2))
+    if batch_size is None:
+        batch_size = max(16, min(64, 16 * 224**2 // backbone.image_size**2))
     chosen = get_criterion(criterion)
     computed = chosen.compute(
         model,

@@ -28,8 +28,18 @@ EVALUATION_BATCH = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How to train. `lr` is the peak of the schedule; `threads` are used on a CPU alone."""
+class Forward:
+    """How images go through the model; `threads` are used on a CPU alone."""
+
+    precision: str
+    mean: Sequence[float]
+    std: Sequence[float]
+    threads: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Forward):
+    """How to train. `lr` is the peak of the schedule, which warms up to it from `warmup_lr`."""
 
     epochs: int
     batch_size: int
@@ -38,11 +48,8 @@ class Settings:
     warmup_epochs: int
     label_smoothing: float
     seed: int
-    precision: str
-    mean: Sequence[float]
-    std: Sequence[float]
     augment: Augment | None = None
-    threads: int = 1
+    warmup_lr: float = WARMUP_LR
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,7 @@ class Trainer:
     ) -> tuple[float, float, float]:
         """Trains epoch `epoch`, counted from 1; gives mean loss, accuracy and the last lr.
 
-        Raises IctError if the loss is not a number: the run has diverged.
+        Raises IctError if the loss is not finite: the run has diverged.
         """
         s = self.settings
         torch.manual_seed(_epoch_seed(s.seed, epoch))  # drop path, dropout
@@ -186,47 +193,55 @@ class Trainer:
 
 
 def learning_rate(position: float, settings: Settings) -> float:
-    """Linear warm-up from 1e-6, then cosine to 1e-5; `position` counts epochs from 0, with fractions.
+    """Linear warm-up, then cosine to 1e-5; `position` counts epochs from 0, with fractions.
 
     The authors step once an epoch, which leaves their first epoch at 1e-6; we step every batch.
     """
     warmup = min(settings.warmup_epochs, settings.epochs)
     if position < warmup:
-        return WARMUP_LR + (settings.lr - WARMUP_LR) * position / warmup
+        return settings.warmup_lr + (settings.lr - settings.warmup_lr) * position / warmup
     final = min(FINAL_LR, settings.lr)
     share = (position - warmup) / max(settings.epochs - warmup, 1e-9)
     return final + 0.5 * (settings.lr - final) * (1 + math.cos(math.pi * min(share, 1.0)))
 
 
-def evaluate(model: nn.Module, images: ImageSet | StreamedSet, settings: Settings) -> Evaluation:
-    """Answers of the model for all images; the same arithmetic as in training, without its noise."""
+def evaluate(model: nn.Module, images: ImageSet | StreamedSet, settings: Forward) -> Evaluation:
+    """Answers of the model for all images; the same arithmetic as in training, without its noise.
 
-    def answer(replica: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    Raises IctError if a logit is not finite: such answers mean nothing.
+    """
+
+    def answer(replica: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
         pixels, labels = batch
         with _inference(replica, pixels.device, settings):
             logits = replica(pixels).float()
             top = logits.softmax(dim=1).max(dim=1)
-            return top.indices, top.values, F.cross_entropy(logits, labels, reduction="sum")
+            odd = (~logits.isfinite()).any(dim=1).sum()
+            loss = F.cross_entropy(logits, labels, reduction="sum")
+            return top.indices, top.values, loss, odd
 
     answers = _for_all(model, images, settings, answer)
-    predictions, probabilities, losses = zip(*answers, strict=True)
-    loss = torch.stack(losses).double().sum()
+    predictions, probabilities, losses, odd = zip(*answers, strict=True)
+    _check_finite(int(torch.stack(odd).sum()), len(images), "logits")
+    loss = float(torch.stack(losses).double().sum()) / len(images)
+    if not math.isfinite(loss):
+        raise IctError(f"the loss on {len(images)} images is {loss}: lower the learning rate")
     return Evaluation(
         images.labels.cpu().numpy(),
         torch.cat(predictions).cpu().numpy(),
         torch.cat(probabilities).cpu().numpy(),
-        float(loss) / len(images),
+        loss,
     )
 
 
 def pooled_features(
     model: nn.Module,
     images: ImageSet,
-    settings: Settings,
+    settings: Forward,
     *,
     on_images: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """What the head reads, (N, F) float32, for all images."""
+    """What the head reads, (N, F) float32, for all images. Raises IctError if it is not finite."""
 
     def features(replica: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         with _inference(replica, images.device, settings):
@@ -240,13 +255,24 @@ def pooled_features(
         done += len(part)
         if on_images is not None:
             on_images(done, len(images))
-    return torch.cat(rows).cpu().numpy()
+    found = torch.cat(rows).cpu().numpy()
+    _check_finite(int((~np.isfinite(found)).any(axis=1).sum()), len(found), "features")
+    return found
+
+
+def _check_finite(odd: int, images: int, what: str) -> None:
+    """Raises IctError unless `odd`, how many images have a value that is not finite, is 0."""
+    if odd:
+        raise IctError(
+            f"the {what} of {odd} of {images} images are NaN or infinite: the training diverged "
+            "(lower the learning rate), or the backbone's weights or the images hold such values"
+        )
 
 
 def _for_all(
     model: nn.Module,
     images: ImageSet | StreamedSet,
-    settings: Settings,
+    settings: Forward,
     work: Callable[[nn.Module, tuple[Tensor, Tensor]], Answer],
 ) -> Iterator[Answer]:
     """`work` of all batches in order, every thread with batches of about the same size."""
@@ -258,7 +284,7 @@ def _for_all(
 
 
 @contextlib.contextmanager
-def _inference(model: nn.Module, device: torch.device, settings: Settings) -> Iterator[None]:
+def _inference(model: nn.Module, device: torch.device, settings: Forward) -> Iterator[None]:
     with (
         torch.inference_mode(),
         autocast(device, settings.precision),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import ict.tasks
 from ict import weights as weight_files
 from ict.catalogue import BUNDLED_WEIGHTS, get_backbone
-from ict.config import FIELDS, RunConfig, parse_setting, resolve, run_id
+from ict.config import FIELDS, NEUTRAL, RunConfig, parse_setting, resolve, run_id
 from ict.errors import InputError
 
 VIT = "vit_base_patch16_224.orig_in21k"
@@ -224,7 +224,7 @@ def test_released_recipe_leaves_the_scale_out():
 
 def test_every_field_is_in_the_stored_configuration():
     assert (
-        set(resolved().config.to_dict())
+        set(resolved().config.to_dict()) | set(NEUTRAL)
         == set(FIELDS)
         == {f.name for f in dataclasses.fields(RunConfig)}
     )

@@ -7,9 +7,10 @@ import os
 import socket
 import subprocess
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
-from ict.files import atomic_write_json, remove_file, sweep_temporary
+from ict.files import atomic_write_json, explain, remove_file, sweep_temporary
 from ict.locks import LOCK_FD, SLOT_FD, RunLock
 from ict.store import Run, Store, utc_now
 
@@ -65,7 +66,7 @@ def start(
     command += ["--threads", threads, "--device", device, "--slots", slots]
     handed_down = {LOCK_FD: lock.fd, SLOT_FD: share.fd if share else None}
     heirs = {name: fd for name, fd in handed_down.items() if fd is not None}
-    with open(run.path / "log.txt", "ab") as log:
+    with _open_log(run.path / "log.txt") as log:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -83,3 +84,10 @@ def start(
                 **{name: str(fd) for name, fd in heirs.items()},
             },
         )
+
+
+def _open_log(path: Path) -> BinaryIO:
+    try:
+        return open(path, "ab")
+    except OSError as error:
+        raise explain(error, path) from error

@@ -1,0 +1,47 @@
+"""Ids that hold for ever: canonical JSON, what stays out of it, and the name made from both.
+
+A field that a later version adds has a neutral value, which means what version 0.1.0 did. At that
+value it stays out of the canonical JSON, so that what was asked then keeps its id.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ict.errors import InputError
+
+
+def canonical(record: Mapping[str, Any], neutral: Mapping[str, Any]) -> dict[str, Any]:
+    """`record` without the fields of `neutral` (field → neutral value) that are at their neutral value."""
+    return {
+        name: value
+        for name, value in record.items()
+        if name not in neutral or value != neutral[name]
+    }
+
+
+def digest(record: Mapping[str, Any]) -> str:
+    """12 hex digits of the SHA-256 of the JSON of `record`; InputError if a number in it is not finite."""
+    check_finite(record)
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def name_of(readable: str, digest: str) -> str:
+    """An id as a folder's name: at most 100 readable characters, then the digits."""
+    plain = "".join(c if c.isalnum() or c in "._-" else "_" for c in readable)
+    return f"{plain[:100]}-{digest}"
+
+
+def check_finite(value: Any, where: str = "") -> None:
+    """Raises InputError, naming the field, for NaN or infinity anywhere in a record."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            check_finite(inner, str(name))
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            check_finite(inner, where)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{where}={value}: give a finite number")
