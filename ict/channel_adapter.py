@@ -4,6 +4,7 @@ y[..., S] = x[..., S] + s · (W x[..., S] + b)                     (arXiv 2309.0
 y[..., S] = s · x[..., S] + W x[..., S] + b                       with `scale_on_x`
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,6 +45,8 @@ class ChannelAdapter(nn.Module):
             raise InputError(
                 f"{len(chosen)} channel indices: choose different ones from 0 to {width - 1}"
             )
+        if not math.isfinite(scale):
+            raise InputError(f"scale={scale}: give a finite number")
         k = len(chosen)
         self.width = width
         self.scale = scale

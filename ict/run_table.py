@@ -17,7 +17,7 @@ from ict.files import StoreError, atomic_write_bytes, read_json
 from ict.result import ROW_FIELDS, RunResult
 from ict.store import Run, Store
 
-VERSION: Final = 2
+VERSION: Final = 3
 UNREADABLE: Final = "result.json is not readable"
 _memory: dict[str, tuple[list[int] | None, dict[str, Any]]] = {}
 
@@ -64,8 +64,11 @@ def _entry(path: Path, cached: dict[str, Any] | None) -> tuple[dict[str, Any] | 
 
 
 def _flat_row(record: dict[str, Any], result: RunResult | None) -> dict[str, Any]:
+    from ict.config import ran_otherwise
+
     row = {"created_at": record.get("created_at"), "recipe": record.get("recipe")}
     row |= {name: _flat(value) for name, value in record["config"].items()}
+    row["ran_as"] = ran_otherwise(record["config"])
     return row | _numbers(result, row)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from ict.config import ran_otherwise
 from ict.errors import IctError
 from ict.figures import training_curves
 from ict.result import RunResult
@@ -62,6 +63,11 @@ def _body(root: str, run_id: str, status_then: str) -> None:
     _sentence(run, status)
     _numbers(run, status)
     result = run.result()
+    if ran := ran_otherwise(run.config):
+        st.warning(
+            f"{ran}. Asked for anew, it runs as written and has another id.",
+            icon=":material/history:",
+        )
     for note in result.notes if result else ():
         st.caption(f":material/info: {words.plain(note)}")
     left, right = st.columns(2)

@@ -203,7 +203,7 @@ def ratio_series(
         if rate:
             series += f", {rate}"
         elif ict and several:
-            series += f", lr × {row.get('lr_multiplier') or 1:g}"
+            series += f", lr × {_multiplier(row):g}"
         result.append(
             {
                 "series": series,
@@ -228,8 +228,14 @@ def study_series(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if all(row.get("chosen", True) for row in rows):
         return ratio_series(rows)
     tuned = ratio_series([row for row in rows if row.get("chosen")], rate="tuned rate")
-    fixed = [row for row in rows if (row.get("lr_multiplier") or 1) == 1]
+    fixed = [row for row in rows if _multiplier(row) == 1]
     return tuned + ratio_series(fixed, rate="fixed rate")
+
+
+def _multiplier(row: Mapping[str, Any]) -> float:
+    """What the rate was multiplied by: 1 where the method reads none, and where 0.1.0 ran a 0 as 1."""
+    value = row.get("lr_multiplier")
+    return 1.0 if value is None or (value == 0 and row.get("zeros") is None) else value
 
 
 def _control(row: Mapping[str, Any]) -> bool:

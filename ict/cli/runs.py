@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ict.cli.common import command, emit, table
+from ict.config import ran_otherwise
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import read_json
 from ict.store import STATUSES, Run, Store
@@ -79,7 +80,10 @@ def _run_table(rows: list[dict[str, Any]], columns: list[str]) -> str:
     """The table for people: memory in MiB, whole seconds, a star at what no published number may meet."""
     shown = [dict(row) for row in rows]
     starred = False
+    otherwise = dict.fromkeys(row["ran_as"] for row in rows if row.get("ran_as"))
     for row in shown:
+        if row.get("ran_as"):
+            row["run_id"] = f"{row['run_id']} †"
         if row.get("peak_memory_bytes") is not None:
             row["memory_mib"] = round(row["peak_memory_bytes"] / 2**20)
         for name in ("train_seconds", "trainable_parameters"):
@@ -89,6 +93,7 @@ def _run_table(rows: list[dict[str, Any]], columns: list[str]) -> str:
             row["test_accuracy"] = f"{row['test_accuracy']:.4g} *"
             starred = True
     note = "\n* not measured on the whole official test set" if starred else ""
+    note += "".join(f"\n† {ran}" for ran in otherwise)
     return table(shown, columns) + note
 
 
@@ -157,6 +162,7 @@ def _document(run: Run) -> dict[str, Any]:
         "run_id": run.id,
         "path": str(run.path),
         "status": run.status(),
+        "ran_as": ran_otherwise(run.config),
         **{name: value for name, value in record.items() if name != "run_id"},
         "execution": run.execution(),
         "live": run.live(),
@@ -170,6 +176,8 @@ def _document(run: Run) -> dict[str, Any]:
 
 def _text(document: dict[str, Any]) -> str:
     lines = [f"{name:10} {document[name]}" for name in ("run_id", "path", "status")]
+    if document["ran_as"]:
+        lines.append(f"{'ran as':10} {document['ran_as']}: ask anew for a run of it as written")
     lines += ["", "configuration (null: not read by the method)"]
     chosen = set(document.get("recipe_fields") or ())
     for name, value in document["config"].items():
