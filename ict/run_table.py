@@ -68,7 +68,8 @@ def _flat_row(record: dict[str, Any], result: RunResult | None) -> dict[str, Any
 
     row = {"created_at": record.get("created_at"), "recipe": record.get("recipe")}
     row |= {name: _flat(value) for name, value in record["config"].items()}
-    row["ran_as"] = ran_otherwise(record["config"])
+    if ran := ran_otherwise(record["config"]):
+        row["ran_as"] = ran
     return row | _numbers(result, row)
 
 
