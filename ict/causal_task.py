@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ict import same_images
 from ict.backbones import load_backbone
 from ict.catalogue import check_blocks, check_site, get_backbone
 from ict.causal import Plan, measure
@@ -20,8 +21,9 @@ from ict.identity import digest, name_of
 from ict.provenance import package_versions
 from ict.scores import load_scores
 from ict.scoring import pixel_statistics, request_for, score_task
-from ict.store import Store, atomic_write_json, utc_now
+from ict.store import Store, atomic_write_json, read_json, utc_now
 from ict.tasks import fingerprint, get_task, load_split
+from ict.tasks.digests import ImageDigests
 from ict.weights import find as find_weights
 
 if TYPE_CHECKING:
@@ -68,8 +70,13 @@ def check(
 ) -> Path:
     """The causal check of `request` in the store, computed unless it is there; scores likewise."""
     path = store.causal_dir / request.causal_id / "causal.json"
+    read = {split: (request.task, split) for split in ("train800", "val200")}
+    reading = same_images.Reading(read, ImageDigests(root), request.limit)
     if path.is_file():
+        found = read_json(path)
+        same_images.check_file(store, path.parent, found, reading)
         return path
+    images_sha256 = reading.record(store)
     started = time.perf_counter()
     rankings, score_ids = _scores(
         store, request, weights_file=weights_file, root=root, device=device
@@ -100,6 +107,7 @@ def check(
         **request.record(),
         **document,
         "score_ids": score_ids,
+        "images_sha256": images_sha256,
         "train_split": "train800",
         "validation_split": "val200",
         "seconds": time.perf_counter() - started,

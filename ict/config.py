@@ -178,8 +178,10 @@ class Resolved:
     recipe_fields: tuple[str, ...]
     sources: dict[str, str | None]
 
-    def record(self, *, command: str | None = None) -> dict[str, Any]:
-        """What a run's `config.json` holds."""
+    def record(
+        self, *, command: str | None = None, images: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """What a run's `config.json` holds; `images` are the digests of `ict.same_images`."""
         return {
             "schema": SCHEMA,
             "run_id": self.run_id,
@@ -187,6 +189,7 @@ class Resolved:
             "recipe": self.recipe,
             "recipe_fields": list(self.recipe_fields),
             "sources": self.sources,
+            **({} if images is None else {"images_sha256": dict(images)}),
             "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "command": command,
         }

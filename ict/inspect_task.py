@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from ict import same_images
 from ict.backbones import load_backbone
 from ict.catalogue import Backbone, check_site, get_backbone
 from ict.criteria import Progress
@@ -23,8 +24,9 @@ from ict.inspect_files import ROWS, THUMBS
 from ict.inspection import inspect_channels
 from ict.provenance import package_versions
 from ict.scoring import pixel_statistics
-from ict.store import Store, atomic_write_bytes, atomic_write_json, utc_now
+from ict.store import Store, atomic_write_bytes, atomic_write_json, read_json, utc_now
 from ict.tasks import SPLITS, Split, fingerprint, get_task, load_split
+from ict.tasks.digests import ImageDigests
 from ict.weights import find as find_weights
 
 THUMB = 96  # pixels
@@ -117,8 +119,13 @@ def inspect_task(
 ) -> Path:
     """The folder of the inspection, computed unless it is there; `meta.json` is written last."""
     folder = store.inspect_dir / request.inspect_id
+    read = {request.split: (request.task, request.split)}
+    reading = same_images.Reading(read, ImageDigests(root), request.limit)
     if (folder / "meta.json").is_file():
+        meta = read_json(folder / "meta.json")
+        same_images.check_file(store, folder, meta, reading)
         return folder
+    images_sha256 = reading.record(store)
     started = time.perf_counter()
     backbone = get_backbone(request.backbone)
     split = load_split(request.task, request.split, root=root)
@@ -149,6 +156,7 @@ def inspect_task(
         "stages": [list(stage) for stage in backbone.stages],
         "heads": list(backbone.heads),
         "images": len(images),
+        "images_sha256": images_sha256,
         "classes": images.classes,
         "class_names": split.class_names,
         "tokens": "patch",

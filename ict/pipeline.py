@@ -33,12 +33,14 @@ from ict.methods import prepare
 from ict.probe import ProbeStep, fit_linear
 from ict.provenance import device_name, package_versions, peak_memory_bytes
 from ict.result import RunResult
+from ict.same_images import UNRECORDED, check_run, recorded
 from ict.scores import load_scores
 from ict.scoring import ScoreRequest, pixel_statistics, score_task
 from ict.selection import Selection, select, select_random
 from ict.step import make_repeatable
 from ict.store import Run, Store, utc_now
 from ict.tasks import Split, fingerprint, get_task, load_split
+from ict.tasks.digests import ImageDigests
 from ict.training import (
     WARMUP_LR,
     EpochReport,
@@ -70,6 +72,7 @@ class Pipeline:
         self.backbone = get_backbone(self.config.backbone)
         self.task = get_task(self.config.task, root=self.root)
         self.live = Live(run.path / "live.json", self.config.epochs)
+        self.digests = ImageDigests(self.root)
         self.notes: list[str] = []
         if ran := ran_otherwise(stored.to_dict()):
             self.notes.append(f"asked for by version 0.1.0: {ran}, and so it runs here")
@@ -95,6 +98,8 @@ class Pipeline:
             outcome = self._fit(model, train, val, self._settings(forward))
         train_seconds = time.perf_counter() - started + outcome.pop("earlier_seconds", 0.0)
         test = self._test(model, forward)
+        if isinstance(self.test_images, StreamedSet):  # read only now, hours after the check
+            check_run(self.store, self.run, self.config, ImageDigests(self.root))
         self._write_model(model, test)
         return RunResult(
             run_id=self.run.id,
@@ -129,6 +134,9 @@ class Pipeline:
             raise IctError(
                 f"the files of task {quoted(self.config.task)} changed since this run was asked for; ask anew"
             )
+        check_run(self.store, self.run, self.config, self.digests)
+        if recorded(self.run.record) is None:
+            log(self.run, UNRECORDED)
         if self.config.weights == "none":
             self.notes.append("random backbone weights (weights=none)")
             return
@@ -216,6 +224,7 @@ class Pipeline:
             root=self.root,
             device=self.device,
             images=train if same_images else None,
+            digests=self.digests,
             progress=self.live.phase("scoring"),
         )
         scores = load_scores(path, kinds=("",))

@@ -11,18 +11,26 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ict import same_images
 from ict import scores as score_files
 from ict.backbones import load_backbone
 from ict.catalogue import get_backbone
 from ict.criteria import Progress, Request, get_criterion
 from ict.data import ImageSet, batches, load_set
 from ict.errors import InputError
-from ict.files import atomic_write_bytes, atomic_write_json, check_writable, make_folder
+from ict.files import (
+    atomic_write_bytes,
+    atomic_write_json,
+    check_writable,
+    make_folder,
+    read_json,
+)
 from ict.identity import check_finite, digest, name_of
 from ict.provenance import package_versions, peak_memory_bytes
 from ict.scores import ChannelScores
 from ict.store import Store
 from ict.tasks import fingerprint, get_task, load_split
+from ict.tasks.digests import ImageDigests
 from ict.weights import find as find_weights
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -168,17 +176,25 @@ def score_task(
     keep_images: bool = False,
     progress: Progress | None = None,
     images: ImageSet | None = None,
+    digests: ImageDigests | None = None,
 ) -> Path:
     """The score file of `request`, computed unless the store has it (with per-image sums if asked).
 
     `batch_size` is 16 for images of 224 pixels and up to 64 for smaller ones, unless it is given.
+    Raises InputError if the store has it of other images than those of now (`digests`).
     """
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size={batch_size}: choose 1 or more images at once")
     path = store.score_dir(request.score_id) / "scores.safetensors"
-    if path.is_file() and not (keep_images and not _has_images(path)):
-        return path
+    read = {} if _is_random(request) else {request.split: (request.task, request.split)}
+    reading = same_images.Reading(read, digests or ImageDigests(root), request.limit)
+    if path.is_file():
+        meta = read_json(path.parent / "meta.json")
+        same_images.check_file(store, path.parent, meta, reading)
+        if not keep_images or _has_images(path):
+            return path
     check_writable(path)
+    images_sha256 = reading.record(store)
     started = time.perf_counter()
     computed = _compute(
         request,
@@ -202,6 +218,7 @@ def score_task(
         "pixel_mean": list(mean),
         "pixel_std": list(std),
         "keep_images": keep_images,
+        "images_sha256": images_sha256,
         "precision": "fp32",
         "device": device,
         "seconds": time.perf_counter() - started,
@@ -237,7 +254,7 @@ def _compute(
 ) -> ChannelScores:
     prefix, _, base = request.criterion.partition(":")
     criterion = (base or "class_l2") if prefix == "lowest" else request.criterion
-    if criterion == "random":
+    if _is_random(request):
         return _random_scores(request)
     backbone = get_backbone(request.backbone)
     if images is None:
@@ -269,6 +286,11 @@ def _compute(
         arrays = {key: -array if key.count(".") == 1 else array for key, array in arrays.items()}
     meta = {**computed.meta, "images": len(images), "classes": images.classes}
     return ChannelScores(arrays, meta, computed.labels)
+
+
+def _is_random(request: ScoreRequest) -> bool:
+    """Whether the scores are drawn, and read no image."""
+    return request.criterion in ("random", "lowest:random")
 
 
 def _random_scores(request: ScoreRequest) -> ChannelScores:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ class Store:
         self.studies_dir = self.root / "studies"
         self.sets_dir = self.root / "sets"
         self.workers_dir = self.root / "workers"
+        self.images_dir = self.root / "images"
 
     def __repr__(self) -> str:
         return f"Store({str(self.root)!r})"
@@ -73,6 +74,27 @@ class Store:
             make_folder(run.path)
             atomic_write_json(run.path / "config.json", {**stamps, **config_record})
         return run
+
+    def record_images(self, run: Run, images: dict[str, str]) -> None:
+        """Writes the digests of the images that `run` is asked for beside its configuration."""
+        atomic_write_json(run.path / "config.json", {**run.record, "images_sha256": images})
+
+    def keep_digests(self, name: str, digests: Sequence[str]) -> None:
+        """Keeps the digest of each image behind the digest `name`, so that a change can be named."""
+        path = self._digests_path(name)
+        if not path.is_file():
+            make_folder(path.parent)
+            atomic_write_bytes(path, "".join(f"{digest[:16]}\n" for digest in digests).encode())
+
+    def kept_digests(self, name: str) -> list[str] | None:
+        """The first 16 digits of what `keep_digests` was given; None where that is not known."""
+        try:
+            return self._digests_path(name).read_bytes().decode("ascii").split()
+        except (OSError, ValueError):
+            return None
+
+    def _digests_path(self, name: str) -> Path:
+        return self.images_dir / f"{check_id(name, 'digest')}.txt"
 
     def run(self, run_id: str) -> Run:
         """The run of that id or of that unique beginning; raises InputError with the nearest."""

@@ -36,6 +36,7 @@ from typing import Any
 from ict.config import Resolved, resolve
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, explain, make_folder, read_json
+from ict.same_images import ask
 from ict.store import STATUSES, Store, check_id, utc_now
 
 GRID = "grid"  # name of the members that [grid] itself makes
@@ -174,11 +175,11 @@ def create(
 ) -> Study:
     """Writes the study and the folders of its runs, or brings an earlier one up to date.
 
+    Raises InputError, naming the run, if one was made from other images than those of now.
     `command` is what asked for it, for the record of runs that are new.
     """
     pairs = expand(document, root=root, device=device)
-    for _, resolved in pairs:
-        store.create_run(resolved.record(command=command))
+    ask(store, [resolved for _, resolved in pairs], command=command)
     path = _path(store, document["name"])
     make_folder(path.parent)
     content = {

@@ -241,6 +241,7 @@ def start(wish: dict[str, Any]) -> list[str]:
     Raises IctError with a sentence. Imports no torch: the workers are processes of their own.
     """
     from ict.launch import local
+    from ict.same_images import ask
 
     made = plan.plan(**wish, fetch=True)
     if made.trouble:
@@ -248,7 +249,7 @@ def start(wish: dict[str, Any]) -> list[str]:
     if not made.runs:
         raise InputError("nothing to start; choose a task, a method and a seed")
     store = readers.own_store()
-    ids = [store.create_run(run.record(command="app")).id for run in made.runs]
+    ids = [run.id for run in ask(store, made.runs, command="app")]
     local.submit(store, ids)
     readers.forget_rows()
     return ids

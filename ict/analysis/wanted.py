@@ -15,9 +15,11 @@ from typing import Any
 from ict.analysis.sources import RESAMPLED, Source, open_source
 from ict.catalogue import check_site, get_backbone
 from ict.errors import IctError, InputError
+from ict.same_images import Reading, check_file
 from ict.scores import load_scores
 from ict.store import Store
 from ict.tasks import fingerprint, get_task
+from ict.tasks.digests import ImageDigests
 from ict.weights import find as find_weights
 
 
@@ -95,7 +97,10 @@ def _given(task: str, wanted: Wanted, store: Store) -> Path | None:
 
 
 def _kept(task: str, wanted: Wanted, store: Store) -> Path | None:
-    """The store's file of exactly this, with per-image sums; None if there is none."""
+    """The store's file of exactly this, with per-image sums; None if there is none.
+
+    Raises InputError for one that was made from other images than those of now.
+    """
     asked = {
         "task": get_task(task).name,
         "backbone": wanted.backbone,
@@ -113,7 +118,10 @@ def _kept(task: str, wanted: Wanted, store: Store) -> Path | None:
     for meta in store.scores():
         same = all(meta.get(name) == value for name, value in asked.items())
         if same and wanted.site in (meta.get("sites") or ()) and not meta.get("options"):
-            return Path(meta["path"])
+            path = Path(meta["path"])
+            read = {wanted.split: (meta["task"], wanted.split)}
+            check_file(store, path.parent, meta, Reading(read, ImageDigests(), wanted.limit))
+            return path
     return None
 
 

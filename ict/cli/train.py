@@ -218,17 +218,23 @@ def train(
         emit(_plan(resolved), as_json=as_json)
         return
     from ict.launch import follow, local
+    from ict.same_images import ask, unrecorded
     from ict.tasks.decodable import check_decodable
+    from ict.tasks.digests import ImageDigests
 
+    digests = ImageDigests()
     for split in _trained_on(resolved.config):
         check_decodable(
             resolved.config.task,
             split,
+            digests=digests,
             limit=resolved.config.limit,
             progress=Progress(f"checking {split}"),
         )
     store = Store()
-    run = store.create_run(resolved.record(command=typed_command()))
+    (run,) = ask(store, [resolved], command=typed_command(), digests=digests)
+    if said := unrecorded([run]):
+        click.echo(f"ict: {said}", err=True)
     if run.status() != "done":
         local.submit(store, [run.id], slots=slots, device=device)
     if wait:

@@ -6,15 +6,19 @@ which tells apart what is the task's and what is the images'.
 """
 
 import functools
+import hashlib
 from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image
 
+from ict.errors import IctError
 from ict.tasks.sprites import SIDE, TURNS, UNIT, Draws, draw
 from ict.tasks.task import Split, Task
 
 VERSION = 1  # part of the fingerprint: raise it when a byte of an image or a label changes
+
+_DIGITS = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"  # pixels, then labels
 
 _TRAIN, _VAL, _RENDERED_TEST = 800, 200, 1000
 _WHITE = (255, 255, 255)
@@ -80,6 +84,16 @@ def load_split(name: str, split: str) -> Split:
     )
 
 
+def image_names(name: str, split: str) -> tuple[str, ...]:
+    """One name an image, the same wherever the same image comes: family, version, part, index."""
+    sizes = TASKS[name].sizes
+    parts = ("train800", "val200") if split == "train800val200" else (split,)
+    family = FAMILIES.get(name, name)
+    return tuple(
+        f"{family}@{VERSION} {part} {index}" for part in parts for index in range(sizes[part])
+    )
+
+
 def _class_names(name: str) -> tuple[str, ...]:
     if name == "digits":
         return tuple(map(str, range(10)))
@@ -104,10 +118,18 @@ class _Digits:
 
 @functools.cache
 def _digits(split: str) -> _Digits:
-    """Of each class, in a fixed random order, 80 train, the next 20 validate, the rest test."""
+    """Of each class, in a fixed random order, 80 train, the next 20 validate, the rest test.
+
+    Raises IctError if scikit-learn's digits are not those that the task's name stands for.
+    """
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
+    content = bunch.images.astype(np.uint8).tobytes() + bunch.target.astype(np.uint8).tobytes()
+    if hashlib.sha256(content).hexdigest() != _DIGITS:
+        raise IctError(
+            "the digits of this scikit-learn are not those of 1.x: install another version"
+        )
     targets = bunch.target.astype(np.int64)
     pixels = ((bunch.images.astype(np.int64) * 255 + 8) // 16).astype(np.uint8)
     members: dict[str, list[int]] = {"train800": [], "val200": [], "test": []}

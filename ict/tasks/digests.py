@@ -1,0 +1,153 @@
+"""SHA-256 of the images of a split, so that pixels that change without changing a file's size show.
+
+The digest of a split is the SHA-256 of the images' digests (32 bytes each) in the order of its list.
+A file's digest is that of its content, kept in the user's cache by inode, size, time of modification
+and time of change, which no program can set back. A file that changed in the last seconds is not
+kept: a second change within one tick of the clock would not show. The cache is one file a task
+folder; it may be deleted, torn or shared at any time.
+"""
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ict.errors import InputError
+from ict.files import StoreError, atomic_write_bytes, make_folder
+from ict.tasks import bundled, find_folder, load_split
+from ict.tasks.task import printable, reason
+
+Progress = Callable[[int, int], None]
+Stamp = tuple[int, int, int, int]  # inode, size, modified and changed in ns
+
+_SETTLED_NS = 3_000_000_000  # FAT keeps times to two seconds
+_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+class ImageDigests:
+    """Digests by task and split. What one of these has given it gives again, unread."""
+
+    def __init__(self, root: str | Path | None = None) -> None:
+        self.root = root
+        self._known: dict[tuple[str, str, int | None], tuple[str, ...]] = {}
+        self._names: dict[tuple[str, str, int | None], tuple[str, ...]] = {}
+
+    def images(
+        self, task: str, split: str, limit: int | None = None, *, progress: Progress | None = None
+    ) -> tuple[str, ...]:
+        """The digest of each of the first `limit` images (None: of all), hexadecimal.
+
+        Raises InputError for a list that is not sound and a file that cannot be read. The images of
+        a bundled task follow from its version: their digests are made from their names.
+        """
+        key = (task, split, limit)
+        if key not in self._known:
+            if task in bundled.TASKS:
+                names = bundled.image_names(task, split)[:limit]
+                self._names[key] = names
+                self._known[key] = tuple(hashlib.sha256(n.encode()).hexdigest() for n in names)
+            else:
+                paths = load_split(task, split, root=self.root).paths or ()
+                folder = find_folder(task, root=self.root)
+                self._names[key] = tuple(map(str, paths[:limit]))
+                self._known[key] = file_digests(folder, self._names[key], progress=progress)
+        return self._known[key]
+
+    def names(self, task: str, split: str, limit: int | None = None) -> tuple[str, ...]:
+        """What each of those images is called: its path, or its place in a bundled task."""
+        self.images(task, split, limit)
+        return self._names[task, split, limit]
+
+    def of(self, task: str, split: str, limit: int | None = None) -> str:
+        """The digest of the split's first `limit` images in their order, hexadecimal."""
+        return combined(self.images(task, split, limit))
+
+
+def combined(digests: Sequence[str]) -> str:
+    """The digest of images in an order, from each one's."""
+    return hashlib.sha256(b"".join(map(bytes.fromhex, digests))).hexdigest()
+
+
+def file_digests(
+    folder: Path, paths: Sequence[str], *, progress: Progress | None = None
+) -> tuple[str, ...]:
+    """The SHA-256 of each file of `paths` in `folder`, read only where the cache does not know it."""
+    cache = cache_file(folder)
+    kept = _read(cache)
+    names = [os.path.relpath(path, folder) for path in paths]
+    found = [_kept(kept.get(name), path) for name, path in zip(names, paths, strict=True)]
+    missing = [place for place, digest in enumerate(found) if digest is None]
+    new: dict[str, list[Any]] = {}
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        read = pool.map(lambda place: _digest(paths[place]), missing)
+        for done, (place, (digest, stamp)) in enumerate(zip(missing, read, strict=True), start=1):
+            found[place] = digest
+            if stamp is not None:
+                new[names[place]] = [*stamp, digest]
+            if progress is not None:
+                progress(done, len(missing))
+    if new:
+        _write(cache, new)
+    return tuple(digest for digest in found if digest is not None)
+
+
+def cache_file(folder: Path) -> Path:
+    """Where the digests of the files of one task folder are kept."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:24]
+    return Path(home) / "ict" / "images" / f"{name}.json"
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _kept(entry: Any, path: str) -> str | None:
+    """The digest in an entry of the cache, if it is sound and of the file as it is now."""
+    if not isinstance(entry, list) or len(entry) != 5 or not isinstance(entry[4], str):
+        return None
+    try:
+        same = tuple(entry[:4]) == _stamp(os.stat(path))
+    except OSError:
+        return None
+    return entry[4] if same and _HEX.fullmatch(entry[4]) else None
+
+
+def _digest(path: str) -> tuple[str, Stamp | None]:
+    """The digest of a file, and what it is kept under; None for one that has not settled."""
+    started = time.time_ns()
+    try:
+        with open(path, "rb") as file:
+            before = _stamp(os.fstat(file.fileno()))
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            after = _stamp(os.fstat(file.fileno()))
+    except OSError as error:
+        why = reason(Path(path), error)
+        raise InputError(f"{printable(Path(path))} cannot be read: {why}") from error
+    settled = before == after and max(before[2:]) < started - _SETTLED_NS
+    return digest, before if settled else None
+
+
+def _read(cache: Path) -> dict[str, Any]:
+    """What the cache holds; nothing where it is missing, torn or of another form."""
+    try:
+        document = json.loads(cache.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    files = document.get("files") if isinstance(document, dict) else None
+    return files if isinstance(files, dict) else {}
+
+
+def _write(cache: Path, new: dict[str, list[Any]]) -> None:
+    """Adds to what the cache holds by now: of two writers at once one may have to read anew."""
+    document = {"files": {**_read(cache), **new}}
+    try:
+        make_folder(cache.parent)
+        atomic_write_bytes(cache, json.dumps(document, separators=(",", ":")).encode())
+    except StoreError:
+        return  # only a cache: the files are read again
