@@ -11,14 +11,16 @@ from typing import Any
 
 import timm
 import torch
-from safetensors.torch import load_file
 from timm.models.vision_transformer import VisionTransformer
-from torch import Tensor, nn
+from torch import nn
 
-from ict.catalogue import BUNDLED, QKV_SITES, STREAM_SITES, Backbone
+from ict.catalogue import BUNDLED, QKV_SITES, STREAM_SITES, Backbone, get_backbone
 from ict.errors import InputError, did_you_mean, quoted
+from ict.weight_fit import load_weights
 
 TINY = {"img_size": 64, "patch_size": 8, "embed_dim": 192, "depth": 12, "num_heads": 3}
+
+_NOTES = "ict_weights_notes"  # attribute of a loaded model: what its weights file left over
 
 # Blocks that compute x + drop_path1(branch) and then x + drop_path2(branch). Value: whether
 # `attn.qkv` is called as a module, without which q, k and v cannot be hooked.
@@ -65,9 +67,10 @@ def load_backbone(
     """The backbone with its weights and a fresh head of `classes` outputs, in float32 on the CPU.
 
     `weights` = "none" gives random weights, always those of seed 0; anything else is read from
-    `weights_file` (safetensors, npz as Google published them, or a state dict read with
-    `weights_only=True`). The head is drawn from `seed` alone: trunc-normal std 0.02, bias 0.
-    Raises InputError if the file does not fit the architecture.
+    `weights_file`, in any layout of `ict.weight_layouts`, and all of it or nothing. The head is drawn
+    from `seed` alone: trunc-normal std 0.02, bias 0. `weights_notes` says what the file left over,
+    and timm's `resolve_model_data_config` which pixels the model takes. Raises InputError if the file
+    does not fit the architecture.
     """
     torch.manual_seed(0)
     model = build_architecture(name, classes=0, drop_path=drop_path)
@@ -76,10 +79,37 @@ def load_backbone(
             raise InputError(
                 f"weights of {name} are not on this machine; give them with --weights FILE"
             )
-        _read_weights(model, name, weights_file)
+        setattr(model, _NOTES, load_weights(model, name, weights_file))
     if classes:
         add_head(model, classes, seed=seed)
+    known = get_backbone(name)
+    describe_pixels(model, size=known.image_size, mean=known.mean, std=known.std)
     return model.eval()
+
+
+def weights_notes(model: nn.Module) -> tuple[str, ...]:
+    """What `load_backbone` found worth a note in the model's weights file."""
+    return getattr(model, _NOTES, ())
+
+
+def describe_pixels(
+    model: nn.Module, *, size: int, mean: Sequence[float], std: Sequence[float]
+) -> None:
+    """Writes the input that the model was made for where timm looks for it: `model.pretrained_cfg`.
+
+    Images are squashed to `size` pixels with no crop, as `ict.data` decodes them.
+    """
+    model.pretrained_cfg = {
+        **(getattr(model, "pretrained_cfg", None) or {}),
+        "input_size": (3, size, size),
+        "test_input_size": None,
+        "mean": tuple(mean),
+        "std": tuple(std),
+        "interpolation": "bicubic",
+        "crop_pct": 1.0,
+        "test_crop_pct": None,
+        "crop_mode": "squash",
+    }
 
 
 def add_head(model: nn.Module, classes: int, *, seed: int) -> None:
@@ -170,28 +200,6 @@ def describe(name: str) -> Backbone:
         std=half if bundled else tuple(configuration.get("std", half)),
         hub=None if bundled else configuration.get("hf_hub_id"),
     )
-
-
-def _read_weights(model: nn.Module, name: str, path: Path) -> None:
-    try:
-        if name == BUNDLED:
-            safe = path.suffix == ".safetensors"
-            read = load_file(path) if safe else torch.load(path, "cpu", weights_only=True)
-            state: dict[str, Tensor] = {k: v.float() for k, v in read.items()}
-            model.load_state_dict({k: v for k, v in state.items() if not k.startswith("head.")})
-            return
-        overlay = {"file": str(path), "custom_load": path.suffix == ".npz"}
-        loaded = timm.create_model(
-            name,
-            pretrained=True,
-            num_classes=0,
-            pretrained_cfg_overlay={**overlay, "hf_hub_id": None},
-        )
-        model.load_state_dict(loaded.state_dict())
-    except Exception as error:  # each reader has its own way to say that a file is not its own
-        words = " ".join(str(error).split()) or type(error).__name__
-        short = words if len(words) <= 200 else words[:200] + " …"
-        raise InputError(f"{path}: not weights of {name} ({short})") from error
 
 
 def _image_size(model: nn.Module, configuration: dict[str, Any]) -> int:
