@@ -262,6 +262,7 @@ def resolve(
     read = tuple(name for name in from_recipe if getattr(config, name) is not None)
     sources = {
         "weights_file": str(found.path) if found.path else None,
+        "weights_sha256": weight_files.digest_of(found.path) if found.path else None,
         "data_root": str(root) if root else None,
     }
     return Resolved(config, run_id(config), recipe, read, sources)

@@ -52,15 +52,15 @@ def fold(model: nn.Module) -> nn.Module:
     return detach(model)
 
 
-def fold_run(run: Run, out: Path) -> dict[str, object]:
+def fold_run(run: Run, out: Path, *, weights: str | Path | None = None) -> dict[str, object]:
     """Writes the folded model of a finished run as safetensors with timm's own keys.
 
-    The header holds what timm needs: `architecture`, `num_classes`, pixel mean and std. Raises
-    InputError if it cannot be folded, or if `out` exists.
+    The header holds what timm needs: `architecture`, `num_classes`, image size, pixel mean and std.
+    `weights` is where the run's weights lie now. Raises InputError if it cannot be folded, if `out`
+    exists, or if only other weights than the run's are to be had.
     """
     from ict.config import RunConfig
     from ict.loading import rebuild
-    from ict.scoring import pixel_statistics
 
     config = RunConfig.from_dict(run.config)
     if out.exists():
@@ -71,14 +71,15 @@ def fold_run(run: Run, out: Path) -> dict[str, object]:
         )
     if config.method == "ict" and config.tune_site not in FOLDABLE:
         raise InputError(_refusal(str(config.tune_site)))
-    model = fold(rebuild(run))
-    mean, std = pixel_statistics(config.backbone, config.pixel_normalisation)
+    model = fold(rebuild(run, weights=weights))
+    pixels = model.pretrained_cfg
     classes = int(model.get_classifier().out_features)
     header: dict[str, object] = {
         "architecture": config.backbone,
         "num_classes": classes,
-        "mean": list(mean),
-        "std": list(std),
+        "input_size": list(pixels["input_size"]),
+        "mean": list(pixels["mean"]),
+        "std": list(pixels["std"]),
         "run_id": run.id,
         "task": config.task,
     }

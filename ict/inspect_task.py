@@ -22,11 +22,13 @@ from ict.errors import InputError, quoted
 from ict.identity import digest, name_of
 from ict.inspect_files import ROWS, THUMBS
 from ict.inspection import inspect_channels
+from ict.loading import weights_of
 from ict.provenance import package_versions
 from ict.scoring import pixel_statistics
 from ict.store import Store, atomic_write_bytes, atomic_write_json, read_json, utc_now
 from ict.tasks import SPLITS, Split, fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
+from ict.weights import Weights
 from ict.weights import find as find_weights
 
 THUMB = 96  # pixels
@@ -78,8 +80,6 @@ def request_inspection(
         run, config = here.id, here.config
         if not here.has("adapter.safetensors") or config.get("method") != "ict":
             raise InputError(f"run {here.id} is {here.status()} or has no channel adapter to show")
-        own = "none" if config.get("weights") == "none" else None
-        weights = weights or (here.record.get("sources") or {}).get("weights_file") or own
     name = backbone or config.get("backbone") or "ict_tiny"
     if config and config["backbone"] != name:
         raise InputError(f"run {run} tunes {config['backbone']}, not {name}; leave --backbone out")
@@ -88,11 +88,10 @@ def request_inspection(
     chosen = get_backbone(name)
     site = site or config.get("tune_site") or "attn"
     check_site(chosen, site)
-    found = find_weights(chosen, weights, fetch=True)
-    if config and config.get("weights") != found.identity:
-        raise InputError(
-            f"run {run} has weights {config.get('weights')}, found are {found.identity}; give --weights FILE"
-        )
+    if run is not None:
+        found = Weights(str(config.get("weights")), weights_of(store.run(run), given=weights))
+    else:
+        found = find_weights(chosen, weights, fetch=True)
     request = InspectRequest(
         task=get_task(task, root=root).name,
         backbone=name,

@@ -15,7 +15,7 @@ from safetensors.numpy import save as save_arrays
 from torch import nn
 
 from ict.adapters import count_parameters, trained_state_bytes
-from ict.backbones import classification_head, load_backbone, use_fastest_attention
+from ict.backbones import classification_head, load_backbone, use_fastest_attention, weights_notes
 from ict.catalogue import get_backbone
 from ict.checkpoint import Checkpoint, best_epoch
 from ict.config import RunConfig, ran_otherwise
@@ -29,6 +29,7 @@ from ict.files import (
     remove_file,
 )
 from ict.live import Live, log
+from ict.loading import weights_of
 from ict.methods import prepare
 from ict.probe import ProbeStep, fit_linear
 from ict.provenance import device_name, package_versions, peak_memory_bytes
@@ -51,7 +52,6 @@ from ict.training import (
     evaluate,
     pooled_features,
 )
-from ict.weights import find as find_weights
 
 
 class Pipeline:
@@ -140,10 +140,7 @@ class Pipeline:
         if self.config.weights == "none":
             self.notes.append("random backbone weights (weights=none)")
             return
-        found = find_weights(self.backbone, self.weights_file, fetch=True)
-        if self.weights_file and not str(self.config.weights).startswith(("hub:", found.identity)):
-            raise IctError(f"{self.weights_file} changed since this run was asked for; ask anew")
-        self.weights_file = found.path
+        self.weights_file = weights_of(self.run)
 
     def _load_training_images(self) -> tuple[ImageSet, ImageSet | None]:
         train = self._images(self.config.train_split)
@@ -242,6 +239,7 @@ class Pipeline:
             seed=c.seed,
             drop_path=0.0 if c.drop_path is None else c.drop_path,  # linear reads none
         )
+        self.notes += weights_notes(model)
         use_fastest_attention(model, self.device, c.precision)
         return prepare(model, c, selection).to(self.device)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ict import same_images
 from ict import scores as score_files
-from ict.backbones import load_backbone
+from ict.backbones import load_backbone, weights_notes
 from ict.catalogue import get_backbone
 from ict.criteria import Progress, Request, get_criterion
 from ict.data import ImageSet, batches, load_set
@@ -257,13 +257,13 @@ def _compute(
     if _is_random(request):
         return _random_scores(request)
     backbone = get_backbone(request.backbone)
+    model = load_backbone(  # before the images: a file that does not fit is said at once
+        request.backbone, weights=request.weights, weights_file=weights_file, classes=0
+    ).to(device)
     if images is None:
         split = load_split(request.task, request.split, root=root)
         images = load_set(split, backbone.image_size, limit=request.limit)
     images = images.to(device)
-    model = load_backbone(
-        request.backbone, weights=request.weights, weights_file=weights_file, classes=0
-    ).to(device)
     mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
     if batch_size is None:
         batch_size = max(16, min(64, 16 * 224**2 // backbone.image_size**2))
@@ -285,6 +285,8 @@ def _compute(
     if prefix == "lowest":
         arrays = {key: -array if key.count(".") == 1 else array for key, array in arrays.items()}
     meta = {**computed.meta, "images": len(images), "classes": images.classes}
+    if weights_notes(model):
+        meta["notes"] = list(weights_notes(model))
     return ChannelScores(arrays, meta, computed.labels)
 
 

@@ -38,7 +38,9 @@ def read_tensors(path: Path) -> State:
         if kind == "npz":
             return _read_npz(path)
         if kind == "torchscript":
-            raise InputError(_convert(path, "is a TorchScript archive, which holds code", "torch.jit.load"))
+            raise InputError(
+                _convert(path, "is a TorchScript archive, which holds code", "torch.jit.load")
+            )
         return _read_torch(path)
     except SafetensorError as error:
         raise InputError(f"{path}: not a readable safetensors file ({_short(error)})") from error
@@ -81,7 +83,9 @@ def _read_npz(path: Path) -> State:
 
 def _read_torch(path: Path) -> State:
     with path.open("rb") as file:
-        legacy_tar = len(file.read(512)) == 512 and file.seek(257) == 257 and file.read(5) == b"ustar"
+        legacy_tar = (
+            len(file.read(512)) == 512 and file.seek(257) == 257 and file.read(5) == b"ustar"
+        )
     if legacy_tar:
         raise InputError(
             f"{path}: a tar archive, not a file of torch.save; unpack it and give the file inside"
@@ -96,8 +100,19 @@ def _read_torch(path: Path) -> State:
             raise InputError(f"{path}: not a file that can be read; give {_READABLE}") from error
         what = f"holds objects of {named[1][:80]}, and reading those would run code"
         raise InputError(_convert(path, what, "torch.load")) from error
-    except (RuntimeError, ValueError, TypeError, AttributeError, KeyError, IndexError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: not a file that can be read ({_short(error)}); give {_READABLE}") from error
+    except (
+        RuntimeError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        IndexError,
+        UnicodeDecodeError,
+        RecursionError,
+    ) as error:
+        raise InputError(
+            f"{path}: not a file that can be read ({_short(error)}); give {_READABLE}"
+        ) from error
     if isinstance(content, Tensor) or not isinstance(content, dict):
         raise InputError(
             f"{path}: holds one {type(content).__name__} and no dictionary of tensors; give {_READABLE}"

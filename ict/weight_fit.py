@@ -61,7 +61,11 @@ def load_weights(model: nn.Module, name: str, path: Path) -> tuple[str, ...]:
     Raises InputError unless every parameter and persistent buffer is in the file and fits.
     """
     tensors = read_tensors(path)
-    readings = [_read(tensors, layout, prefix, model, name) for layout in LAYOUTS for prefix in layout.prefixes(tensors)]
+    readings = [
+        _read(tensors, layout, prefix, model, name)
+        for layout in LAYOUTS
+        for prefix in layout.prefixes(tensors)
+    ]
     chosen = _choose([reading for reading in readings if reading.fits], path)
     if chosen is None:
         best = max(readings, key=lambda r: (len(r.state), -len(r.strangers)), default=None)
@@ -78,7 +82,9 @@ def _read(tensors: State, layout: Layout, prefix: str, model: nn.Module, name: s
         converted = to_model(layout.convert(own, model), model)
     except (RuntimeError, KeyError, AttributeError, ValueError, IndexError):
         converted = {}  # a tensor of another shape than this layout has
-    linear = layout.interpolation == "bilinear" or any(word in name for word in ("flexivit", "radio"))
+    linear = layout.interpolation == "bilinear" or any(
+        word in name for word in ("flexivit", "radio")
+    )
     state, misshapen, resized = {}, [], []
     for key in wanted.keys() & converted.keys():
         tensor, shape = converted[key], wanted[key].shape
@@ -87,7 +93,9 @@ def _read(tensors: State, layout: Layout, prefix: str, model: nn.Module, name: s
         except (RuntimeError, ValueError, AssertionError, IndexError, TypeError, ZeroDivisionError):
             fitted = tensor
         if fitted.shape != shape:
-            misshapen.append(f"{key} {tuple(tensor.shape)} in the file, {tuple(shape)} in the model")
+            misshapen.append(
+                f"{key} {tuple(tensor.shape)} in the file, {tuple(shape)} in the model"
+            )
             continue
         if fitted is not tensor and fitted.numel() != tensor.numel():
             resized.append(key)
@@ -109,7 +117,7 @@ def _read(tensors: State, layout: Layout, prefix: str, model: nn.Module, name: s
 
 def _matters(name: str, tensor: Tensor) -> bool:
     """True if the file's model computes its features with it; a bias of zeros changes nothing."""
-    if name.split(".")[0] not in _ON_THE_PATH:
+    if name.split(".", maxsplit=1)[0] not in _ON_THE_PATH:
         return False
     zero_bias = name.endswith("bias") and not tensor.is_meta and not bool(tensor.any())
     return not zero_bias
@@ -234,7 +242,10 @@ def _looks(best: Reading | None, tensors: State) -> str:
     if not tensors:
         return "the file holds no tensor"
     keys = _listed(sorted(tensors), 2)
-    known = next((words for pattern, words in _STRANGERS if any(re.search(pattern, k) for k in tensors)), None)
+    known = next(
+        (words for pattern, words in _STRANGERS if any(re.search(pattern, k) for k in tensors)),
+        None,
+    )
     if known:
         return f"its {len(tensors)} keys look like {known} ({keys})"
     if best is None:
@@ -244,8 +255,14 @@ def _looks(best: Reading | None, tensors: State) -> str:
 
 
 _STRANGERS = (
-    (r"\.adapter\.(weight|indices)$", "what a run of ict trained, which ict.load(RUN) puts on its backbone"),
-    (r"\blora_[AB]\b|\bbase_layer\b", "LoRA, which has to be merged first (merge_and_unload in peft)"),
+    (
+        r"\.adapter\.(weight|indices)$",
+        "what a run of ict trained, which ict.load(RUN) puts on its backbone",
+    ),
+    (
+        r"\blora_[AB]\b|\bbase_layer\b",
+        "LoRA, which has to be merged first (merge_and_unload in peft)",
+    ),
     (r"(^|\.)layer[1-4]\.0\.(conv1|conv2)\.", "a ResNet"),
     (r"\.(qweight|absmax|SCB|quant_map)$", "quantised weights"),
 )
@@ -256,18 +273,28 @@ def _advice(best: Reading | None, tensors: State, model: nn.Module, name: str) -
     if best is None:
         return ""
     own = model.state_dict()
-    if "norm.weight" in own and "norm.weight" in best.missing and "fc_norm.weight" in best.strangers:
+    if (
+        "norm.weight" in own
+        and "norm.weight" in best.missing
+        and "fc_norm.weight" in best.strangers
+    ):
         return (
             f"fc_norm is trained on the mean of the patch tokens (timm's global_pool='avg'), and {name} reads "
             "the class token through norm; give the file from before fine-tuning, which has norm"
         )
-    if "fc_norm.weight" in own and "fc_norm.weight" in best.missing and "norm.weight" in best.strangers:
+    if (
+        "fc_norm.weight" in own
+        and "fc_norm.weight" in best.missing
+        and "norm.weight" in best.strangers
+    ):
         return (
             f"{name} reads the mean of the patch tokens through fc_norm (timm's global_pool='avg'), and the file's "
             "norm belongs to single tokens; give a fine-tuned file, which has fc_norm"
         )
     fitting = what_fits(tensors, best)
-    stages = ", ".join(f"{blocks} blocks of {width}" for blocks, width in _stages(_converted(tensors, best)))
+    stages = ", ".join(
+        f"{blocks} blocks of {width}" for blocks, width in _stages(_converted(tensors, best))
+    )
     size = f"it has {stages} channels" if stages and not best.state else ""
     fits = f"it fits {_listed(fitting, 3)}" if fitting else ""
     return "; ".join(part for part in (size, fits) if part)

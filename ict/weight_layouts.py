@@ -50,18 +50,22 @@ class Layout:
             for key in tensors
             if key.endswith(anchor) and key[: -len(anchor)][-1:] in ("", ".", "/")
         }
-        inside = {p: any(re.match(self.also, k[len(p) :]) for k in tensors if k.startswith(p)) for p in found}
+        inside = {
+            p: any(re.match(self.also, k[len(p) :]) for k in tensors if k.startswith(p))
+            for p in found
+        }
         return [prefix for prefix in found if not self.also or inside[prefix]]
 
 
 def rename(state: State, rules: tuple[Rule, ...]) -> State:
     """Each key through all rules in order."""
-    renamed = {}
-    for key, tensor in state.items():
-        for pattern, replacement in rules:
-            key = re.sub(pattern, replacement, key)
-        renamed[key] = tensor
-    return renamed
+    return {_through(key, rules): tensor for key, tensor in state.items()}
+
+
+def _through(key: str, rules: tuple[Rule, ...]) -> str:
+    for pattern, replacement in rules:
+        key = re.sub(pattern, replacement, key)
+    return key
 
 
 def flatten(content: Any, prefix: str = "", *, depth: int = 12) -> State:
@@ -82,7 +86,10 @@ def to_model(state: State, model: nn.Module) -> State:
     state = {name: tensor for name, tensor in state.items() if not GEOMETRY.search(name)}
     for step in (_unchunk, _layer_scale, _gates, _attention, _shared_bias, _tokens):
         state = step(state, model)
-    return {k: _reshaped(t, model.get_parameter(k)) if k in wanted and _is_token(k) else t for k, t in state.items()}
+    return {
+        k: _reshaped(t, model.get_parameter(k)) if k in wanted and _is_token(k) else t
+        for k, t in state.items()
+    }
 
 
 def _timm(state: State, model: nn.Module) -> State:
@@ -123,7 +130,8 @@ _TRANSFORMERS: tuple[Rule, ...] = (
     (r"\battention\.(attention|self)\.", "attn."),
     (r"\b(attention\.output\.dense|attention\.o_proj|self_attn\.out_proj)\.", "attn.proj."),
     (r"\battention\.(?=relative_position_bias|logit_scale|continuous)", "attn."),
-    (r"\brelative_position_bias\.(?=relative_position_bias_table)", ""),
+    (r"^(encoder\.)?relative_position_bias\.", "rel_pos_bias."),
+    (r"^(blocks\.\d+\.)(?:attn\.)?relative_position_bias\.", r"\1attn."),
     (r"\bcontinuous_position_bias_mlp\.", "cpb_mlp."),
     (r"\b(layernorm_before|layer_norm1)\.", "norm1."),
     (r"\b(layernorm_after|layer_norm2)\.", "norm2."),
@@ -248,7 +256,10 @@ _FLAX: tuple[Rule, ...] = (
     (r"^MAPHead_0/", "attn_pool."),
     (r"\bLayerNorm_0/", "norm1/"),
     (r"\bLayerNorm_[12]/", "norm2/"),
-    (r"^attn_pool\.MultiHeadDotProductAttention_\d/(query|key|value)/", lambda m: f"attn_pool.{m[1][0]}/"),
+    (
+        r"^attn_pool\.MultiHeadDotProductAttention_\d/(query|key|value)/",
+        lambda m: f"attn_pool.{m[1][0]}/",
+    ),
     (r"^attn_pool\.MultiHeadDotProductAttention_\d/out/", "attn_pool.proj/"),
     (r"MultiHeadDotProductAttention_\d/(query|key|value)/", lambda m: f"attn.{m[1][0]}_proj/"),
     (r"MultiHeadDotProductAttention_\d/out/", "attn.proj/"),
@@ -271,13 +282,15 @@ def _flax(state: State, model: nn.Module) -> State:
     wanted = model.state_dict().keys()
     converted: State = {}
     for key, array in rename(_unstack(state), _FLAX).items():
-        if "patch_embed.backbone.stem." in key and key not in wanted:  # a stem without stages
-            key = key.replace("backbone.stem.", "backbone.")
-        converted[key] = _from_flax(key, array)
+        stem_alone = "patch_embed.backbone.stem." in key and key not in wanted  # without stages
+        name = key.replace("backbone.stem.", "backbone.") if stem_alone else key
+        converted[name] = _from_flax(name, array)
     for kind in ("weight", "bias"):
         parts = [converted.pop(f"attn_pool.{name}.{kind}", None) for name in ("k", "v")]
         if None not in parts:
-            converted[f"attn_pool.kv.{kind}"] = torch.cat([part for part in parts if part is not None])
+            converted[f"attn_pool.kv.{kind}"] = torch.cat(
+                [part for part in parts if part is not None]
+            )
     return converted
 
 
@@ -314,7 +327,16 @@ def _by_timm(state: State, model: nn.Module) -> State:
 
 
 LAYOUTS = (
-    Layout("timm", ("patch_embed.proj.weight", "patch_embed.backbone.conv.weight", "patch_embed.backbone.stem.conv.weight", "patch_embed.backbone.0.conv.weight"), _timm),
+    Layout(
+        "timm",
+        (
+            "patch_embed.proj.weight",
+            "patch_embed.backbone.conv.weight",
+            "patch_embed.backbone.stem.conv.weight",
+            "patch_embed.backbone.0.conv.weight",
+        ),
+        _timm,
+    ),
     Layout(
         "Hugging Face transformers",
         (
@@ -326,7 +348,12 @@ LAYOUTS = (
     ),
     Layout("CLIP", ("conv1.weight",), _clip, also=r"transformer\.resblocks\."),
     Layout("torchvision ViT", ("conv_proj.weight",), _torchvision, also=r"encoder\.layers\."),
-    Layout("torchvision Swin", ("features.0.0.weight",), _torchvision_swin, also=r"features\.1\.0\.attn"),
+    Layout(
+        "torchvision Swin",
+        ("features.0.0.weight",),
+        _torchvision_swin,
+        also=r"features\.1\.0\.attn",
+    ),
     Layout("MMPretrain", ("patch_embed.projection.weight",), _mmpretrain, also=r"layers\.0\.ffn"),
     Layout("Google's Flax", ("embedding/kernel",), _flax, interpolation="bilinear"),
     Layout("BEiT-3", ("beit3.vision_embed.proj.weight",), _by_timm),
@@ -372,7 +399,11 @@ def _attention(state: State, model: nn.Module) -> State:
     """
     wanted = model.state_dict().keys()
     state = rename(state, ((r"\battn\.([qkv])_bias$", r"attn.\1_proj.bias"),))
-    places = {name.rpartition("attn.")[0] + "attn." for name in state if re.search(r"blocks\.\d+\.attn\.", name)}
+    places = {
+        name.rpartition("attn.")[0] + "attn."
+        for name in state
+        if re.search(r"blocks\.\d+\.attn\.", name)
+    }
     for place in places:
         _one_attention(state, wanted, place)
     return state

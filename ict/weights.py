@@ -12,7 +12,7 @@ from ict.catalogue import BUNDLED, BUNDLED_WEIGHTS, Backbone
 from ict.errors import InputError
 
 _HUB_FILES = ("model.safetensors", "open_clip_model.safetensors")
-_SUFFIXES = (".safetensors", ".npz", ".pth", ".pt", ".bin")
+_SUFFIXES = (".safetensors", ".npz", ".pth", ".pt", ".bin", ".tar", ".ckpt", ".th")
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,17 @@ class Weights:
 
 
 def find(backbone: Backbone, asked: str | Path | None, *, fetch: bool) -> Weights:
-    """The weights asked for: None for the backbone's own, "none" for random ones, else a file.
+    """The weights asked for: None for the backbone's own, "none" for random ones, a file, an identity.
 
     With `fetch` false nothing is read or downloaded and a hub identity has revision `main`.
     Raises InputError if they are not to be had, with the ways to get them.
     """
     if str(asked) == "none":
         return Weights("none", None)
-    if asked is not None and not str(asked).startswith(("hub:", "sha256:")):
+    if asked is not None and str(asked).startswith(("hub:", "sha256:")):
+        path = find_again(backbone, str(asked)) if fetch else None
+        return Weights(str(asked), path)
+    if asked is not None:
         return _from_file(Path(asked))
     if backbone.name == BUNDLED:
         if not BUNDLED_WEIGHTS.is_file():
@@ -48,6 +51,97 @@ def find(backbone: Backbone, asked: str | Path | None, *, fetch: bool) -> Weight
     return _from_hub(backbone.name, backbone.hub, fetch=fetch)
 
 
+def find_again(
+    backbone: Backbone,
+    identity: str | None,
+    *,
+    recorded: Path | None = None,
+    given: str | Path | None = None,
+    digest: str | None = None,
+) -> Path | None:
+    """The file with exactly this identity, wherever it lies now; None for random weights.
+
+    `recorded` is where it lay, `digest` the SHA-256 that a hub file had then, `given` what a user
+    names in its place, which must be the same weights. Raises InputError, naming what is wanted,
+    rather than give others: a run on them would be wrong without a word.
+    """
+    if identity in (None, "none"):
+        if given is not None and str(given) != "none":
+            raise InputError(f"--weights {given}: trained on random weights; leave --weights out")
+        return None
+    if str(identity).startswith("hub:"):
+        return _hub_again(backbone.name, str(identity), recorded, given, digest)
+    return _file_again(backbone, str(identity), recorded, given)
+
+
+def digest_of(path: Path) -> str:
+    """`sha256:…` of the file, remembered while it is unchanged."""
+    stat = path.stat()
+    return f"sha256:{_sha256(path, stat.st_mtime_ns, stat.st_size)}"
+
+
+def _file_again(
+    backbone: Backbone, identity: str, recorded: Path | None, given: str | Path | None
+) -> Path:
+    if given is not None:
+        found = _from_file(Path(given))
+        if found.identity == identity and found.path is not None:
+            return found.path
+        raise InputError(
+            f"--weights {given}: it is {found.identity}, wanted are the weights {identity}"
+        )
+    places = [place for place in (recorded, _own_file(backbone)) if place is not None]
+    here = [place for place in places if place.is_file()]
+    same = [place for place in here if digest_of(place) == identity]
+    if same:
+        return same[0]
+    if recorded is not None and recorded.is_file():
+        what = f"{recorded} changed since: it is {digest_of(recorded)}"
+    elif recorded is not None:
+        what = f"{recorded} is gone"
+    else:
+        what = "no file is known to hold them"
+    raise InputError(
+        f"wanted are the weights {identity}, and {what}; give that file with --weights FILE"
+    )
+
+
+def _own_file(backbone: Backbone) -> Path | None:
+    """The bundled file or the one in the hub's cache, whatever its revision."""
+    if backbone.name == BUNDLED:
+        return BUNDLED_WEIGHTS
+    return _cached(backbone.hub) if backbone.hub is not None else None
+
+
+def _hub_again(
+    name: str, identity: str, recorded: Path | None, given: str | Path | None, digest: str | None
+) -> Path:
+    repository, _, revision = identity.removeprefix("hub:").partition("@")
+    cached = _cached(repository, revision)
+    in_place = recorded if _is_revision(recorded, revision) else None
+    here = cached or in_place
+    wanted = digest or (digest_of(here) if here else None)
+    if given is not None:
+        found = _from_file(Path(given))
+        if found.path is not None and found.identity == wanted:
+            return found.path
+        raise InputError(
+            f"--weights {given}: it is {found.identity}, wanted are the weights {identity}"
+            + (f", which is {wanted}" if wanted else "; leave --weights out to fetch that revision")
+        )
+    path = here or _download(name, repository, revision)
+    if digest is not None and digest_of(path) != digest:
+        raise InputError(
+            f"{path} is {digest_of(path)}, and the weights {identity} were {digest}: the file changed; "
+            "remove it from the Hugging Face cache to fetch it again"
+        )
+    return path
+
+
+def _is_revision(path: Path | None, revision: str) -> bool:
+    return path is not None and path.parent.name == revision and path.is_file()
+
+
 def on_this_machine(backbone: Backbone) -> bool:
     """True if the backbone's own weights need no download."""
     if backbone.name == BUNDLED:
@@ -59,10 +153,9 @@ def _from_file(path: Path) -> Weights:
     path = path.expanduser().absolute()
     if not path.is_file():
         raise InputError(f"--weights {path}: no such file")
-    if path.suffix not in _SUFFIXES:
+    if path.suffix.lower() not in _SUFFIXES:
         raise InputError(f"--weights {path}: give a file that ends in {', '.join(_SUFFIXES)}")
-    stat = path.stat()
-    return Weights(f"sha256:{_sha256(path, stat.st_mtime_ns, stat.st_size)}", path)
+    return Weights(digest_of(path), path)
 
 
 def _from_hub(name: str, repository: str, *, fetch: bool) -> Weights:
@@ -74,24 +167,24 @@ def _from_hub(name: str, repository: str, *, fetch: bool) -> Weights:
     return Weights(f"hub:{repository}@{path.parent.name}", path)
 
 
-def _cached(repository: str) -> Path | None:
+def _cached(repository: str, revision: str | None = None) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     for filename in _HUB_FILES:
-        path = try_to_load_from_cache(repository, filename)
+        path = try_to_load_from_cache(repository, filename, revision=revision)
         if isinstance(path, str):
             return Path(path)
     return None
 
 
-def _download(name: str, repository: str) -> Path:
+def _download(name: str, repository: str, revision: str | None = None) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
     failure: Exception | None = None
     for filename in _HUB_FILES:
         try:
-            return Path(hf_hub_download(repository, filename))
+            return Path(hf_hub_download(repository, filename, revision=revision))
         except LocalEntryNotFoundError as error:
             failure = error
         except EntryNotFoundError as error:
@@ -101,9 +194,10 @@ def _download(name: str, repository: str) -> Path:
             failure = error
         break
     first_line = str(failure).strip().splitlines()[0]
+    which = f"{repository} at revision {revision}" if revision else repository
     raise InputError(
         f"weights of {name} are not on this machine and could not be fetched from the hub repository "
-        f"{repository} ({first_line}); give a file with --weights FILE, or random ones with --weights none"
+        f"{which} ({first_line}); give a file with --weights FILE, or random ones with --weights none"
     ) from failure
 
 

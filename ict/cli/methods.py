@@ -15,7 +15,10 @@ from ict.store import Store
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="A new .safetensors file."
 )
-def fold(run: str, *, out: Path, as_json: bool) -> None:
+@click.option(
+    "--weights", metavar="FILE", help="Where the weights that RUN was trained on lie now."
+)
+def fold(run: str, *, out: Path, weights: str | None, as_json: bool) -> None:
     """Writes RUN as a plain timm checkpoint with the adapter folded in, or says why it cannot be."""
     if out.suffix != ".safetensors":
         raise InputError(f"--out {out}: give a file that ends in .safetensors")
@@ -25,7 +28,7 @@ def fold(run: str, *, out: Path, as_json: bool) -> None:
     from ict.folding import fold_run
 
     make_folder(out.absolute().parent)
-    emit(fold_run(here, out), as_json=as_json)
+    emit(fold_run(here, out, weights=weights), as_json=as_json)
 
 
 @command("import")
