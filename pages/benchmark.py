@@ -22,7 +22,7 @@ published = st.toggle("Published methods", value=True, key="published", bind="qu
 table = average_table(rows, published=published)
 if table.empty:
     st.stop()
-benchmark_view.figures(table)
+benchmark_view.figures(table, published=published)
 st.subheader("All tasks", anchor=False)
 benchmark_view.tasks_table(table)
 st.caption(

@@ -4,6 +4,7 @@ import streamlit as st
 from ict_app import overlap_view, plan, shell, words
 
 from ict.errors import IctError
+from ict.figures.asked import Choice
 
 shown = shell.heading(
     "Overlap", "Do tasks choose the same channels? More than chance, less than noise?"
@@ -31,7 +32,7 @@ chosen = [metas[task] for task in tasks]
 try:
     ratio = plan.share_of(share)
     rows = overlap_view.table(shown, chosen, site=site, ratio=ratio)
-    overlap_view.matrix(rows, chosen)
+    overlap_view.matrix(rows, chosen, Choice(site=site, ratio=ratio))
     st.subheader("One pair", anchor=False)
     overlap_view.pair(shown, rows, chosen, site=site, ratio=ratio)
 except IctError as error:

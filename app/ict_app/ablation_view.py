@@ -9,6 +9,7 @@ import streamlit as st
 from ict.analysis.intervals import t_interval
 from ict.analysis.summary import paired_difference, ratio_series, varying
 from ict.figures import accuracy_against_k
+from ict.figures.asked import Choice, Request
 from ict.store import Store
 from ict.studies import create, list_studies, load_study
 from ict.studies import rows as study_rows
@@ -110,7 +111,7 @@ def panels(table: pd.DataFrame) -> None:
             plot.draw(
                 accuracy_against_k(part, theme=shell.theme()), f"k-ratio-{task}",
                 f"Test accuracy on {task} against the share of tuned channels",
-                table=lambda part=part: part, origin={"run_ids": list(part["run_id"])},
+                request=Request("k-ratio", list(dict.fromkeys(part["run_id"])), Choice(task=task)),
             )  # fmt: skip
     st.caption(
         "Dots are seeds, bars 95 % t intervals of their mean. One learning rate for all K confounds "

@@ -5,6 +5,8 @@ import streamlit as st
 
 from ict.analysis.benchmark import AVERAGES, GROUP_OF, TASKS
 from ict.figures import accuracy_against_parameters, benchmark_dots
+from ict.figures.asked import Choice, Request
+from ict.figures.from_store import IMPORTED, PUBLISHED
 from ict_app import plot, shell
 
 AVERAGE_WORDS = {
@@ -13,7 +15,7 @@ AVERAGE_WORDS = {
 }
 
 
-def figures(table: pd.DataFrame) -> None:
+def figures(table: pd.DataFrame, *, published: bool) -> None:
     """Accuracy against parameters, and by group of tasks."""
     average = st.segmented_control(
         "Average", list(AVERAGES), default="mean_of_tasks", required=True, key="average",
@@ -21,15 +23,24 @@ def figures(table: pd.DataFrame) -> None:
         help="Two averages circulate for VTAB-1K, and differ by more than methods do.",
     )  # fmt: skip
     theme = shell.theme()
+    sources, choice = _sources(table), Choice(average=average, published=published)
     plot.draw(
         accuracy_against_parameters(table, column=average, theme=theme), "accuracy-parameters",
-        "Accuracy of each method against its trained parameters", table=lambda: table,
+        "Accuracy of each method against its trained parameters",
+        request=Request("parameters", sources, choice),
     )  # fmt: skip
     columns = ("natural", "specialized", "structured", average)
     plot.draw(
         benchmark_dots(table, columns=columns, theme=theme), "benchmark",
-        "Accuracy of each method by group of tasks", table=lambda: table,
+        "Accuracy of each method by group of tasks", request=Request("benchmark", sources, choice),
     )  # fmt: skip
+
+
+def _sources(table: pd.DataFrame) -> list[str]:
+    """The runs behind the rows, and the imported numbers where there are some."""
+    ids = [i for runs in table.get("runs", []) if isinstance(runs, list) for i in runs]
+    imported = table["source"].str.startswith(f"{IMPORTED}:").any()
+    return [*ids, *([IMPORTED] if imported else [])] or [PUBLISHED]
 
 
 def tasks_table(table: pd.DataFrame) -> None:

@@ -1,14 +1,15 @@
 """The map of scores, the what-if slider, one block and one channel, and two sources compared."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from ict.figures import block_profile, class_profile, overlap_lines, score_map
+from ict.figures.asked import Choice, Request
 from ict.selection import Selection, resolve_k
 from ict.store import Store
 from ict_app import plot, readers, sets_view, shell, sums_view, words
@@ -17,10 +18,10 @@ from ict_app.sources import (
     RATIOS,
     Source,
     boxed,
-    by_stage,
     chosen,
     comparable,
     default_ks,
+    marks,
     open_source,
     overlap_rows,
 )
@@ -30,7 +31,6 @@ DRAGS = {"zoom": "zooms in", "select": "draws a box"}
 CLICKS = {"open": "opens its page", "stay": "shows it below"}
 ORDERS = {"own": "the run's own", "top": "top K", "lowest": "lowest K", "random": "random K"}
 ORDERS |= {"set": "a saved set"}
-MARKER_LIMIT = 4000  # beyond it the browser takes longer to draw marks than a slider may
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
@@ -43,11 +43,9 @@ def _map(
 ) -> go.Figure:
     """The map; cached by the score file, the chosen channels as text, and (site, view, drag, theme)."""
     site, view, drag, theme = look
-    marks = by_stage(_source, _picked)
-    if sum(len(block) for stage in marks for block in stage) > MARKER_LIMIT:
-        marks = None  # type: ignore[assignment]
+    marked = marks(_source, _picked)
     figure = score_map(
-        _source.stages, view=view, selection=marks, theme=theme, criterion=_source.criterion
+        _source.stages, view=view, selection=marked, theme=theme, criterion=_source.criterion
     )
     # with dragmode select a click selects nothing, so boxes are drawn only when asked for
     return figure.update_layout(uirevision=f"{of[0]}{site}", dragmode=drag)
@@ -59,25 +57,31 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
     _open_clicked(source)
     sets = sets_view.fitting(source)
     view, ks, order = _controls(source, with_sets=bool(sets))
-    picked = sets_view.choose(sets) if order == "set" else chosen(source, ks, order)
+    how = Choice(site=source.site, k=ks, order="own" if order == "set" else order)
+    if order == "set":
+        picked, name = sets_view.choose(sets)
+        how = replace(how, set=name)
+    else:
+        picked = chosen(source, ks, order)
     other = _open_other(other_key, source, root)
     order = "top" if order == "set" else order
     theirs = chosen(other, ks, order) if other and other.widths == source.widths else None
     rows = overlap_rows(source, other, picked, theirs) if other and theirs else []
     _numbers(source, picked, rows)
-    _draw_map("map", source, picked, view)
+    _draw_map("map", source, picked, replace(how, view=view))
     st.caption(f"Scores: {words.plain(source.origin())}.")
     if other and theirs:
         st.caption(f"Against **{words.plain(other.label)}**")
-        _draw_map("map_other", other, theirs, view)
+        theirs_how = replace(how, view=view, order=order, set=None)
+        _draw_map("map_other", other, theirs, theirs_how)
         plot.draw(
             overlap_lines(rows, theme=shell.theme()), "shared-channels",
-            "Shared channels by block, with the chance band", table=lambda: rows,
-            origin=_origin(source, other),
+            "Shared channels by block, with the chance band",
+            request=Request("shared-channels", [source.key, other.key], how),
         )  # fmt: skip
     sets_view.draw(source, picked, _box(source, picked))
-    _one_channel(source, picked, other if theirs else None)
-    sums_view.draw(Store(root), source, picked, ks)
+    _one_channel(source, picked, other if theirs else None, how)
+    sums_view.draw(Store(root), source, picked, how)
 
 
 def _open_clicked(source: Source) -> None:
@@ -161,28 +165,17 @@ def _numbers(source: Source, picked: Selection, rows: list[dict[str, Any]]) -> N
             st.metric(label, value, help=note, width="content")
 
 
-def _draw_map(key: str, source: Source, picked: Selection, view: str) -> None:
+def _draw_map(key: str, source: Source, picked: Selection, how: Choice) -> None:
     names = json.dumps([list(block.indices) for block in picked.blocks])
     drag = st.session_state.get("drag", "zoom")
-    figure = _map(source, picked, source.stamp, names, (source.site, view, drag, shell.theme()))
+    figure = _map(source, picked, source.stamp, names, (source.site, how.view, drag, shell.theme()))
     plot.draw(
         figure, "score-map", f"Scores of {source.blocks} blocks by channel of {source.label}, chosen "
-        "ones marked", key=key, table=lambda: _map_table(source, picked), origin=_origin(source),
+        "ones marked", key=key, request=Request("score-map", [source.key], how),
         on_select=_followed, selection_mode=("points", "box"),
     )  # fmt: skip
     if not any(trace.type == "scatter" for trace in figure.data):
         st.caption("So many are chosen that single marks are left out; the numbers above hold.")
-
-
-def _origin(*found: Source) -> dict[str, Any]:
-    return {"score_ids": [source.meta["score_id"] for source in found], "site": found[0].site}
-
-
-def _map_table(source: Source, picked: Selection) -> list[dict[str, Any]]:
-    everywhere = {"x": (0, max(source.widths)), "y": (0, source.blocks)}
-    marked = {(block.block, channel) for block in picked.blocks for channel in block.indices}
-    axes = ["y", *(f"y{stage + 1}" for stage in range(1, len(source.widths)))]
-    return [row for axis in axes for row in boxed(source, {**everywhere, "yref": axis}, marked)]
 
 
 def _followed() -> None:
@@ -214,7 +207,7 @@ def _box(source: Source, picked: Selection) -> list[dict[str, Any]]:
     return rows
 
 
-def _one_channel(source: Source, picked: Selection, other: Source | None) -> None:
+def _one_channel(source: Source, picked: Selection, other: Source | None, how: Choice) -> None:
     """The selected block sorted, and the selected channel over the classes."""
     st.subheader("Block and channel", anchor=False)
     block, channel = place(source)
@@ -236,19 +229,16 @@ def _one_channel(source: Source, picked: Selection, other: Source | None) -> Non
         plot.draw(
             block_profile(scores, len(mine), theme=theme, criterion=source.criterion),
             "block-profile", f"Scores of block {block}, sorted, with the cut at K",
-            table=lambda: pd.DataFrame({"channel": range(len(scores)), "score": scores}),
-            origin={**_origin(source), "block": block},
+            request=Request("block-profile", [source.key], replace(how, block=block)),
         )  # fmt: skip
-    name = f"{source.site}.{stage}.per_class"
-    if name in source.scores.arrays:
-        names = source.meta.get("class_names")
-        values = source.scores.arrays[name][row, :, channel]
+    if (values := source.by_class(block)) is not None:
         with right:
             plot.draw(
-                class_profile(values, names, theme=theme), "class-profile",
-                f"Score of channel {channel} of block {block} for each class",
-                table=lambda: pd.DataFrame({"class": range(len(values)), "score": values}),
-                origin={**_origin(source), "block": block, "channel": channel},
+                class_profile(values[:, channel], source.meta.get("class_names"),
+                              unit=source.class_unit, theme=theme),
+                "class-profile", f"Score of channel {channel} of block {block} for each class",
+                request=Request("class-profile", [source.key],
+                                Choice(site=source.site, block=block, channel=channel)),
             )  # fmt: skip
     else:
         right.caption(f"{source.criterion} has no score for single classes.")

@@ -1,32 +1,34 @@
 """*Criteria*: agreement of rankings on one task, and what replacing their channels does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
-from ict.analysis.agreement import spearman, top_k_agreement
-from ict.figures import (
-    agreement_lines,
-    agreement_matrix,
-    deletion_curves,
-    score_against_effect,
+from ict.figures import agreement_lines, agreement_matrix
+from ict.figures.asked import Choice, Request
+from ict.figures.draw_checks import (
+    against_rows,
+    causal_curves,
+    criterion_name,
+    effects_by_block,
+    effects_figure,
+    mean_over_blocks,
+    measure_unit,
+    measured,
+    read_check,
 )
-from ict.files import read_json
-from ict.selection import resolve_k
 from ict.store import Store
 from ict_app import plan, plot, readers, shell, words
 from ict_app.controls import linked_select
 
 Meta = dict[str, Any]
-Stages = list[np.ndarray]
-MEASURES = {"Spearman": "Spearman correlation", "top K": "Kuncheva's index of the top K"}
+MEASURES = {"Spearman": "spearman", "top K": "top-k"}
 EVERY = "all"
 _SAME = ("task", "backbone", "weights", "split", "images", "data", "pixel_normalisation")
-_CURVES = ("series", "mode", "fraction", "accuracy")
 
 
 def families(shown: Store) -> dict[str, list[Meta]]:
@@ -66,64 +68,37 @@ def agreement(shown: Store, found: Mapping[str, list[Meta]]) -> None:
             "K/D", plan.SHARES[:-1], "1/8", width=180, key="kd_criteria", bind="query-params",
             disabled=measure == "Spearman",
         )  # fmt: skip
-    ids = {_name(meta, metas): str(meta["score_id"]) for meta in metas if site in _sites(meta)}
+    read = [meta for meta in metas if site in _sites(meta)]
+    ids = {criterion_name(meta, read): str(meta["score_id"]) for meta in read}
     scores = {name: readers.channel_scores(shown, key).site(site) for name, key in ids.items()}
     if len(scores) < 2:
         st.info(
             f"Only one criterion was scored at {words.plain(site)}.", icon=":material/join_inner:"
         )
         return
-    values = measured(scores, measure, plan.share_of(share))
-    unit = MEASURES[measure] + (f", K/D = {share}" if measure == "top K" else "")
-    origin = {"score_ids": list(ids.values())}
+    ratio, kind = plan.share_of(share), MEASURES[measure]
+    values, unit = measured(scores, kind, ratio), measure_unit(kind, ratio)
+    how = Choice(site=site, measure=kind, **({"ratio": ratio} if kind == "top-k" else {}))
     left, right = st.columns(2)
     with left:
-        _matrix(list(scores), values, unit, origin)
+        _matrix(list(scores), values, unit, Request("agreement", list(ids.values()), how))
     with right:
-        _lines(list(scores), values, unit, origin)
+        _lines(list(scores), values, unit, Request("agreement-lines", list(ids.values()), how))
 
 
 def _sites(meta: Meta) -> list[str]:
     return [str(site) for site in meta.get("sites") or [meta.get("site") or "attn"]]
 
 
-def _name(meta: Meta, metas: Sequence[Meta]) -> str:
-    """The criterion, with the tokens and the end of the id where it stands for several files."""
-    name = str(meta.get("criterion"))
-    alike = [other for other in metas if other.get("criterion") == meta.get("criterion")]
-    if len(alike) > 1:
-        name += f", {meta.get('tokens')} tokens"
-    if len([other for other in alike if other.get("tokens") == meta.get("tokens")]) > 1:
-        name += f", {str(meta['score_id'])[-6:]}"
-    return name
-
-
-def measured(scores: Mapping[str, Stages], measure: str, ratio: float) -> np.ndarray:
-    """Agreement (L, C, C); NaN in blocks where a criterion gives no ranking, or one score for all."""
-    clean = {name: [np.nan_to_num(stage) for stage in stages] for name, stages in scores.items()}
-    if measure == "Spearman":
-        values = spearman(clean)
-    else:
-        widths = [stage.shape[1] for stage in next(iter(clean.values()))]
-        values = top_k_agreement(clean, resolve_k(widths, k=None, ratio=ratio))
-    values = np.array(values, dtype=float)
-    for place, stages in enumerate(scores.values()):
-        flat = np.concatenate([~(np.ptp(stage, axis=1) > 0) for stage in stages])
-        values[flat, place, :] = values[flat, :, place] = np.nan
-    return values
-
-
-def _matrix(names: list[str], values: np.ndarray, unit: str, origin: dict[str, Any]) -> None:
+def _matrix(names: list[str], values: np.ndarray, unit: str, request: Request) -> None:
     blocks = [EVERY, *map(str, range(len(values)))]
     where = st.selectbox("Block", blocks, key="agree_in", bind="query-params", width=120)
-    kept = values if where == EVERY else values[[int(where)]]
-    known = np.isfinite(kept).sum(axis=0)
-    mean = np.where(known > 0, np.nansum(kept, axis=0) / np.maximum(known, 1), np.nan)
-    n = f"mean over n = {len(kept)} blocks" if len(kept) > 1 else f"block {where}"
+    block = None if where == EVERY else int(where)
+    mean, n = mean_over_blocks(values, block)
     plot.draw(
         agreement_matrix(names, mean, unit=unit, n=n, theme=shell.theme()), "criteria-agreement",
-        f"{unit} of each pair of criteria", origin=origin,
-        table=lambda: pd.DataFrame(mean, columns=names).assign(criterion=names),
+        f"{unit} of each pair of criteria",
+        request=replace(request, choice=replace(request.choice, block=block)),
     )  # fmt: skip
     st.caption(
         "It shows how alike two criteria rank the same channels on the same images; 0 is chance. "
@@ -131,17 +106,13 @@ def _matrix(names: list[str], values: np.ndarray, unit: str, origin: dict[str, A
     )
 
 
-def _lines(names: list[str], values: np.ndarray, unit: str, origin: dict[str, Any]) -> None:
+def _lines(names: list[str], values: np.ndarray, unit: str, request: Request) -> None:
     against = st.selectbox("Against", names, key="against", bind="query-params", width=200)
-    one = names.index(against)
-    rows = [
-        {"criterion": name, "against": against, "block": block, "value": float(values[block, one, i])}
-        for i, name in enumerate(names) if i != one
-        for block in range(len(values))
-    ]  # fmt: skip
+    rows = against_rows(values, names, against)
     plot.draw(
         agreement_lines(rows, unit=unit, against=against, theme=shell.theme()), "criteria-by-block",
-        f"{unit} of each criterion with {against}, by block", table=lambda: rows, origin=origin,
+        f"{unit} of each criterion with {against}, by block",
+        request=replace(request, choice=replace(request.choice, against=against)),
     )  # fmt: skip
     st.caption(
         "It shows at which depth criteria part; a gap is a block in which one of them cannot rank. "
@@ -159,12 +130,7 @@ def checks(shown: Store) -> dict[str, Meta]:
 
 @st.cache_resource(max_entries=200, show_spinner=False)
 def _check(of: readers.Stamp) -> Meta | None:
-    document = read_json(Path(of[0]))
-    lists = ("curves", "criteria")
-    if not isinstance(document, dict) or any(type(document.get(n)) is not list for n in lists):
-        return None
-    whole = all(isinstance(row, dict) and set(_CURVES) <= set(row) for row in document["curves"])
-    return {"causal_id": Path(of[0]).parent.name, **document} if whole else None
+    return read_check(Path(of[0]))
 
 
 def _label(check: Meta) -> str:
@@ -199,23 +165,17 @@ def causal(found: Mapping[str, Meta]) -> None:
 
 
 def _curve(check: Meta, mode: str) -> None:
-    rows = [row for row in check["curves"] if row["mode"] == mode]
-    figure = deletion_curves(rows, direction=mode, theme=shell.theme())
-    figure.add_hline(
-        y=100 * check["accuracy"], line={"width": 1, "dash": "dot"},
-        annotation_text="nothing replaced",
-        annotation_position="bottom right" if mode == "deletion" else "bottom left",
-    )  # fmt: skip
+    figure = causal_curves(check, mode, theme=shell.theme())
     st.markdown(f"**{mode.capitalize()}**")
     plot.draw(
         figure, f"causal-{mode}", f"Accuracy under {mode} in the order of each criterion",
-        table=lambda: rows, origin={"causal_id": check["causal_id"]},
+        request=Request(f"causal-{mode}", [check["causal_id"]]),
     )  # fmt: skip
 
 
 def _effects(check: Meta) -> None:
     """One channel at a time: its score against what its replacement does."""
-    rows, origin = check["scatter"], {"causal_id": check["causal_id"]}
+    rows, ids = check["scatter"], [check["causal_id"]]
     left, right = st.columns(2)
     with left:
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -224,19 +184,11 @@ def _effects(check: Meta) -> None:
             )
             blocks = [EVERY, *(str(b) for b in sorted({row["block"] for row in rows}))]
             where = st.selectbox("Block", blocks, key="effect_in", bind="query-params", width=140)
-        part = [row for row in rows if where in (EVERY, str(row["block"]))]
-        figure = score_against_effect(
-            np.array([row["scores"][criterion] for row in part]),
-            np.array([row["effect_size"] for row in part]),
-            criterion=f"score by {criterion}", theme=shell.theme(),
-            effect="change of log-probability (nats)",
-        )  # fmt: skip
-        figure.update_traces(
-            customdata=[f"{row['channel']} of block {row['block']}" for row in part]
-        )
+        block = None if where == EVERY else int(where)
         plot.draw(
-            figure, "score-effect", f"Score by {criterion} against causal effect", origin=origin,
-            table=lambda: [{**row, **row["scores"]} for row in part],
+            effects_figure(check, criterion, block, theme=shell.theme()), "score-effect",
+            f"Score by {criterion} against causal effect",
+            request=Request("score-effect", ids, Choice(criterion=criterion, block=block)),
         )  # fmt: skip
         st.caption(
             "It shows single channels: the score against the mean size of the change when that channel "
@@ -244,11 +196,9 @@ def _effects(check: Meta) -> None:
         )
     with right:
         st.markdown("**Score and effect, by block**")
-        lines = [{**row, "value": row["spearman"]} for row in check.get("agreement") or []]
         plot.draw(
-            agreement_lines(lines, unit="Spearman with the effect", theme=shell.theme()),
-            "effect-by-block", "Correlation of score and effect by block",
-            table=lambda: lines, origin=origin,
+            effects_by_block(check, theme=shell.theme()), "effect-by-block",
+            "Correlation of score and effect by block", request=Request("effect-by-block", ids),
         )  # fmt: skip
         st.caption(
             "It shows where a criterion orders channels by what they do to the prediction. With a few "

@@ -10,7 +10,7 @@ import streamlit as st
 
 from ict.analysis.summary import config_difference, group_over_seeds
 from ict.figures import training_curves
-from ict.figures.curves import progress_table
+from ict.figures.asked import Choice, Request
 from ict.store import Run, Store
 from ict_app import curve_data, plot, readers, run_table, run_view, shell, words
 
@@ -34,22 +34,19 @@ def _figure(
         {
             "label": label,
             "seed": seed,
-            "progress": curve_data.smoothed(readers._progress(of), metric, smooth),
+            "progress": readers._progress(of),
         }
         for label, seed, of in labelled
     ]
-    return training_curves(runs, metric, theme=theme)
-
-
-def _table(labelled: tuple[tuple[str, int | None, readers.Stamp], ...]) -> pd.DataFrame:
-    return progress_table(
-        {"label": label, "seed": seed, "progress": readers._progress(of)}
-        for label, seed, of in labelled
-    )
+    return training_curves(runs, metric, smooth=smooth, theme=theme)
 
 
 def _stamp(shown: Store, row: dict[str, Any]) -> readers.Stamp:
     return readers.stamp(Run(shown.runs_dir / row["run_id"]).path / "progress.jsonl")
+
+
+def _has(shown: Store, row: dict[str, Any], metric: str) -> bool:
+    return any(line.get(metric) is not None for line in readers._progress(_stamp(shown, row)))
 
 
 def curves(shown: Store, rows: Sequence[dict[str, Any]]) -> None:
@@ -67,13 +64,15 @@ def curves(shown: Store, rows: Sequence[dict[str, Any]]) -> None:
     if not drawn:
         st.info("None of these runs has finished an epoch yet.", icon=":material/hourglass_empty:")
         return
+    drawn = [row for row in drawn if _has(shown, row, metric)] or drawn
     names = curve_data.labels(drawn)
     drawn.sort(key=lambda row: names[row["run_id"]])
     labelled = tuple((names[row["run_id"]], row.get("seed"), _stamp(shown, row)) for row in drawn)
     figure = _figure(labelled, metric, int(smooth), shell.theme())
     plot.draw(
         figure, "curves", f"{METRICS[metric]} over epochs of {len(drawn)} runs",
-        table=lambda: _table(labelled), origin={"run_ids": [row["run_id"] for row in drawn]},
+        request=Request("curves", [row["run_id"] for row in drawn],
+                        Choice(metric=metric, smooth=int(smooth))),
     )  # fmt: skip
     note = f"{words.runs(len(drawn))} drawn"
     if len(drawn) == DRAWN < len(rows):

@@ -1,18 +1,18 @@
 """*Inspect*: one channel of one block, over tasks, over classes, in a run's adapter."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image
-from safetensors import SafetensorError, safe_open
 
-from ict.bounded import whole_number
 from ict.figures import class_profile, histogram
-from ict.inspect_files import DrivingImage, channel_page, inspections
+from ict.figures.asked import Choice, Request
+from ict.figures.draw_checks import adapter_weights, weight_bars
+from ict.figures.draw_scores import inspection_of
+from ict.inspect_files import DrivingImage, channel_page
 from ict.store import Run, Store
 from ict_app import plot, readers, shell, words
 from ict_app.controls import linked_select
@@ -61,26 +61,7 @@ def weights(run: Run, block: int, channel: int) -> tuple[np.ndarray, np.ndarray,
 def _weights(
     of: readers.Stamp, block: int, channel: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    try:
-        with safe_open(of[0], framework="numpy") as file:
-            names = [name for name in file.keys() if name.endswith(".indices")]  # noqa: SIM118
-            found = [name for name in names if _block_of(name) == block]
-            if not found:
-                return None
-            indices = file.get_tensor(found[0])
-            weight = file.get_tensor(found[0].replace(".indices", ".weight"))
-    except (SafetensorError, OSError):
-        return None
-    at = np.flatnonzero(indices == channel)
-    if not len(at):
-        return None
-    return indices, weight[at[0]], weight[:, at[0]]
-
-
-def _block_of(name: str) -> int | None:
-    """The number after `blocks.`; a hierarchical backbone counts within its stages, so None there."""
-    parts = name.split(".")
-    return whole_number(parts[1]) if parts[0] == "blocks" else None
+    return adapter_weights(Path(of[0]), block, channel)
 
 
 def draw(shown: Store, source: Source, block: int, channel: int) -> None:
@@ -98,21 +79,21 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
         query_params={"of": source.key, "block": str(block), "channel": str(channel)},
     )  # fmt: skip
     left, right = st.columns(2)
-    theme = shell.theme()
+    theme, here = shell.theme(), Choice(site=source.site, block=block, channel=channel)
     with left:
-        name = f"{source.site}.{stage}.per_class"
-        if name in source.scores.arrays:
-            values = source.scores.arrays[name][row, :, channel]
+        if (values := source.by_class(block)) is not None:
             plot.draw(
-                class_profile(values, source.meta.get("class_names"), theme=theme), "class-profile",
-                f"Score of channel {channel} for each class",
-                table=lambda: pd.DataFrame({"class": range(len(values)), "score": values}),
+                class_profile(values[:, channel], source.meta.get("class_names"),
+                              unit=source.class_unit, theme=theme),
+                "class-profile", f"Score of channel {channel} for each class",
+                request=Request("class-profile", [source.key], here),
             )  # fmt: skip
     with right:
-        figure = histogram(scores, unit="score", what="channels", theme=theme)
-        figure.add_vline(x=float(scores[channel]), line={"dash": "dash", "width": 2})
+        figure = histogram(
+            scores, unit="score", what="channels", mark=float(scores[channel]), theme=theme
+        )
         plot.draw(figure, "score-histogram", f"Scores of block {block}, this channel marked",
-                  table=lambda: pd.DataFrame({"score": scores}))  # fmt: skip
+                  request=Request("score-histogram", [source.key], here))  # fmt: skip
     driving(shown, source, block, channel)
     st.subheader("Over tasks and criteria", anchor=False)
     st.dataframe(
@@ -128,20 +109,14 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
 def driving(shown: Store, source: Source, block: int, channel: int) -> None:
     """The images that drive the channel most, with where in the image; its activations."""
     st.subheader("Images that drive it most", anchor=False)
-    found = [
-        one
-        for one in inspections(shown)
-        if (one.meta.get("backbone"), one.meta.get("site"))
-        == (source.meta.get("backbone"), source.site)
-    ]
-    found.sort(key=lambda one: one.meta.get("task") != source.task)
-    if not found:
+    found = inspection_of(shown, source)
+    if found is None:
         st.caption("Not computed yet. This finds them, for all channels, in one pass:")
         command = f"ict inspect {source.task} --backbone {source.meta.get('backbone')}"
         st.code(command, language="bash")
         return
-    page = channel_page(found[0], block, channel)
-    task = words.plain(found[0].meta.get("task"))
+    page = channel_page(found, block, channel)
+    task = words.plain(found.meta.get("task"))
     with st.container(horizontal=True, gap="small"):
         for image in page.images:
             st.image(_overlaid(image), width=100, caption=f"class {image.label}",
@@ -153,8 +128,7 @@ def driving(shown: Store, source: Source, block: int, channel: int) -> None:
     plot.draw(
         histogram(page.histogram, edges=page.edges, unit="activation", what="tokens", theme=shell.theme()),
         "activation-histogram", "Activations of the channel over all tokens",
-        table=lambda: pd.DataFrame({"from": page.edges[:-1], "to": page.edges[1:],
-                                    "count": page.histogram}),
+        request=Request("activation-histogram", [found.path.name], Choice(block=block, channel=channel)),
     )  # fmt: skip
 
 
@@ -186,18 +160,10 @@ def _adapter(shown: Store, users: list[dict[str, Any]], block: int, channel: int
         return
     indices, into, out = found
     columns = st.columns(2)
-    for column, values, title in (
-        (columns[0], into, "weights into this channel"),
-        (columns[1], out, "weights out of this channel"),
-    ):
+    for column, values, way in ((columns[0], into, "into"), (columns[1], out, "out")):
         with column:
             plot.draw(
-                _bars(indices, values, title), title.replace(" ", "-"), f"{title}, by other channel",
-                table=lambda v=values: pd.DataFrame({"channel": indices, "weight": v}),
+                weight_bars(indices, values, way, theme=shell.theme()), f"weights-{way}",
+                f"Weights {way} of this channel, by other channel",
+                request=Request(f"weights-{way}", [run_id], Choice(block=block, channel=channel)),
             )  # fmt: skip
-
-
-def _bars(indices: np.ndarray, values: np.ndarray, title: str) -> go.Figure:
-    figure = class_profile(np.abs(values), [str(i) for i in indices], unit=f"|{title}|",
-                           theme=shell.theme())  # fmt: skip
-    return figure.update_xaxes(title_text="channel")

@@ -1,7 +1,7 @@
 """*Overlap*: which channels tasks share, against chance and against the noise of the scores."""
 
 from collections.abc import Sequence
-from itertools import combinations
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +9,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from ict.analysis.agreement import cluster
 from ict.analysis.overlap import at_every_k
-from ict.analysis.pairs import (
-    growth_rows,
-    kept_growth_rows,
-    kept_rows,
-    overlap_rows,
-    similarity,
-)
+from ict.analysis.pairs import growth_rows, kept_growth_rows, kept_rows, overlap_rows, plain_rows
 from ict.analysis.sources import open_source as open_sums
 from ict.errors import InputError
-from ict.figures import (
-    dendrogram,
-    overlap_against_n,
-    overlap_at_k,
-    overlap_lines,
-    overlap_matrix,
-)
+from ict.figures import overlap_against_n, overlap_at_k, overlap_lines
+from ict.figures.asked import Choice, Request
+from ict.figures.draw_pairs import overlap_squares, task_tree
 from ict.selection import resolve_k
 from ict.store import Store
 from ict_app import plot, readers, shell, sources
@@ -94,13 +83,7 @@ def _with_ceiling(
 def _plain(root: str, keys: tuple[str, ...], site: str, ratio: float) -> list[dict[str, Any]]:
     found = [sources.open_source(Store(root), key, site) for key in keys]
     ks = resolve_k(found[0].widths, k=None, ratio=ratio)
-    picked = [sources.chosen(source, ks, "top") for source in found]
-    rows = []
-    for a, b in combinations(range(len(found)), 2):
-        rows += sources.overlap_rows(found[a], found[b], picked[a], picked[b])
-    for row in rows:
-        row["jaccard"] = row["overlap"] / (2 * row["k"] - row["overlap"])
-    return rows
+    return plain_rows([(source.task, source.stages) for source in found], ks)
 
 
 def _kept(
@@ -124,7 +107,7 @@ def has_sums(metas: Sequence[dict[str, Any]], site: str) -> str | None:
     return None
 
 
-def matrix(rows: Rows, metas: Sequence[Meta]) -> None:
+def matrix(rows: Rows, metas: Sequence[Meta], how: Choice) -> None:
     """Tasks × tasks beside the tree of who chooses alike."""
     tasks, blocks = [str(meta["task"]) for meta in metas], 1 + max(row["block"] for row in rows)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -139,27 +122,31 @@ def matrix(rows: Rows, metas: Sequence[Meta]) -> None:
             width=160, format_func=lambda b: b if b == "all blocks" else f"block {b}",
         )  # fmt: skip
     block = None if where == "all blocks" else int(where)
-    groups = {row["name"]: row["group"] for row in readers.tasks() if row["name"] in tasks}
-    groups = groups if len(set(groups.values())) > 1 else None
     left, right = st.columns([1.15, 1])
-    figure = overlap_matrix(rows, value=value, block=block, groups=groups, theme=shell.theme())
-    if value != "overlap":
-        figure.update_coloraxes(cmin=0, cmax=1)
+    figure = overlap_squares(rows, value, block, theme=shell.theme())
+    how, ids = replace(how, ceiling=has_ceiling(rows), block=block), _ids(metas)
     with left:
         plot.draw(
-            figure, "overlap-matrix", f"{value} of each pair of tasks", table=lambda: rows,
-            origin=_origin(metas), on_page=_clickable(figure), on_select=_pair_clicked,
+            figure, "overlap-matrix", f"{value} of each pair of tasks",
+            request=Request("overlap", ids, replace(how, value=value)), on_page=_clickable(figure), on_select=_pair_clicked,
             selection_mode="points",
         )  # fmt: skip
         if len(tasks) > 2:
             st.caption("A click on a cell shows its pair below.")
     if len(tasks) > 2:
-        names_, matrix_ = similarity([r for r in rows if block is None or r["block"] == block])
         with right:
             plot.draw(
-                dendrogram(cluster(matrix_), names_, groups=groups, theme=shell.theme()), "task-tree",
-                "Clustering of tasks by shared channels", table=lambda: rows, origin=_origin(metas),
+                task_tree(rows, block, theme=shell.theme()), "task-tree",
+                "Clustering of tasks by shared channels", request=Request("dendrogram", ids, how),
             )  # fmt: skip
+
+
+def has_ceiling(rows: Rows) -> bool:
+    return any("ceiling" in row for row in rows)
+
+
+def _ids(metas: Sequence[Meta]) -> list[str]:
+    return [str(meta["score_id"]) for meta in metas]
 
 
 def _clickable(matrix: go.Figure) -> go.Figure:
@@ -198,7 +185,8 @@ def pair(shown: Store, rows: Rows, metas: Sequence[Meta], *, site: str, ratio: f
     k = own[block]["k"]
     if tabs[0].open:
         with tabs[0]:
-            _by_block(own, two)
+            shown_as = Choice(site=site, ratio=ratio, ceiling=has_ceiling(rows), pair=(a, b))
+            _by_block(own, Request("overlap-lines", _ids(metas), shown_as), _both(two))
     if tabs[1].open:
         with tabs[1]:
             _at_every_k(shown, two, site, block, k)
@@ -217,10 +205,10 @@ def pair(shown: Store, rows: Rows, metas: Sequence[Meta], *, site: str, ratio: f
     )  # fmt: skip
 
 
-def _by_block(own: Rows, two: Sequence[Meta]) -> None:
+def _by_block(own: Rows, request: Request, both: str) -> None:
     plot.draw(
         overlap_lines(own, theme=shell.theme()), "overlap-by-block",
-        f"Channels that {_both(two)} share, by block", table=lambda: own, origin=_origin(two),
+        f"Channels that {both} share, by block", request=request,
     )  # fmt: skip
 
 
@@ -231,8 +219,7 @@ def _at_every_k(shown: Store, two: Sequence[Meta], site: str, block: int, k: int
     plot.draw(
         overlap_at_k({_both(two): curve}, k=k, theme=shell.theme()), "overlap-at-k",
         f"Channels of block {block} that {_both(two)} share, for every K",
-        table=lambda: pd.DataFrame({"k": range(1, len(curve) + 1), "overlap": curve}),
-        origin={**_origin(two), "block": block},
+        request=Request("overlap-at-k", _ids(two), Choice(site=site, block=block, k=(k,))),
     )  # fmt: skip
     st.caption(
         f"It shows block {block}: an overlap that stands above chance at every K does not hang on where "
@@ -258,8 +245,8 @@ def _with_more_images(shown: Store, two: Sequence[Meta], site: str, ratio: float
             )  # fmt: skip
     plot.draw(
         overlap_against_n({_both(two): rows}, theme=shell.theme()), "overlap-against-n",
-        f"Overlap of {_both(two)} against the number of images", table=lambda: rows,
-        origin=_origin(two),
+        f"Overlap of {_both(two)} against the number of images",
+        request=Request("overlap-against-n", _ids(two), Choice(site=site, ratio=ratio)),
     )  # fmt: skip
     st.caption(
         "It shows whether the overlap still grows with the images that are scored: a curve that rises to "
@@ -270,10 +257,6 @@ def _with_more_images(shown: Store, two: Sequence[Meta], site: str, ratio: float
 
 def _both(two: Sequence[Meta]) -> str:
     return " and ".join(str(meta["task"]) for meta in two)
-
-
-def _origin(metas: Sequence[Meta]) -> dict[str, Any]:
-    return {"score_ids": [str(meta["score_id"]) for meta in metas]}
 
 
 def shared(shown: Store, a: str, b: str, block: int, k: int) -> pd.DataFrame:

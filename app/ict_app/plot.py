@@ -1,20 +1,21 @@
 """A figure on a page: drawn in our look, with what takes it into a paper beside it."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from ict.errors import IctError
 from ict.figures import browser_config
+from ict.figures.asked import Request
 from ict.figures.export import FORMATS, NEED_CHROME, FigureBundle, export, missing_formats
-from ict_app import readers
+from ict.figures.from_store import request_bundle
+from ict_app import readers, words
 
 BASKET = "basket"
 KINDS = {"tex": "LaTeX table", "txt": "Caption", "json": "Provenance"}  # others as they are
-Rows = pd.DataFrame | Sequence[dict[str, Any]]
 
 
 def draw(
@@ -23,22 +24,23 @@ def draw(
     alt: str,
     *,
     key: str | None = None,
-    table: Callable[[], Rows] | None = None,
-    origin: dict[str, Any] | None = None,
+    request: Request | None = None,
     on_page: go.Figure | None = None,
     **options: Any,
 ) -> None:
-    """Draws `figure` with an *Export* menu when `table`, what it was drawn from, is given.
+    """Draws `figure` with an *Export* menu when `request`, which draws it from the store, is given.
 
-    `alt` is for those who do not see it; `origin` (run ids, score ids, command) goes into exports.
-    `on_page` is drawn in its place where the page needs more than the paper, such as cells to click.
+    An export is what `ict figure` makes of the request, so that its caption, table and provenance are
+    the command's; a test holds the page's figure to it. `alt` is for those who do not see it; `on_page`
+    is drawn in its place where the page needs more than the paper, such as cells to click.
     """
     key = key or name
     st.plotly_chart(
         on_page or figure, theme=None, key=key, config=browser_config(name), alt=alt, **options
     )  # fmt: skip
-    if table is not None:
-        _menu(key, _safe(name), lambda: _bundle(figure, name, table, origin))
+    if request is not None:
+        shown = readers.store()
+        _menu(key, _safe(name), lambda: request_bundle(request, shown, name=_safe(name)))
 
 
 def clicked(key: str) -> list[Any] | None:
@@ -47,15 +49,6 @@ def clicked(key: str) -> list[Any] | None:
     data = points[0].get("customdata") if len(points) == 1 else None
     # arrays come back from the browser as {"0": …, "1": …}
     return list(data.values() if isinstance(data, dict) else data) if data else None
-
-
-def _bundle(
-    figure: go.Figure, name: str, table: Callable[[], Rows], origin: dict[str, Any] | None
-) -> FigureBundle:
-    store = {"store": str(readers.store().root)}
-    return FigureBundle(
-        _safe(name), figure, pd.DataFrame(table()), provenance={**store, **(origin or {})}
-    )
 
 
 def _safe(name: str) -> str:
@@ -68,8 +61,9 @@ def _menu(key: str, name: str, bundle: Callable[[], FigureBundle]) -> None:
     menu = place.popover("Export", type="tertiary", icon=":material/download:", key=f"menu_{key}")
     with menu:
         if st.button("Add to Figures", icon=":material/add:", key=f"add_{key}"):
-            add(bundle())
-            st.toast("Added: see the page Figures", icon=":material/check:")
+            with _said():
+                add(bundle())
+                st.toast("Added: see the page Figures", icon=":material/check:")
         for kind in FORMATS:
             if kind not in NEED_CHROME or not _no_chrome():
                 st.download_button(
@@ -78,6 +72,15 @@ def _menu(key: str, name: str, bundle: Callable[[], FigureBundle]) -> None:
                 )  # fmt: skip
         if sentence := _no_chrome():
             st.caption(sentence)
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    """Says on the page why an export cannot be made, such as a file that is gone by now."""
+    try:
+        yield
+    except IctError as error:
+        st.error(words.plain(error), icon=":material/error:")
 
 
 class _Download:

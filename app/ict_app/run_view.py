@@ -10,6 +10,7 @@ import streamlit as st
 from ict.config import ran_otherwise
 from ict.errors import IctError
 from ict.figures import training_curves
+from ict.figures.asked import Choice, Request
 from ict.result import RunResult
 from ict.store import Run, Store
 from ict_app import plot, readers, shell, words
@@ -32,10 +33,10 @@ def alive(status: str) -> bool:
 
 
 @st.cache_resource(max_entries=400, show_spinner=False)
-def curve(of: readers.Stamp, metric: str, theme: str) -> go.Figure:
+def curve(of: readers.Stamp, metric: str, method: str, theme: str) -> go.Figure:
     """A curve of one run; the same object, so the same zoom, until the file changes."""
     rows = readers._progress(of)
-    return training_curves([{"label": "ict", "seed": None, "progress": rows}], metric, theme=theme)
+    return training_curves([{"label": method, "seed": None, "progress": rows}], metric, theme=theme)
 
 
 def draw(run: Run, shown: Store) -> None:
@@ -79,9 +80,9 @@ def _body(root: str, run_id: str, status_then: str) -> None:
             drawn = "train_accuracy"
         with column:
             plot.draw(
-                curve(of, drawn, theme), drawn, f"{drawn.replace('_', ' ')} over epochs of this run",
-                key=f"curve_{metric}", table=None if alive(status) else lambda: readers.progress(run),
-                origin={"run_ids": [run_id]},
+                curve(of, drawn, str(run.config.get("method")), theme), drawn, f"{drawn.replace('_', ' ')} over epochs of this run",
+                key=f"curve_{metric}", request=None if alive(status) or not readers._progress(of)
+                else Request("curves", [run_id], Choice(metric=drawn)),
             )  # fmt: skip
     if log := run.log_tail(12):
         st.caption("Log, last lines")

@@ -24,13 +24,13 @@ def fitting(source: Source) -> list[ChannelSet]:
     ]
 
 
-def choose(sets: Sequence[ChannelSet]) -> Selection:
-    """The set that is marked on the map."""
+def choose(sets: Sequence[ChannelSet]) -> tuple[Selection, str]:
+    """The set that is marked on the map, and its name."""
     by_name = {one.name: one for one in sets}
     if st.session_state.get("set") not in by_name:
         st.session_state.pop("set", None)
     name = st.selectbox("Set", list(by_name), key="set", bind="query-params")
-    return by_name[name].selection
+    return by_name[name].selection, str(name)
 
 
 def draw(source: Source, picked: Selection, boxed: Sequence[dict[str, Any]]) -> None:

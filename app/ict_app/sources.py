@@ -1,53 +1,36 @@
 """What *Channels* shows: a run's scores with its choice, or a score file. Nothing draws here."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ict.analysis.chance import chance
-from ict.analysis.overlap import coefficient, count, kuncheva, masks_of
-from ict.errors import InputError
-from ict.scores import ChannelScores
-from ict.selection import Selection, resolve_k, select
+from ict.figures.sources import Source as Scored
+from ict.figures.sources import (
+    by_stage,
+    chosen,
+    comparable,
+    default_ks,
+    marks,
+    overlap_rows,
+    ranked_in_block,
+)
+from ict.selection import Selection
 from ict.store import Store
 from ict_app import readers, words
 
+__all__ = [
+    "RATIOS", "Source", "boxed", "by_stage", "chosen", "comparable", "default_ks", "marks",
+    "open_source", "options", "overlap_rows", "ranked_in_block",
+]  # fmt: skip
 RATIOS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1.0)
 
 
-@dataclass(frozen=True)
-class Source:
-    """Scores at one site with where they come from; `own` is the choice of a run."""
+@dataclass(frozen=True, kw_only=True)
+class Source(Scored):
+    """Scores that a page shows: by which key of `options`, under which label, from which file."""
 
     key: str
     label: str
-    scores: ChannelScores
-    site: str
-    meta: dict[str, Any]
     stamp: readers.Stamp
-    own: Selection | None = None
-
-    @property
-    def stages(self) -> list[np.ndarray]:
-        return self.scores.site(self.site)
-
-    @property
-    def widths(self) -> list[int]:
-        return [stage.shape[1] for stage in self.stages]
-
-    @property
-    def blocks(self) -> int:
-        return sum(len(stage) for stage in self.stages)
-
-    @property
-    def task(self) -> str:
-        return str(self.meta.get("task", "?"))
-
-    @property
-    def criterion(self) -> str:
-        return str(self.meta.get("criterion", "score"))
 
     def origin(self) -> str:
         """Which images the scores came from: task, split, images, classes, tokens, weights."""
@@ -59,21 +42,6 @@ class Source:
         words_ += f" ({meta.get('split')}; {words.count(meta.get('classes'))} classes{each})"
         words_ += f", {meta.get('tokens', 'patch')} tokens, site {self.site}"
         return words_ + (", random weights" if meta.get("weights") == "none" else "")
-
-    def own_ks(self) -> tuple[int, ...] | None:
-        """K of each stage as the run chose; None for a score file, or where blocks were left out."""
-        if self.own is None or len(self.own.blocks) != self.blocks:
-            return None
-        by_stage = {block.stage: len(block.indices) for block in self.own.blocks}
-        return tuple(by_stage[stage] for stage in sorted(by_stage))
-
-    def place(self, block: int) -> tuple[int, int]:
-        """Stage, and block within the stage, of a block that is counted over all stages."""
-        for stage, rows in enumerate(self.stages):
-            if block < len(rows):
-                return stage, block
-            block -= len(rows)
-        raise InputError(f"there are blocks 0 to {self.blocks - 1}")
 
 
 def options(shown: Store) -> dict[str, str]:
@@ -101,66 +69,18 @@ def open_source(shown: Store, key: str, site: str | None = None) -> Source:
         wanted = site or run.config.get("score_site")
         label = run.id
     scores = readers.channel_scores(shown, score_id)
-    chosen = wanted if wanted in scores.sites else scores.sites[0]
+    site_ = wanted if wanted in scores.sites else scores.sites[0]
     folder = shown.score_dir(score_id) / "scores.safetensors"
     meta = {**scores.meta, "score_id": score_id}
-    return Source(key, label, scores, chosen, meta, readers.stamp(folder), own)
-
-
-def chosen(source: Source, ks: Sequence[int], order: str) -> Selection:
-    """The run's own choice when it has those K, else what `order` would choose."""
-    if order == "own" and source.own is not None and source.own_ks() in (None, tuple(ks)):
-        return source.own
-    return select(
-        source.scores, site=source.site, k=list(ks), order="top" if order == "own" else order
+    return Source(
+        key=key,
+        label=label,
+        scores=scores,
+        site=site_,
+        meta=meta,
+        stamp=readers.stamp(folder),
+        own=own,
     )
-
-
-def default_ks(source: Source) -> tuple[int, ...]:
-    """K of the run, or an eighth of the channels."""
-    return source.own_ks() or resolve_k(source.widths, k=None, ratio=0.125)
-
-
-def by_stage(source: Source, selection: Selection) -> list[list[list[int]]]:
-    """Indices by stage and block of the stage; empty for blocks that are left out."""
-    found = {block.block: list(block.indices) for block in selection.blocks}
-    result, block = [], 0
-    for rows in source.stages:
-        result.append([found.get(block + i, []) for i in range(len(rows))])
-        block += len(rows)
-    return result
-
-
-def comparable(a: Source, b: Source) -> str | None:
-    """Why the channels of two sources cannot be compared one by one; None if they can."""
-    for name in ("backbone", "weights"):
-        if a.meta.get(name) != b.meta.get(name):
-            return f"They are of different {name}: a channel's number means nothing across them."
-    if a.site != b.site:
-        return f"They are of different sites ({a.site}, {b.site})."
-    return None
-
-
-def overlap_rows(a: Source, b: Source, one: Selection, other: Selection) -> list[dict[str, Any]]:
-    """Shared channels of two choices, block by block, with chance: rows for `overlap_lines`."""
-    theirs = {block.block: block for block in other.blocks}
-    rows = []
-    for block in one.blocks:
-        twin = theirs.get(block.block)
-        if twin is None or twin.width != block.width or len(twin.indices) != len(block.indices):
-            continue
-        k, width = len(block.indices), block.width
-        shared = int(count(masks_of(block.indices, width), masks_of(twin.indices, width)))
-        floor = chance(k, width)
-        rows.append(
-            {
-                "task_a": a.task, "task_b": b.task, "block": block.block, "k": k, "channels": width,
-                "overlap": shared, "coefficient": float(coefficient(shared, k)),
-                "kuncheva": float(kuncheva(shared, k, width)),
-                "floor": floor.mean, "floor_low": floor.low, "floor_high": floor.high,
-            }
-        )  # fmt: skip
-    return rows
 
 
 def boxed(

@@ -1,10 +1,10 @@
 """*Channels*, below the map: which classes drive the channels, whose energy a score sees, stability."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from ict.analysis.sources import open_source as open_sums
@@ -16,6 +16,8 @@ from ict.analysis.tables import (
 )
 from ict.errors import InputError
 from ict.figures import class_map, energy_split, stability_lines
+from ict.figures.asked import Choice, Request
+from ict.figures.sources import chosen_in_block, ranked_in_block
 from ict.selection import Selection
 from ict.store import Store
 from ict_app import plot, readers, shell
@@ -24,36 +26,31 @@ from ict_app.sources import Source
 
 Rows = list[dict[str, Any]]
 TABS = ("Classes", "Energy", "Stability")
-MOST_COLUMNS = 200  # of a class map; more would be thinner than a pixel on a narrow screen
 
 
-def draw(shown: Store, source: Source, picked: Selection, ks: Sequence[int]) -> None:
+def draw(shown: Store, source: Source, picked: Selection, how: Choice) -> None:
     """Three looks behind the scores; only the open one is computed."""
     st.subheader("Behind the scores", anchor=False)
     tabs = st.tabs(TABS, key="behind", on_change="rerun", bind="query-params")
     for tab, look in zip(tabs, (_classes, _energy, _stability), strict=True):
         if tab.open:
             with tab:
-                look(shown, source, picked, ks)
+                look(shown, source, picked, how)
 
 
-def _classes(_shown: Store, source: Source, picked: Selection, _ks: Sequence[int]) -> None:
+def _classes(_shown: Store, source: Source, picked: Selection, how: Choice) -> None:
     """Classes × chosen channels of the block that is followed."""
     block = followed_block(source.blocks - 1)
-    stage, row = source.place(block)
-    name = f"{source.site}.{stage}.per_class"
-    if name not in source.scores.arrays:
+    values = source.by_class(block)
+    if values is None:
         st.caption(f"{source.criterion} has no score for single classes.")
         return
-    chosen = next((list(b.indices) for b in picked.blocks if b.block == block), [])
-    scores = source.stages[stage][row]
-    ranked = sorted(chosen, key=lambda channel: -scores[channel])[:MOST_COLUMNS]
-    values = source.scores.arrays[name][row][:, ranked]
+    chosen, ranked = chosen_in_block(picked, block), ranked_in_block(source, picked, block)
     plot.draw(
-        class_map(values, ranked, source.meta.get("class_names"), criterion=source.criterion,
+        class_map(values[:, ranked], ranked, source.meta.get("class_names"), criterion=source.criterion,
                   theme=shell.theme()),
-        "class-map", f"Chosen channels of block {block} by class", table=lambda: _cells(values, ranked),
-        origin={"score_ids": [source.meta["score_id"]], "block": block},
+        "class-map", f"Chosen channels of block {block} by class",
+        request=Request("class-map", [source.key], replace(how, block=block)),
     )  # fmt: skip
     of = f"the first {len(ranked)}" if len(ranked) < len(chosen) else f"all {len(ranked)}"
     st.caption(
@@ -63,15 +60,7 @@ def _classes(_shown: Store, source: Source, picked: Selection, _ks: Sequence[int
     )
 
 
-def _cells(values: np.ndarray, channels: Sequence[int]) -> Rows:
-    return [
-        {"class": label, "channel": channel, "score": float(values[label, column])}
-        for label in range(len(values))
-        for column, channel in enumerate(channels)
-    ]
-
-
-def _energy(shown: Store, source: Source, _picked: Selection, _ks: Sequence[int]) -> None:
+def _energy(shown: Store, source: Source, _picked: Selection, _how: Choice) -> None:
     """Where Σ a² comes from, block by block, and how many channels carry it."""
     rows = kept_energy_rows(source.scores.meta, site=source.site, store=shown) or _own_energy(
         source
@@ -81,7 +70,7 @@ def _energy(shown: Store, source: Source, _picked: Selection, _ks: Sequence[int]
         return
     plot.draw(
         energy_split(rows, theme=shell.theme()), "energy", "Energy of each block in four parts",
-        table=lambda: rows, origin={"score_ids": [source.meta["score_id"]]},
+        request=Request("energy", [source.meta["score_id"]], Choice(site=source.site)),
     )  # fmt: skip
     few, many = (f(row["participation_ratio"] for row in rows) for f in (min, max))
     st.caption(
@@ -91,8 +80,9 @@ def _energy(shown: Store, source: Source, _picked: Selection, _ks: Sequence[int]
     )
 
 
-def _stability(shown: Store, source: Source, _picked: Selection, ks: Sequence[int]) -> None:
+def _stability(shown: Store, source: Source, _picked: Selection, how: Choice) -> None:
     """Whether other images of the task would have chosen the same channels."""
+    ks: Sequence[int] = how.k or ()
     rows: Rows | str | None = kept_stability_rows(
         source.scores.meta, ks, site=source.site, store=shown
     )
@@ -105,7 +95,7 @@ def _stability(shown: Store, source: Source, _picked: Selection, ks: Sequence[in
         return
     plot.draw(
         stability_lines(rows, theme=shell.theme()), "stability", "Stability of the choice by block",
-        table=lambda: rows, origin={"score_ids": [source.meta["score_id"]]},
+        request=Request("stability", [source.meta["score_id"]], Choice(site=source.site, k=tuple(ks))),
     )  # fmt: skip
     kept = [row["shuffle_overlap"] / row["k"] for row in rows if row["shuffle_overlap"] is not None]
     words = (

@@ -8,6 +8,7 @@ import streamlit as st
 
 from ict.analysis.summary import varying
 from ict.figures import transfer_matrix
+from ict.figures.asked import Request
 from ict_app import plot, shell, words
 
 Row = dict[str, Any]
@@ -54,7 +55,7 @@ def matrix(rows: Sequence[Row]) -> None:
     plot.draw(
         transfer_matrix(rows, theme=shell.theme()), "transfer",
         "Accuracy on the channels of another task minus that on the task's own",
-        table=lambda: rows, origin={"run_ids": sorted({i for row in rows for i in row["run_ids"]})},
+        request=Request("transfer", sorted({i for row in rows for i in row["run_ids"]})),
     )  # fmt: skip
     if min(row["n"] for row in rows) < 2:
         st.warning("Cells of one seed have no interval: run two seeds or more.")

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from ict.cli.common import command, emit, typed_command
-from ict.errors import InputError
+from ict.cli.common import command, emit
+from ict.errors import InputError, quoted
 from ict.figures.drawings import FIGURES, Choice
-from ict.figures.export import FORMATS, MISSING, export, export_all
+from ict.figures.export import FORMATS, MISSING, export, export_all, provenance
 from ict.figures.from_store import bundle, look_up
 from ict.figures.styles import STYLES, get_style
 from ict.store import Store, atomic_write_bytes
@@ -27,7 +27,8 @@ _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items(
     "sources",
     multiple=True,
     metavar="SOURCE",
-    help="A run id, study:NAME, a score id or a score file; more may follow. Default: all runs.",
+    help="A run id, study:NAME, a score id or file, an id of ict inspect or ict causal; more may "
+    "follow. Default: all runs.",
 )
 @click.option(
     "--out",
@@ -37,11 +38,30 @@ _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items(
 )
 @click.option("--style", default="iclr", show_default=True, help=", ".join(STYLES))
 @click.option("--span", type=click.Choice(["column", "text"]), help="Of which the width is taken.")
+@click.option("--store", "root", metavar="DIR", help="The store; default: $ICT_STORE.")
 @click.option("--task", help="Only runs and scores of this task.")
 @click.option("--metric", help="curves: train_accuracy, val_accuracy, train_loss, lr, …")
+@click.option(
+    "--smooth",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="curves: mean of so many last epochs.",
+)
 @click.option("--view", default="raw", type=click.Choice(["raw", "z", "rank", "log"]))
+@click.option("--site", help="Where channels are read; default: where a run's were.")
+@click.option("--block", type=click.IntRange(min=0), help="Counted over all stages, from 0.")
+@click.option("--channel", type=click.IntRange(min=0))
+@click.option("--k", metavar="K[,K…]", help="Marked channels of a block, of each stage.")
 @click.option("--ratio", default=0.125, show_default=True, help="K/D where no run says it.")
-@click.option("--block", default=0, show_default=True)
+@click.option(
+    "--order",
+    default="own",
+    show_default=True,
+    type=click.Choice(["own", "top", "lowest", "random"]),
+    help="What is marked: a run's own choice, else the top K; or another order.",
+)
+@click.option("--set", metavar="NAME", help="Mark a saved set of channels.")
 @click.option(
     "--value",
     default="kuncheva",
@@ -49,6 +69,27 @@ _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items(
     type=click.Choice(["kuncheva", "overlap", "jaccard", "ratio_to_ceiling"]),
     help="overlap: what the cells show.",
 )
+@click.option("--pair", nargs=2, metavar="TASK TASK", help="Figures of a pair: which tasks.")
+@click.option(
+    "--ceiling/--no-ceiling", default=True, help="overlap: the noise ceiling, if it can be."
+)
+@click.option(
+    "--measure",
+    default="spearman",
+    show_default=True,
+    type=click.Choice(["spearman", "top-k"]),
+    help="agreement.",
+)
+@click.option("--criterion", help="score-effect: by which criterion; default: the first.")
+@click.option("--against", help="agreement-lines: with which criterion; default: the first.")
+@click.option(
+    "--average",
+    default="mean_of_tasks",
+    show_default=True,
+    type=click.Choice(["mean_of_tasks", "mean_of_groups"]),
+    help="benchmark, parameters.",
+)
+@click.option("--published/--no-published", default=True, help="benchmark, parameters.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 def figure(
     name: str,
@@ -58,6 +99,7 @@ def figure(
     out: Path,
     style: str,
     span: Any,
+    root: str | None,
     force: bool,
     as_json: bool,
     **choice: Any,
@@ -68,9 +110,8 @@ def figure(
     """
     get_style(style)
     kind = _kind(out)
-    store = Store()
-    found = look_up([*sources, *more], store)
-    drawn = bundle(name, found, Choice(**choice), command=typed_command())
+    found = look_up([*sources, *more], _existing(root))
+    drawn = bundle(name, found, Choice(**{**choice, "k": _ks(choice["k"])}))
     if kind == "zip":
         files = {out: export_all([drawn], style)}
     elif kind is not None:
@@ -78,14 +119,12 @@ def figure(
     else:
         files = {out / each: content for each, content in export(drawn, style, span=span).items()}
     _write(files, force=force)
+    if drawn.left_out:
+        click.echo(f"ict: {drawn.left_out}", err=True)
     document = {
-        "figure": name,
+        **provenance(drawn, style, span, kind or "zip"),
         "path": str(out),
         "paths": [str(path) for path in files],
-        "style": style,
-        "caption": drawn.caption_text,
-        "rows": len(drawn.table),
-        **drawn.provenance,
     }
     emit(document, as_json=as_json, text="\n".join(map(str, files)) + f"\n{drawn.caption_text}")
 
@@ -98,9 +137,26 @@ def report(study: str, *, out: Path, force: bool, as_json: bool) -> None:
     """One self-contained page of STUDY: what was run, figures, tables, differences, provenance."""
     from ict.figures.report import study_report
 
-    page = study_report(study.removeprefix("study:"), Store(), command=typed_command())
+    page = study_report(study.removeprefix("study:"), Store())
     _write({out: page.encode()}, force=force)
     emit({"study": study, "path": str(out), "bytes": len(page)}, as_json=as_json, text=str(out))
+
+
+def _existing(root: str | None) -> Store:
+    store = Store(root)
+    if root is not None and not store.root.is_dir():
+        raise InputError(f"--store {root}: no such folder")
+    return store
+
+
+def _ks(text: str | None) -> tuple[int, ...] | None:
+    """`24` or, one a stage, `12,24,48,96`."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) <= 9 for part in parts):
+        raise InputError(f"--k {quoted(text)}: give a whole number, or one a stage with commas")
+    return tuple(int(part) for part in parts)
 
 
 def _kind(out: Path) -> str | None:

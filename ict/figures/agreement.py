@@ -14,13 +14,15 @@ def agreement_lines(
     *,
     unit: str = "Spearman correlation",
     against: str = "",
+    images: int | None = None,
     title: str | None = None,
     theme: look.Theme = "light",
 ) -> go.Figure:
     """Agreement by block, one line a criterion; 1 is the same ranking, 0 none.
 
     Columns: criterion, block, value (−1…1; NaN where a criterion cannot rank). `against` names what
-    all are compared with; n, where given, how many channels each value is from.
+    all are compared with; n, where given, how many channels each value is from; `images` on how many
+    an effect was measured.
     """
     rows = pd.DataFrame(table)
     if rows.empty or rows["value"].isna().all():
@@ -48,4 +50,6 @@ def agreement_lines(
     caption = f"{unit} of {', '.join(names)}{f' with {against}' if against else ''} by block"
     if "n" in rows:
         caption += f", n = {', '.join(str(n) for n in sorted(set(rows['n'])))} channels a block"
+    if images:
+        caption += f"; effects on n = {images} images"
     return look.finish(figure, title=title, caption=f"{caption}.", theme=theme)

@@ -7,10 +7,59 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from ict.analysis.benchmark import SOURCE
 from ict.figures import theme as look
 
+PUBLISHED_BY = SOURCE.removesuffix(" (published)")
 AVERAGES = {"mean_of_tasks": "mean of the tasks", "mean_of_groups": "mean of the group means"}
 GROUPS = ("natural", "specialized", "structured")
+
+
+def shown_rows(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The rows that have a number in one of `columns` at least: those that are drawn."""
+    there = [name for name in columns if name in table]
+    return table[table[there].notna().any(axis=1)] if there else table.iloc[:0]
+
+
+def parameter_rows(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The rows that have a place on a log axis of parameters, and a number in `column`."""
+    if table.empty:
+        return table
+    return table[(table["parameters"] > 0) & table[column].notna()].sort_values("parameters")
+
+
+def _kind(source: str) -> str:
+    """`published`, `this store`, or `imported`: what a colour stands for."""
+    return next((kind for kind in _LOOKS if source.startswith(kind)), source)
+
+
+def _style(source: str) -> look.Look:
+    return _LOOKS.get(_kind(source)) or look.look(source)
+
+
+_LOOKS = {
+    "published": look.Look(look.GREY, "circle-open", "solid"),
+    "this store": look.Look(look.BLUE, "circle", "solid"),
+    "imported": look.Look(look.ORANGE, "diamond", "solid"),
+}
+_COLOURS = {"published": "grey", "this store": "blue", "imported": "orange"}
+
+
+def _whose(rows: pd.DataFrame) -> str:
+    """Whose numbers are drawn in which colour: the published and the imported with their source."""
+    said = []
+    for kind, colour in _COLOURS.items():
+        part = [str(one) for one in rows["source"] if _kind(str(one)) == kind]
+        if not part:
+            continue
+        files = dict.fromkeys(one.partition(": ")[2] for one in part)
+        words = {
+            "published": f"published numbers of {PUBLISHED_BY}",
+            "this store": "runs of this store",
+            "imported": f"imported from {', '.join(filter(None, files))}",
+        }
+        said.append(f"{colour}: {len(part)} {words[kind]}")
+    return "; ".join(said)
 
 
 def benchmark_dots(
@@ -25,12 +74,12 @@ def benchmark_dots(
     Columns: method, source ("published" or "this store"), natural, specialized, structured,
     mean_of_tasks, mean_of_groups (percent, NaN where tasks are missing), tasks (how many).
     """
-    rows = pd.DataFrame(table)
+    rows = shown_rows(pd.DataFrame(table), columns)
     shown = [c for c in columns if c in rows and rows[c].notna().any()]
     if rows.empty or not shown:
         return look.empty("no benchmark results to draw", theme)
     rows = rows.sort_values(shown[-1], na_position="first")
-    own = rows["source"] != "published"
+    colours = [_style(str(source)).colour for source in rows["source"]]
     figure = go.Figure()
     for i, column in enumerate(shown):
         figure.add_scatter(
@@ -38,7 +87,7 @@ def benchmark_dots(
             x=rows[column],
             mode="markers+text",
             xaxis=f"x{i + 1}" if i else "x",
-            marker={"color": np.where(own, look.BLUE, look.GREY), "size": 9},
+            marker={"color": colours, "size": 9},
             customdata=rows["source"],
             text=[f"{v:.1f}" if np.isfinite(v) else "" for v in rows[column]],
             textposition="middle right",
@@ -55,10 +104,8 @@ def benchmark_dots(
         }
         figure.update_layout({f"xaxis{i + 1}" if i else "xaxis": axis})
     figure.update_yaxes(showgrid=True, griddash="dot", type="category")
-    caption = (
-        f"Accuracy of {len(rows)} methods; grey rows are published"
-        f"{', blue ones were run here' if own.any() else ''}."
-    )
+    means = ", ".join(AVERAGES.get(column, column) for column in shown)
+    caption = f"Accuracy (%) of {len(rows)} methods on VTAB-1K, {means}; {_whose(rows)}."
     return look.finish(
         figure,
         title=title,
@@ -84,17 +131,12 @@ def accuracy_against_parameters(
     and `column`; low and high, where known, are the ends of the 95 % interval over seeds.
     """
     rows = pd.DataFrame(table)
-    if not rows.empty:
-        rows = rows[(rows["parameters"] > 0) & rows[column].notna()].sort_values("parameters")
+    rows = parameter_rows(rows, column)
     if rows.empty:
         return look.empty("no method with parameters and results to draw", theme)
     figure = go.Figure()
-    styles = {
-        "published": look.Look(look.GREY, "circle-open", "solid"),
-        "this store": look.Look(look.BLUE, "circle", "solid"),
-    }
     for source, part in rows.groupby("source", sort=False):
-        style = styles.get(str(source), look.look(str(source)))
+        style = _style(str(source))
         figure.add_scatter(
             x=part["parameters"] / 1e6,
             y=part[column],
@@ -110,7 +152,8 @@ def accuracy_against_parameters(
     figure.update_yaxes(title_text=f"accuracy, {AVERAGES.get(column, column)} (%)")
     look.legend_above(figure)
     caption = (
-        f"Accuracy ({AVERAGES.get(column, column)}) against parameters of {len(rows)} methods."
+        f"Accuracy ({AVERAGES.get(column, column)}) against trained parameters of {len(rows)} methods "
+        f"on VTAB-1K; {_whose(rows)}."
     )
     return look.finish(
         figure, title=title, caption=caption, theme=theme, height=460, aspect=0.6, span="text"

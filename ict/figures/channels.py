@@ -59,10 +59,14 @@ def class_profile(
     names: Sequence[str] | None = None,
     *,
     unit: str = "L2 norm over the class",
+    what: str = "class",
     title: str | None = None,
     theme: look.Theme = "light",
 ) -> go.Figure:
-    """One channel's score for each class, (C,), sorted; up to 30 classes carry their names."""
+    """One channel's value for each class, (C,), sorted; up to 30 classes carry their names.
+
+    `what` is `class`, or `channel` where the values are those of other channels.
+    """
     scores = np.asarray(values, dtype=float)
     words = (
         [str(name) for name in names] if names is not None else [str(i) for i in range(len(scores))]
@@ -82,14 +86,15 @@ def class_profile(
     mean = float(np.nanmean(scores)) if np.isfinite(scores).any() else float("nan")
     figure.add_hline(y=mean, line={"dash": "dash", "width": 1})
     figure.update_xaxes(
-        title_text="class" if few else f"class, sorted ({len(scores)})", showgrid=False
+        title_text=what if few else f"{what}, sorted ({len(scores)})", showgrid=False
     )
     if few:
         figure.update_xaxes(type="category", tickangle=-45 if max(map(len, words)) > 3 else 0)
     figure.update_yaxes(title_text=unit, rangemode="tozero")
     figure.update_layout(bargap=0.1)
+    many = {"class": "classes"}.get(what, f"{what}s")
     caption = (
-        f"{unit} of one channel for each of {len(scores)} classes; the dashed line is their mean."
+        f"{unit} of one channel, for each of {len(scores)} {many}; the dashed line is their mean."
     )
     return look.finish(figure, title=title, caption=caption, theme=theme, height=320)
 
@@ -161,10 +166,14 @@ def histogram(
     what: str = "images",
     bins: int = 40,
     edges: Sequence[float] | np.ndarray | None = None,
+    mark: float | None = None,
     title: str | None = None,
     theme: look.Theme = "light",
 ) -> go.Figure:
-    """Distribution of `values`; with `edges`, `values` are the counts between them."""
+    """Distribution of `values`; with `edges`, `values` are the counts between them.
+
+    `mark` is the value that a dashed line shows: that of the channel which is looked at.
+    """
     if edges is None:
         found = np.asarray(values, dtype=float)
         counts, bounds = np.histogram(found[np.isfinite(found)], bins=bins)
@@ -185,4 +194,7 @@ def histogram(
     figure.update_yaxes(title_text=f"number of {what}", rangemode="tozero")
     figure.update_layout(bargap=0)
     caption = f"Distribution of {unit} over n = {int(np.sum(counts)):,} {what}."
+    if mark is not None:
+        figure.add_vline(x=mark, line={"dash": "dash", "width": 2})
+        caption += f" The dashed line is that of one channel, {mark:.4g}."
     return look.finish(figure, title=title, caption=caption, theme=theme, height=300)

@@ -33,10 +33,20 @@ def progress_table(runs_progress: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def smoothed(rows: Sequence[Mapping[str, Any]], metric: str, epochs: int) -> list[dict[str, Any]]:
+    """`rows` with `metric` as the mean of the last `epochs` epochs; unchanged for 1."""
+    if epochs <= 1:
+        return [dict(row) for row in rows]
+    values = pd.Series([row.get(metric) for row in rows], dtype=float)
+    means = values.rolling(epochs, min_periods=1).mean()
+    return [{**row, metric: float(mean)} for row, mean in zip(rows, means, strict=True)]
+
+
 def training_curves(
     runs_progress: Iterable[Mapping[str, Any]],
     metric: str = "train_accuracy",
     *,
+    smooth: int = 1,
     title: str | None = None,
     theme: look.Theme = "light",
 ) -> go.Figure:
@@ -44,10 +54,13 @@ def training_curves(
 
     `runs_progress` holds {"label", "seed", "progress": rows of progress.jsonl} for each run; the
     band is the 95 % t interval of the mean where three or more seeds reached the epoch: of two it is
-    12.7 standard errors wide and hides every other line; the hover still gives it.
+    12.7 standard errors wide and hides every other line; the hover still gives it. `smooth` draws the
+    mean of so many last epochs.
     """
     axis, factor = METRICS.get(metric, (metric.replace("_", " "), 1.0))
-    table = progress_table(runs_progress)
+    table = progress_table(
+        {**run, "progress": smoothed(run["progress"], metric, smooth)} for run in runs_progress
+    )
     if table.empty or metric not in table or table[metric].isna().all():
         return look.empty(f"no run has written {metric.replace('_', ' ')} yet", theme)
     table = table.dropna(subset=[metric]).assign(value=lambda t: t[metric].astype(float) * factor)
@@ -68,7 +81,8 @@ def training_curves(
         figure.update_yaxes(dtick=1)
     look.legend_above(figure)
     figure.update_layout(showlegend=len(labels) > 1)
-    caption = f"{axis[0].upper()}{axis[1:]} over epochs. "
+    caption = f"{axis[0].upper()}{axis[1:]} over epochs"
+    caption += f", mean of the last {smooth}. " if smooth > 1 else ". "
     seeds = table.groupby("label")["seed"].nunique(dropna=False)
     caption += _n_words(seeds, "seeds", bands=True)
     return look.finish(figure, title=title, caption=caption, theme=theme)
@@ -119,13 +133,17 @@ def deletion_curves(
     table: pd.DataFrame | Sequence[Mapping[str, Any]],
     *,
     direction: str = "deletion",
+    untouched: float | None = None,
+    images: int | None = None,
+    split: str = "val200",
     title: str | None = None,
     theme: look.Theme = "light",
 ) -> go.Figure:
     """Accuracy while channels are replaced by their mean, most important first.
 
     Columns: series (criterion or order), fraction (of channels replaced), accuracy (a fraction),
-    and seed where random orders were drawn more than once.
+    and seed where random orders were drawn more than once. `untouched` is the accuracy with nothing
+    replaced, a fraction; all are measured on n = `images` images of `split`.
     """
     table = pd.DataFrame(table)
     if table.empty:
@@ -143,9 +161,22 @@ def deletion_curves(
         _add_mean(figure, part, x="share", name=name, style=styles[name], markers=True)
     verb = "replaced" if direction == "deletion" else "kept"
     figure.update_xaxes(title_text=f"channels {verb} (% of each block)", rangemode="tozero")
-    figure.update_yaxes(title_text="accuracy on val200 (%)")
+    figure.update_yaxes(title_text=f"accuracy on {split} (%)")
+    if untouched is not None:
+        figure.add_hline(
+            y=100 * untouched, line={"width": 1, "dash": "dot"},
+            annotation_text="nothing replaced",
+            annotation_position=f"bottom {'right' if direction == 'deletion' else 'left'}",
+        )  # fmt: skip
     look.legend_above(figure)
-    caption = f"Accuracy while channels are {verb}, in the order of each criterion."
+    on = f" on n = {images} images of {split}" if images else ""
+    caption = (
+        f"Accuracy{on} while channels are {verb}, in the order of {', '.join(map(str, names))}."
+    )
+    draws = table.groupby("series")["seed"].nunique()
+    if draws.max() > 1:
+        of = ", ".join(f"{name} (n = {n} draws)" for name, n in draws.items() if n > 1)
+        caption += f" Mean of {of} with its 95 % t interval; the other orders are one each (n = 1)."
     return look.finish(figure, title=title, caption=caption, theme=theme)
 
 

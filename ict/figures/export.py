@@ -46,6 +46,10 @@ class FigureBundle:
     """run_ids, score_ids, seeds, the command that redraws it, …"""
     best: Best = field(default_factory=dict)
     """Columns of the table in which the best is bold: {"mean": "max"}."""
+    summary: pd.DataFrame | None = None
+    """The table as LaTeX prints it, where `table` has a row a channel, an image or an epoch."""
+    left_out: str = ""
+    """A sentence on what was asked for and is not drawn."""
 
     def __post_init__(self) -> None:
         if not self.name or not all(c.isalnum() or c in "-_" for c in self.name):
@@ -76,7 +80,7 @@ def export(
     files: dict[str, bytes] = {}
     for kind in formats:
         try:
-            files[f"{bundle.name}.{kind}"] = _one(bundle, printed, style, kind)
+            files[f"{bundle.name}.{kind}"] = _one(bundle, printed, (style, span), kind)
         except browser.NoChromeError as error:
             files[MISSING] = f"{error}\n".encode()
     return files
@@ -108,8 +112,19 @@ def missing_formats() -> str | None:
     return browser.trouble()
 
 
-def provenance(bundle: FigureBundle, style: str) -> dict[str, Any]:
-    """What the JSON beside a figure holds; `versions` are those that drew it."""
+def provenance(
+    bundle: FigureBundle, style: str = "screen", span: Span | None = None, kind: str = "json"
+) -> dict[str, Any]:
+    """What the JSON beside a figure holds; `versions` are those that drew it.
+
+    Its command draws the figure again: in this style and span, into a file of this kind.
+    """
+    command = dict(bundle.provenance).get("command")
+    how = [f"--style={style}"] if style != "screen" else []
+    how += [f"--span={span}"] if span else []
+    redraws = (
+        {"command": " ".join([command, *how, f"--out={bundle.name}.{kind}"])} if command else {}
+    )
     return {
         "figure": bundle.name,
         "style": style,
@@ -117,6 +132,7 @@ def provenance(bundle: FigureBundle, style: str) -> dict[str, Any]:
         "rows": len(bundle.table),
         "columns": [str(name) for name in bundle.table.columns],
         **bundle.provenance,
+        **redraws,
         "versions": {name: version(name) for name in ("ict", "plotly", "kaleido", "pandas")}
         | dict(bundle.provenance.get("versions", {})),
     }
@@ -124,12 +140,14 @@ def provenance(bundle: FigureBundle, style: str) -> dict[str, Any]:
 
 def html(bundle: FigureBundle) -> str:
     """One page that needs no server and no network: the figure, its caption, its data's origin."""
-    origin = json.dumps(provenance(bundle, "screen"), indent=1, default=str)
+    origin = json.dumps(provenance(bundle, kind="html"), indent=1, default=str)
     drawn = Section(figure=bundle.figure, name=bundle.name, caption=bundle.caption_text)
     return page(bundle.name, [drawn, Section(summary="Provenance", folded=origin)])
 
 
-def _one(bundle: FigureBundle, printed: go.Figure, style: str, kind: str) -> bytes:
+def _one(
+    bundle: FigureBundle, printed: go.Figure, how: tuple[str, Span | None], kind: str
+) -> bytes:
     if kind == "png":
         return _with_dpi(browser.draw(printed, "png", scale=PNG_DPI / 96), PNG_DPI)
     if kind in NEED_CHROME:
@@ -138,14 +156,15 @@ def _one(bundle: FigureBundle, printed: go.Figure, style: str, kind: str) -> byt
         return to_csv(bundle.table)
     if kind == "tex":
         label = f"tab:{latex_label(bundle.name)}"
+        printed_table = bundle.table if bundle.summary is None else bundle.summary
         return to_latex(
-            bundle.table, caption=bundle.caption_text, label=label, best=bundle.best
+            printed_table, caption=bundle.caption_text, label=label, best=bundle.best
         ).encode()
     if kind == "html":
         return html(bundle).encode()
     if kind == "txt":
         return (bundle.caption_text + "\n").encode()
-    return (json.dumps(provenance(bundle, style), indent=1, default=str) + "\n").encode()
+    return (json.dumps(provenance(bundle, *how), indent=1, default=str) + "\n").encode()
 
 
 def _check_formats(formats: Sequence[str]) -> None:

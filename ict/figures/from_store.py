@@ -1,86 +1,195 @@
-"""Figures by name from a store: what `ict figure` and `ict report` draw.
+"""Figures by name from a store: what `ict figure`, `ict report` and the exports of pages draw.
 
-A source is a run id, `study:NAME`, a score id or a score file. The same store gives the same figure
-wherever it lies.
+A source is a run id, `study:NAME`, a score id or a score file, the id of an inspection or a causal
+check, `imported` (other people's numbers) or `published` (no run of one's own). The same store gives
+the same figure wherever it lies.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ict import studies
-from ict.errors import InputError, did_you_mean, quoted
-from ict.figures.drawings import FIGURES, Choice, Found, Row
+from ict.errors import InputError, did_you_mean
+from ict.figures.asked import Choice, Drawn, Found, Request, Row, one_or_all
+from ict.figures.draw_checks import load_check
+from ict.figures.drawings import FIGURES
 from ict.figures.export import FigureBundle
 from ict.figures.theme import caption_of
+from ict.imported import imported_rows
+from ict.inspect_files import load_inspect
 from ict.store import Store
+
+IMPORTED, PUBLISHED = "imported", "published"
 
 
 def look_up(names: Sequence[str], store: Store) -> Found:
-    """Runs and score files behind `names`; without names all runs of the store.
+    """What is behind `names`, in their order; without names all runs of the store.
 
     Raises InputError for a source that is not there, with the nearest.
     """
-    rows: list[Row] = []
-    scores: list[Path] = []
+    found = Found(store, names=list(names))
+    wanted: list[str] = []
     for name in names:
         if name.startswith("study:"):
-            rows += studies.rows(store, studies.load_study(store, name.removeprefix("study:")))
+            study = studies.load_study(store, name.removeprefix("study:"))
+            found.rows.extend(studies.rows(store, study))
+        elif name == IMPORTED:
+            found.imported.extend(imported_rows(store))
+        elif name == PUBLISHED:
+            continue
         elif (path := _score_path(name, store)) is not None:
-            scores.append(path)
+            found.scores.append(path)
+        elif _is_folder(store.inspect_dir / name):
+            found.inspections.append(load_inspect(store.inspect_dir / name))
+        elif _is_folder(store.causal_dir / name):
+            found.checks.append(load_check(store, name))
         else:
-            run = store.run(name)
-            rows += store.table(lambda row, wanted=run.id: row["run_id"] == wanted)  # type: ignore[misc]
+            wanted.append(store.run(name).id)
+    found.rows.extend(_rows(store, wanted))
     if not names:
-        rows = store.table()
-    return Found(store, rows, scores, list(names))
+        found.rows.extend(store.table())
+        found.imported.extend(imported_rows(store))
+    return found
+
+
+def _rows(store: Store, run_ids: Sequence[str]) -> list[Row]:
+    """The store's rows of these runs, in this order."""
+    wanted = set(run_ids)
+    rows = store.table(lambda row: row["run_id"] in wanted) if wanted else []
+    by_id = {row["run_id"]: row for row in rows}
+    return [by_id[run_id] for run_id in run_ids if run_id in by_id]
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a name of one part names a folder here."""
+    return path.parent.name in ("inspect", "causal") and path.is_dir()
 
 
 def _score_path(name: str, store: Store) -> Path | None:
     if name.endswith(".safetensors"):
-        return Path(name)
+        return Path(name).absolute()
     path = store.scores_dir / name / "scores.safetensors"
     return path if path.is_file() else None
 
 
-def bundle(name: str, found: Found, choice: Choice, *, command: str = "") -> FigureBundle:
+def bundle(name: str, found: Found, choice: Choice) -> FigureBundle:
     """The figure `name` of what was found, with its table, caption and provenance.
 
-    Raises InputError for an unknown name, and with one sentence where the sources lack what the
-    figure needs.
+    The caption ends with what was asked for and is not drawn. Raises InputError for an unknown name,
+    and with one sentence where the sources lack what the figure needs.
     """
     if name not in FIGURES:
         raise InputError(
-            f"no figure {quoted(name)}{did_you_mean(name, FIGURES)}; see `ict figure --help`"
+            f"no figure {name!r}{did_you_mean(name, FIGURES)}; see `ict figure --help`"
         )
-    figure, table, best, context = FIGURES[name][0](found, choice)
+    drawn = FIGURES[name][0](found, choice)
+    left_out = _left_out(found, choice, drawn)
+    sentence = left_out_words(left_out)
+    words = (caption_of(drawn.figure), drawn.context, sentence)
     return FigureBundle(
         name,
-        figure,
-        table.reset_index(drop=True),
-        caption=f"{caption_of(figure)} {context}".strip(),
-        provenance=provenance(found, command),
-        best=best,
+        drawn.figure,
+        drawn.table.reset_index(drop=True),
+        caption=" ".join(filter(None, words)),
+        provenance=_provenance(name, found, choice, drawn, left_out),
+        best=drawn.best,
+        summary=drawn.summary,
+        left_out=sentence,
     )
 
 
-def provenance(found: Found, command: str) -> dict[str, Any]:
-    """Ids, seeds and versions behind a figure, and the command that redraws it."""
-    done = [row for row in found.rows if row.get("status") == "done"]
-    versions: dict[str, list[str]] = {}
-    for row in done:
-        result = found.store.run(row["run_id"]).result()
-        for package, text in (result.versions if result else {}).items():
-            if text is not None and text not in versions.setdefault(package, []):
-                versions[package].append(text)
-    score_ids = {str(row["score_id"]) for row in done if row.get("score_id")}
+def _left_out(found: Found, choice: Choice, drawn: Drawn) -> dict[str, list[str]]:
+    """Ids of runs and files that were asked for and are not drawn, by the reason."""
+    shown = {row["run_id"] for row in drawn.runs}
+    shown |= {str(meta["score_id"]) for meta in drawn.scores}
+    rows = [row for row in found.rows if choice.task in (None, row.get("task"))]
+    asked = [(row["run_id"], _reason(row, drawn)) for row in rows]
+    asked += [
+        (one, drawn.reasons[one]) for one in drawn.reasons if one not in {i for i, _ in asked}
+    ]
+    result: dict[str, list[str]] = {}
+    for one, reason in dict(asked).items():
+        if one not in shown and reason:
+            result.setdefault(reason, []).append(one)
+    return result
+
+
+def _reason(row: Row, drawn: Drawn) -> str:
+    """Why a run is not drawn; nothing where its scores are."""
+    if row["run_id"] in drawn.reasons:
+        return drawn.reasons[row["run_id"]]
+    if row.get("score_id") and any(row["score_id"] == meta["score_id"] for meta in drawn.scores):
+        return ""
+    status = row.get("status")
+    return "not of this figure" if status == "done" else f"not finished ({status})"
+
+
+def left_out_words(left_out: Mapping[str, Sequence[str]]) -> str:
+    """One sentence on what was asked for and is not drawn; nothing where all is."""
+    parts = [f"{len(ids)} ({reason})" for reason, ids in left_out.items()]
+    return f"Left out of what was asked for: {', '.join(parts)}." if parts else ""
+
+
+def _provenance(
+    name: str, found: Found, choice: Choice, drawn: Drawn, left_out: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """Ids, settings, n and seeds of what is drawn, and the command that draws it again."""
+    request = Request(name, _sources(found, drawn), choice)
+    rows, metas = drawn.runs, drawn.scores
+    seeds = sorted({int(row["seed"]) for row in rows if row.get("seed") is not None})
+    n = {
+        "runs": len(rows) or None,
+        "seeds": len(seeds) or None,
+        "images": one_or_all([meta.get("images") for meta in metas]),
+        **drawn.facts.get("n", {}),
+    }
+    facts = {
+        "task": one_or_all([one.get("task") for one in (*rows, *metas)]),
+        "backbone": one_or_all([one.get("backbone") for one in (*rows, *metas)]),
+        "site": one_or_all([row.get("tune_site") for row in rows]),
+        "k": one_or_all([row.get("k") for row in rows]),
+        **drawn.facts,
+        "n": {unit: value for unit, value in n.items() if value is not None},
+    }
     return {
         "sources": found.names,
-        "run_ids": sorted({row["run_id"] for row in done}),
-        "score_ids": sorted(score_ids | {path.parent.name for path in found.scores}),
-        "seeds": sorted({int(row["seed"]) for row in done if row.get("seed") is not None}),
-        "command": command,
-        "run_versions": {
-            name: ", ".join(sorted(texts)) for name, texts in sorted(versions.items())
-        },
+        "store": str(found.store.root),
+        "run_ids": sorted(row["run_id"] for row in rows),
+        "score_ids": sorted({str(meta["score_id"]) for meta in metas}),
+        **{key: value for key, value in facts.items() if value is not None},
+        "seeds": seeds,
+        "left_out": {reason: list(ids) for reason, ids in left_out.items()},
+        "command": request.command(found.store),
+        "run_versions": versions(found.store, rows),
     }
+
+
+def _sources(found: Found, drawn: Drawn) -> list[str]:
+    """As they were named; where all runs of a store were looked at, those that are drawn."""
+    if found.names:
+        kept = {str(path.absolute()): path for path in found.scores}
+        return [str(kept.get(str(Path(n).absolute()), n)) for n in found.names]
+    runs = [row["run_id"] for row in drawn.runs]
+    if drawn.scores and not runs:
+        return [str(meta["score_id"]) for meta in drawn.scores]
+    sources = runs + ([IMPORTED] if found.imported and "methods" in drawn.facts else [])
+    return sources or [PUBLISHED]
+
+
+def versions(store: Store, rows: Sequence[Row]) -> dict[str, str]:
+    """Versions of the packages that the runs ran with."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        result = store.run(row["run_id"]).result()
+        for package, text in (result.versions if result else {}).items():
+            if text is not None and text not in found.setdefault(package, []):
+                found[package].append(text)
+    return {name: ", ".join(sorted(texts)) for name, texts in sorted(found.items())}
+
+
+def request_bundle(request: Request, store: Store, *, name: str | None = None) -> FigureBundle:
+    """The figure of a request, in files called `name`."""
+    drawn = bundle(request.name, look_up(request.sources, store), request.choice)
+    return dataclasses.replace(drawn, name=name or drawn.name)

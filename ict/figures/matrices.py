@@ -54,7 +54,7 @@ def overlap_matrix(
         f"{OVERLAP_UNITS.get(value, value)} of the channels that {len(tasks)} tasks choose, {where}"
     )
     if "k" in rows:
-        caption += f"; K = {', '.join(str(k) for k in sorted(set(rows['k'])))}"
+        caption += f"; K = {_ks(rows)}"
     size = len(tasks)
     return look.finish(
         figure,
@@ -127,11 +127,14 @@ def overlap_lines(
     figure.update_xaxes(title_text="block", dtick=1 if len(rows) <= 13 else 2, showgrid=False)
     figure.update_yaxes(title_text=f"shared channels (of {k})", range=[0, k * 1.04])
     look.legend_above(figure)
-    splits = f" ({int(rows['splits'].max())} splits)" if "splits" in rows else ""
-    caption = (
-        f"Channels shared by {pair}, K = {k}. The ceiling and the solid line are computed on the "
-        f"same class-stratified halves of the images{splits}; the band is chance."
-    )
+    caption = f"Channels shared by {pair} in each block, K = {_ks(rows)}."
+    if "ceiling" in rows:
+        splits = f" ({int(rows['splits'].max())} splits)" if "splits" in rows else ""
+        caption += (
+            " The ceiling and the solid line are computed on the same class-stratified halves of the "
+            f"images{splits}."
+        )
+    caption += " The band is chance, its central 95 %." if "floor_low" in rows else ""
     return look.finish(figure, title=title, caption=caption, theme=theme, height=400)
 
 
@@ -163,6 +166,7 @@ def dendrogram(
     *,
     groups: Mapping[str, str] | None = None,
     unit: str = "1 − Kuncheva's index",
+    where: str = "",
     title: str | None = None,
     theme: look.Theme = "light",
 ) -> go.Figure:
@@ -190,12 +194,18 @@ def dendrogram(
     figure.update_yaxes(range=[0, 10 * len(labels)])
     look.legend_above(figure)
     caption = (
-        f"Clustering of {len(labels)} tasks by the channels that they choose (average linkage)."
+        f"Clustering of {len(labels)} tasks by the channels that they choose "
+        f"(average linkage{f', {where}' if where else ''})."
     )
     return look.finish(
         figure, title=title, caption=caption, theme=theme,
         height=130 + 24 * max(len(labels), 5), aspect=min(0.35 + 0.035 * len(labels), 1.1), rows=len(labels) + 2,
     )  # fmt: skip
+
+
+def _ks(rows: pd.DataFrame) -> str:
+    """The K that occur, in words."""
+    return ", ".join(str(k) for k in sorted(set(rows["k"])))
 
 
 def _square(matrix: np.ndarray, names: list[str], unit: str, form: str) -> go.Figure:

@@ -1,23 +1,26 @@
 """One page that tells a study: readable in any browser, without a server and without a network."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 
 from ict import studies
 from ict.analysis import summary
 from ict.errors import InputError
 from ict.figures import drawings
 from ict.figures.drawings import Choice, Found, Row
-from ict.figures.from_store import bundle, look_up
+from ict.figures.export import FigureBundle, provenance
+from ict.figures.from_store import bundle, look_up, versions
 from ict.figures.page import Section, page
-from ict.figures.tables import readable_cells
+from ict.figures.tables import latex_label, readable_cells
 from ict.store import Store
 
 
-def study_report(name: str, store: Store, *, command: str = "") -> str:
+def study_report(name: str, store: Store) -> str:
     """The page of a study in `store`: what was asked, what ran, figures, tables, provenance.
 
     What the study does not have (scores, several tasks, a tuned rate) has no section. Raises
@@ -25,13 +28,14 @@ def study_report(name: str, store: Store, *, command: str = "") -> str:
     """
     study = studies.load_study(store, name)
     found = look_up([f"study:{name}"], store)
+    drawn = _figures(found)
     sections = [
         _opening(found.rows),
-        *_figures(found, command),
+        *(_section(title, one) for title, one in drawn),
         *_tables(found.rows),
         *_failures(found.rows),
         Section(summary="The study as it was asked for", folded=_json(study.document)),
-        Section(summary="Provenance", folded=_json(_origin(found, command))),
+        Section(summary="Provenance", folded=_json(_origin(name, found, drawn))),
     ]
     return page(study.title, sections, heading=study.title)
 
@@ -55,8 +59,8 @@ def _opening(rows: Sequence[Row]) -> Section:
     )
 
 
-def _figures(found: Found, command: str) -> list[Section]:
-    """Every figure that the study's runs can be drawn as; what cannot is left out."""
+def _figures(found: Found) -> list[tuple[str, FigureBundle]]:
+    """Every figure that the study's runs can be drawn as, by title; what cannot is left out."""
     tasks = sorted({str(row["task"]) for row in found.rows if row["status"] == "done"})
     wanted: list[tuple[str, str, Choice]] = []
     for task in tasks:
@@ -67,15 +71,22 @@ def _figures(found: Found, command: str) -> list[Section]:
         wanted.append((f"Scores{at}", "score-map", Choice(task=task)))
     if len(tasks) > 1:
         wanted.append(("Channels that tasks share", "overlap", Choice()))
-    sections = []
+    drawn = []
     for title, name, choice in wanted:
         try:
-            drawn = bundle(name, found, choice, command=command)
+            drawn.append((title, bundle(name, found, choice)))
         except InputError:  # these runs have no scores, or no epochs, to draw
             continue
-        shown = drawn.figure.update_layout(margin_t=42)  # room for the mode bar
-        sections.append(Section(heading=title, figure=shown, name=name, caption=drawn.caption_text))
-    return sections
+    return drawn
+
+
+def _section(title: str, drawn: FigureBundle) -> Section:
+    shown = go.Figure(drawn.figure).update_layout(margin_t=42)  # room for the mode bar
+    origin = _json(provenance(drawn, kind="html"))
+    return Section(
+        heading=title, figure=shown, name=drawn.name, caption=drawn.caption_text,
+        summary="Provenance of this figure", folded=origin,
+    )  # fmt: skip
 
 
 _SHOWN = ("n", "mean", "low", "high", "best", "sampling", "train_seconds", "trainable_parameters")
@@ -153,10 +164,22 @@ def _failures(rows: Sequence[Row]) -> list[Section]:
     return [Section(heading="Runs without a result", table=readable_cells(table))]
 
 
-def _origin(found: Found, command: str) -> Mapping[str, Any]:
-    from ict.figures.from_store import provenance
-
-    return {**provenance(found, command), "figures": list(drawings.FIGURES)}
+def _origin(
+    name: str, found: Found, drawn: Sequence[tuple[str, FigureBundle]]
+) -> Mapping[str, Any]:
+    """Runs behind the tables, what the figures are of, and the command that makes the page again."""
+    done = [row for row in found.rows if row["status"] == "done"]
+    out = latex_label(name)
+    return {
+        "study": name,
+        "store": str(found.store.root),
+        "run_ids": sorted({row["run_id"] for row in done}),
+        "score_ids": sorted({i for _, one in drawn for i in one.provenance["score_ids"]}),
+        "seeds": sorted({int(row["seed"]) for row in done if row.get("seed") is not None}),
+        "figures": {title: one.name for title, one in drawn},
+        "command": shlex.join(["ict", "report", name, f"--out={out}.html"]),
+        "run_versions": versions(found.store, done),
+    }
 
 
 def _json(document: Any) -> str:

@@ -91,7 +91,9 @@ def overlap_at_k(
     figure.update_yaxes(title_text="shared share of the top K (%)", range=[0, 101])
     look.legend_above(figure)
     marked = f" The dashed line is K = {k}." if k else ""
-    caption = f"Overlap of the top K of two score vectors for every K of {width}.{marked}"
+    caption = (
+        f"Overlap ({', '.join(map(str, curves))}) of the top K for every K of {width}.{marked}"
+    )
     return look.finish(figure, title=title, caption=caption, theme=theme)
 
 
@@ -132,7 +134,7 @@ def overlap_against_n(
     figure.update_yaxes(title_text="Kuncheva's index (0 = chance)")
     look.legend_above(figure)
     caption = (
-        f"Overlap of selections from n = {sizes[0]} to {sizes[-1]} images of each task, mean over "
+        f"Overlap ({', '.join(map(str, tables))}) of selections from n = {sizes[0]} to {sizes[-1]} images of each task, mean over "
         "blocks; bars hold 95 % of the draws."
     )
     return look.finish(figure, title=title, caption=caption, theme=theme)
@@ -202,11 +204,18 @@ def score_against_effect(
     criterion: str = "score",
     effect: str = "drop in accuracy (points)",
     chosen: Sequence[int] = (),
+    names: Sequence[str] | None = None,
+    images: int | None = None,
     title: str | None = None,
     theme: look.Theme = "light",
 ) -> go.Figure:
-    """One point a channel: its score against what removing it does; (D,) both."""
+    """One point a channel: its score against what removing it does; (D,) both.
+
+    `names` tells the points apart where they are not the channels 0 to D - 1 of one block; effects
+    were measured on n = `images` images.
+    """
     values, drops = np.asarray(scores, dtype=float), np.asarray(effects, dtype=float)
+    words = np.asarray(names if names is not None else [str(i) for i in range(len(values))])
     picked = np.zeros(len(values), dtype=bool)
     picked[list(chosen)] = True
     figure = go.Figure()
@@ -218,7 +227,7 @@ def score_against_effect(
                 name=name,
                 mode="markers",
                 marker={"size": 5, "color": look.transparent(colour, 0.7)},
-                customdata=np.flatnonzero(part),
+                customdata=words[part],
                 hovertemplate="channel %{customdata}<br>score %{x:.4g}<br>%{y:.3g}<extra></extra>",
             )
     figure.add_hline(y=0, line={"width": 1, "dash": "dot"})
@@ -230,8 +239,8 @@ def score_against_effect(
     ranks = [pd.Series(v[known]).rank() for v in (values, drops)]
     correlation = float(ranks[0].corr(ranks[1])) if known.sum() > 2 else float("nan")
     caption = (
-        f"{criterion} of n = {int(known.sum())} channels against their causal effect; Spearman's "
-        f"correlation {correlation:.2f}."
+        f"{criterion} of n = {int(known.sum())} channels against their causal effect"
+        f"{f' on n = {images} images' if images else ''}; Spearman's correlation {correlation:.2f}."
     )
     return look.finish(figure, title=title, caption=caption, theme=theme)
 

@@ -1,0 +1,142 @@
+"""What is asked of a figure, what was found for it, what was drawn, and the command that asks again."""
+
+import dataclasses
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from ict.figures.maps import View
+from ict.inspect_files import Inspection
+from ict.store import Store
+
+Row = dict[str, Any]
+Order = Literal["own", "top", "lowest", "random"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What can be asked of a figure besides its sources: each field is an option of `ict figure`."""
+
+    task: str | None = None
+    metric: str | None = None
+    smooth: int = 1
+    view: View = "raw"
+    site: str | None = None
+    block: int | None = None
+    channel: int | None = None
+    k: tuple[int, ...] | None = None
+    ratio: float = 0.125
+    order: Order = "own"
+    set: str | None = None
+    value: str = "kuncheva"
+    pair: tuple[str, str] | None = None
+    measure: str = "spearman"
+    criterion: str | None = None
+    against: str | None = None
+    average: str = "mean_of_tasks"
+    published: bool = True
+    ceiling: bool = True
+
+
+@dataclass(frozen=True)
+class Request:
+    """A figure by name with all that it takes to draw it from a store."""
+
+    name: str
+    sources: Sequence[str] = ()
+    choice: Choice = field(default_factory=Choice)
+
+    def command(self, store: Store) -> str:
+        """What a shell takes to draw it again; names the store unless it is the one that `ict` opens."""
+        words = ["ict", "figure", self.name, *self.sources]
+        for each in dataclasses.fields(Choice):
+            value = getattr(self.choice, each.name)
+            if value != each.default:
+                words += _option(each.name, value)
+        if store.root != Store().root:
+            words += ["--store", str(store.root)]
+        return shlex.join(words)
+
+
+def _option(name: str, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    if name == "k":
+        return ["--k", ",".join(map(str, value))]
+    if isinstance(value, tuple):
+        return [f"--{name}", *map(str, value)]
+    return [f"--{name}={value}"]  # a value may begin with a dash
+
+
+@dataclass(frozen=True)
+class Found:
+    """Sources, looked up: rows of runs, and files of scores, inspections and causal checks by name."""
+
+    store: Store
+    rows: list[Row] = field(default_factory=list)
+    scores: list[Path] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    inspections: list[Inspection] = field(default_factory=list)
+    checks: list[Mapping[str, Any]] = field(default_factory=list)
+    imported: list[Row] = field(default_factory=list)
+    """Other people's numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A figure, the table behind it, and what of the sources is in it."""
+
+    figure: go.Figure
+    table: pd.DataFrame
+    summary: pd.DataFrame | None = None
+    """The table as a paper prints it, where `table` has a row a channel, an image or an epoch."""
+    best: Mapping[str, str] = field(default_factory=dict)
+    """Columns in which the best is marked: {"mean": "max"}."""
+    context: str = ""
+    """A sentence for the caption: which task, backbone, site, block, channel, K."""
+    runs: Sequence[Row] = ()
+    scores: Sequence[Mapping[str, Any]] = ()
+    """Metas of the score files that are drawn, each with its score_id."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """More for the provenance: site, block, channel, k, n, ids of other files, …"""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why runs and score files that were found are not drawn, by their id."""
+
+
+def of_runs(rows: Sequence[Row]) -> str:
+    """Task, backbone, site and K of runs: those of up to eight values, or how many there are."""
+    words = []
+    for title, name in (
+        ("Task", "task"),
+        ("backbone", "backbone"),
+        ("site", "tune_site"),
+        ("K", "k"),
+    ):
+        values = list(dict.fromkeys(str(r[name]) for r in rows if r.get(name) is not None))
+        if values:
+            words.append(f"{title}: {', '.join(values) if len(values) <= 8 else len(values)}")
+    if any(row.get("official_data") is False for row in rows):
+        words.append("not measured on the whole official test set")
+    sentence = "; ".join(words)
+    return f"{sentence[0].upper()}{sentence[1:]}." if words else ""
+
+
+def of_scores(meta: Mapping[str, Any], *, site: str | None = None) -> str:
+    """Task, images, backbone, site and tokens of a score file, as far as it says."""
+    images = f" (n = {meta['images']} images)" if meta.get("images") else ""
+    words = [f"Task: {meta.get('task', 'unknown')}{images}"]
+    said = {**meta, "site": site or meta.get("site")}
+    words += [f"{n}: {said[n]}" for n in ("backbone", "site", "tokens") if said.get(n)]
+    words += ["random weights"] if meta.get("weights") == "none" else []
+    return "; ".join(words) + "."
+
+
+def one_or_all(values: Sequence[Any]) -> Any:
+    """The value that all share, or each of them once; None where there is none."""
+    found = list(dict.fromkeys(value for value in values if value is not None))
+    return found[0] if len(found) == 1 else found or None

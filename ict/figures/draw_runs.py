@@ -1,0 +1,222 @@
+"""Figures of runs: over epochs, over K, beside published numbers, on each other's channels."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ict.analysis import benchmark, summary
+from ict.analysis.intervals import t_interval
+from ict.analysis.transfer import transfer_table, without_partner
+from ict.errors import InputError
+from ict.figures import curves
+from ict.figures.asked import Choice, Drawn, Found, Row, of_runs
+from ict.figures.benchmark import (
+    accuracy_against_parameters,
+    benchmark_dots,
+    parameter_rows,
+    shown_rows,
+)
+from ict.figures.labels import labels
+from ict.figures.selections import transfer_matrix
+from ict.figures.tables import PUBLISHED, grouped_accuracy
+
+_BEST = dict.fromkeys((*benchmark.GROUPS, *benchmark.AVERAGES), "max")
+
+
+def asked(found: Found, choice: Choice) -> list[Row]:
+    """Rows behind the sources, of the task that was asked for."""
+    return [r for r in found.rows if choice.task in (None, r.get("task"))]
+
+
+def _done(found: Found, choice: Choice) -> list[Row]:
+    rows = [r for r in asked(found, choice) if r.get("status") == "done"]
+    if not rows:
+        where = f" on {choice.task}" if choice.task else ""
+        raise InputError(f"no finished run{where} in {', '.join(found.names) or found.store.root}")
+    return rows
+
+
+def _of(rows: Sequence[Row], ids: Iterable[Any]) -> list[Row]:
+    """The rows of these runs, each once, in the order of `rows`."""
+    wanted = set(ids)
+    kept: dict[str, Row] = {}
+    for row in rows:
+        if row["run_id"] in wanted:
+            kept.setdefault(row["run_id"], row)
+    return list(kept.values())
+
+
+def over_epochs(found: Found, choice: Choice) -> Drawn:
+    rows = [r for r in asked(found, choice) if r["status"] != "missing"]
+    rows = _of(rows, [row["run_id"] for row in rows])
+    progress = {r["run_id"]: found.store.run(r["run_id"]).progress() for r in rows}
+    if not rows and choice.task is not None:
+        raise InputError(f"no run on {choice.task} behind these sources")
+    if not any(progress.values()):
+        raise InputError("no epoch has been run yet")
+    lines = [line for one in progress.values() for line in one]
+    with_val = any(line.get("val_accuracy") is not None for line in lines)
+    metric = choice.metric or ("val_accuracy" if with_val else "train_accuracy")
+    if metric not in curves.METRICS:
+        raise InputError(f"metric {metric!r}: choose one of {', '.join(curves.METRICS)}")
+    drawn = [r for r in rows if any(line.get(metric) is not None for line in progress[r["run_id"]])]
+    runs = curve_runs(drawn, progress)
+    table = curves.progress_table(
+        {**run, "progress": curves.smoothed(run["progress"], metric, choice.smooth)} for run in runs
+    )
+    if drawn:
+        table = table[["label", "seed", "epoch", metric]]
+    words = metric.replace("_", " ")
+    return Drawn(
+        figure=curves.training_curves(runs, metric, smooth=choice.smooth),
+        table=table,
+        summary=_last_epochs(table, metric),
+        context=of_runs(drawn),
+        runs=drawn,
+        facts={"metric": metric, "smooth": choice.smooth},
+        reasons={
+            r["run_id"]: f"no {words} was written"
+            if progress[r["run_id"]]
+            else "no epoch has ended"
+            for r in rows
+            if r not in drawn
+        },
+    )
+
+
+def curve_runs(rows: Sequence[Row], progress: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What `training_curves` takes: the runs by label, so that seeds stand together."""
+    names = labels(rows)
+    return [
+        {"label": names[r["run_id"]], "seed": r.get("seed"), "progress": progress[r["run_id"]]}
+        for r in sorted(rows, key=lambda r: names[r["run_id"]])
+    ]
+
+
+def _last_epochs(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The last epoch of each run, its mean over the seeds of a label with n and interval."""
+    if table.empty:
+        return table
+    last = table.dropna(subset=[metric]).sort_values("epoch")
+    last = last.groupby(["label", "seed"], dropna=False, sort=False).tail(1)
+    factor = curves.METRICS[metric][1]
+    rows = []
+    for label, part in last.groupby("label", sort=False):
+        over = t_interval(factor * part[metric].astype(float))
+        span = {"mean": over.mean, "low": over.low, "high": over.high, "n": over.n}
+        rows.append({"label": label, "epoch": int(part["epoch"].max()), **span})
+    return pd.DataFrame(rows)
+
+
+def against_k(found: Found, choice: Choice) -> Drawn:
+    rows = _done(found, choice)
+    tasks = sorted({str(row["task"]) for row in rows})
+    if len(tasks) > 1:
+        raise InputError(f"runs on {', '.join(tasks)}: choose one with --task")
+    series = pd.DataFrame(summary.study_series(rows))
+    if series.empty:
+        raise InputError("no run on the task's own channels behind these sources")
+    drawn = _of(rows, series["run_id"])
+    return Drawn(
+        figure=curves.accuracy_against_k(series),
+        table=grouped_accuracy(series, ["series", "ratio", "k"]),
+        best={"mean": "max"},
+        context=of_runs(drawn),
+        runs=drawn,
+        reasons={row["run_id"]: _why_not_against_k(row) for row in rows if row not in drawn},
+    )
+
+
+def _why_not_against_k(row: Row) -> str:
+    if row.get("test_accuracy") is None:
+        return "no test accuracy"
+    if row.get("score_task") not in (None, row.get("task")):
+        return "on the channels of another task"
+    return "another learning rate than the chosen and the fixed one"
+
+
+def _benchmark_table(found: Found, choice: Choice) -> tuple[pd.DataFrame, list[Row]]:
+    rows = asked(found, choice)
+    table = benchmark.average_table([*rows, *found.imported], published=choice.published)
+    if table.empty:
+        raise InputError(
+            "no finished run on a VTAB-1K task behind these sources, nor published rows"
+        )
+    return table, rows
+
+
+def beside_published(found: Found, choice: Choice) -> Drawn:
+    table, rows = _benchmark_table(found, choice)
+    columns = (*benchmark.GROUPS, choice.average)
+    shown = shown_rows(table, columns)
+    kept = [*table.columns[: list(table.columns).index("parameters") + 1]]
+    return Drawn(
+        figure=benchmark_dots(table, columns=columns),
+        table=shown[kept],
+        best=_BEST,
+        **_own_rows(rows, shown, "not all tasks of a group"),
+    )
+
+
+def against_parameters(found: Found, choice: Choice) -> Drawn:
+    table, rows = _benchmark_table(found, choice)
+    shown = parameter_rows(table, choice.average)
+    return Drawn(
+        figure=accuracy_against_parameters(table, column=choice.average),
+        table=shown[["method", "source", *benchmark.AVERAGES, "parameters"]],
+        best=_BEST,
+        **_own_rows(rows, shown, "not all 19 tasks, or no trained parameters"),
+    )
+
+
+def _own_rows(rows: Sequence[Row], shown: pd.DataFrame, incomplete: str) -> dict[str, Any]:
+    """The runs in the rows that are drawn, and why the others are not."""
+    ids = [i for runs in shown.get("runs", []) if isinstance(runs, list) for i in runs]
+    drawn = _of(rows, ids)
+    sources = list(dict.fromkeys(str(one) for one in shown["source"]))
+    facts: dict[str, Any] = {"methods": len(shown), "numbers": sources}
+    if PUBLISHED in sources:
+        facts["published"] = benchmark.SOURCE
+    reasons = {
+        row["run_id"]: "no VTAB-1K task"
+        if row.get("task") not in benchmark.GROUP_OF
+        else incomplete
+        for row in rows
+        if row.get("status") == "done" and row not in drawn
+    }
+    return {"runs": drawn, "facts": facts, "reasons": reasons, "context": of_runs(drawn)}
+
+
+def transfers(found: Found, choice: Choice) -> Drawn:
+    rows = _done(found, choice)
+    table = transfer_table(rows)
+    if not table:
+        raise InputError(
+            "no run on another task's channels with one on its own, same seed and settings"
+        )
+    settings = {
+        (row["backbone"], row["criterion"], str(row["k"]), row["tune_site"]) for row in table
+    }
+    if len(settings) > 1:
+        raise InputError("runs of several backbones, criteria, K or sites: name those of one")
+    drawn = _of(rows, [run_id for row in table for run_id in row["run_ids"]])
+    alone = set(without_partner(rows, table))
+    frame = pd.DataFrame(table)
+    kept = ["task", "source", "difference", "low", "high", "n", "accuracy", "own"]
+    return Drawn(
+        figure=transfer_matrix(table),
+        table=frame,
+        summary=frame[kept].rename(
+            columns={"difference": "mean", "accuracy": "accuracy_there", "own": "accuracy_own"}
+        ),
+        context=of_runs(drawn),
+        runs=drawn,
+        reasons={
+            row["run_id"]: "on another task's channels without a run on its own"
+            if row["run_id"] in alone
+            else "no run to be paired with"
+            for row in rows
+            if row not in drawn
+        },
+    )
