@@ -82,6 +82,7 @@ def add_scores(store: Store, task: str, *, images: int = 40) -> str:
     meta = {
         "score_id": score_id, "task": task, "criterion": "class_l2", "backbone": "ict_tiny",
         "tokens": "patch", "sites": ["attn"], "keep_images": True, "tokens_per_image": 64,
+        "images": images,
     }  # fmt: skip
     folder = store.score_dir(score_id)
     folder.mkdir(parents=True)

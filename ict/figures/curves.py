@@ -301,7 +301,7 @@ def _n_words(counts: pd.Series, unit: str, *, bands: bool = False) -> str:
     """How many runs a mean is of, and what that allows to be said; `bands` are drawn from 3 seeds on."""
     low, high = int(counts.min()), int(counts.max())
     if high == 1:
-        return f"One run each (n = 1 {unit}): no interval."
+        return "One run each (n = 1): no interval."
     n = f"{low}" if low == high else f"{low} to {high}"
     interval = "with its 95 % t interval"
     if bands and low < BAND_SEEDS:

@@ -196,11 +196,7 @@ def overlap_lines(found: Found, choice: Choice) -> Drawn:
     if not part:
         raise InputError(f"no pair {a}, {b}: the tasks are {', '.join(sources)}")
     two = {task: source for task, source in sources.items() if task in (a, b)}
-    reasons |= {
-        source.meta["score_id"]: "no task of the pair that is drawn"
-        for task, source in sources.items()
-        if task not in two
-    }
+    reasons |= _of_other_tasks(sources, two, choice)
     return Drawn(
         figure=matrices.overlap_lines(part),
         table=pd.DataFrame(part),
@@ -209,18 +205,20 @@ def overlap_lines(found: Found, choice: Choice) -> Drawn:
     )
 
 
+def _of_other_tasks(sources: Mapping[str, Source], wanted: Any, choice: Choice) -> dict[str, str]:
+    """Score files beside a pair: nobody asked for them where the pair was named."""
+    reason = "" if choice.pair else "no task of the pair that is drawn"
+    return {s.meta["score_id"]: reason for task, s in sources.items() if task not in wanted}
+
+
 def _pair(found: Found, choice: Choice) -> tuple[dict[str, tuple[Path, Source]], dict[str, str]]:
     """The two score files of one pair: of --pair, or the first two."""
     kept, reasons = _by_task(found, choice)
     wanted = choice.pair or tuple(list(kept)[:2])
     if missing := [task for task in wanted if task not in kept]:
         raise InputError(f"no scores of {missing[0]}: the tasks are {', '.join(kept)}")
-    reasons |= {
-        source.meta["score_id"]: "no task of the pair that is drawn"
-        for task, (_, source) in kept.items()
-        if task not in wanted
-    }
-    return {task: kept[task] for task in wanted}, reasons
+    others = {task: source for task, (_, source) in kept.items()}
+    return {task: kept[task] for task in wanted}, reasons | _of_other_tasks(others, wanted, choice)
 
 
 def overlap_at_every_k(found: Found, choice: Choice) -> Drawn:

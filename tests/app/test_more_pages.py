@@ -165,7 +165,7 @@ def test_a_block_of_equal_scores_is_a_gap() -> None:
 
     one = np.arange(12.0).reshape(2, 6)
     flat = np.stack([one[0], np.zeros(6)])
-    for measure in ("Spearman", "top K"):
+    for measure in ("spearman", "top-k"):
         values = measured({"a": [one], "b": [flat]}, measure, 0.5)
         assert values[0, 0, 1] == pytest.approx(1)
         assert np.isnan(values[1, 0, 1])
