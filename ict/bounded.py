@@ -5,7 +5,10 @@ its square (`int` of a million digits): neither is computed here. Digits are ASC
 """
 
 import json
+import os
 import re
+import stat
+from pathlib import Path
 from typing import Any
 
 from ict.errors import InputError, quoted
@@ -57,6 +60,28 @@ def json_value(text: str, what: str) -> Any:
         return text
     except RecursionError:
         raise InputError(f"{what} {quoted(text)}: too many brackets within each other") from None
+
+
+def read_text(path: Path, most: int) -> str:
+    """The UTF-8 text of the file `path` (without a byte order mark), of at most `most` bytes.
+
+    Raises OSError as opening does, and InputError, which names no path, for what is no such file.
+    """
+    if stat.S_ISFIFO(os.stat(path).st_mode) or stat.S_ISCHR(os.stat(path).st_mode):
+        raise InputError("is a pipe or a device; give a file")
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise InputError(f"has more than {most // 1024} KiB")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"is not text in UTF-8 (byte {error.start}); save it as UTF-8 in the program that wrote it"
+        ) from error
+    if "\0" in text:
+        raise InputError("holds null characters; save it as UTF-8 in the program that wrote it")
+    return text
 
 
 def odd_word(word: str) -> str:

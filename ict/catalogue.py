@@ -7,6 +7,7 @@ looked up in a process of its own, which may import torch, and remembered in the
 import functools
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ BUNDLED = "ict_tiny"
 BUNDLED_WEIGHTS = Path(__file__).parent.parent / "assets" / "backbones" / "ict_tiny.safetensors"
 STREAM_SITES = ("attn", "attn_branch", "mlp_branch", "block")
 QKV_SITES = ("q", "k", "v")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@+-]{0,199}")
 _TABLE = Path(__file__).parent / "catalogue.json"
 
 
@@ -71,6 +73,8 @@ def get_backbone(name: str) -> Backbone:
     """The named backbone. Raises InputError, with the nearest name, for one that is not supported."""
     if name in _catalogue():
         return _catalogue()[name]
+    if not _NAME.fullmatch(name):
+        raise InputError(f"no backbone {quoted(name)}; `ict backbones` lists them")
     return _describe_elsewhere(name)
 
 
@@ -96,7 +100,7 @@ def check_blocks(backbone: Backbone, blocks: Sequence[int] | None) -> tuple[int,
     wrong = [block for block in blocks if not 0 <= block < backbone.blocks]
     if wrong or not blocks:
         raise InputError(
-            f"blocks={list(blocks)}: {backbone.name} has blocks 0 to {backbone.blocks - 1}"
+            f"blocks={quoted(list(blocks))}: {backbone.name} has blocks 0 to {backbone.blocks - 1}"
         )
     return tuple(sorted(set(blocks)))
 

@@ -1,7 +1,6 @@
 """What a run is asked to do: fields, checks, recipes, and the id that follows from them."""
 
 import dataclasses
-import json
 import math
 import types
 import typing
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ict import weights as weight_files
+from ict.bounded import json_value, odd_word
 from ict.catalogue import BUNDLED, Backbone, check_blocks, check_site, get_backbone
 from ict.criteria import own_tokens
 from ict.errors import InputError, did_you_mean, quoted
@@ -202,11 +202,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise InputError(f"--set {quoted(text)}: write field=value")
     name = {"test_curve": "report_best_test"}.get(name.strip(), name.strip())
     _check_settable(name)
-    try:
-        parsed = json.loads(value)
-    except ValueError:
-        parsed = value
-    return name, _typed(name, parsed)
+    return name, _typed(name, json_value(value, f"--set {name}"))
 
 
 def resolve(
@@ -453,9 +449,19 @@ def _float(name: str, value: float) -> float:
     return number
 
 
+def check_size(name: str, value: Any) -> None:
+    """Raises InputError for a number or a text that is longer than any field has, or a list of such."""
+    for one in value if isinstance(value, (list, tuple)) else (value,):
+        if isinstance(one, int) and one.bit_length() > 63:
+            raise InputError(f"{name}={quoted(one)}: no field takes a number of so many digits")
+        if isinstance(one, str) and (odd := odd_word(one)):
+            raise InputError(f"{name}={quoted(one)}: the text {odd}")
+
+
 def _typed(name: str, value: Any) -> Any:
     """`value` as the field's type says; an InputError names the field and what it takes."""
     _check_field(name)
+    check_size(name, value)
     hint = _TYPES[name]
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     if value is None and type(None) in options:

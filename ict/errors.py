@@ -65,8 +65,9 @@ def one_sentence(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` in one line that every terminal can print."""
-    return _encodable(" ".join(text.split()))
+    """`text` in one line that every terminal can print: what would steer one is escaped."""
+    line = " ".join(text.split())
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:

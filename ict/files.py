@@ -65,6 +65,20 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def make_private_folder(path: Path) -> Path:
+    """Makes `path` if needed, for its owner alone (0700) whatever the umask, also if it was there.
+
+    Raises StoreError, also for a folder of another user, who could exchange what lies in it.
+    """
+    make_folder(path)
+    try:
+        if os.stat(path).st_mode & 0o777 != 0o700:
+            os.chmod(path, 0o700)
+    except OSError as error:
+        raise explain(error, path) from error
+    return path
+
+
 def atomic_write_bytes(path: Path, content: bytes, *, durable: bool = False) -> None:
     """Writes a temporary name beside `path`, flushes and renames it: readers see old or new.
 

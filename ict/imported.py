@@ -2,16 +2,20 @@
 
 import csv
 import hashlib
-import json
+import io
 from pathlib import Path
 from typing import Any
 
+from ict.bounded import number, odd_word, read_text, whole_number
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_json, make_folder, read_json
 from ict.store import Store
 from ict.tasks import get_task
 
 REQUIRED = ("method", "task", "test_accuracy")
+_MOST_BYTES = 16 << 20  # of a file
+_MOST_ROWS = 100_000
+_MOST_CELL = 1000  # characters; a note may be a sentence or two
 OPTIONAL = ("backbone", "seed", "k", "adapter_parameters", "note")
 
 
@@ -24,14 +28,15 @@ def import_results(store: Store, path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    text = path.read_text(encoding="utf-8-sig")
-    reader = csv.DictReader(text.splitlines())
-    missing = [name for name in REQUIRED if name not in (reader.fieldnames or [])]
-    if missing:
-        raise InputError(
-            f"{path}, line 1: no column {quoted(missing[0])}; needed are {', '.join(REQUIRED)}"
-        )
-    rows = [_row(path, line, row) for line, row in enumerate(reader, start=2)]
+    try:
+        text = read_text(path, _MOST_BYTES)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        rows = _rows(path, reader)
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num + 1}: {error}") from error
     if not rows:
         raise InputError(f"{path}: holds no results below its header")
     name = f"{path.stem}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
@@ -51,16 +56,30 @@ def imported_rows(store: Store) -> list[dict[str, Any]]:
     return rows
 
 
+def _rows(path: Path, reader: "csv.DictReader[str]") -> list[dict[str, Any]]:
+    missing = [name for name in REQUIRED if name not in (reader.fieldnames or [])]
+    if missing:
+        raise InputError(
+            f"{path}, line 1: no column {quoted(missing[0])}; needed are {', '.join(REQUIRED)}"
+        )
+    rows: list[dict[str, Any]] = []
+    for row in reader:
+        if len(rows) == _MOST_ROWS:
+            raise InputError(f"{path}: has more than {_MOST_ROWS} results")
+        rows.append(_row(path, reader.line_num, row))
+    return rows
+
+
 def _row(path: Path, line: int, row: dict[str, Any]) -> dict[str, Any]:
     where = f"{path}, line {line}"
+    for name in (*REQUIRED, *OPTIONAL):
+        if odd := _odd_cell(row.get(name) or ""):
+            raise InputError(f"{where}: {name} {quoted(row[name])} {odd}")
     if not (row.get("method") or "").strip():
         raise InputError(f"{where}: no method")
-    try:
-        accuracy = float(row["test_accuracy"])
-    except (TypeError, ValueError):
-        raise InputError(
-            f"{where}: test_accuracy {quoted(row['test_accuracy'])} is not a number"
-        ) from None
+    accuracy = number(row["test_accuracy"] or "")
+    if accuracy is None:
+        raise InputError(f"{where}: test_accuracy {quoted(row['test_accuracy'])} is not a number")
     if not 0 <= accuracy <= 1:
         raise InputError(
             f"{where}: test_accuracy {accuracy:g} is outside 0 to 1; write 73.6 % as 0.736"
@@ -73,8 +92,14 @@ def _row(path: Path, line: int, row: dict[str, Any]) -> dict[str, Any]:
     return {"method": row["method"].strip(), "task": task, "test_accuracy": accuracy, **kept}
 
 
+def _odd_cell(text: str) -> str:
+    """Why a cell cannot be shown in a table, or ""."""
+    if len(text) > _MOST_CELL:
+        return f"has {len(text)} characters, more than {_MOST_CELL}"
+    return odd_word(text)
+
+
 def _number(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    whole = whole_number(text)
+    read = number(text) if whole is None else whole
+    return text if read is None else read

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ict.errors import InputError, quoted
 
+MOST_SLOTS = 64  # runs that share a device: each is a process that imports torch
+
 
 def cores() -> int:
     """CPU cores this process may use."""

@@ -80,7 +80,7 @@ def top_k(scores: np.ndarray, k: int, *, order: str = "top") -> np.ndarray:
 def check_k(k: int, width: int, *, where: str = "a block") -> None:
     """Raises InputError unless 1 ≤ K ≤ D."""
     if not 1 <= k <= width:
-        raise InputError(f"k={k}: {where} has {width} channels; choose 1 to {width}")
+        raise InputError(f"k={quoted(k)}: {where} has {width} channels; choose 1 to {width}")
 
 
 def k_from_ratio(ratio: float, width: int) -> int:
@@ -107,7 +107,7 @@ def resolve_k(
         ks *= len(widths)
     if len(ks) != len(widths):
         raise InputError(
-            f"k={list(ks)}: the backbone has {len(widths)} stage(s); give one K or one each"
+            f"k={quoted(list(ks))}: the backbone has {len(widths)} stage(s); give one K or one each"
         )
     for stage, (one, width) in enumerate(zip(ks, widths, strict=True)):
         check_k(one, width, where=f"stage {stage}" if len(widths) > 1 else "a block")

@@ -23,6 +23,7 @@ one run. A run that any study has done is never repeated. A study in the store i
 """
 
 import itertools
+import math
 import re
 import shutil
 import statistics
@@ -33,15 +34,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ict.bounded import LONGEST, read_text
 from ict.config import Resolved, resolve
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, explain, make_folder, read_json
+from ict.machine import MOST_SLOTS
 from ict.same_images import ask
 from ict.store import STATUSES, Store, check_id, utc_now
 
 GRID = "grid"  # name of the members that [grid] itself makes
 _KEYS = ("name", "title", "recipe", "slots", "base", GRID, "compare", "tune", "example")
 _MOST_RUNS = 20_000
+_MOST_BYTES = 1 << 20  # of a study file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +80,14 @@ class Study:
 def read_toml(path: Path | str) -> dict[str, Any]:
     """The study in a TOML file, checked; raises InputError naming the file and what is wrong."""
     try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        document = tomllib.loads(read_text(Path(path), _MOST_BYTES))
     except FileNotFoundError as error:
         raise InputError(f"no study file {quoted(str(path))}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: too many brackets within each other") from error
+    except ValueError as error:  # not TOML, or a number of more digits than Python reads
         raise InputError(f"{path}: {error}") from error
     document.setdefault("name", Path(path).stem)
     try:
@@ -100,8 +106,10 @@ def check(document: Mapping[str, Any]) -> None:
         raise InputError("a study needs a name")
     check_id(document["name"], "study")
     slots = document.get("slots", 1)
-    if not isinstance(slots, int) or slots < 1:
-        raise InputError(f"slots={quoted(slots)}: choose 1 or more runs a device")
+    if not isinstance(slots, int) or isinstance(slots, bool) or not 1 <= slots <= MOST_SLOTS:
+        raise InputError(f"slots={quoted(slots)}: choose 1 to {MOST_SLOTS} runs a device")
+    for key in ("title", "recipe"):
+        _check_text(document, key)
     for part in ("base", GRID, "tune"):
         if not isinstance(document.get(part, {}), Mapping):
             raise InputError(f"[{part}] must be a table of fields")
@@ -114,7 +122,40 @@ def check(document: Mapping[str, Any]) -> None:
     if not all(isinstance(name, str) for name in names) or len({GRID, *names}) <= len(names):
         raise InputError(f"each [[compare]] needs a name of its own, other than {quoted(GRID)}")
     for row in rows:
+        _check_text(row, "recipe")
         _check_lists(row.get(GRID, {}), f"grid of [[compare]] {quoted(row['name'])}")
+    count = planned_runs(document)
+    if count > _MOST_RUNS:
+        raise InputError(f"{quoted(count)} runs; a study may have up to {_MOST_RUNS}")
+
+
+def planned_runs(document: Mapping[str, Any]) -> int:
+    """How many combinations the rows of a study name, none of them made."""
+    return sum(
+        math.prod(len(values) for values in _axes(document, row).values())
+        for row in _rows(document)
+    )
+
+
+def _rows(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [{"name": GRID}, *document.get("compare", [])]
+
+
+def _fixed(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in ("name", "recipe", GRID)}
+
+
+def _axes(document: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The lists that a row combines: those of the study that it does not fix, and its own."""
+    shared = {**document.get(GRID, {}), **document.get("tune", {})}
+    fixed = _fixed(row)
+    return {key: v for key, v in shared.items() if key not in fixed} | dict(row.get(GRID, {}))
+
+
+def _check_text(table: Mapping[str, Any], key: str) -> None:
+    value = table.get(key)
+    if value is not None and not (isinstance(value, str) and len(value) <= LONGEST):
+        raise InputError(f"{key}={quoted(value)}: give a text of at most {LONGEST} characters")
 
 
 def _check_lists(grid: Any, where: str) -> None:
@@ -133,16 +174,11 @@ def expand(
     Raises InputError, naming the row, for a field or value that cannot be run.
     """
     check(document)
-    base, grid = dict(document.get("base", {})), dict(document.get(GRID, {}))
-    tune = dict(document.get("tune", {}))
-    rows: list[dict[str, Any]] = [{"name": GRID}, *document.get("compare", [])]
     found: dict[str, tuple[Member, Resolved]] = {}
-    for row in rows:
-        fixed = {key: value for key, value in row.items() if key not in ("name", "recipe", GRID)}
-        axes = {key: values for key, values in {**grid, **tune}.items() if key not in fixed}
-        axes |= row.get(GRID, {})
+    for row in _rows(document):
         recipe = row.get("recipe") or document.get("recipe") or "quick"
-        for asked in _combinations({**base, **fixed}, axes, row["name"]):
+        fixed = {**document.get("base", {}), **_fixed(row)}
+        for asked in _combinations(fixed, _axes(document, row)):
             try:
                 resolved = resolve(asked, recipe=recipe, root=root, device=device)
             except InputError as error:
@@ -153,14 +189,7 @@ def expand(
     return list(found.values())
 
 
-def _combinations(
-    fixed: Mapping[str, Any], axes: Mapping[str, list[Any]], name: str
-) -> list[dict[str, Any]]:
-    count = 1
-    for values in axes.values():
-        count *= len(values)
-    if count > _MOST_RUNS:
-        raise InputError(f"{name}: {count} runs; a study may have up to {_MOST_RUNS}")
+def _combinations(fixed: Mapping[str, Any], axes: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     choices = itertools.product(*axes.values())
     return [{**fixed, **dict(zip(axes, values, strict=True))} for values in choices]
 

@@ -220,3 +220,22 @@ def test_a_parameter_that_slurm_does_not_know(slurm_store: Store):
     with pytest.raises(InputError, match="partitoin"):
         submit(slurm_store, [run], partitoin="gpu")
     assert run.status() == "created"
+
+
+@pytest.mark.slurm
+def test_under_umask_0_what_slurm_runs_leaves_is_private_and_the_runs_are_not(slurm_store: Store):
+    before = os.umask(0)
+    try:
+        runs = toys(slurm_store, 2, seconds=0.1)
+        submit(slurm_store, runs)
+        finish(runs)
+    finally:
+        os.umask(before)
+    folder = slurm.submissions(slurm_store)[-1]
+    until(lambda: len(list(folder.glob("*_result.pkl"))) == 2, 20)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.glob("*.pkl")}
+    assert set(modes.values()) == {0o600}
+    for private in (folder, folder.parent, slurm_store.workers_dir):
+        assert private.stat().st_mode & 0o777 == 0o700
+    for run in runs:  # a store may be shared: the umask says with whom
+        assert (run.path / "result.json").stat().st_mode & 0o777 == 0o666

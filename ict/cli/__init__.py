@@ -4,7 +4,7 @@ import importlib
 
 import click
 
-from ict.cli.common import TYPED, OneSentence
+from ict.cli.common import TYPED, OneSentence, check_words
 from ict.errors import did_you_mean, quoted
 
 _MODULES = {
@@ -36,6 +36,7 @@ _MODULES = {
 
 class _Lazy(OneSentence):
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        check_words(args)
         context.meta[TYPED] = list(args)
         return super().parse_args(context, args)
 

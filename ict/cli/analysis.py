@@ -9,7 +9,7 @@ from ict.analysis import tables
 from ict.analysis.pairs import overlap_rows
 from ict.analysis.sources import RESAMPLED, Source
 from ict.analysis.wanted import Wanted, scored_ks, sources
-from ict.cli.common import SEED, Progress, command, emit, table
+from ict.cli.common import NUMBER, SEED, Progress, Whole, command, emit, table
 from ict.errors import InputError
 from ict.store import Store
 from ict.tasks import SPLITS
@@ -25,12 +25,12 @@ _SCORED = (
         "--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3])
     ),
     click.option("--weights", metavar="FILE|none", help="As for `ict score`."),
-    click.option("--limit", type=click.IntRange(min=1), help="Only the first so many images."),
+    click.option("--limit", type=Whole(1), help="Only the first so many images."),
     click.option("--device", help="For scores that are missing: cpu, cuda:0, …"),
 )
 _CHOSEN = (
-    click.option("--ratio", type=float, help="K as a share of the width; 0.125 by default."),
-    click.option("--k", type=int, multiple=True, help="K, or one for each stage."),
+    click.option("--ratio", type=NUMBER, help="K as a share of the width; 0.125 by default."),
+    click.option("--k", type=Whole(1), multiple=True, help="K, or one for each stage."),
 )
 seed_option = click.option(
     "--seed", type=SEED, default=0, show_default=True, help="Of the resamples."
@@ -60,10 +60,8 @@ def _ratio(k: tuple[int, ...], ratio: float | None) -> float | None:
 @command("overlap")
 @click.argument("tasks", nargs=-1, required=True)
 @_options(_SCORED, _CHOSEN)
-@click.option("--splits", default=50, show_default=True, type=click.IntRange(min=2))
-@click.option(
-    "--permutations", default=1000, show_default=True, type=click.IntRange(min=0), help="0: none."
-)
+@click.option("--splits", default=50, show_default=True, type=Whole(2))
+@click.option("--permutations", default=1000, show_default=True, type=Whole(0), help="0: none.")
 @seed_option
 def overlap(
     tasks: tuple[str, ...],
@@ -130,8 +128,8 @@ def _totals(rows: list[dict[str, Any]]) -> str:
 @click.argument("tasks", nargs=-1, required=True)
 @_options(_SCORED, _CHOSEN)
 @click.option("--how", default="bootstrap", type=click.Choice(["bootstrap", "half"]))
-@click.option("--resamples", default=100, show_default=True, type=click.IntRange(min=2))
-@click.option("--shuffles", default=100, show_default=True, type=click.IntRange(min=0))
+@click.option("--resamples", default=100, show_default=True, type=Whole(2))
+@click.option("--shuffles", default=100, show_default=True, type=Whole(0))
 @seed_option
 def stability(
     tasks: tuple[str, ...],

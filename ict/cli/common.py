@@ -10,15 +10,50 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from ict.errors import IctError
+from ict.bounded import number, odd_word, whole_number
+from ict.errors import IctError, one_sentence, printable, quoted
+from ict.machine import MOST_SLOTS
 
-SEED = click.IntRange(0, 2**31 - 1)
+MOST = 1_000_000  # of anything that is counted out: permutations, images, draws
+
+
+class Whole(click.ParamType):
+    """A whole number from `low` to `high`, read within bounds."""
+
+    name = "whole number"
+
+    def __init__(self, low: int, high: int = MOST) -> None:
+        self.low, self.high = low, high
+
+    def convert(self, value: Any, param: Any, context: Any) -> int:
+        read = value if isinstance(value, int) else whole_number(value)
+        if read is None or not self.low <= read <= self.high:
+            self.fail(f"{quoted(value)}: choose {self.low} to {self.high}", param, context)
+        return read
+
+
+class Number(click.ParamType):
+    """A finite number; what it may be says the command."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: Any, context: Any) -> float:
+        read = float(value) if isinstance(value, (int, float)) else number(value)
+        if read is None:
+            self.fail(f"{quoted(value)} is not a number", param, context)
+        return read
+
+
+SEED = Whole(0, 2**31 - 1)
+SLOTS = Whole(1, MOST_SLOTS)
+NUMBER = Number()
 TYPED = "ict.typed"  # key in a context's meta: the words behind `ict`
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 def fail(error: str, exit_code: int, *, as_json: bool) -> None:
     """Says `error` on stdout as JSON, or on stderr as a sentence, and exits with `exit_code`."""
+    error = printable(one_sentence(error))
     if as_json:
         click.echo(json.dumps({"error": error}))
     else:
@@ -29,6 +64,13 @@ def fail(error: str, exit_code: int, *, as_json: bool) -> None:
 def typed_command() -> str:
     """The command that is being executed, as a shell takes it: provenance of what it writes."""
     return shlex.join(["ict", *click.get_current_context().meta[TYPED]])
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Raises UsageError for a word that no command line needs: bounded before anything reads it."""
+    for place, word in enumerate(words, start=1):
+        if odd := odd_word(word):
+            raise click.UsageError(f"word {place} of the command line, {quoted(word)}, {odd}")
 
 
 class OneSentence(click.Group):
@@ -47,8 +89,8 @@ class OneSentence(click.Group):
         except click.ClickException as error:
             context = getattr(error, "ctx", None)
             path = context.command_path if context else "ict"
-            sentence = f"{error.format_message().rstrip('.')}; see `{path} --help`"
-            fail(" ".join(sentence.split()), error.exit_code, as_json="--json" in typed)
+            message = one_sentence(error.format_message().rstrip("."))
+            fail(f"{message}; see `{path} --help`", error.exit_code, as_json="--json" in typed)
         except click.Abort:
             fail("interrupted", 130, as_json="--json" in typed)
         raise SystemExit(code if isinstance(code, int) else 0)

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from ict.catalogue import check_site, get_backbone
-from ict.cli.common import SEED, Progress, command, emit, table
+from ict.cli.common import NUMBER, SEED, Progress, Whole, command, emit, table
 from ict.config import check_criterion
 from ict.machine import choose_device
 from ict.store import Store, read_json
@@ -15,8 +15,8 @@ _COMMON = (
     click.option(
         "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
     ),
-    click.option("--limit", type=click.IntRange(min=1), help="Only the first so many images."),
-    click.option("--batch-size", default=50, show_default=True, type=click.IntRange(min=1)),
+    click.option("--limit", type=Whole(1), help="Only the first so many images."),
+    click.option("--batch-size", default=50, show_default=True, type=Whole(1)),
     click.option("--device", help="cpu, cuda:0, …; the first GPU by default."),
 )
 
@@ -42,16 +42,18 @@ def _common(function: Any) -> Any:
     help="mean: the training mean at each token; zero breaks a network whatever the task.",
 )
 @click.option(
-    "--fraction", "fractions", type=float, multiple=True, help="Share of channels, several."
+    "--fraction", "fractions", type=NUMBER, multiple=True, help="Share of channels, several."
 )
-@click.option("--block", "blocks", type=int, multiple=True, help="Replace in these alone, several.")
-@click.option("--random-draws", default=5, show_default=True, type=click.IntRange(min=0))
+@click.option(
+    "--block", "blocks", type=Whole(0), multiple=True, help="Replace in these alone, several."
+)
+@click.option("--random-draws", default=5, show_default=True, type=Whole(0))
 @click.option(
     "--scatter",
     "scatter_channels",
     default=8,
     show_default=True,
-    type=click.IntRange(min=0),
+    type=Whole(0),
     help="Channels a block that are replaced one at a time.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ict.cli.common import command, emit
+from ict.cli.common import NUMBER, Whole, command, emit
 from ict.errors import InputError, quoted
 from ict.figures.drawings import FIGURES, Choice
 from ict.figures.export import FORMATS, MISSING, export, export_all, provenance
@@ -45,15 +45,17 @@ _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items(
     "--smooth",
     default=1,
     show_default=True,
-    type=click.IntRange(1, 1000),
+    type=Whole(1, 1000),
     help="curves: mean of so many last epochs.",
 )
 @click.option("--view", default="raw", type=click.Choice(["raw", "z", "rank", "log"]))
 @click.option("--site", help="Where channels are read; default: where a run's were.")
-@click.option("--block", type=click.IntRange(min=0), help="Counted over all stages, from 0.")
-@click.option("--channel", type=click.IntRange(min=0))
+@click.option("--block", type=Whole(0), help="Counted over all stages, from 0.")
+@click.option("--channel", type=Whole(0))
 @click.option("--k", metavar="K[,K…]", help="Marked channels of a block, of each stage.")
-@click.option("--ratio", default=0.125, show_default=True, help="K/D where no run says it.")
+@click.option(
+    "--ratio", type=NUMBER, default=0.125, show_default=True, help="K/D where no run says it."
+)
 @click.option(
     "--order",
     default="own",

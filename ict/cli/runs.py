@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ict.cli.common import command, emit, table
+from ict.cli.common import SLOTS, command, emit, table
 from ict.config import ran_otherwise
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import read_json
@@ -218,7 +218,7 @@ def cancel(runs: tuple[str, ...], *, as_json: bool) -> None:
 
 @command("resume")
 @click.argument("run")
-@click.option("--slots", type=click.IntRange(min=1), help="Runs that share the device.")
+@click.option("--slots", type=SLOTS, help="Runs that share the device.")
 @click.option("--device", help="cpu, cuda:0, …; all GPUs by default.")
 @click.option("--wait", is_flag=True, help="Follow the run to its end.")
 def resume(run: str, *, slots: int | None, device: str | None, wait: bool, as_json: bool) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from ict import studies
-from ict.cli.common import command, emit, table, typed_command
+from ict.bounded import whole_number
+from ict.cli.common import SLOTS, Whole, command, emit, table, typed_command
 from ict.cli.runs import confirm
 from ict.errors import InputError, quoted
 from ict.machine import choose_device, cores, devices
@@ -22,9 +23,9 @@ def study() -> None:
 
 launcher_options = [
     click.option("--launcher", default="local", type=click.Choice(["local", "slurm"])),
-    click.option("--slots", type=click.IntRange(min=1), help="Local: runs that share a device."),
+    click.option("--slots", type=SLOTS, help="Local: runs that share a device."),
     click.option("--device", help="cpu, cuda:0, …; all GPUs by default."),
-    click.option("--parallel", type=click.IntRange(min=1), help="Slurm: jobs at once."),
+    click.option("--parallel", type=Whole(1), help="Slurm: jobs at once."),
     click.option(
         "--slurm",
         "parameters",
@@ -92,7 +93,8 @@ def _setting(text: str) -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not separator:
         raise InputError(f"--slurm {quoted(text)}: write NAME=VALUE")
-    return name.strip(), int(value) if value.strip().isdigit() else value.strip()
+    read = whole_number(value)
+    return name.strip(), value.strip() if read is None else read
 
 
 def _sentence(document: dict[str, Any]) -> str:
@@ -107,7 +109,7 @@ def _sentence(document: dict[str, Any]) -> str:
 
 @command("plan")
 @click.argument("source", metavar="STUDY.toml|NAME")
-@click.option("--slots", type=click.IntRange(min=1), help="Runs that share a device.")
+@click.option("--slots", type=SLOTS, help="Runs that share a device.")
 @click.option("--device", help="cpu, cuda:0, …; all GPUs by default.")
 def plan(source: str, *, slots: int | None, device: str | None, as_json: bool) -> None:
     """What is missing of a study, and how long it will take by the runs already measured."""

@@ -5,9 +5,18 @@ from typing import Any
 
 import click
 
+from ict.bounded import json_value
 from ict.catalogue import check_site, get_backbone, known, parameter_counts
-from ict.cli.common import SEED, Progress, command, emit, typed_command
-from ict.config import CRITERIA, Resolved, RunConfig, check_criterion, parse_setting, resolve
+from ict.cli.common import NUMBER, SEED, SLOTS, Progress, Whole, command, emit, typed_command
+from ict.config import (
+    CRITERIA,
+    Resolved,
+    RunConfig,
+    check_criterion,
+    check_size,
+    parse_setting,
+    resolve,
+)
 from ict.errors import InputError, quoted
 from ict.machine import calm_threads, choose_device, cores
 from ict.recipes import RECIPES
@@ -71,13 +80,13 @@ def backbones(name: str | None, *, family: str | None, everything: bool, as_json
 @click.option("--tokens", type=click.Choice(["patch", "cls", "all"]))
 @click.option("--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3]))
 @click.option("--pixel-normalisation", default="native", type=click.Choice(["native", "imagenet"]))
-@click.option("--limit", type=click.IntRange(min=1), help="Only the first so many images.")
+@click.option("--limit", type=Whole(1), help="Only the first so many images.")
 @click.option(
     "--keep-images", is_flag=True, help="Keep per-image sums, for resamples without torch."
 )
 @click.option(
     "--batch-size",
-    type=click.IntRange(min=1),
+    type=Whole(1),
     help="16 images of 224 pixels, up to 64 smaller ones, by default.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="For criterion random.")
@@ -135,8 +144,8 @@ def score(
 
 @command("select")
 @click.argument("score")
-@click.option("--k", type=int, multiple=True, help="One K, or one for each stage.")
-@click.option("--ratio", type=float)
+@click.option("--k", type=Whole(1), multiple=True, help="One K, or one for each stage.")
+@click.option("--ratio", type=NUMBER)
 @click.option("--site")
 @click.option("--order", default="top", type=click.Choice(["top", "lowest", "random"]))
 @click.option("--seed", type=SEED, default=0, show_default=True, help="For order random.")
@@ -178,14 +187,18 @@ def select(
 @click.option("--method", help="ict (default), linear, full, bitfit, lora.")
 @click.option("--criterion", help="How channels are scored; class_l2 by default.")
 @click.option("--site", help="Where channels are scored and tuned; attn by default.")
-@click.option("--k", type=int, multiple=True, help="Channels a block; several for several stages.")
-@click.option("--ratio", type=float, help="K as a share of the width; 0.125 by default.")
+@click.option(
+    "--k", type=Whole(1), multiple=True, help="Channels a block; several for several stages."
+)
+@click.option("--ratio", type=NUMBER, help="K as a share of the width; 0.125 by default.")
 @click.option("--recipe", default="quick", show_default=True, help=", ".join(RECIPES))
 @click.option("--seed", type=SEED, help="42 by default.")
-@click.option("--limit", type=int, help="Use only the first so many images of each split.")
+@click.option(
+    "--limit", type=Whole(1, 10**9), help="Use only the first so many images of each split."
+)
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Any field of a run.")
 @click.option("--device", help="cpu, cuda:0, …; the first GPU by default.")
-@click.option("--slots", type=click.IntRange(min=1), help="Runs that share the device.")
+@click.option("--slots", type=SLOTS, help="Runs that share the device.")
 @click.option("--wait", is_flag=True, help="Follow the run to its end.")
 @click.option("--dry-run", is_flag=True, help="Check, count parameters, start nothing.")
 def train(
@@ -211,7 +224,9 @@ def train(
         asked["tune_site"] = site
     asked |= dict(parse_setting(text) for text in settings)
     if asked["task"] != task:
-        raise InputError(f"the task is {quoted(task)}, and --set task={asked['task']} says another")
+        raise InputError(
+            f"the task is {quoted(task)}, and --set task={quoted(asked['task'])} says another"
+        )
     resolved = resolve(asked, recipe=recipe, weights=weights, device=device, fetch=not dry_run)
     _say_unread(asked, resolved.config)
     if dry_run:
@@ -290,15 +305,12 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
 
 
 def _option(text: str) -> tuple[str, Any]:
-    import json
-
     name, separator, value = text.partition("=")
     if not separator:
         raise InputError(f"--option {quoted(text)}: write NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+    read = json_value(value, f"--option {name}")
+    check_size(name, read)
+    return name, read
 
 
 @command("scores")

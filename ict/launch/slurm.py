@@ -3,6 +3,9 @@
 Of submitit only the submission is used: its results are keyed by job id and can be stale, and
 without accounting its states stay UNKNOWN. What became of a run stands in its folder; whether its
 job lives is asked of `squeue` (`ict.jobs`). `job.json` in the run folder keeps the job's id.
+
+submitit hands pickles over in files, and whoever can write one runs code as the user: their folders
+are the user's alone, and so are they.
 """
 
 import os
@@ -17,14 +20,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ict.errors import IctError, InputError
-from ict.files import atomic_write_json, make_folder, read_json, remove_file
+from ict.bounded import LONGEST, odd_word
+from ict.errors import IctError, InputError, quoted
+from ict.files import atomic_write_json, make_private_folder, read_json, remove_file
 from ict.jobs import forget, job_state
 from ict.launch import child, queue
 from ict.locks import RunLock, start_ticks, written_holder
 from ict.machine import cores, devices
 from ict.store import Run, Store, mark_cancelled, utc_now
 
+_SCRIPTED = (
+    "setup",
+    "teardown",
+    "srun_args",
+    "additional_parameters",
+    "stderr_to_stdout",
+    "use_srun",
+)
 _DEFAULTS: dict[str, Any] = {"time": 240, "cpus_per_task": 1, "array_parallelism": 256}
 
 
@@ -48,6 +60,8 @@ def submit(
     if not wanted:
         return []
     settings = {**_DEFAULTS, **parameters}
+    for name, value in settings.items():
+        check_parameter(name, value)
     if parallel is not None:
         settings["array_parallelism"] = parallel
     executor = _executor(store, settings)
@@ -57,6 +71,7 @@ def submit(
         root = queue.data_root()
         tasks = [SlurmRun(str(store.root), run.id, device, root) for run in wanted]
         jobs = executor.map_array(_call, tasks)
+        make_private(executor.folder)
     except Exception as error:
         for run in wanted:
             remove_file(run.path / "queued")
@@ -77,13 +92,37 @@ def _executor(store: Store, settings: Mapping[str, Any]) -> Any:
     except ImportError as error:
         raise InputError("Slurm needs submitit: pip install 'ict[slurm]'") from error
     name = f"{utc_now()[:19].replace(':', '')}-{secrets.token_hex(3)}"
-    folder = make_folder(store.workers_dir / "slurm" / name)
+    above = make_private_folder(store.workers_dir) / "slurm"
+    folder = make_private_folder(make_private_folder(above) / name)
+    if odd := odd_word(str(folder)):
+        raise InputError(f"{quoted(str(folder))} {odd}: Slurm's scripts name it; set ICT_STORE")
     executor = submitit.SlurmExecutor(folder=folder)
     try:
         executor.update_parameters(job_name="ict", **settings)
     except ValueError as error:
         raise InputError(str(error).splitlines()[0]) from error
     return executor
+
+
+def check_parameter(name: str, value: Any) -> None:
+    """Raises InputError for what cannot stand in one line of a job's script."""
+    if name in _SCRIPTED:
+        raise InputError(f"--slurm {name} is not to be set: it is text of the job's script")
+    if not isinstance(value, (str, int, float)):
+        raise InputError(f"--slurm {quoted(name)}={quoted(value)}: give a text or a number")
+    if isinstance(value, str) and not (
+        value.isascii() and value.isprintable() and len(value) <= LONGEST
+    ):
+        raise InputError(
+            f"--slurm {quoted(name)}={quoted(value)}: give one line of at most {LONGEST} characters, "
+            "letters, digits and signs of ASCII"
+        )
+
+
+def make_private(folder: Path) -> None:
+    """Every file in `folder` for its owner alone, whatever the umask was."""
+    for path in folder.iterdir():
+        path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def _mark(run: Run) -> None:
@@ -136,6 +175,7 @@ class SlurmRun:
         self._child = child.start(
             store, run, lock=lock, new_session=False, data_root=self.data_root
         )
+        os.umask(0o077)  # the run has its own by now; submitit writes its answer as a pickle
         signal.signal(signal.SIGTERM, self._stop)
         lock.describe(self._child.pid, job=job)
         while self._child.poll() is None:  # not wait(): a signal handler waits for it as well

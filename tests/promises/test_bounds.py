@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import struct
 import sys
 import tarfile
@@ -150,3 +151,160 @@ def test_sparse_and_nested_headers_of_a_tar(tmp_path: Path):
     assert "kitti.tar" in refused(path)
     path.write_bytes(tar_header(b"S", 512) + bytes(512) + bytes(1024))
     assert "is a sparse file" in refused(path)
+
+
+@pytest.fixture
+def fake_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An `sbatch` that takes everything and runs nothing."""
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    for name, line in (("sbatch", "echo Submitted batch job 4711"), ("squeue", ":"), ("srun", ":")):
+        (commands / name).write_text(f"#!/bin/sh\n{line}\n")
+        (commands / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+
+
+STUDY = "name='s'\n[base]\ntask='digits'\nepochs=1\n[grid]\nseed=[1, 2]\n"
+
+
+@pytest.mark.promise("Slurm's folders and pickles are the user's alone, whatever the umask")
+@pytest.mark.usefixtures("fake_slurm")
+@pytest.mark.parametrize("there_already", [False, True])
+def test_folders_and_pickles_of_slurm_are_private(tmp_path: Path, there_already: bool):
+    workers = tmp_path / "store" / "workers"
+    before = os.umask(0)
+    try:
+        if there_already:
+            (workers / "slurm").mkdir(parents=True, mode=0o777)
+        (tmp_path / "s.toml").write_text(STUDY)
+        words = ["--launcher", "slurm", "--no-wait", "--json"]
+        result = ict("study", "run", str(tmp_path / "s.toml"), *words)
+    finally:
+        os.umask(before)
+    assert result.exit_code == 0, result.output
+    pickles = list(workers.rglob("*.pkl"))
+    assert pickles
+    modes = {path: path.stat().st_mode & 0o777 for path in [*pickles, *pickles[0].parents[:0]]}
+    folders = [workers, workers / "slurm", pickles[0].parent]
+    modes |= {path: path.stat().st_mode & 0o777 for path in folders}
+    assert {oct(modes[path]) for path in pickles} == {"0o600"}
+    assert {oct(modes[path]) for path in folders} == {"0o700"}
+
+
+@pytest.mark.promise("A parameter of Slurm's jobs is one line of text or a number")
+@pytest.mark.usefixtures("fake_slurm")
+@pytest.mark.parametrize(
+    "parameter",
+    ["partition=a\nrm -rf /", "account=a\rb", "comment=" + "x" * 5000, "time=²", "time=" + "9" * 5000,
+     "setup=rm -rf /", "qos=a\x1b[31m"],
+)  # fmt: skip
+def test_parameters_of_slurm_are_one_line(tmp_path: Path, parameter: str):
+    (tmp_path / "s.toml").write_text(STUDY)
+    words = ["--launcher", "slurm", "--no-wait", "--slurm", parameter]
+    assert sentence("study", "run", str(tmp_path / "s.toml"), *words)
+    assert not list((tmp_path / "store").rglob("*.sh"))
+
+
+@pytest.mark.promise(
+    "A setting of a run is bounded before it is read, and one sentence if it is odd"
+)
+@pytest.mark.parametrize(
+    "setting",
+    {
+        "deep": "lr=" + "[" * 4000,
+        "deep and closed": "blocks=" + "[" * 1500 + "]" * 1500,
+        "400 digits": "ratio=" + "9" * 400,
+        "300 digits": "lr=" + "9" * 310,
+        "5,000 digits": "epochs=" + "9" * 5000,
+        "a million digits": "lr=" + "9" * 10**6,
+        "a huge exponent": "lr=1e999999999",
+        "many huge blocks": "blocks=[" + "9" * 300 + "]",
+        "a field of 5,000 letters": "x" * 5000 + "=1",
+        "nothing set": "y" * 10**6,
+        "a criterion of 5,000 letters": "criterion=" + "z" * 5000,
+        "a task with a null": "score_task=a\0b",
+        "weights of 5,000 letters": "weights=" + "w" * 5000,
+    }.items(),
+    ids=lambda pair: pair[0],
+)
+def test_settings_are_bounded(setting: tuple[str, str]):
+    begun = time.process_time()
+    message = sentence("train", "digits", "--dry-run", "--set", setting[1])
+    assert time.process_time() - begun < 10
+    longest = max(map(len, message.split()))
+    assert longest <= 210, f"{longest} characters of what was typed are repeated"
+
+
+@pytest.mark.promise("A study file that is odd in any way is one sentence, exit code 2, at once")
+@pytest.mark.parametrize(
+    "study",
+    {
+        "recipe is a number": "recipe = 1\n[base]\ntask='digits'",
+        "recipe is a list": "recipe = []\n[base]\ntask='digits'",
+        "500 deep": "[base]\ntask='digits'\nblocks = " + "[" * 500 + "]" * 500,
+        "5,000 deep": "x = " + "[" * 5000 + "]" * 5000,
+        "5,000 tables deep": "x = " + "{a=" * 5000 + "1" + "}" * 5000,
+        "not UTF-8": b"name = '\xe9t\xe9'\n",
+        "UTF-16": "name = 's'".encode("utf-16"),
+        "a number of 5,000 digits": "slots = " + "9" * 5000,
+        "a hexadecimal number without end": "[base]\ntask='digits'\nseed = 0x" + "f" * 9000,
+        "slots without end": "slots = 0x" + "f" * 9000,
+        "many slots": "slots = 100000\n[base]\ntask='digits'",
+        "a date": "[base]\ntask='digits'\nseed = 1979-05-27",
+        "a table for a number": "[base]\ntask='digits'\nlr = {a=1}",
+        "a text for a table": "base = 'x'",
+        "numbers for controls": "compare = [1, 2]",
+        "a control's grid": "[base]\ntask='digits'\n[[compare]]\nname='a'\ngrid = 3",
+        "a control's recipe": "[base]\ntask='digits'\n[[compare]]\nname='a'\nrecipe = 7.5",
+        "a title of a list": "title = [1]\n[base]\ntask='digits'",
+        "a key of 5,000 letters": "k" * 5000 + " = 1",
+        "a task of 5,000 letters": f"[base]\ntask='{'t' * 5000}'",
+        "a name with a slash": "name='../x'\n[base]\ntask='digits'",
+        "infinity": "[base]\ntask='digits'\n[grid]\nratio=[inf]",
+        "a huge grid": "[base]\ntask='digits'\n[grid]\n"
+        + "\n".join(f"{f} = {list(range(1, 201))}" for f in ("seed", "epochs", "k", "batch_size")),
+        "many controls": "[base]\ntask='digits'\n[grid]\nseed=" + str(list(range(1000)))
+        + "".join(f"\n[[compare]]\nname='c{i}'\nmethod='linear'" for i in range(25)),
+    }.items(),
+    ids=lambda pair: pair[0],
+)  # fmt: skip
+def test_an_odd_study_is_one_sentence(tmp_path: Path, study: tuple[str, str | bytes]):
+    path = tmp_path / "s.toml"
+    path.write_bytes(study[1].encode() if isinstance(study[1], str) else study[1])
+    begun = time.process_time()
+    assert sentence("study", "plan", str(path))
+    assert time.process_time() - begun < 3
+    assert ict("study", "run", str(path), "--no-wait", "--json").exit_code == 2
+    assert not (tmp_path / "store" / "runs").exists()
+
+
+@pytest.mark.promise(
+    "A CSV of results that is odd in any way is one sentence, and nothing is written"
+)
+@pytest.mark.parametrize(
+    "content",
+    {
+        "Latin-1": "method,task,test_accuracy,note\na,kitti,0.5,\xe9t\xe9\n".encode("latin-1"),
+        "UTF-16": "method,task,test_accuracy\na,kitti,0.5\n".encode("utf-16"),
+        "UTF-16 without a mark": "method,task,test_accuracy\na,kitti,0.5\n".encode("utf-16-le"),
+        "a field of 140,000 letters": f"method,task,test_accuracy\n{'a' * 140_000},kitti,0.5\n",
+        "a method of 5,000 letters": f"method,task,test_accuracy\n{'a' * 5000},kitti,0.5\n",
+        "null characters": "method,task,test_accuracy\na\0b,kitti,0.5\n",
+        "deep brackets": f"method,task,test_accuracy,k\na,kitti,0.5,{'[' * 5000}\n",
+        "an accuracy of many digits": f"method,task,test_accuracy\na,kitti,0.{'9' * 5000}\n",
+        "accuracy infinity": "method,task,test_accuracy\na,kitti,inf\n",
+        "accuracy nan": "method,task,test_accuracy\na,kitti,nan\n",
+        "an unknown task": f"method,task,test_accuracy\na,{'t' * 5000},0.5\n",
+        "no header": "\n\n\n",
+        "nothing": "",
+        "a terminal's colours": "method,task,test_accuracy\n\x1b[31ma,kitti,0.5\n",
+        "a quote that never ends": 'method,task,test_accuracy\n"' + "a,b\n" * 50_000,
+    }.items(),
+    ids=lambda pair: pair[0],
+)
+def test_an_odd_csv_is_one_sentence(tmp_path: Path, content: tuple[str, str | bytes]):
+    path = tmp_path / "results.csv"
+    path.write_bytes(content[1].encode() if isinstance(content[1], str) else content[1])
+    assert sentence("import", str(path))
+    assert not (tmp_path / "store" / "imported").exists()
+    assert ict("import", str(path), "--json").exit_code == 2
