@@ -79,7 +79,7 @@ def file_digests(
     """The SHA-256 of each file of `paths` in `folder`, read only where the cache does not know it."""
     cache = cache_file(folder)
     kept = _read(cache)
-    names = [os.path.relpath(path, folder) for path in paths]
+    names = [path.removeprefix(f"{folder}{os.sep}") for path in paths]
     found = [_kept(kept.get(name), path) for name, path in zip(names, paths, strict=True)]
     missing = [place for place, digest in enumerate(found) if digest is None]
     new: dict[str, list[Any]] = {}
