@@ -2,7 +2,8 @@
 
 `images_sha256` stands beside a configuration and is no part of its id: a mapping from what was read
 (`train800`, `test`, or `TASK:SPLIT` of another task that scores come from) to its digest. A run or file
-of version 0.1.0 has none; it is used as it is, and said to be unrecorded.
+of version 0.1.0 has none: it is used as it is, and said to be unrecorded, unless its images have more
+than 8 bits, which that version read as white or black.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from typing import Any, Self
 from ict.config import Resolved, RunConfig
 from ict.errors import IctError, InputError
 from ict.store import Run, Store
+from ict.tasks.decodable import first_wide
 from ict.tasks.digests import ImageDigests
 
 UNRECORDED = "the digests of its images were not recorded (it is of version 0.1.0)"
@@ -67,6 +69,24 @@ class Reading:
             return f"{len(found)} image{'s' * (len(found) > 1)} changed since, first {found[0]}"
         return f"images of {', '.join(unnamed)} changed since" if unnamed else ""
 
+    def misread(self, document: Mapping[str, Any] | None) -> str | None:
+        """An image of more than 8 bits that went into a `document` without a record of its images."""
+        if recorded(document) is not None:
+            return None
+        wide = (first_wide(*part, self.limit, self.digests) for part in self.parts.values())
+        return next(filter(None, wide), None)
+
+    def trouble(self, store: Store, document: Mapping[str, Any] | None, undo: str) -> str:
+        """Why what `document` tells of cannot be used again, and to `undo` it; "" if it can."""
+        if found := self.changes(store, document):
+            return f"was made from other images: {found}; put them back, or {undo}"
+        if wide := self.misread(document):
+            seen = (
+                "was made by version 0.1.0, which read images of more than 8 bits as white or black"
+            )
+            return f"{seen} (first {wide}); {undo}"
+        return ""
+
     def _changed(self, store: Store, then: str, part: tuple[str, str]) -> list[str]:
         """Names of the images whose digest differs; none where the digests of then are not kept."""
         before, now = store.kept_digests(then), self.digests.images(*part, self.limit)
@@ -113,12 +133,8 @@ def _refusal(store: Store, resolved: Resolved, reading: Reading) -> str:
     run = Run(store.runs_dir / resolved.run_id)
     if not run.record or not _has_work(run):
         return ""
-    found = reading.changes(store, run.record)
-    state = {"done": "is done with", "running": "is running with"}.get(
-        run.status(), "was begun with"
-    )
-    again = f"put them back, or `ict remove {run.id}` and ask again"
-    return f"run {run.id} {state} other images: {found}; {again}" if found else ""
+    found = reading.trouble(store, run.record, f"`ict remove {run.id}` and ask again")
+    return found and f"run {run.id} {found}"
 
 
 def _has_work(run: Run) -> bool:
@@ -143,20 +159,18 @@ def unrecorded(runs: Iterable[Run]) -> str:
 
 
 def check_run(store: Store, run: Run, config: RunConfig, digests: ImageDigests) -> None:
-    """Raises IctError if the images are not those that the run was asked for with."""
-    found = Reading.of_run(config, digests).changes(store, run.record)
-    if found:
-        again = f"put them back, or `ict remove {run.id}` and ask again"
-        raise IctError(
-            f"the images of run {run.id} are not those it was asked for with: {found}; {again}"
-        )
+    """Raises IctError if the images are not those that the run was asked for, or begun, with."""
+    reading, undo = Reading.of_run(config, digests), f"`ict remove {run.id}` and ask again"
+    if found := reading.changes(store, run.record):
+        asked = f"the images of run {run.id} are not those it was asked for with"
+        raise IctError(f"{asked}: {found}; put them back, or {undo}")
+    if run.marked("checkpoint") and (found := reading.trouble(store, run.record, undo)):
+        raise IctError(f"run {run.id} {found}")
 
 
 def check_file(
     store: Store, folder: Path, meta: Mapping[str, Any] | None, reading: Reading
 ) -> None:
     """Raises InputError if the scores (or what else is in `folder`) were made from other images."""
-    found = reading.changes(store, meta)
-    if found:
-        again = f"put them back, or delete {folder} and ask again"
-        raise InputError(f"{folder.name} was made from other images: {found}; {again}")
+    if found := reading.trouble(store, meta, f"delete {folder} and ask again"):
+        raise InputError(f"{folder.name} {found}")

@@ -178,6 +178,8 @@ def _text(document: dict[str, Any]) -> str:
     lines = [f"{name:10} {document[name]}" for name in ("run_id", "path", "status")]
     if document["ran_as"]:
         lines.append(f"{'ran as':10} {document['ran_as']}: ask anew for a run of it as written")
+    digests = document.get("images_sha256")
+    lines.append(f"{'images':10} {_short(digests) if digests else 'digests not recorded'}")
     lines += ["", "configuration (null: not read by the method)"]
     chosen = set(document.get("recipe_fields") or ())
     for name, value in document["config"].items():
@@ -198,6 +200,10 @@ def _text(document: dict[str, Any]) -> str:
     if document["log_tail"] and document["status"] in ("failed", "killed"):
         lines += ["", "log", document["log_tail"]]
     return "\n".join(lines)
+
+
+def _short(digests: dict[str, str]) -> str:
+    return ", ".join(f"{name} {digest[:12]}" for name, digest in digests.items())
 
 
 @command("cancel")

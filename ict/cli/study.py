@@ -11,6 +11,7 @@ from ict.cli.common import SLOTS, Whole, command, emit, table, typed_command
 from ict.cli.runs import confirm
 from ict.errors import InputError, quoted
 from ict.machine import choose_device, cores, devices
+from ict.same_images import unrecorded
 from ict.store import Store
 
 _COLUMNS = "member run_id status asked_ratio seed selection_seed lr_multiplier test_accuracy"
@@ -51,6 +52,8 @@ def run(source: str, *, no_wait: bool, as_json: bool, **how: Any) -> None:
     store = Store()
     device = choose_device(how["device"]) if how["device"] else None
     here = studies.create(store, _document(store, source), device=device, command=typed_command())
+    if said := unrecorded(store.run(run_id) for run_id in here.run_ids):
+        click.echo(f"ict: {said}", err=True)
     submit = _submitter(store, here, device, how)
     ids = [run_id for run_id in here.run_ids if store.run(run_id).status() != "done"]
     queued = submit(ids) if ids else []

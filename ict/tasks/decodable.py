@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ict.files import StoreError, atomic_write_json, make_folder
-from ict.tasks import bundled
+from ict.tasks import bundled, pixels
 from ict.tasks.digests import ImageDigests
-from ict.tasks.task import open_rgb
+from ict.tasks.task import UNDECODABLE, open_rgb
 
 _RULES = "pixels-2"  # raise it when `ict.tasks.pixels` refuses what it took before
 
@@ -40,6 +40,34 @@ def check_decodable(
             if progress is not None:
                 progress(done, len(paths))
     _remember([*passed, key])
+
+
+def first_wide(name: str, split: str, limit: int | None, digests: ImageDigests) -> str | None:
+    """The first image of more than 8 bits a value, which version 0.1.0 read as white or black.
+
+    Only headers are read. A split that has none is remembered, by its digest.
+    """
+    if name in bundled.TASKS:
+        return None
+    key = f"8 bits {digests.of(name, split, limit)}"
+    if key in _passed():
+        return None
+    paths = digests.names(name, split, limit)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for path, wide in zip(paths, pool.map(_is_wide, paths), strict=True):
+            if wide:
+                pool.shutdown(cancel_futures=True)
+                return path
+    _remember([*_passed(), key])
+    return None
+
+
+def _is_wide(path: str) -> bool:
+    try:
+        with pixels.opened(Path(path)) as image:
+            return image.mode in pixels.WIDE
+    except UNDECODABLE:
+        return False
 
 
 def _decode(path: str) -> None:
