@@ -123,13 +123,12 @@ def parameter_counts(
     lora_rank: int | None = None,
 ) -> dict[str, int]:
     """Parameters that a method trains, from the architecture alone: adapter, head, both, backbone."""
-    lora = sum(n * 2 * 2 * (lora_rank or 0) * width for n, width in backbone.stages)
     adapter = {
         "ict": adapter_parameters(backbone, ks or (), blocks=blocks) if method == "ict" else 0,
         "linear": 0,
         "full": backbone.parameters,
         "bitfit": backbone.biases,
-        "lora": lora,
+        "lora": _lora_parameters(backbone, lora_rank) if method == "lora" else 0,
     }[method]
     head = backbone.features * classes + classes
     return {
@@ -138,6 +137,13 @@ def parameter_counts(
         "trainable_parameters": adapter + head,
         "backbone_parameters": backbone.parameters,
     }
+
+
+def _lora_parameters(backbone: Backbone, rank: int | None) -> int:
+    """Of updates of q and v by two matrices each."""
+    if rank is None:
+        raise InputError("method lora needs a lora_rank")
+    return sum(n * 2 * 2 * rank * width for n, width in backbone.stages)
 
 
 def from_record(record: dict[str, Any]) -> Backbone:

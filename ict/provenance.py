@@ -4,9 +4,10 @@ An installation or a machine can lack any of it (a package without metadata, a d
 answer); the value is then None, and a note says so.
 """
 
+import functools
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
@@ -17,10 +18,15 @@ Value = TypeVar("Value")
 
 def package_versions(notes: list[str] | None = None) -> dict[str, str | None]:
     """Versions of Python and of the packages that numbers come from."""
-    versions: dict[str, str | None] = {"python": sys.version.split()[0]}
-    for name in PACKAGES:
-        versions[name] = _told(f"version of {name}", lambda name=name: _version(name), notes)  # type: ignore[misc]
-    return versions
+    return {"python": sys.version.split()[0], **versions_of(PACKAGES, notes)}
+
+
+def versions_of(packages: Sequence[str], notes: list[str] | None = None) -> dict[str, str | None]:
+    """The version of each package."""
+    return {
+        name: _told(f"version of {name}", functools.partial(_version, name), notes)
+        for name in packages
+    }
 
 
 def peak_memory_bytes(device: str, notes: list[str] | None = None) -> int | None:

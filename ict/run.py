@@ -17,11 +17,11 @@ from types import FrameType
 from typing import Any
 
 from ict.errors import IctError, InputError
-from ict.files import FULL, StoreError, atomic_write_json, explain, read_json, remove_file
+from ict.files import FULL, StoreError, atomic_write_json, explain, remove_file
 from ict.locks import RunLock
 from ict.machine import calm_threads, choose_device, cores
 from ict.result import RunResult
-from ict.run_folder import tidy
+from ict.run_folder import mapping, tidy
 from ict.store import Run, Store, utc_now
 
 
@@ -144,11 +144,17 @@ def _sentence(error: Exception) -> str:
 
 def _execution(run: Run, *, threads: int | None, device: str | None, slots: int) -> dict[str, Any]:
     """Device and threads of the first start, which a resume keeps: other threads, other numbers."""
-    before = read_json(run.path / "execution.json", {}) or {}
+    before = mapping(run.path / "execution.json") or {}
     chosen = choose_device(device or before.get("device"))
-    same_device = before.get("device") == chosen
+    earlier = before.get("threads") if before.get("device") == chosen else None
+    if isinstance(earlier, int) and earlier > 0:
+        threads = earlier
+    elif threads is None:
+        threads = max(1, cores() // slots)
+    if threads < 1:
+        raise InputError(f"threads={threads}: choose 1 or more")
     execution = {
-        "threads": before.get("threads") if same_device else threads or max(1, cores() // slots),
+        "threads": threads,
         "device": chosen,
         "slots": slots,
         "host": socket.gethostname(),
@@ -175,8 +181,7 @@ def main() -> int:
     parser.add_argument("--slots", type=int, default=1)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _on_sigterm)
-    threads = options.threads or max(1, cores() // options.slots)
-    calm_threads(threads)
+    calm_threads(max(1, cores() // options.slots if options.threads is None else options.threads))
     started = time.perf_counter()
     try:
         result = run(

@@ -1,5 +1,6 @@
 """The loop, the schedule, the probe: against arithmetic, scikit-learn and PyTorch's own."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -88,6 +89,13 @@ def test_schedule_by_hand():
     assert learning_rate(9, settings(epochs=2, warmup_epochs=5, lr=0.1)) <= 0.1
 
 
+@pytest.mark.parametrize("position", [0, 0.5, 1, 2.5, 4])
+def test_a_rate_of_zero_that_is_meant_is_zero_all_along(position):
+    assert learning_rate(position, settings(lr=0.0, warmup_lr=0.0)) == 0
+    then = learning_rate(position, settings(lr=0.0))  # as 0.1.0: from 1e-6 down to 0
+    assert then == pytest.approx(1e-6 * max(0, 1 - position))
+
+
 def test_one_epoch_equals_a_plain_loop():
     s = settings(weight_decay=0.1, label_smoothing=0.1)
     ours, plain, data = adapted(seed=5), adapted(seed=5), images()
@@ -161,6 +169,35 @@ def test_a_diverged_run_says_so():
         model.head.weight.fill_(math.nan)
     with pytest.raises(IctError, match="the loss became nan in epoch 1: lower the learning rate"):
         Trainer(model, images(), settings()).epoch(1)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_answers_that_are_not_finite_are_no_answers(value):
+    """One logit of a class that is no image's is enough, though the loss may be finite."""
+    model = tiny()
+    with torch.no_grad():
+        model.head.bias[3] = value
+    few = images()
+    few = dataclasses.replace(few, labels=torch.zeros_like(few.labels))
+    with pytest.raises(IctError, match=r"logits of 40 of 40 images are NaN or infinite"):
+        evaluate(model, few, settings())
+    with torch.no_grad():
+        model.norm.bias[0] = value
+    with pytest.raises(IctError, match=r"features of 40 of 40 images are NaN or infinite"):
+        pooled_features(model, few, settings())
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 3e38])
+def test_a_probe_refuses_features_that_are_not_finite(value):
+    features = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
+    labels, odd = np.arange(8) % 2, features.copy()
+    odd[:2, 1] = value, -value
+    head = torch.nn.Linear(3, 2)
+    with pytest.raises(IctError, match="features are NaN or infinite"):
+        fit_linear(head, (odd, labels), (features, labels), on_step=print)
+    if value != 3e38:
+        with pytest.raises(IctError, match="held-out features are NaN or infinite"):
+            fit_linear(head, (features, labels), (odd, labels), on_step=print)
 
 
 def test_bfloat16_storage_of_frozen_layers_changes_nothing_under_autocast():

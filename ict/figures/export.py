@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
@@ -24,6 +23,7 @@ from ict.figures.page import Section, page
 from ict.figures.styles import Span, get_style, restyle
 from ict.figures.tables import Best, latex_label, to_csv, to_latex
 from ict.figures.theme import caption_of
+from ict.provenance import versions_of
 
 FORMATS = ("pdf", "svg", "png", "html", "csv", "tex", "txt", "json")
 NEED_CHROME = ("pdf", "svg", "png")
@@ -133,7 +133,7 @@ def provenance(
         "columns": [str(name) for name in bundle.table.columns],
         **bundle.provenance,
         **redraws,
-        "versions": {name: version(name) for name in ("ict", "plotly", "kaleido", "pandas")}
+        "versions": versions_of(("ict", "plotly", "kaleido", "pandas"))
         | dict(bundle.provenance.get("versions", {})),
     }
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 
+from ict.errors import InputError
 from ict.files import make_folder
 from ict.launch import queue
 from ict.launch.slots import Slot, machine_dir
@@ -33,13 +34,15 @@ def submit(
     `slots` runs share a device (default 1) and divide the cores. `device` is one, several, or None
     for all of this machine. Asking twice, also from many processes at once, runs once.
     """
+    if slots is not None and slots < 1:
+        raise InputError(f"slots={slots}: choose 1 or more runs a device")
     runs = [store.run(run_id) for run_id in dict.fromkeys(ids)]
     by_devices: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
         by_devices.setdefault(_devices(run, device), []).append(run)
     queued = []
     for chosen, members in by_devices.items():
-        queued += queue.enqueue(store, members, slots=slots or 1, devices=chosen)
+        queued += queue.enqueue(store, members, slots=1 if slots is None else slots, devices=chosen)
     start_workers(store)
     return queued
 

@@ -392,3 +392,17 @@ def test_the_best_epoch_is_the_one_that_is_tested(store, tmp_path, monkeypatch):
 
 def torch_zeros(tensor):
     return tensor if tensor.dtype.is_floating_point is False else tensor * 0
+
+
+@pytest.mark.promise("The page Run says what an old folder ran as")
+def test_the_run_page_says_what_an_old_zero_ran_as(store, monkeypatch):
+    from streamlit.testing.v1 import AppTest
+
+    monkeypatch.syspath_prepend(str(ROOT / "app"))
+    old = old_run(store, "ict-k24-fdf471b9449b")
+    page = AppTest.from_file(str(ROOT / "app/main.py"), default_timeout=60)
+    page.switch_page(str(ROOT / "pages/run.py"))
+    page.query_params["run"] = old.id
+    page.run()
+    assert not page.exception
+    assert any("scale=0 ran as 1 under 0.1.0" in warning.value for warning in page.warning)
