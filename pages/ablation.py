@@ -23,7 +23,7 @@ if table.empty:
     st.stop()
 if others := ablation_view.mixed(rows):
     st.warning(f"These runs also differ in {', '.join(others)}: filter, or choose a study.")
-ablation_view.panels(table)
+ablation_view.panels(table, rows)
 means, pairs = st.tabs(
     ["Means", "Paired differences"], key="ablation", on_change="rerun", bind="query-params"
 )

@@ -99,8 +99,8 @@ def mixed(rows: Sequence[Row]) -> list[str]:
     )
 
 
-def panels(table: pd.DataFrame) -> None:
-    """One panel a task, two beside each other."""
+def panels(table: pd.DataFrame, rows: Sequence[Row]) -> None:
+    """One panel a task, two beside each other; series are named by what differs on that task."""
     tasks = sorted(table["task"].unique())
     columns = st.columns(2) if len(tasks) > 1 else [st.container()]
     for i, task in enumerate(tasks):
@@ -108,8 +108,9 @@ def panels(table: pd.DataFrame) -> None:
         with columns[i % len(columns)]:
             if len(tasks) > 1:
                 st.markdown(f"**{words.plain(task)}**")
+            own = ratio_series([row for row in rows if row["task"] == task])
             plot.draw(
-                accuracy_against_k(part, theme=shell.theme()), f"k-ratio-{task}",
+                accuracy_against_k(own, theme=shell.theme()), f"k-ratio-{task}",
                 f"Test accuracy on {task} against the share of tuned channels",
                 request=Request("k-ratio", list(dict.fromkeys(part["run_id"])), Choice(task=task)),
             )  # fmt: skip

@@ -25,7 +25,9 @@ def parameter_rows(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """The rows that have a place on a log axis of parameters, and a number in `column`."""
     if table.empty:
         return table
-    return table[(table["parameters"] > 0) & table[column].notna()].sort_values("parameters")
+    return table[(table["parameters"] > 0) & table[column].notna()].sort_values(
+        ["parameters", "method"]
+    )
 
 
 def _kind(source: str) -> str:
@@ -78,7 +80,7 @@ def benchmark_dots(
     shown = [c for c in columns if c in rows and rows[c].notna().any()]
     if rows.empty or not shown:
         return look.empty("no benchmark results to draw", theme)
-    rows = rows.sort_values(shown[-1], na_position="first")
+    rows = rows.sort_values([shown[-1], "method"], na_position="first")
     colours = [_style(str(source)).colour for source in rows["source"]]
     figure = go.Figure()
     for i, column in enumerate(shown):

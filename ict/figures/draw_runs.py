@@ -61,13 +61,14 @@ def over_epochs(found: Found, choice: Choice) -> Drawn:
     if metric not in curves.METRICS:
         raise InputError(f"metric {metric!r}: choose one of {', '.join(curves.METRICS)}")
     drawn = [r for r in rows if any(line.get(metric) is not None for line in progress[r["run_id"]])]
+    words = metric.replace("_", " ")
+    if not drawn:
+        raise InputError(f"no run behind these sources has written {words}")
     runs = curve_runs(drawn, progress)
     table = curves.progress_table(
         {**run, "progress": curves.smoothed(run["progress"], metric, choice.smooth)} for run in runs
     )
-    if drawn:
-        table = table[["label", "seed", "epoch", metric]]
-    words = metric.replace("_", " ")
+    table = table[["label", "seed", "epoch", metric]]
     return Drawn(
         figure=curves.training_curves(runs, metric, smooth=choice.smooth),
         table=table,
@@ -96,8 +97,6 @@ def curve_runs(rows: Sequence[Row], progress: Mapping[str, Any]) -> list[dict[st
 
 def _last_epochs(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The last epoch of each run, its mean over the seeds of a label with n and interval."""
-    if table.empty:
-        return table
     last = table.dropna(subset=[metric]).sort_values("epoch")
     last = last.groupby(["label", "seed"], dropna=False, sort=False).tail(1)
     factor = curves.METRICS[metric][1]

@@ -417,8 +417,17 @@ def activations(found: Found, choice: Choice) -> Drawn:
             "block": block, "channel": channel,
             "n": {"images": one.meta.get("images"), "tokens": int(page.histogram.sum())},
         },
-        reasons={other["run_id"]: "" for other in ([row] if row else [])},
+        reasons=_named_for_it(found, row),
     )  # fmt: skip
+
+
+def _named_for_it(found: Found, row: Row | None) -> dict[str, str]:
+    """The sources by which the inspection was found are not said to be left out."""
+    if found.inspections:
+        others = [one.path.name for one in found.inspections[1:]]
+        return dict.fromkeys(others, "another inspection than the one that is drawn")
+    ids = [path.parent.name for path in found.scores[:1]] if row is None else [row["run_id"]]
+    return dict.fromkeys(ids, "")
 
 
 def _inspection(found: Found, choice: Choice) -> tuple[Inspection, Source | None, Row | None]:

@@ -101,16 +101,21 @@ def bundle(name: str, found: Found, choice: Choice) -> FigureBundle:
 
 
 def _left_out(found: Found, choice: Choice, drawn: Drawn) -> dict[str, list[str]]:
-    """Ids of runs and files that were asked for and are not drawn, by the reason."""
+    """Ids of runs and files that were asked for and are not drawn, by the reason.
+
+    A figure gives reasons; what it does not speak of is not of it, so that nothing is forgotten.
+    """
     shown = {row["run_id"] for row in drawn.runs}
     shown |= {str(meta["score_id"]) for meta in drawn.scores}
+    shown |= {*drawn.facts.get("inspect_ids", ()), *drawn.facts.get("causal_ids", ())}
+    files = [path.parent.name for path in found.scores]
+    files += [one.path.name for one in found.inspections]
+    files += [str(check["causal_id"]) for check in found.checks]
     rows = [row for row in found.rows if choice.task in (None, row.get("task"))]
-    asked = [(row["run_id"], _reason(row, drawn)) for row in rows]
-    asked += [
-        (one, drawn.reasons[one]) for one in drawn.reasons if one not in {i for i, _ in asked}
-    ]
+    asked = {row["run_id"]: _reason(row, drawn) for row in rows}
+    asked |= dict.fromkeys(files, "not of this figure") | dict(drawn.reasons)
     result: dict[str, list[str]] = {}
-    for one, reason in dict(asked).items():
+    for one, reason in asked.items():
         if one not in shown and reason:
             result.setdefault(reason, []).append(one)
     return result

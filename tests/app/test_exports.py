@@ -1,0 +1,82 @@
+"""An export is drawn from the store by a command: it must be the figure that the page shows."""
+
+import json
+import shlex
+
+import pytest
+from plotly.io.json import to_json_plotly
+from streamlit.testing.v1 import AppTest
+
+from ict.figures.asked import Choice, Request
+from ict.figures.from_store import request_bundle
+from ict.store import Store
+from tests.app.conftest import Open
+
+VIEWS = {
+    "curves": {"metric": "train_loss", "smooth": "2"},
+    "run": {},
+    "ablation": {},
+    "benchmark": {"average": "mean_of_groups"},
+    "channels": {"of": "digits-ict_tiny-class_l2-000000", "order": "lowest", "k": "7", "view": "z"},
+    "inspect": {},
+    "overlap": {"in_block": "3", "measure": "jaccard"},
+    "criteria": {"agree": "top K"},
+}
+PAGE_ONLY = ("template", "uirevision", "dragmode")
+
+
+def bare(figure: dict) -> dict:
+    layout = {name: value for name, value in figure["layout"].items() if name not in PAGE_ONLY}
+    return {"data": figure["data"], "layout": layout}
+
+
+def exported(app: AppTest) -> dict:
+    for button in app.button:
+        if str(button.key).startswith("add_"):
+            button.click()
+    app.run()
+    assert not app.exception
+    assert not app.error
+    return dict(app.session_state["basket"])
+
+
+@pytest.mark.parametrize("page", VIEWS)
+def test_an_export_is_the_figure_of_the_page(
+    open_page: Open, stores: dict[str, Store], page: str
+) -> None:
+    query = dict(VIEWS[page])
+    if page == "run":
+        done = [row for row in stores["study"].table() if row["status"] == "done"]
+        query["run"] = done[0]["run_id"]
+    app = open_page(page, "study", **query)
+    shown = [bare(json.loads(chart.proto.spec)) for chart in app.get("plotly_chart")]
+    bundles = exported(app)
+    assert len(bundles) == len(shown)
+    for name, one in bundles.items():
+        figure = bare(json.loads(to_json_plotly(one.figure.to_plotly_json())))
+        if name == "overlap-matrix":  # the page adds unseen marks to be clicked
+            assert (
+                figure["data"] == next(f for f in shown if "coloraxis" in f["layout"])["data"][:1]
+            )
+        else:
+            assert figure in shown, name
+
+
+def test_a_command_names_a_store_that_is_not_the_users(
+    stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ICT_STORE", str(stores["empty"].root))
+    request = Request("curves", ["a b"], Choice(metric="lr", k=(3, 4), pair=("x", "--y")))
+    words = shlex.split(request.command(stores["study"]))
+    assert words[:4] == ["ict", "figure", "curves", "a b"]
+    assert words[4:-2] == ["--metric=lr", "--k", "3,4", "--pair", "x", "--y"]
+    assert words[-2:] == ["--store", str(stores["study"].root)]
+    assert "--store" not in request.command(stores["empty"])
+
+
+def test_a_source_that_is_not_of_a_figure_is_said_to_be_left_out(stores: dict[str, Store]) -> None:
+    shown = stores["study"]
+    run, score = shown.run_ids()[0], shown.scores()[0]["score_id"]
+    one = request_bundle(Request("curves", [run, score]), shown)
+    assert one.provenance["left_out"] == {"not of this figure": [score]}
+    assert "Left out of what was asked for: 1 (not of this figure)." in one.caption_text
