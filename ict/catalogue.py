@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ict.errors import IctError, InputError, did_you_mean, quoted
+from ict.files import read_json
+from ict.shapes import fields, list_of, number, text, whole
 
 BUNDLED = "ict_tiny"
 BUNDLED_WEIGHTS = Path(__file__).parent.parent / "assets" / "backbones" / "ict_tiny.safetensors"
@@ -175,10 +177,7 @@ def _cache_file() -> Path:
 def _describe_elsewhere(name: str) -> Backbone:
     """Asks timm in a process of its own; what it answers is kept in the user's cache."""
     cache = _cache_file()
-    try:
-        remembered = json.loads(cache.read_text())
-    except (OSError, ValueError):
-        remembered = {}
+    remembered = _remembered(cache)
     if name not in remembered:
         child = subprocess.run(
             [sys.executable, "-m", "ict.backbones", "--describe", name],
@@ -198,6 +197,40 @@ def _describe_elsewhere(name: str) -> Backbone:
         remembered[name] = answer
         _remember(cache, remembered)
     return from_record(remembered[name])
+
+
+def _remembered(cache: Path) -> dict[str, Any]:
+    """What the cache has that can be used; the rest is asked for again."""
+    known = read_json(cache)
+    return (
+        {name: one for name, one in known.items() if _usable(one)}
+        if isinstance(known, dict)
+        else {}
+    )
+
+
+def _usable(record: Any) -> bool:
+    """Whether `from_record` makes a backbone of the record."""
+    pair = list_of(whole(1), length=2)
+    three = list_of(number, length=3)
+    try:
+        fields(
+            {
+                **dict.fromkeys(("name", "family"), text),
+                **dict.fromkeys(("image_size", "features"), whole(1)),
+                **dict.fromkeys(("parameters", "biases", "prefix_tokens"), whole()),
+                "stages": list_of(pair),
+                "heads": list_of(whole()),
+                "sites": list_of(text),
+                "mean": three,
+                "std": three,
+            },
+            {"hub": text},
+        )(record, "")
+        from_record(record)
+    except (InputError, TypeError, KeyError):
+        return False
+    return bool(record["stages"])
 
 
 def _remember(cache: Path, remembered: dict[str, Any]) -> None:

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ict.errors import InputError, did_you_mean, quoted
-from ict.files import atomic_write_json, make_folder, read_json, remove_file
+from ict.files import atomic_write_json, make_folder, remove_file
+from ict.records import Odd, names_in, read_record, split
+from ict.run_folder import check_selection
 from ict.selection import BlockSelection, Selection
+from ict.shapes import fields, text
 from ict.store import Store, utc_now
 
 _NAME = re.compile(r"\w[\w .+=-]{0,59}")
@@ -85,7 +88,9 @@ def save(store: Store, chosen: ChannelSet) -> ChannelSet:
 
 def load(store: Store, name: str) -> ChannelSet:
     """The set of that name; raises InputError with the nearest."""
-    found = _read(store, name)
+    found = _read(_path(store, name)) if _NAME.fullmatch(name) else None
+    if isinstance(found, Odd):
+        raise InputError(str(found))
     if found is None:
         names = [one.name for one in list_sets(store)]
         raise InputError(
@@ -96,8 +101,14 @@ def load(store: Store, name: str) -> ChannelSet:
 
 def list_sets(store: Store) -> list[ChannelSet]:
     """All readable sets of the store, by name."""
-    names = sorted(path.stem for path in store.sets_dir.glob("*.json"))
-    return [found for name in names if (found := _read(store, name)) is not None]
+    return read_sets(store)[0]
+
+
+def read_sets(store: Store) -> tuple[list[ChannelSet], list[Odd]]:
+    """`list_sets(store)`, and the files that cannot be read."""
+    names, troubles = names_in(store.sets_dir)
+    found, odd = split(_read(store.sets_dir / name) for name in names if name.endswith(".json"))
+    return found, troubles + odd
 
 
 def remove(store: Store, name: str) -> None:
@@ -108,14 +119,21 @@ def _path(store: Store, name: str) -> Path:
     return store.sets_dir / f"{name}.json"
 
 
-def _read(store: Store, name: str) -> ChannelSet | None:
+def _read(path: Path) -> ChannelSet | Odd | None:
+    """The set in one file; None if it is empty or not there."""
+    name = path.stem
     if not _NAME.fullmatch(name):
-        return None
-    record = read_json(_path(store, name))
-    try:
+        return Odd(path, "its name is not that of a set; rename it, or take it out of the store")
+
+    def set_of(record: Any) -> ChannelSet:
+        _RECORD(record, "")
         selection = Selection.from_dict(record["selection"])
-        return ChannelSet(
-            name, selection, record.get("task"), record.get("weights"), record.get("created_at")
-        )
-    except (TypeError, KeyError, ValueError):
-        return None
+        origin = (record.get(field) for field in ("task", "weights", "created_at"))
+        return ChannelSet(name, selection, *origin)
+
+    return read_record(path, set_of, advice="delete it, or save the set again")
+
+
+_RECORD = fields(
+    {"selection": check_selection}, dict.fromkeys(("task", "weights", "created_at"), text)
+)

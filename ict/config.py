@@ -14,7 +14,7 @@ from ict import weights as weight_files
 from ict.bounded import json_value, odd_word
 from ict.catalogue import BUNDLED, Backbone, check_blocks, check_site, get_backbone
 from ict.criteria import own_tokens
-from ict.errors import InputError, did_you_mean, quoted
+from ict.errors import InputError, NewerError, did_you_mean, quoted
 from ict.identity import canonical, digest, name_of
 from ict.machine import choose_device, prefers_bf16
 from ict.recipes import RECIPES, quick_rate, recipe_fields
@@ -419,18 +419,18 @@ def _check_settable(name: str) -> None:
 
 
 def _check_age(record: Mapping[str, Any]) -> None:
-    """Raises InputError for a configuration that only a newer version can read."""
+    """Raises NewerError for a configuration that only a newer version can read."""
     schema = record.get("schema", SCHEMA)
     unknown = [str(name) for name in record if name not in FIELDS]
     newer = "a newer version of ict wrote it; update ict to read it"
     if isinstance(schema, int) and schema > SCHEMA:
-        raise InputError(
+        raise NewerError(
             f"the configuration has schema {quoted(schema)}, this version reads {SCHEMA}: {newer}"
         )
     if unknown:
-        raise InputError(f"no field {quoted(unknown[0])} in a run's configuration: {newer}")
+        raise NewerError(f"no field {quoted(unknown[0])} in a run's configuration: {newer}")
     if record.get("zeros") not in (None, "as_written"):
-        raise InputError(f"zeros={quoted(record['zeros'])} is not known: {newer}")
+        raise NewerError(f"zeros={quoted(record['zeros'])} is not known: {newer}")
 
 
 def _without_sign(value: Any) -> Any:

@@ -35,6 +35,10 @@ class InputError(IctError, ValueError):
     exit_code = 2
 
 
+class NewerError(InputError):
+    """Written by a newer version of ict: the sentence says so, and to update."""
+
+
 def quoted(value: Any) -> str:
     """`value` as Python writes it, on one line of at most QUOTED characters.
 

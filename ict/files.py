@@ -5,15 +5,25 @@ import errno
 import json
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import Any
 
-from ict.errors import IctError
+from ict.errors import IctError, InputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
 TEMPORARY = ".tmp"
+MOST_BYTES = 32 << 20  # of a JSON file; the largest study, 20,000 runs, has 6 MiB
+_DEEPEST = 64  # nesting of a JSON document; ours have 4
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 class StoreError(IctError):
@@ -122,10 +132,93 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def read_json(path: Path, default: Any = None) -> Any:
-    """The JSON document at `path`, or `default` if it is missing, empty or half-written."""
+def open_regular(path: Path | str) -> int:
+    """A descriptor of a regular file, for reading. Never waits, as opening a FIFO would.
+
+    Raises OSError, and InputError for a folder, FIFO, socket or device.
+    """
+    _check_regular(os.stat(path))  # before the open: opening a device can do something
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
-        return json.loads(Path(path).read_bytes())
+        _check_regular(os.fstat(descriptor))  # it may have been replaced in between
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        raise InputError(f"is {kind}, not a file")
+
+
+def read_regular(path: Path | str, most: int = MOST_BYTES) -> bytes:
+    """The content of a regular file of at most `most` bytes.
+
+    Raises OSError, and InputError for what is no file or too large.
+    """
+    with open(open_regular(path), "rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise InputError(f"has more than {most >> 20} MiB, which no such file has")
+    return content
+
+
+def parse_json(content: bytes) -> Any:
+    """The JSON document in `content`, UTF-8 with or without a byte order mark.
+
+    Raises InputError for what is torn, nested more than 64 deep, holds half a character (a lone
+    surrogate), which nothing can print, or a whole number of more than 64 bits. NaN and infinity
+    pass: who expects a number checks it.
+    """
+    try:
+        document = json.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InputError("is not UTF-8 text") from error
+    except RecursionError as error:
+        raise InputError(f"is nested more than {_DEEPEST} deep") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"is not whole JSON (line {error.lineno}: {error.msg})") from error
+    except ValueError as error:  # more digits than Python turns into a number
+        raise InputError("holds a number of thousands of digits") from error
+    _check_plain(document)
+    return document
+
+
+def _check_plain(document: Any) -> None:
+    """Level by level, so that no nesting is too deep for the check itself."""
+    level = [document]
+    for _ in range(_DEEPEST + 1):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += value
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+            elif isinstance(value, str):
+                _check_characters(value)
+            elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise InputError("holds a whole number of more than 64 bits")
+        if not below:
+            return
+        level = below
+    raise InputError(f"is nested more than {_DEEPEST} deep")
+
+
+def _check_characters(text: str) -> None:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InputError("holds half a character (a lone surrogate)") from error
+
+
+def read_json(path: Path, default: Any = None) -> Any:
+    """The JSON document at `path`, or `default` if it is missing, empty, half-written or odd."""
+    try:
+        return parse_json(read_regular(path))
     except (OSError, ValueError):
         return default
 
@@ -147,15 +240,15 @@ def append_line(path: Path, text: str) -> None:
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects of a file of lines; torn lines are left out."""
+    """The JSON objects of a file of lines; torn and odd lines are left out."""
     try:
-        lines = Path(path).read_bytes().splitlines()
-    except OSError:
+        lines = read_regular(path).splitlines()
+    except (OSError, ValueError):
         return []
     rows = []
     for line in lines:
         with contextlib.suppress(ValueError):
-            row = json.loads(line)
+            row = parse_json(line)
             if isinstance(row, dict):
                 rows.append(row)
     return rows

@@ -8,7 +8,9 @@ from typing import Any
 
 from ict.bounded import number, odd_word, read_text, whole_number
 from ict.errors import InputError, quoted
-from ict.files import atomic_write_json, make_folder, read_json
+from ict.files import atomic_write_json, make_folder
+from ict.records import Odd, names_in, read_record, split
+from ict.shapes import fields, list_of, number, shown, text, whole, wrong
 from ict.store import Store
 from ict.tasks import get_task
 
@@ -48,12 +50,56 @@ def import_results(store: Store, path: Path) -> dict[str, Any]:
 
 def imported_rows(store: Store) -> list[dict[str, Any]]:
     """All imported results as rows like those of `Store.table()`, with `source` "imported: FILE"."""
-    rows: list[dict[str, Any]] = []
-    for path in sorted((store.root / "imported").glob("*.json")):
-        document = read_json(path, {})
-        source = f"imported: {document.get('source', path.stem)}"
-        rows += [{**row, "status": "done", "source": source} for row in document.get("rows", [])]
-    return rows
+    return read_imported(store)[0]
+
+
+def read_imported(store: Store) -> tuple[list[dict[str, Any]], list[Odd]]:
+    """`imported_rows(store)`, and the files that cannot be read."""
+    folder = store.root / "imported"
+    names, troubles = names_in(folder)
+    found, odd = split(_read(folder / name) for name in names if name.endswith(".json"))
+    return [row for rows in found for row in rows], troubles + odd
+
+
+def _read(path: Path) -> list[dict[str, Any]] | Odd | None:
+    """The rows of one file that `import_results` wrote; None if it is empty."""
+
+    def rows_of(document: Any) -> list[dict[str, Any]]:
+        _DOCUMENT(document, "")
+        source = f"imported: {shown(document.get('source') or path.stem)}"
+        return [{**row, "status": "done", "source": source} for row in document["rows"]]
+
+    return read_record(path, rows_of, advice="delete it and import the CSV again")
+
+
+def _fraction(value: Any, name: str) -> None:
+    number(value, name)
+    if not 0 <= value <= 1:
+        raise wrong(value, name, "a number from 0 to 1")
+
+
+def _plain(value: Any, name: str) -> None:
+    """A cell of a CSV as `_number` reads it."""
+    (text if isinstance(value, str) else number)(value, name)
+
+
+_DOCUMENT = fields(
+    {
+        "rows": list_of(
+            fields(
+                {"method": text, "task": text, "test_accuracy": _fraction},
+                {
+                    "backbone": text,
+                    "seed": whole(),
+                    "k": whole(),
+                    "adapter_parameters": number,
+                    "note": _plain,
+                },
+            )
+        )
+    },
+    {"source": text},
+)
 
 
 def _rows(path: Path, reader: "csv.DictReader[str]") -> list[dict[str, Any]]:

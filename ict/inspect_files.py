@@ -16,16 +16,20 @@ classes, H histogram bins:
 holds one WebP an image that is shown: `bytes` (all of them), `offsets` (n + 1,), `images` (n,).
 """
 
+import functools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
 from ict.errors import InputError
-from ict.store import Store, read_json
+from ict.records import Odd, names_in, read_record, split
+from ict.shapes import fields, list_of, reader, shown, text, whole
+from ict.store import Store
+from ict.tensor_files import check_shape, open_tensors, shapes
 
 IMAGES = 9
 ROWS = "inspect.safetensors"
@@ -78,25 +82,88 @@ class Inspection:
         return [(s, b, width) for s, (blocks, width) in enumerate(stages) for b in range(blocks)]
 
 
+_ADVICE = "delete the folder and run `ict inspect` again"
+_META = fields(
+    {"site": text, "task": text, "backbone": text, "stages": list_of(list_of(whole(1), length=2))},
+    {
+        **dict.fromkeys(("weights", "data", "split", "run", "tune_site", "created_at"), text),
+        "class_names": list_of(text),
+        "images": whole(),
+        "classes": whole(),
+    },
+)
+
+
 def load_inspect(path: str | Path) -> Inspection:
-    """Opens an inspection's folder. Raises InputError if it is missing or unfinished."""
+    """Opens an inspection's folder. Raises InputError if it is missing, unfinished or torn."""
     folder = Path(path)
-    meta = read_json(folder / "meta.json")
-    if not isinstance(meta, dict) or not (folder / ROWS).is_file():
-        raise InputError(f"{folder}: no finished inspection; run `ict inspect TASK`")
+    found = read_inspection(folder)
+    if isinstance(found, Odd):
+        raise InputError(str(found))
+    if found is None:
+        raise InputError(f"{shown(folder)}: no finished inspection; run `ict inspect TASK`")
+    return found
+
+
+def read_inspection(folder: Path) -> Inspection | Odd | None:
+    """The inspection in `folder`; None for one that was not finished."""
+    meta = read_record(folder / "meta.json", reader(_META), advice=_ADVICE)
+    if meta is None:
+        return None  # half a folder of a broken attempt
+    if isinstance(meta, Odd):
+        return Odd(folder, f"meta.json: {meta.reason}")
+    stages = tuple((blocks, width) for blocks, width in meta["stages"])
+    for name, check in ((ROWS, _check_rows), (THUMBS, _check_thumbs)):
+        path = folder / name
+        try:
+            status = os.stat(path)
+            check(str(path), status.st_mtime_ns, status.st_size, stages)
+        except (OSError, InputError) as error:
+            reason = getattr(error, "strerror", None) or error
+            return Odd(folder, f"{name}: {reason}; {_ADVICE}")
     return Inspection(folder, meta)
+
+
+@functools.lru_cache(maxsize=256)
+def _check_rows(path: str, _time: int, _size: int, stages: tuple[tuple[int, int], ...]) -> None:
+    """Raises InputError unless the file has every tensor in its shape. Remembered while it is the same."""
+    with open_tensors(path) as file:
+        found = shapes(file)
+        check_shape(found, "labels", (None,))
+        for s, (blocks, width) in enumerate(stages):
+            images = check_shape(found, f"images.{s}", (blocks, width, None))[2]
+            check_shape(found, f"energies.{s}", (blocks, width, images))
+            check_shape(found, f"profile.{s}", (blocks, None, width))
+            check_shape(found, f"histogram.{s}", (blocks, width, None))
+            check_shape(found, f"grid.{s}", (2,))
+            rows, columns = file.get_tensor(f"grid.{s}").tolist()
+            check_shape(found, f"maps.{s}", (blocks, width, images, rows * columns))
+            for name in ("map_range", "edges"):
+                check_shape(found, f"{name}.{s}", (blocks, width, 2))
+            for name in ("adapter_in", "adapter_out"):
+                check_shape(found, f"{name}.{s}", (blocks, width))
+
+
+@functools.lru_cache(maxsize=256)
+def _check_thumbs(path: str, _time: int, _size: int, _stages: tuple[tuple[int, int], ...]) -> None:
+    with open_tensors(path) as file:
+        found = shapes(file)
+        check_shape(found, "bytes", (None,))
+        shown_images = check_shape(found, "images", (None,))[0]
+        check_shape(found, "offsets", (shown_images + 1,))
 
 
 def inspections(store: Store) -> list[Inspection]:
     """All finished inspections of a store, newest first."""
-    found = []
-    folders = store.inspect_dir.iterdir() if store.inspect_dir.is_dir() else ()
-    for folder in folders:
-        try:
-            found.append(load_inspect(folder))
-        except InputError:
-            continue  # half a folder of a broken attempt
-    return sorted(found, key=lambda one: str(one.meta.get("created_at")), reverse=True)
+    return read_inspections(store)[0]
+
+
+def read_inspections(store: Store) -> tuple[list[Inspection], list[Odd]]:
+    """`inspections(store)`, and the folders that cannot be read."""
+    names, troubles = names_in(store.inspect_dir)
+    found, odd = split(read_inspection(store.inspect_dir / name) for name in names)
+    found.sort(key=lambda one: str(one.meta.get("created_at")), reverse=True)
+    return found, troubles + odd
 
 
 def channel_page(inspection: Inspection, block: int, channel: int) -> ChannelPage:
@@ -108,7 +175,7 @@ def channel_page(inspection: Inspection, block: int, channel: int) -> ChannelPag
     if not 0 <= channel < width:
         raise InputError(f"channel {channel}: block {block} has channels 0 to {width - 1}")
     try:
-        with safe_open(inspection.path / ROWS, framework="numpy") as file:
+        with open_tensors(inspection.path / ROWS) as file:
 
             def at(name: str) -> np.ndarray:
                 return file.get_slice(f"{name}.{stage}")[row : row + 1, channel : channel + 1][0, 0]
@@ -118,8 +185,10 @@ def channel_page(inspection: Inspection, block: int, channel: int) -> ChannelPag
             counts = at("histogram")
             reads, writes = float(at("adapter_in")), float(at("adapter_out"))
             images = _images(inspection, file, stage, at)
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{inspection.path}: not a readable inspection ({error})") from error
+    except (ValueError, LookupError, TypeError) as error:  # numbers that lead outside the file
+        raise InputError(
+            f"{shown(inspection.path)}: not a readable inspection ({error}); {_ADVICE}"
+        ) from error
     return ChannelPage(
         site=inspection.meta["site"],
         stage=stage,
@@ -153,7 +222,7 @@ def _images(inspection: Inspection, file: Any, stage: int, at: Any) -> tuple[Dri
 
 def thumbs(inspection: Inspection, images: list[int]) -> dict[int, bytes]:
     """The WebP bytes of some of the images that are shown."""
-    with safe_open(inspection.path / THUMBS, framework="numpy") as file:
+    with open_tensors(inspection.path / THUMBS) as file:
         offsets = file.get_tensor("offsets")
         places = {image: i for i, image in enumerate(file.get_tensor("images").tolist())}
         content = file.get_slice("bytes")

@@ -10,7 +10,6 @@ from ict.backbones import describe_pixels, load_backbone
 from ict.catalogue import get_backbone
 from ict.config import RunConfig
 from ict.errors import InputError
-from ict.files import read_json
 from ict.methods import prepare
 from ict.scoring import pixel_statistics
 from ict.selection import Selection
@@ -43,7 +42,7 @@ def rebuild(run: Run, *, weights: str | Path | None = None) -> nn.Module:
         classes=heads[0],
         seed=config.seed,
     )
-    record = read_json(run.path / "selection.json")
+    record = run.selection()
     prepare(model, config, Selection.from_dict(record) if record else None)
     load_trained_state(model, state)
     mean, std = pixel_statistics(config.backbone, config.pixel_normalisation)

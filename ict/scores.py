@@ -1,6 +1,7 @@
 """Scores of every channel of every block, as arrays and as files. No torch here."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ict.errors import InputError, quoted
+from ict.shapes import Check, fields, flag, list_of, maybe, number, shown, table_of, text, whole
+from ict.tensor_files import check_floats, check_shape, header, open_tensors, shapes
 
-_NAME = re.compile(r"[a-z_]+\.\d+(\.|$)")  # site.stage, with a kind behind it
+_NAME = re.compile(r"[a-z_]+\.\d{1,2}(\.|$)")  # site.stage, with a kind behind it
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,22 +91,75 @@ def load_scores(path: str | Path, *, kinds: tuple[str, ...] | None = None) -> Ch
     Raises InputError if the file is missing or is not a score file.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         path = path / "scores.safetensors"
-    if not path.is_file():
-        raise InputError(f"{path}: no such score file; run `ict score` or see `ict score --help`")
+    if not os.path.lexists(path):
+        raise InputError(
+            f"{shown(path)}: no such score file; run `ict score` or see `ict score --help`"
+        )
     try:
-        with safe_open(path, framework="numpy") as file:
-            meta = json.loads((file.metadata() or {}).get("meta", "{}"))
+        with open_tensors(path) as file:
+            meta = check(file)
             names = list(file.keys())
             labels = file.get_tensor("labels") if "labels" in names else None
             wanted = [n for n in names if n != "labels" and (kinds is None or _kind(n) in kinds)]
             arrays = {name: file.get_tensor(name) for name in wanted}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{path}: not a readable score file ({error})") from error
-    if not all(name == "labels" or _NAME.match(name) for name in names):
-        raise InputError(f"{path}: not a score file; it holds {', '.join(sorted(names)[:3])}")
+    except ValueError as error:
+        raise InputError(f"{shown(path)}: not a readable score file ({error})") from error
     return ChannelScores(arrays, meta, labels)
+
+
+def check(file: Any) -> dict[str, Any]:
+    """The meta of an open score file; raises InputError unless names, types and shapes are those of one.
+
+    Reads the header alone.
+    """
+    found = shapes(file)
+    names = sorted(name for name in found if name != "labels")
+    if not names or not all(_NAME.match(name) for name in names):
+        held = ", ".join(map(shown, names[:3])) or "nothing"
+        raise InputError(f"not a score file; it holds {held}")
+    images = check_shape(found, "labels", (None,))[0] if "labels" in found else None
+    for name in names:
+        site, stage, kind = (*name.split(".", 2), "")[:3]
+        first = check_shape(found, f"{site}.0", (None, None))
+        blocks, width = check_shape(found, f"{site}.{stage}", (None, None))
+        check_floats(file, name)
+        if not (blocks and width and first):
+            raise InputError(f"{name} holds no channel")
+        if kind == "per_class":
+            check_shape(found, name, (blocks, None, width))
+        elif kind in ("per_image", "token_mean"):
+            check_shape(found, name, (images, blocks, width))
+    meta = header(file)
+    META(meta, "")
+    return meta
+
+
+def _tokens(value: Any, name: str) -> None:
+    (list_of(whole()) if isinstance(value, list) else whole())(value, name)
+
+
+_TEXTS = (
+    "task", "criterion", "backbone", "weights", "data", "split", "tokens", "site", "score_id",
+    "pixel_normalisation", "precision", "device", "statistic",
+)  # fmt: skip
+META: Check = fields(
+    {},
+    {
+        **dict.fromkeys(_TEXTS, text),
+        **dict.fromkeys(("images", "classes", "limit", "seed", "peak_memory_bytes"), whole()),
+        "sites": list_of(text),
+        "images_per_class": list_of(whole()),
+        "class_names": list_of(text),
+        "stages": list_of(list_of(whole(), length=2)),
+        "options": table_of(lambda _value, _name: None),
+        "versions": table_of(maybe(text)),
+        "tokens_per_image": _tokens,
+        "keep_images": flag,
+        "seconds": number,
+    },
+)
 
 
 def _kind(name: str) -> str:

@@ -18,6 +18,7 @@ from ict.files import (
     store_root,
 )
 from ict.locks import RunLock
+from ict.records import Odd, names_in, split
 from ict.run_folder import (
     STATUSES,
     TERMINAL,
@@ -25,7 +26,6 @@ from ict.run_folder import (
     check_id,
     holder_process,
     is_id,
-    mapping,
     mark_cancelled,
     utc_now,
 )
@@ -99,7 +99,7 @@ class Store:
     def run(self, run_id: str) -> Run:
         """The run of that id or of that unique beginning; raises InputError with the nearest."""
         check_id(run_id)
-        if (self.runs_dir / run_id / "config.json").is_file():
+        if os.path.lexists(self.runs_dir / run_id):
             return Run(self.runs_dir / run_id)
         ids = self.run_ids()
         matches = [name for name in ids if name.startswith(run_id)]
@@ -113,31 +113,21 @@ class Store:
         """Names of the folders that may be runs, in alphabetical order, unread."""
         try:
             with os.scandir(self.runs_dir) as entries:
-                return sorted(e.name for e in entries if is_id(e.name) and e.is_dir())
+                return sorted(e.name for e in entries if is_id(e.name) and _is_folder(e))
         except OSError:
-            return []
+            return []  # `unreadable` says why
 
     def runs(self) -> list[Run]:
         """All readable runs, oldest first."""
         runs = [Run(self.runs_dir / name) for name in self.run_ids()]
-        dated = [(record.get("created_at", ""), run) for run in runs if (record := run.record)]
+        dated = [(record["created_at"], run) for run in runs if (record := run.record)]
         return [run for _, run in sorted(dated, key=lambda pair: (pair[0], pair[1].id))]
 
-    def unreadable(self, rows: list[dict[str, Any]] | None = None) -> list[tuple[Path, str]]:
-        """What lies in the store's folders and cannot be read, with the reason.
+    def unreadable(self) -> list[Odd]:
+        """What lies in the store and cannot be read, each thing once: path, and reason with advice."""
+        from ict.unreadable import everything
 
-        `rows` is the whole `table()`, if the caller has it at hand.
-        """
-        from ict.run_table import UNREADABLE
-
-        rows = self.table() if rows is None else rows
-        fine = {row["run_id"] for row in rows if row.get("error") != UNREADABLE}
-        odd = [path for path in _visible(self.runs_dir) if path.name not in fine]
-        found = [(path, reason) for path in odd if (reason := _run_trouble(path))]
-        for path in _visible(self.scores_dir):
-            if mapping(path / "meta.json") is None:
-                found.append((path, "no readable meta.json"))
-        return found
+        return everything(self)
 
     def table(self, filter: Callable[[dict[str, Any]], bool] | None = None) -> list[dict[str, Any]]:
         """One flat row a run, oldest first: run_id, status, created_at, config, result numbers.
@@ -183,13 +173,15 @@ class Store:
 
     def scores(self) -> list[dict[str, Any]]:
         """meta.json of every finished score, with its `score_id` and `path`."""
-        metas = []
-        for path in _visible(self.scores_dir):
-            meta = mapping(path / "meta.json")
-            if meta is not None and (path / "scores.safetensors").is_file():
-                file = str(path / "scores.safetensors")
-                metas.append({**meta, "score_id": path.name, "path": file})
-        return metas
+        return self.read_scores()[0]
+
+    def read_scores(self) -> tuple[list[dict[str, Any]], list[Odd]]:
+        """`scores()`, and the folders of scores that cannot be read."""
+        from ict.score_folder import read_score
+
+        names, troubles = names_in(self.scores_dir)
+        metas, odd = split(read_score(self.scores_dir / name) for name in names)
+        return metas, troubles + odd
 
 
 def _some(names: list[str], kind: str) -> str:
@@ -198,24 +190,8 @@ def _some(names: list[str], kind: str) -> str:
     return f"{len(names)} {kind} begin so ({', '.join(sorted(names)[:3])}{more})"
 
 
-def _visible(folder: Path) -> list[Path]:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        return [folder / name for name in sorted(os.listdir(folder)) if not name.startswith(".")]
-    except OSError:
-        return []
-
-
-def _run_trouble(path: Path) -> str:
-    """Why `path` is no readable run folder; "" if it is one."""
-    if not path.is_dir():
-        return "not a folder"
-    if not (path / "config.json").exists():
-        return "no config.json: not a run folder, or half-written"
-    record = mapping(path / "config.json")
-    if record is None or not isinstance(record.get("config"), dict):
-        return "config.json is not readable"
-    if not is_id(path.name):
-        return "its name is not a run id"
-    if (path / "result.json").exists() and mapping(path / "result.json") is None:
-        return "result.json is not readable"
-    return ""
+        return entry.is_dir()
+    except OSError:  # a link that leads round in a circle
+        return False

@@ -24,7 +24,6 @@ one run. A run that any study has done is never repeated. A study in the store i
 
 import itertools
 import math
-import re
 import shutil
 import statistics
 import tomllib
@@ -37,9 +36,12 @@ from typing import Any
 from ict.bounded import LONGEST, read_text
 from ict.config import Resolved, resolve
 from ict.errors import InputError, did_you_mean, quoted
-from ict.files import atomic_write_json, explain, make_folder, read_json
+from ict.files import atomic_write_json, explain, make_folder
 from ict.machine import MOST_SLOTS
+from ict.records import Odd, names_in, read_record, split
+from ict.run_folder import is_id
 from ict.same_images import ask
+from ict.shapes import anything, fields, list_of, table_of, text
 from ict.store import STATUSES, Store, check_id, utc_now
 
 GRID = "grid"  # name of the members that [grid] itself makes
@@ -224,35 +226,66 @@ def create(
 def load_study(store: Store, name: str) -> Study:
     """The study of that name; raises InputError with the nearest."""
     path = _path(store, name)
-    content = read_json(path)
-    try:
-        members = tuple(Member(**member) for member in content["members"])
-        document = dict(content["document"])
-    except (TypeError, KeyError, ValueError) as error:
-        if path.exists():
-            raise InputError(f"{path} is not readable; run the study's file again") from error
-        names = [folder.name for folder in _folders(store)]
-        raise InputError(
-            f"no study {quoted(name)} in {store.root}{did_you_mean(name, names)}"
-        ) from error
-    return Study(
-        name=name,
-        document=document,
-        members=members,
-        path=path,
-        updated_at=content.get("updated_at"),
-    )
+    found = _read(path)
+    if isinstance(found, Odd):
+        raise InputError(str(found))
+    if found is None:
+        names = [study.name for study in list_studies(store)]
+        raise InputError(f"no study {quoted(name)} in {store.root}{did_you_mean(name, names)}")
+    return found
 
 
 def list_studies(store: Store) -> list[Study]:
     """All readable studies of the store, by name."""
-    studies = []
-    for folder in _folders(store):
-        try:
-            studies.append(load_study(store, folder.name))
-        except InputError:
-            continue
-    return studies
+    return read_studies(store)[0]
+
+
+def read_studies(store: Store) -> tuple[list[Study], list[Odd]]:
+    """`list_studies(store)`, and what lies among them and cannot be read."""
+    names, troubles = names_in(store.studies_dir)
+    found, odd = split(_read(store.studies_dir / name / _FILE) for name in names)
+    return found, troubles + odd
+
+
+_FILE = "study.json"
+_CONTENT = fields(
+    {
+        "document": table_of(anything),
+        "members": list_of(fields({"name": text, "run_id": text, "asked": table_of(anything)})),
+    },
+    {"updated_at": text},
+)
+
+
+def _read(path: Path) -> Study | Odd | None:
+    """The study in a study.json; None if there is none."""
+    folder = path.parent
+    if not is_id(folder.name):
+        return Odd(
+            folder, "its name is not that of a study; rename it, or take it out of the store"
+        )
+    found = read_record(
+        path, _stored, advice="run the study's TOML file again, or delete the folder"
+    )
+    if isinstance(found, Odd):
+        return Odd(folder, f"{_FILE}: {found.reason}")
+    if found is None:
+        return None
+    members, document, updated_at = found
+    return Study(
+        name=folder.name, document=document, members=members, path=path, updated_at=updated_at
+    )
+
+
+def _stored(content: Any) -> tuple[tuple[Member, ...], dict[str, Any], str | None]:
+    """Members, document and time of a study.json. Raises InputError."""
+    _CONTENT(content, "")
+    members = tuple(
+        Member(name=one["name"], run_id=check_id(one["run_id"]), asked=one["asked"])
+        for one in content["members"]
+    )
+    check(content["document"])
+    return members, content["document"], content.get("updated_at")
 
 
 def remove_study(store: Store, name: str, *, with_runs: bool = False) -> list[str]:
@@ -282,15 +315,17 @@ def rows(store: Store, study: Study) -> list[dict[str, Any]]:
     """The store's row of each run of the study, with `member` (the row of the file) and `asked_*`.
 
     `asked_ratio`, … are the values that the study set, before they were resolved. A run whose
-    folder is gone has status `missing`. Of a study with [tune], `chosen` tells whether the run has
-    the value that did best on val200 (`chosen`).
+    folder is gone has status `missing`, one whose files cannot be read `unreadable`. Of a study with
+    [tune], `chosen` tells whether the run has the value that did best on val200 (`chosen`).
     """
     wanted = set(study.run_ids)
     by_id = {row["run_id"]: row for row in store.table(lambda row: row["run_id"] in wanted)}
     best = chosen(study, by_id)
+    here = set(store.run_ids())
     table = []
     for member in study.members:
-        row = by_id.get(member.run_id, {"run_id": member.run_id, "status": "missing"})
+        status = "unreadable" if member.run_id in here else "missing"
+        row = by_id.get(member.run_id, {"run_id": member.run_id, "status": status})
         asked = {f"asked_{field}": value for field, value in member.asked.items()}
         table.append({**row, "member": member.name, **asked, "chosen": member.run_id in best})
     return table
@@ -335,19 +370,9 @@ def _mean_accuracy(
 def counts(store: Store, study: Study) -> dict[str, int]:
     """How many of the study's runs have each status, besides `runs` in all."""
     found = [row["status"] for row in rows(store, study)]
-    tally = {status: found.count(status) for status in (*STATUSES, "missing")}
+    tally = {status: found.count(status) for status in (*STATUSES, "unreadable", "missing")}
     return {"runs": len(found), **tally}
 
 
 def _path(store: Store, name: str) -> Path:
-    return store.studies_dir / check_id(name, "study") / "study.json"
-
-
-def _folders(store: Store) -> list[Path]:
-    if not store.studies_dir.is_dir():
-        return []
-    return sorted(
-        folder
-        for folder in store.studies_dir.iterdir()
-        if re.match(r"\w", folder.name) and (folder / "study.json").exists()
-    )
+    return store.studies_dir / check_id(name, "study") / _FILE

@@ -31,7 +31,7 @@ def test_submit_returns_at_once_and_everything_is_done(toy_store: Store):
     assert any(run.status() != "done" for run in runs)
     finish(toy_store, runs)
     for run in runs:
-        assert run.result().unknown["digest"] == expected(run.config)
+        assert run.result().unknown["digest"] == expected(run)
         assert len(lines(run, "starts.txt")) == 1
     until(lambda: not processes(toy_store))  # workers end when nothing is queued
 
@@ -79,7 +79,7 @@ def test_twenty_submits_at_once_execute_once(toy_store: Store):
         launcher.stdin.write("go\n")
         launcher.stdin.flush()
     answers = [launcher.communicate(timeout=60)[0].strip() for launcher in launchers]
-    assert answers == [expected(run.config)] * 20
+    assert answers == [expected(run)] * 20
     assert len(lines(run, "starts.txt")) == 1
 
 
@@ -152,7 +152,7 @@ def test_killed_with_its_worker_then_resumed_gives_the_same(toy_store: Store):
     threads = run.execution()["threads"]
     local.submit(toy_store, [run.id], slots=1)
     finish(toy_store, [run])
-    assert run.result().unknown["digest"] == expected(run.config)
+    assert run.result().unknown["digest"] == expected(run)
     assert run.execution()["threads"] == threads  # as at its first start, whatever is asked now
 
 

@@ -84,7 +84,7 @@ def test_resume_attaches_and_gives_the_result(toy_store: Store):
     first = ask("resume", "toy-000")
     assert first["status"] in ("queued", "running")
     last = ask("resume", "toy-000", "--wait")
-    assert (last["status"], last["test_accuracy"], last["config"]["steps"]) == ("done", 0.5, 3)
+    assert (last["status"], last["test_accuracy"], last["config"]["seed"]) == ("done", 0.5, 0)
     assert ask("resume", "toy-000", "--wait") == last
     assert len(lines(toy_store.run("toy-000"), "starts.txt")) == 1
     assert "test accuracy 0.5000" in ict("resume", "toy-000").stdout
@@ -164,7 +164,7 @@ def test_a_study_with_failures_exits_1_and_says_how_many(toy_store: Store, study
     document = ask("study", "run", study_file)
     broken = toy_store.run(ask("study", "show", "tiny")["rows"][0]["run_id"])
     config = json.loads((broken.path / "config.json").read_text())
-    config["config"]["fail"] = "no"
+    config["toy"] = {"fail": "no"}
     (broken.path / "result.json").unlink()
     atomic_write_json(broken.path / "config.json", config)
     document = ask("study", "run", "tiny", code=1)

@@ -41,7 +41,7 @@ def settle(store: Store, runs: list[Run]) -> None:
 def check_each_ended_once_as_undisturbed(runs: list[Run]) -> None:
     """One result each, equal to the undisturbed one; the toy itself refuses a second."""
     for run in runs:
-        assert run.result().unknown["digest"] == expected(run.config)
+        assert run.result().unknown["digest"] == expected(run)
         assert "executed twice" not in run.log_tail()
         assert not run.marked("queued")
 

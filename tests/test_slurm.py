@@ -52,7 +52,7 @@ def submit(store: Store, runs: list[Run], **options: object) -> list[str]:
 def finish(runs: list[Run], seconds: float = 60) -> None:
     until(lambda: all(run.status() == "done" for run in runs), seconds)
     for run in runs:
-        assert run.result().unknown["digest"] == expected(run.config)
+        assert run.result().unknown["digest"] == expected(run)
         assert not run.marked("queued")
 
 

@@ -6,12 +6,14 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ict.errors import IctError, InputError
 from ict.files import StoreError, atomic_write_bytes, read_json_lines, sweep_temporary
 from ict.locks import RunLock
 from ict.run_folder import mark_cancelled
+from ict.scores import ChannelScores, to_bytes
 from ict.store import Run, Store, append_line, atomic_write_json, read_json
 
 
@@ -198,16 +200,19 @@ def test_foreign_and_half_written_folders_are_reported_and_skipped(store: Store)
     torn = make(store, "torn-1")
     (torn.path / "result.json").write_text('{"test_acc')
     (store.scores_dir / "x").mkdir(parents=True)
+    again = "delete the folder, or start the run again with the command that made it"
+    torn_result = "`ict remove torn-1` deletes the run, then it can be run again"
     reasons = {path.name: reason for path, reason in store.unreadable()}
     assert reasons == {
-        "foreign": "no config.json: not a run folder, or half-written",
-        "half": "config.json is not readable",
-        "listy": "config.json is not readable",
-        "a file": "not a folder",
-        "torn-1": "result.json is not readable",
-        "x": "no readable meta.json",
+        "foreign": "no config.json: not a run folder, or half-written; delete it",
+        "half": f"config.json: is not whole JSON (line 1: Unterminated string starting at); {again}",
+        "listy": f"config.json: the file is [], not a table of fields; {again}",
+        "a file": "not a folder; delete it, or take it out of the store",
+        "torn-1": "result.json: is not whole JSON (line 1: Unterminated string starting at); "
+        + torn_result,
+        "x": "no readable meta.json; delete the folder and run `ict score` again",
     }
-    assert [row["run_id"] for row in store.table()] == ["good-1", "torn-1"]
+    assert [row["run_id"] for row in store.table()] == ["good-1"]
     assert [run.id for run in store.runs()] == ["good-1", "torn-1"]
 
 
@@ -247,7 +252,8 @@ def test_scores_are_those_that_are_whole(store: Store):
         folder = store.score_dir(name)
         folder.mkdir(parents=True)
         atomic_write_json(folder / "meta.json", {"task": "digits"})
-    atomic_write_bytes(store.score_dir("b") / "scores.safetensors", b"x")
+    whole = to_bytes(ChannelScores({"attn.0": np.ones((2, 3), np.float32)}))
+    atomic_write_bytes(store.score_dir("b") / "scores.safetensors", whole)
     path = str(store.score_dir("b") / "scores.safetensors")
     assert store.scores() == [{"task": "digits", "score_id": "b", "path": path}]
 
@@ -255,8 +261,9 @@ def test_scores_are_those_that_are_whole(store: Store):
 def test_a_score_is_found_by_a_unique_beginning(store: Store):
     for name in ("digits-l2-aa", "digits-l2-ab", "count-l2-aa"):
         store.score_dir(name).mkdir(parents=True)
-        atomic_write_json(store.score_dir(name) / "meta.json", {})
-        (store.score_dir(name) / "scores.safetensors").touch()
+        atomic_write_json(store.score_dir(name) / "meta.json", {"task": "digits"})
+        whole = to_bytes(ChannelScores({"attn.0": np.ones((2, 3), np.float32)}))
+        atomic_write_bytes(store.score_dir(name) / "scores.safetensors", whole)
     assert store.find_score("count").name == "count-l2-aa"
     assert store.find_score("digits-l2-aa").name == "digits-l2-aa"
     with pytest.raises(InputError, match="2 scores begin so"):

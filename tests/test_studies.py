@@ -154,7 +154,7 @@ def test_a_study_is_named_wrongly_or_torn(store: Store):
     with pytest.raises(InputError, match="not a study id"):
         studies.load_study(store, "../s")
     here.path.write_text("{")
-    with pytest.raises(InputError, match="is not readable; run the study's file again"):
+    with pytest.raises(InputError, match=r"is not whole JSON .*; run the study's TOML file again"):
         studies.load_study(store, "s")
     assert studies.list_studies(store) == []
 

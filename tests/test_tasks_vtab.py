@@ -223,7 +223,7 @@ def test_a_link_whose_folder_is_gone_is_said(root, tmp_path):
 def test_a_broken_links_file_is_named(root):
     links_path().parent.mkdir(parents=True)
     links_path().write_text("[1")
-    with pytest.raises(InputError, match=r"links\.json cannot be read"):
+    with pytest.raises(InputError, match=r"links\.json: cannot be read"):
         get_task("svhn")
 
 

@@ -1,7 +1,7 @@
 """A torch-free stand-in for `ict.run` with the same command line, files, lock and signals.
 
-A run of config {"steps": N, "seconds": s} takes N steps of s seconds. Each step hashes the state, so
-that the result tells whether a resumed run went the same way. config "crash": dies that often
+A run of toy {"steps": N, "seconds": s} takes N steps of s seconds. Each step hashes the state, so
+that the result tells whether a resumed run went the same way. toy "crash": dies that often
 (counted in crashes.txt) before its middle step; "fail": ends with an error; "deaf": ignores SIGTERM;
 "bulk": bytes that each checkpoint takes.
 """
@@ -22,8 +22,14 @@ from ict.locks import RunLock
 from ict.store import Run, Store
 
 
-def expected(config: dict[str, Any]) -> str:
-    """The digest that an undisturbed run of `config` ends with."""
+def settings(run: Run) -> dict[str, Any]:
+    """The run's configuration, and what only toys have."""
+    return {**run.config, **run.record.get("toy", {})}
+
+
+def expected(run: Run) -> str:
+    """The digest that `run` ends with when undisturbed."""
+    config = settings(run)
     state = ""
     for step in range(steps_of(config)):
         state = step_hash(state, config["seed"], step)
@@ -56,10 +62,10 @@ def main() -> int:
     if run.has("result.json"):
         return 0
     append_line(run.path / "starts.txt", f"{os.getpid()} {options.device} {options.threads}")
-    if run.config.get("deaf"):
+    if settings(run).get("deaf"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if run.config.get("fail"):
-        error = {"message": run.config["fail"], "type": "InputError", "traceback": ""}
+    if settings(run).get("fail"):
+        error = {"message": settings(run)["fail"], "type": "InputError", "traceback": ""}
         atomic_write_json(run.path / "error.json", error)
         return 1
     return train(run, options.device)
@@ -70,7 +76,7 @@ def stop(_number: int, _frame: object) -> None:
 
 
 def train(run: Run, device: str) -> int:
-    config = run.config
+    config = settings(run)
     (run.path / "checkpoint").mkdir(exist_ok=True)
     checkpoint = run.path / "checkpoint" / "state.json"
     saved = read_json(checkpoint, {"step": 0, "state": ""})

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ict.config import FIELDS
 from ict.store import Run, Store
 
 
@@ -17,10 +18,16 @@ def lines(run: Run, name: str) -> list[list[str]]:
 
 
 def toys(store: Store, count: int, *, prefix: str = "toy", **config: object) -> list[Run]:
-    """`count` run folders with their own seed, not queued."""
-    base = {"task": "toy", "steps": 3, "seconds": 0.0, **config}
+    """`count` run folders with their own seed, not queued.
+
+    What no real configuration has (steps, seconds, crash, …) stands beside it, under `toy`.
+    """
+    given = {"task": "toy", "steps": 3, "seconds": 0.0, **config}
+    toy = {name: given.pop(name) for name in list(given) if name not in FIELDS}
     return [
-        store.create_run({"run_id": f"{prefix}-{i:03d}", "config": {**base, "seed": i}})
+        store.create_run(
+            {"run_id": f"{prefix}-{i:03d}", "config": {**given, "seed": i}, "toy": toy}
+        )
         for i in range(count)
     ]
 

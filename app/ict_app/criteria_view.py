@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from ict.figures.draw_checks import (
     mean_over_blocks,
     measure_unit,
     measured,
-    read_check,
 )
 from ict.store import Store
 from ict_app import plan, plot, readers, shell, words
@@ -122,15 +120,7 @@ def _lines(names: list[str], values: np.ndarray, unit: str, request: Request) ->
 
 def checks(shown: Store) -> dict[str, Meta]:
     """Readable causal checks of the store by id, newest first."""
-    files = [readers.stamp(path) for path in shown.causal_dir.glob("*/causal.json")]
-    found = [document for of in files if (document := _check(of)) is not None]
-    found.sort(key=lambda document: str(document.get("created_at")), reverse=True)
-    return {str(document["causal_id"]): document for document in found}
-
-
-@st.cache_resource(max_entries=200, show_spinner=False)
-def _check(of: readers.Stamp) -> Meta | None:
-    return read_check(Path(of[0]))
+    return {str(check["causal_id"]): check for check in readers.causal_checks(shown)}
 
 
 def _label(check: Meta) -> str:

@@ -7,13 +7,14 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
 
 from ict.catalogue import BUNDLED_WEIGHTS
 from ict.errors import InputError
+from ict.records import Odd
 from ict.scores import ChannelScores, load_scores
 from ict.store import Run, Store
 
@@ -21,7 +22,8 @@ EXAMPLE = BUNDLED_WEIGHTS.parents[1] / "example_store"
 TABLE_SECONDS = 0.9  # how old the run table may be; a poll each second sees a new one
 Stamp = tuple[str, int, int]
 Rows = list[dict[str, Any]]
-_looks: dict[tuple[str, str], tuple[float, Rows]] = {}
+_looks: dict[tuple[str, str], tuple[float, Any]] = {}
+T = TypeVar("T")
 
 
 def stamp(path: Path) -> Stamp:
@@ -70,12 +72,31 @@ def scores_of(shown: Store) -> list[dict[str, Any]]:
     return _recent(("scores", str(shown.root)), shown.scores)
 
 
+def causal_checks(shown: Store) -> list[dict[str, Any]]:
+    """Finished causal checks, newest first, at most a second old."""
+    from ict.causal_files import causal_checks as found
+
+    return _recent(("causal", str(shown.root)), lambda: found(shown)[0])
+
+
+def unreadable(shown: Store) -> list[Odd]:
+    """What the store and the tasks hold and nobody can read, at most a second old."""
+    return _recent(("unreadable", str(shown.root)), lambda: [*shown.unreadable(), *task_troubles()])
+
+
+def task_troubles() -> list[Odd]:
+    """What cannot be read of tasks, outside the store."""
+    from ict.tasks import troubles
+
+    return troubles()
+
+
 def forget_rows() -> None:
     """After an action of ours: the next look is at the disk."""
     _looks.clear()
 
 
-def _recent(key: tuple[str, str], look: Callable[[], Rows]) -> Rows:
+def _recent(key: tuple[str, str], look: Callable[[], T]) -> T:
     """What `look` gave less than TABLE_SECONDS ago, to any visitor, or what it gives now.
 
     Not `st.cache_resource(ttl=…)`: an entry that expires while it is looked up raises KeyError there.
@@ -83,7 +104,8 @@ def _recent(key: tuple[str, str], look: Callable[[], Rows]) -> Rows:
     found = _looks.get(key)
     if found is None or time.monotonic() - found[0] > TABLE_SECONDS:
         found = _looks[key] = (time.monotonic(), look())
-    return found[1]
+    kept: T = found[1]
+    return kept
 
 
 def progress(run: Run) -> list[dict[str, Any]]:
@@ -108,11 +130,7 @@ def _channel_scores(of: Stamp) -> ChannelScores:
 
 def selection(run: Run) -> dict[str, Any] | None:
     """selection.json of a run; None while there is none, or if it is damaged."""
-    from ict.files import read_json
-
-    record = read_json(run.path / "selection.json")
-    good = isinstance(record, dict) and isinstance(record.get("blocks"), list)
-    return record if good else None
+    return run.selection()
 
 
 def find_run(shown: Store, run_id: str | None) -> Run | None:

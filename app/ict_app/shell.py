@@ -6,6 +6,8 @@ from typing import Literal
 
 import streamlit as st
 
+from ict.records import Odd
+from ict.shapes import shown as quotable
 from ict.store import Store
 from ict_app import links, readers, words
 from ict_app.controls import arrive
@@ -13,6 +15,7 @@ from ict_app.controls import arrive
 _ROOT = Path(__file__).parents[2]
 _PAGES = _ROOT / "pages"
 ICON = str(_ROOT / "assets" / "icon.png")  # a named icon would be fetched from the network
+MOST_NAMED = 200  # things that cannot be read; more would be a page of them
 _SECTIONS: dict[str, Sequence[tuple[str, str, str]]] = {
     "Tune": (
         ("train", "Train", "play_arrow"),
@@ -94,17 +97,22 @@ def heading(title: str, sentence: str) -> Store:
     st.caption(sentence)
     links.say()
     shown = readers.store()
-    if trouble := shown.unreadable():
+    if trouble := readers.unreadable(shown):
         _report(trouble)
     return shown
 
 
-def _report(trouble: list[tuple[Path, str]]) -> None:
+def _report(trouble: list[Odd]) -> None:
+    """One notice on a page: what cannot be read, each thing once, with what to do."""
     one = len(trouble) == 1
-    what = "1 folder in the store is" if one else f"{len(trouble)} folders in the store are"
-    with st.expander(f"{what} not readable and left out", icon=":material/folder_off:"):
-        for found, reason in trouble[:20]:
-            st.text(f"{found.name}: {reason}")
+    what = (
+        "1 thing cannot be read and is" if one else f"{len(trouble)} things cannot be read and are"
+    )
+    with st.expander(f"{what} left out", icon=":material/folder_off:"):
+        for found, reason in trouble[:MOST_NAMED]:
+            st.text(f"{quotable(found.name)}: {reason}")
+        if len(trouble) > MOST_NAMED:
+            st.caption(f"and {len(trouble) - MOST_NAMED} more")
 
 
 def empty(sentence: str, *, button: str, page: str, **query: str) -> None:

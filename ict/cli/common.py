@@ -13,6 +13,9 @@ from tqdm import tqdm
 from ict.bounded import number, odd_word, whole_number
 from ict.errors import IctError, one_sentence, printable, quoted
 from ict.machine import MOST_SLOTS
+from ict.records import Odd
+from ict.shapes import shown
+from ict.store import Store
 
 MOST = 1_000_000  # of anything that is counted out: permutations, images, draws
 
@@ -47,6 +50,7 @@ class Number(click.ParamType):
 SEED = Whole(0, 2**31 - 1)
 SLOTS = Whole(1, MOST_SLOTS)
 NUMBER = Number()
+_MOST_NAMED = 200  # things that cannot be read
 TYPED = "ict.typed"  # key in a context's meta: the words behind `ict`
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
@@ -135,6 +139,18 @@ def emit(document: Any, *, as_json: bool, text: str | None = None) -> None:
         click.echo("\n".join(_lines(document)))
 
 
+def say_unreadable(store: Store, more: Sequence[Odd] = ()) -> None:
+    """Names on stderr, once each, what the store holds and nobody can read, with what to do.
+
+    `more` is what else was met that cannot be read.
+    """
+    found = [*more, *store.unreadable()]
+    for odd in found[:_MOST_NAMED]:
+        click.echo(f"ict: left out {odd}", err=True)
+    if len(found) > _MOST_NAMED:
+        click.echo(f"ict: left out {len(found) - _MOST_NAMED} more like these", err=True)
+
+
 def _lines(document: dict[str, Any], indent: str = "") -> list[str]:
     """One field a line; a mapping below its name, without what is not set."""
     lines = []
@@ -187,8 +203,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
-    return str(value)
+        return ", ".join(map(shown, value))
+    return shown(value)
 
 
 def _plain(value: Any) -> Any:

@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
-from ict.cli.common import Progress, command, emit, table
+from ict.cli.common import Progress, command, emit, say_unreadable, table
 from ict.errors import IctError, InputError, quoted
-from ict.tasks import bundled, find_folder, get_task, list_tasks, vtab, where_looked
+from ict.store import Store
+from ict.tasks import bundled, find_folder, get_task, list_tasks, troubles, vtab, where_looked
 from ict.tasks.hub import DEFAULT_REPO
 from ict.tasks.links import write_link
 
@@ -17,6 +18,7 @@ def tasks(*, as_json: bool) -> None:
     """What can be trained on here, what is missing and how to get it."""
     rows = list_tasks()
     emit(rows, as_json=as_json, text=_tasks_text(rows))
+    say_unreadable(Store(), troubles())
 
 
 def _tasks_text(rows: list[dict[str, Any]]) -> str:

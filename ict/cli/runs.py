@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
-from ict.cli.common import SLOTS, command, emit, table
+from ict.cli.common import SLOTS, command, emit, say_unreadable, table
 from ict.config import ran_otherwise
 from ict.errors import InputError, did_you_mean, quoted
-from ict.files import read_json
 from ict.store import STATUSES, Run, Store
 
 _COLUMNS = [
@@ -62,8 +61,7 @@ def runs(
     from ict.run_table import grouped
 
     store = Store()
-    everything = store.table()
-    rows = list(filter(_keeps(store, study, wanted), everything))
+    rows = store.table(_keeps(store, study, wanted))
     if group:
         rows = grouped(rows)
     if sort:
@@ -72,8 +70,7 @@ def runs(
     if sort and sort.lstrip("-") not in columns:
         columns = [*columns, sort.lstrip("-")]
     emit(rows, as_json=as_json, text=None if as_json else _run_table(rows, columns))
-    for path, reason in store.unreadable(everything):
-        click.echo(f"ict: left out {path}: {reason}", err=True)
+    say_unreadable(store)
 
 
 def _run_table(rows: list[dict[str, Any]], columns: list[str]) -> str:
@@ -137,12 +134,20 @@ def show(run: str, *, other: str | None, as_json: bool) -> None:
     store = Store()
     here = store.run(run)
     if other is not None:
-        rows = difference(here, store.run(other))
+        there = store.run(other)
+        for run_ in (here, there):
+            if not run_.record:
+                raise InputError(str(run_.trouble()))
+        rows = difference(here, there)
         text = table(rows) if rows else "the configurations are the same"
         emit(rows, as_json=as_json, text=text)
         return
+    if not here.record:
+        raise InputError(str(here.trouble()))
     document = _document(here)
     emit(document, as_json=as_json, text=_text(document))
+    for odd in here.troubles():
+        click.echo(f"ict: left out {odd}", err=True)
 
 
 def difference(a: Run, b: Run) -> list[dict[str, Any]]:
@@ -168,7 +173,7 @@ def _document(run: Run) -> dict[str, Any]:
         "live": run.live(),
         "progress": run.progress(),
         "result": result.to_dict() if result else None,
-        "selection": read_json(run.path / "selection.json"),
+        "selection": run.selection(),
         "error": run.error(),
         "log_tail": run.log_tail(20),
     }

@@ -7,7 +7,7 @@ import click
 
 from ict import studies
 from ict.bounded import whole_number
-from ict.cli.common import SLOTS, Whole, command, emit, table, typed_command
+from ict.cli.common import SLOTS, Whole, command, emit, say_unreadable, table, typed_command
 from ict.cli.runs import confirm
 from ict.errors import InputError, quoted
 from ict.machine import choose_device, cores, devices
@@ -104,7 +104,15 @@ def _sentence(document: dict[str, Any]) -> str:
     parts = [f"{document['done']} of {document['runs']} runs done"]
     parts += [
         f"{document[status]} {status}"
-        for status in ("running", "queued", "failed", "killed", "cancelled")
+        for status in (
+            "running",
+            "queued",
+            "failed",
+            "killed",
+            "cancelled",
+            "unreadable",
+            "missing",
+        )
         if document[status]
     ]
     return f"study {document['name']}: {', '.join(parts)}"
@@ -158,6 +166,7 @@ def show(name: str, *, as_json: bool) -> None:
     ]
     text = f"{_sentence(document)}\n{table(rows, columns)}"
     emit({**document, "document": here.document, "rows": rows}, as_json=as_json, text=text)
+    say_unreadable(store)
 
 
 @command("list")
@@ -170,6 +179,7 @@ def list_(*, as_json: bool) -> None:
         shown = ("runs", "done", "running", "queued", "failed", "killed", "cancelled")
         rows.append({"name": here.name, "title": here.title, **{k: tally[k] for k in shown}})
     emit(rows, as_json=as_json)
+    say_unreadable(store)
 
 
 @command("cancel")

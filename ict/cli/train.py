@@ -7,7 +7,17 @@ import click
 
 from ict.bounded import json_value
 from ict.catalogue import check_site, get_backbone, known, parameter_counts
-from ict.cli.common import NUMBER, SEED, SLOTS, Progress, Whole, command, emit, typed_command
+from ict.cli.common import (
+    NUMBER,
+    SEED,
+    SLOTS,
+    Progress,
+    Whole,
+    command,
+    emit,
+    say_unreadable,
+    typed_command,
+)
 from ict.config import (
     CRITERIA,
     Resolved,
@@ -316,6 +326,7 @@ def _option(text: str) -> tuple[str, Any]:
 @command("scores")
 def scores(*, as_json: bool) -> None:
     """The score files of the store: ids, what was scored, and whether per-image sums are kept."""
+    store = Store()
     rows = [
         {
             "score_id": meta["score_id"],
@@ -327,9 +338,10 @@ def scores(*, as_json: bool) -> None:
             "keeps_images": bool(meta.get("keep_images")),
             "bytes": Path(meta["path"]).stat().st_size,
         }
-        for meta in Store().scores()
+        for meta in store.scores()
     ]
     emit(rows, as_json=as_json)
+    say_unreadable(store)
 
 
 COMMANDS = {

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors import SafetensorError, safe_open
 
 from ict.analysis.agreement import spearman, top_k_agreement
 from ict.bounded import whole_number
+from ict.causal_files import FILE, read_check
 from ict.errors import InputError, did_you_mean
 from ict.figures.agreement import agreement_lines
 from ict.figures.asked import Choice, Drawn, Found, of_runs, of_scores
@@ -19,14 +19,15 @@ from ict.figures.draw_runs import asked
 from ict.figures.draw_scores import open_scores, score_files
 from ict.figures.matrices import agreement_matrix
 from ict.figures.selections import score_against_effect
-from ict.files import read_json
+from ict.records import Odd
 from ict.selection import resolve_k
+from ict.shapes import shown
 from ict.store import Store
+from ict.tensor_files import open_tensors
 
 Meta = Mapping[str, Any]
 Stages = list[np.ndarray]
 MEASURES = {"spearman": "Spearman correlation", "top-k": "Kuncheva's index of the top K"}
-_CURVES = ("series", "mode", "fraction", "accuracy")
 _WEIGHTS = {"into": "weights into this channel", "out": "weights out of this channel"}
 
 
@@ -139,20 +140,14 @@ def against_rows(values: np.ndarray, names: Sequence[str], against: str) -> list
     ]  # fmt: skip
 
 
-def read_check(path: Path) -> dict[str, Any] | None:
-    """A causal check from its file; None where it is torn or of another form."""
-    document = read_json(path)
-    lists = ("curves", "criteria")
-    if not isinstance(document, dict) or any(type(document.get(n)) is not list for n in lists):
-        return None
-    whole = all(isinstance(row, dict) and set(_CURVES) <= set(row) for row in document["curves"])
-    return {"causal_id": path.parent.name, **document} if whole else None
-
-
 def load_check(store: Store, causal_id: str) -> dict[str, Any]:
-    found = read_check(store.causal_dir / causal_id / "causal.json")
+    """The causal check of that id. Raises InputError that says why it cannot be read."""
+    path = store.causal_dir / causal_id / FILE
+    found = read_check(path)
+    if isinstance(found, Odd):
+        raise InputError(str(found))
     if found is None:
-        raise InputError(f"{store.causal_dir / causal_id}: no readable causal check")
+        raise InputError(f"{shown(path.parent)}: no causal check")
     return found
 
 
@@ -290,14 +285,16 @@ def adapter_weights(
     None where the file is not there, or its adapter does not tune the channel.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
+        with open_tensors(path) as file:
             names = [name for name in file.keys() if name.endswith(".indices")]  # noqa: SIM118
             found = [name for name in names if _block_of(name) == block]
             if not found:
                 return None
             indices = file.get_tensor(found[0])
             weight = file.get_tensor(found[0].replace(".indices", ".weight"))
-    except (SafetensorError, OSError):
+    except InputError:
+        return None
+    if weight.shape != (len(indices), len(indices)):
         return None
     at = np.flatnonzero(indices == channel)
     if not len(at):

@@ -48,7 +48,7 @@ def _of(rows: Sequence[Row], ids: Iterable[Any]) -> list[Row]:
 
 
 def over_epochs(found: Found, choice: Choice) -> Drawn:
-    rows = [r for r in asked(found, choice) if r["status"] != "missing"]
+    rows = [r for r in asked(found, choice) if r["status"] not in ("missing", "unreadable")]
     rows = _of(rows, [row["run_id"] for row in rows])
     progress = {r["run_id"]: found.store.run(r["run_id"]).progress() for r in rows}
     if not rows and choice.task is not None:

@@ -30,7 +30,7 @@ from ict.figures.sources import (
 from ict.inspect_files import Inspection, channel_page, inspections
 from ict.scores import load_scores
 from ict.selection import Selection, resolve_k
-from ict.store import Store, read_json
+from ict.store import Store
 
 ONE_FILE = "another score file than the one that is drawn"
 
@@ -60,8 +60,8 @@ def open_scores(path: Path, store: Store, *, row: Row | None, site: str | None) 
         raise InputError(f"no site {site!r} in {path.parent.name}: {', '.join(scores.sites)}")
     own = None
     if row is not None:
-        record = read_json(store.run(row["run_id"]).path / "selection.json", None)
-        own = Selection.from_dict(record) if isinstance(record, dict) else None
+        record = store.run(row["run_id"]).selection()
+        own = Selection.from_dict(record) if record else None
     wanted = site or (row or {}).get("score_site")
     at = wanted if wanted in scores.sites else scores.sites[0]
     return Source(

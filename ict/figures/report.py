@@ -152,7 +152,7 @@ def _by_seed(part: pd.DataFrame) -> dict[Any, float]:
 
 
 def _failures(rows: Sequence[Row]) -> list[Section]:
-    failed = [row for row in rows if row["status"] in ("failed", "killed", "missing")]
+    failed = [row for row in rows if row["status"] in ("failed", "killed", "missing", "unreadable")]
     if not failed:
         return []
     table = pd.DataFrame(

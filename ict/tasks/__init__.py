@@ -4,12 +4,14 @@ A bundled task is drawn from formulas; any other is a folder of the VTAB-1K layo
 linked folders (`ict data link`), then under $ICT_VTAB_ROOT. An explicit `root` is the only place.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
 from ict.errors import InputError, did_you_mean, quoted
+from ict.records import Odd
 from ict.tasks import bundled, vtab
-from ict.tasks.links import read_links, vtab_root
+from ict.tasks.links import look_at_links, read_links, vtab_root
 from ict.tasks.task import GROUPS, SPLITS, Split, Task
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "get_task",
     "list_tasks",
     "load_split",
+    "troubles",
 ]
 
 
@@ -62,7 +65,7 @@ def find_folder(name: str, *, root: str | Path | None = None) -> Path:
         if known not in vtab.catalogue():
             raise InputError(_unknown(name, root))
         raise InputError(f"task {quoted(known)} is not on this machine: {how_to_get(known, root)}")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         again = f"run `ict data link {known} DIR` again"
         raise InputError(
             f"task {quoted(known)} is linked to {folder}, which is not a folder; {again}"
@@ -71,10 +74,29 @@ def find_folder(name: str, *, root: str | Path | None = None) -> Path:
 
 
 def _folders(root: str | Path | None) -> dict[str, Path]:
-    """Folders by task: links before the root; none from a root that does not exist."""
+    """Folders by task: links before the root; none from a root that does not exist.
+
+    Raises InputError for links that cannot be read: the task might be linked to another folder.
+    """
     at = vtab_root(root)
-    under_root = vtab.folders_of(at) if at is not None and at.is_dir() else {}
+    under_root = vtab.folders_of(at) if at is not None and os.path.isdir(at) else {}
     return under_root if root is not None else under_root | read_links()
+
+
+def _listed(root: str | Path | None) -> tuple[dict[str, Path], list[Odd]]:
+    """Folders by task as `_folders` finds them, and what cannot be read: nothing hides the rest."""
+    at = vtab_root(root)
+    under_root, troubles = vtab.look_under(at) if at is not None and os.path.isdir(at) else ({}, [])
+    links, odd = look_at_links() if root is None else ({}, [])
+    return under_root | links, troubles + odd
+
+
+def troubles(root: str | Path | None = None) -> list[Odd]:
+    """What cannot be read of the tasks on this machine, each thing once, with what to do."""
+    folders, found = _listed(root)
+    for folder in dict.fromkeys(folders.values()):
+        found += vtab.troubles_of(folder)
+    return found
 
 
 def where_looked(root: str | Path | None = None) -> str:
@@ -83,9 +105,9 @@ def where_looked(root: str | Path | None = None) -> str:
     if at is None:
         return "ICT_VTAB_ROOT is not set"
     name = "the root" if root is not None else "ICT_VTAB_ROOT"
-    if not at.exists():
+    if not os.path.exists(at):
         return f"{name} {at} does not exist"
-    if not at.is_dir():
+    if not os.path.isdir(at):
         return f"{name} {at} is not a folder"
     if vtab.is_layout(at):
         return f"{name} {at} is itself a task's folder; name the folder above it"
@@ -105,7 +127,7 @@ def _unknown(name: str, root: str | Path | None) -> str:
 
 def list_tasks(root: str | Path | None = None) -> list[dict[str, Any]]:
     """One row a task: bundled, the 19 of VTAB-1K, then other folders of their layout."""
-    folders = _folders(root)
+    folders, _ = _listed(root)
     names = [*vtab.catalogue(), *sorted(set(folders) - set(vtab.catalogue()))]
     rows = [_bundled_row(task) for task in bundled.TASKS.values()]
     return rows + [_row(name, folders.get(name), root) for name in names]

@@ -109,9 +109,9 @@ def _folder_problems(name: str, folder: Path) -> list[Problem]:
         message = f"the folder is called {quoted(folder.name)}; it is read as task {quoted(name)}"
         found.append(_warning(folder, None, "folder name variant", message))
     info = folder / "info.json"
-    if info.exists() and not vtab.read_info(folder):
-        message = "it is no JSON object; it is ignored"
-        found.append(_warning(info, None, "unreadable info.json", message))
+    for odd in vtab.troubles_of(folder):
+        if odd.path == info:
+            found.append(_warning(info, None, "unreadable info.json", odd.reason))
     return found
 
 

@@ -1,12 +1,13 @@
 """Do the images of a split decode? Asked before a run is made, remembered per version of the data."""
 
-import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ict.files import StoreError, atomic_write_json, make_folder
+from ict.records import read_record
+from ict.shapes import list_of, reader, text
 from ict.tasks import bundled, pixels
 from ict.tasks.digests import ImageDigests
 from ict.tasks.task import UNDECODABLE, open_rgb
@@ -81,10 +82,10 @@ def _cache() -> Path:
 
 
 def _passed() -> list[str]:
-    try:
-        return [key for key in json.loads(_cache().read_text()) if isinstance(key, str)]
-    except (OSError, ValueError, TypeError, RecursionError):
-        return []
+    kept = read_record(
+        _cache(), reader(lambda value, _: list_of(text)(value, "the list")), advice=""
+    )
+    return kept if isinstance(kept, list) else []  # only a cache: what is odd is written anew
 
 
 def _remember(keys: list[str]) -> None:

@@ -1,12 +1,14 @@
 """Where tasks lie on this machine: the linked folders first, then $ICT_VTAB_ROOT."""
 
-import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_json, make_folder, store_root
+from ict.records import Odd, read_record
+from ict.shapes import shown
 from ict.tasks import bundled
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -18,17 +20,43 @@ def links_path() -> Path:
 
 
 def read_links() -> dict[str, Path]:
-    """Linked folders by task; empty when nothing is linked."""
+    """Linked folders by task; empty when nothing is linked.
+
+    Raises InputError for what `look_at_links` cannot read: it may hide where a task lies.
+    """
+    links, troubles = look_at_links()
+    if troubles:
+        raise InputError(str(troubles[0]))
+    return links
+
+
+def look_at_links() -> tuple[dict[str, Path], list[Odd]]:
+    """Linked folders by task, and what of the links file cannot be read."""
     path = links_path()
-    try:
-        links = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); delete it and link anew") from error
-    if not isinstance(links, dict) or not all(isinstance(at, str) for at in links.values()):
-        raise InputError(f"{path} does not map task names to folders; delete it and link anew")
-    return {name: Path(folder) for name, folder in links.items()}
+    found = read_record(path, _table, advice="delete it and link anew with `ict data link`")
+    if isinstance(found, Odd):
+        return {}, [Odd(path, f"cannot be read: {found.reason}")]
+    links = {name: at for name, at in (found or {}).items() if _is_link(name, at)}
+    wrong = [
+        f"{shown(name)} → {quoted(at)}" for name, at in (found or {}).items() if name not in links
+    ]
+    if not wrong:
+        return {name: Path(at) for name, at in links.items()}, []
+    more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+    reason = f"links no folder: {', '.join(wrong[:3])}{more}; take that out, or link it anew"
+    return {name: Path(at) for name, at in links.items()}, [Odd(path, reason)]
+
+
+def _table(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise InputError("does not map task names to folders")
+    return document
+
+
+def _is_link(name: str, at: Any) -> bool:
+    """Whether an entry names a folder as `write_link` writes it: an absolute path, nothing odd in it."""
+    plain = isinstance(at, str) and os.path.isabs(at) and "\0" not in at
+    return plain and name not in bundled.TASKS and name.isprintable() and name != ""
 
 
 def check_name(name: str) -> str:
@@ -41,9 +69,16 @@ def check_name(name: str) -> str:
 
 
 def write_link(name: str, folder: Path) -> Path:
-    """Adds or replaces one link, atomically; gives the links file."""
-    links = {task: str(at) for task, at in read_links().items()} | {name: str(folder)}
+    """Adds or replaces one link, atomically; gives the links file.
+
+    Links no folder could be made of go; raises InputError for a file that cannot be read at all, so
+    that what it held is not lost.
+    """
+    known, troubles = look_at_links()
     path = links_path()
+    if troubles and not known and "links no folder" not in troubles[0].reason:
+        raise InputError(str(troubles[0]))
+    links = {task: str(at) for task, at in known.items()} | {name: str(folder)}
     make_folder(path.parent)
     atomic_write_json(path, dict(sorted(links.items())))
     return path

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Literal
 
 from ict.errors import InputError
+from ict.files import read_regular
 
+MOST_LIST_BYTES = 256 << 20  # millions of lines
 MAX_LABEL = 99_999  # a larger one is a mistake, and would ask for a head of that size
 EXAMPLE = "images/… LABEL"
 
@@ -53,11 +55,11 @@ class Problem:
 def read_list(path: Path) -> tuple[list[Entry], list[Problem]]:
     """Entries and problems of the list file `path`; never raises for what the file holds."""
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MOST_LIST_BYTES)
     except FileNotFoundError:
         return [], [Problem(str(path), None, "missing list", "the list file is missing")]
-    except OSError as error:
-        message = f"the list file cannot be read ({error.strerror})"
+    except (OSError, ValueError) as error:
+        message = f"the list file cannot be read ({getattr(error, 'strerror', None) or error})"
         return [], [Problem(str(path), None, "missing list", message)]
     entries, problems = parse_list(content, str(path))
     if not entries and not problems:

@@ -7,7 +7,6 @@ that they name. A folder of this layout that is none of the 19 is a task too, ca
 import csv
 import functools
 import hashlib
-import json
 import os
 from dataclasses import replace
 from importlib.resources import files
@@ -17,7 +16,19 @@ from typing import Any
 import numpy as np
 
 from ict.errors import InputError, quoted
-from ict.tasks.lists import MAX_LABEL, Entry, Folder, Problem, label_problem, read_list, refuse
+from ict.files import read_regular
+from ict.records import Odd, odd, read_record
+from ict.shapes import fields, list_of, reader, text, whole
+from ict.tasks.lists import (
+    MAX_LABEL,
+    MOST_LIST_BYTES,
+    Entry,
+    Folder,
+    Problem,
+    label_problem,
+    read_list,
+    refuse,
+)
 from ict.tasks.task import SPLITS, Split, Task
 
 _SPLIT_SIZES = {"train800": 800, "val200": 200, "train800val200": 1000}
@@ -91,17 +102,60 @@ def missing_lists(folder: Path) -> str:
 
 def folders_of(root: Path) -> dict[str, Path]:
     """Task folders directly under `root` by task name; the catalogue's spelling wins a tie."""
+    return look_under(root)[0]
+
+
+def look_under(root: Path) -> tuple[dict[str, Path], list[Odd]]:
+    """`folders_of(root)`, and what there cannot be looked into."""
     found: dict[str, Path] = {}
+    troubles: list[Odd] = []
     try:
         folders = sorted(root.iterdir())
     except OSError as error:
-        raise InputError(f"{root} cannot be listed: {error.strerror}") from error
+        trouble = odd(root, error, advice="name another folder in ICT_VTAB_ROOT")
+        return {}, [trouble] if trouble else []
     for folder in folders:
-        if not folder.name.startswith(".") and is_layout(folder):
+        if folder.name.startswith("."):
+            continue
+        if (trouble := _closed(folder)) is not None:
+            troubles.append(trouble)
+        elif is_layout(folder):
             name = canonical(folder.name)
-            if name not in found or folder.name == name:
+            if not name.isprintable():
+                reason = "its name cannot be printed; rename it to use it as a task"
+                troubles.append(Odd(folder, reason))
+            elif name not in found or folder.name == name:
                 found[name] = folder
-    return found
+    return found, troubles
+
+
+def _closed(folder: Path) -> Odd | None:
+    """Why a folder cannot be looked into; None where it can, or where there is none."""
+    try:
+        os.stat(folder / f"{SPLITS[0]}.txt")
+    except PermissionError as error:
+        return odd(folder, error, advice="")
+    except (OSError, ValueError):
+        return None
+    return None
+
+
+def troubles_of(folder: Path) -> list[Odd]:
+    """Files of a task's folder that are there and cannot be read: info.json, the lists."""
+    found = [_closed(folder)]
+    if found[0] is None:
+        info = _read_info(folder)
+        found += [info if isinstance(info, Odd) else None]
+        found += [_list_trouble(folder / f"{split}.txt") for split in SPLITS]
+    return [one for one in found if one is not None]
+
+
+def _list_trouble(path: Path) -> Odd | None:
+    try:
+        read_regular(path, MOST_LIST_BYTES)
+    except (OSError, ValueError) as error:
+        return odd(path, error, advice="put the list of images in its place")
+    return None
 
 
 def describe(name: str, folder: Path | None) -> Task:
@@ -130,18 +184,31 @@ def describe(name: str, folder: Path | None) -> Task:
 def count_images(path: Path) -> int | None:
     """Lines of a list that name something; None when the list is missing or unreadable."""
     try:
-        return sum(1 for line in path.read_bytes().split(b"\n") if line.strip(b" \t\r\xef\xbb\xbf"))
-    except OSError:
+        lines = read_regular(path, MOST_LIST_BYTES).split(b"\n")
+    except (OSError, ValueError):
         return None
+    return sum(1 for line in lines if line.strip(b" \t\r\xef\xbb\xbf"))
 
 
 def read_info(folder: Path) -> dict[str, Any]:
-    """The folder's info.json; empty when there is none or it is not an object."""
-    try:
-        info = json.loads((folder / "info.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return info if isinstance(info, dict) else {}
+    """The folder's info.json; empty when there is none, or none of the right types."""
+    found = _read_info(folder)
+    return found if isinstance(found, dict) else {}
+
+
+def _read_info(folder: Path) -> dict[str, Any] | Odd | None:
+    advice = "mend it or delete it; until then it is ignored, and classes are counted in the lists"
+    return read_record(folder / "info.json", reader(_INFO), advice=advice)
+
+
+_INFO = fields(
+    {},
+    {
+        **dict.fromkeys(("title", "task", "source", "licence"), text),
+        "num_classes": whole(1, MAX_LABEL + 1),
+        "class_names": list_of(text),
+    },
+)
 
 
 def stated_classes(info: dict[str, Any]) -> int | None:

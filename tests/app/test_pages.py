@@ -118,7 +118,7 @@ def test_unknown_run_in_a_link_is_a_sentence(open_page: Open) -> None:
 
 def test_foreign_folder_is_named_as_text(open_page: Open) -> None:
     app = open_page("curves", "foreign")
-    assert "1 folder in the store is not readable" in app.expander[0].label
+    assert "1 thing cannot be read and is left out" in app.expander[0].label
     assert app.expander[0].text[0].value.startswith("<b>my **notes**:")
 
 
