@@ -6,11 +6,12 @@ import io
 from pathlib import Path
 from typing import Any
 
+from ict import shapes
 from ict.bounded import number, odd_word, read_text, whole_number
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_json, make_folder
 from ict.records import Odd, names_in, read_record, split
-from ict.shapes import fields, list_of, number, shown, text, whole, wrong
+from ict.shapes import fields, list_of, shown, text, wrong
 from ict.store import Store
 from ict.tasks import get_task
 
@@ -67,20 +68,31 @@ def _read(path: Path) -> list[dict[str, Any]] | Odd | None:
     def rows_of(document: Any) -> list[dict[str, Any]]:
         _DOCUMENT(document, "")
         source = f"imported: {shown(document.get('source') or path.stem)}"
-        return [{**row, "status": "done", "source": source} for row in document["rows"]]
+        return [{**_typed(row), "status": "done", "source": source} for row in document["rows"]]
 
     return read_record(path, rows_of, advice="delete it and import the CSV again")
 
 
+def _typed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the types that tables compare: what is a name is text, what is counted a number."""
+    typed: dict[str, Any] = {
+        name: str(row[name]) for name in ("backbone", "note") if row.get(name) is not None
+    }
+    parameters = row.get("adapter_parameters")
+    if isinstance(parameters, str):  # such as "0.1M": nothing to draw an axis with
+        typed["adapter_parameters"] = None
+    return {**row, **typed}
+
+
 def _fraction(value: Any, name: str) -> None:
-    number(value, name)
+    shapes.number(value, name)
     if not 0 <= value <= 1:
         raise wrong(value, name, "a number from 0 to 1")
 
 
 def _plain(value: Any, name: str) -> None:
     """A cell of a CSV as `_number` reads it."""
-    (text if isinstance(value, str) else number)(value, name)
+    (text if isinstance(value, str) else shapes.number)(value, name)
 
 
 _DOCUMENT = fields(
@@ -88,13 +100,7 @@ _DOCUMENT = fields(
         "rows": list_of(
             fields(
                 {"method": text, "task": text, "test_accuracy": _fraction},
-                {
-                    "backbone": text,
-                    "seed": whole(),
-                    "k": whole(),
-                    "adapter_parameters": number,
-                    "note": _plain,
-                },
+                dict.fromkeys(OPTIONAL, _plain),
             )
         )
     },

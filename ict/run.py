@@ -21,7 +21,7 @@ from ict.files import FULL, StoreError, atomic_write_json, explain, remove_file
 from ict.locks import RunLock
 from ict.machine import calm_threads, choose_device, cores
 from ict.result import RunResult
-from ict.run_folder import mapping, tidy
+from ict.run_folder import tidy
 from ict.store import Run, Store, utc_now
 
 
@@ -144,7 +144,7 @@ def _sentence(error: Exception) -> str:
 
 def _execution(run: Run, *, threads: int | None, device: str | None, slots: int) -> dict[str, Any]:
     """Device and threads of the first start, which a resume keeps: other threads, other numbers."""
-    before = mapping(run.path / "execution.json") or {}
+    before = run.execution() or {}
     chosen = choose_device(device or before.get("device"))
     earlier = before.get("threads") if before.get("device") == chosen else None
     if isinstance(earlier, int) and earlier > 0:

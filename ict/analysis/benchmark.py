@@ -70,6 +70,7 @@ def _filled(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _own_row(setting: dict[str, Any], part: pd.DataFrame) -> dict[str, Any]:
+    part = part.assign(seed=part["seed"].astype(str))  # an imported one may be a name
     by_seed = 100 * part.pivot_table(index="seed", columns="task", values="test_accuracy")
     by_seed = by_seed.reindex(columns=list(TASKS))
     over = t_interval(by_seed.dropna().mean(axis=1)) if len(by_seed.dropna()) else None
