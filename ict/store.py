@@ -67,12 +67,18 @@ class Store:
         return f"Store({str(self.root)!r})"
 
     def create_run(self, config_record: dict[str, Any]) -> Run:
-        """Writes config.json of `config_record["run_id"]` unless it is there; gives the run."""
+        """Writes config.json of `config_record["run_id"]` unless it is there; gives the run.
+
+        One that is there learns where its weights lie now, if they were moved since.
+        """
         run = Run(self.runs_dir / check_id(config_record["run_id"]))
         if not run.record:
             stamps = {"created_at": utc_now(), "command": None}
             make_folder(run.path)
             atomic_write_json(run.path / "config.json", {**stamps, **config_record})
+        elif _moved(run.record, config_record):
+            sources = {**run.record["sources"], **config_record["sources"]}
+            atomic_write_json(run.path / "config.json", {**run.record, "sources": sources})
         return run
 
     def record_images(self, run: Run, images: dict[str, str]) -> None:
@@ -195,3 +201,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link that leads round in a circle
         return False
+
+
+def _moved(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """True if the weights file of a run is gone from its place, and asked for at another one.
+
+    The id holds what they are: the same id, the same weights.
+    """
+    places = [(record.get("sources") or {}).get("weights_file") for record in (before, now)]
+    return None not in places and places[0] != places[1] and not Path(str(places[0])).is_file()

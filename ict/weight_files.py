@@ -6,22 +6,24 @@ off), or PyTorch's own format (`weights_only`, where of all classes beside tenso
 """
 
 import argparse
+import json
 import pickle
 import re
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from ict.errors import InputError, shortened
 from ict.weight_layouts import State, flatten
 
+_UNPACKED = 2 << 30  # bytes that a compressed archive may unpack to, however small it is
 _READABLE = "safetensors, .npz, or a state dict as torch.save writes it"
 
 
@@ -32,20 +34,11 @@ def read_tensors(path: Path) -> State:
     that only running the file's code could build; then with three lines that convert it.
     """
     try:
-        kind = _kind(path)
-        if kind == "safetensors":
-            return load_file(path)
-        if kind == "npz":
-            return _read_npz(path)
-        if kind == "torchscript":
-            raise InputError(
-                _convert(path, "is a TorchScript archive, which holds code", "torch.jit.load")
-            )
-        return _read_torch(path)
-    except SafetensorError as error:
-        raise InputError(f"{path}: not a readable safetensors file ({_short(error)})") from error
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read ({_short(error)})") from error
+        return _READERS[_kind(path)](path)
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # a damaged file fails in more ways than can be listed
+        raise InputError(f"{path}: cannot be read ({_short(error)}); give {_READABLE}") from error
 
 
 def _kind(path: Path) -> str:
@@ -59,6 +52,9 @@ def _kind(path: Path) -> str:
         return "torch"
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > max(_UNPACKED, 20 * path.stat().st_size):
+        raise InputError(f"{path}: would unpack to {unpacked:,} bytes, which no weights do")
     if any(name.endswith(".npy") for name in names):
         return "npz"
     return "torchscript" if any(name.endswith("/constants.pkl") for name in names) else "torch"
@@ -97,22 +93,9 @@ def _read_torch(path: Path) -> State:
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         if named is None:
-            raise InputError(f"{path}: not a file that can be read; give {_READABLE}") from error
-        what = f"holds objects of {named[1][:80]}, and reading those would run code"
+            raise
+        what = f"holds objects of {shortened(named[1], 50)}, which run code"
         raise InputError(_convert(path, what, "torch.load")) from error
-    except (
-        RuntimeError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        KeyError,
-        IndexError,
-        UnicodeDecodeError,
-        RecursionError,
-    ) as error:
-        raise InputError(
-            f"{path}: not a file that can be read ({_short(error)}); give {_READABLE}"
-        ) from error
     if isinstance(content, Tensor) or not isinstance(content, dict):
         raise InputError(
             f"{path}: holds one {type(content).__name__} and no dictionary of tensors; give {_READABLE}"
@@ -120,17 +103,31 @@ def _read_torch(path: Path) -> State:
     return flatten(content)
 
 
+def _refuse_torchscript(path: Path) -> State:
+    raise InputError(_convert(path, "is a TorchScript archive, which holds code", "torch.jit.load"))
+
+
 def _convert(path: Path, what: str, load: str) -> str:
     """The sentence of a refusal, with the three lines that turn the file into a readable one."""
     options = 'map_location="cpu"' + (", weights_only=False" if load == "torch.load" else "")
-    name = path.name if len(path.name) <= 50 else f"FILE{path.suffix}"
+    name = path.name if len(path.name) <= 40 else f"FILE{path.suffix[:9]}"
     return (
-        f"{shortened(str(path), 120)}: {what}; if you trust where it comes from, convert it once:\n"
-        f'import torch; it = {load}("{name}", {options})\n'
-        'it = it.state_dict() if hasattr(it, "state_dict") else it.get("state_dict", it.get("model", it))\n'
-        'torch.save({k: v for k, v in it.items() if torch.is_tensor(v)}, "converted.pth")'
+        f"{shortened(str(path), 80)} {what}; if you trust its source, convert it once:\n"
+        f"import torch; it = {load}({json.dumps(name)}, {options})\n"
+        'it = it.state_dict() if hasattr(it, "state_dict") else '
+        '{k: getattr(v, "state_dict", lambda: v)() for k, v in it.items()}\n'
+        "torch.save({k: v for k, v in it.items() if torch.is_tensor(v) or isinstance(v, dict) and "
+        'all(map(torch.is_tensor, v.values()))}, "converted.pth")'
     )
 
 
 def _short(error: Exception) -> str:
     return shortened(" ".join(str(error).split()) or type(error).__name__, 160)
+
+
+_READERS: dict[str, Callable[[Path], State]] = {
+    "safetensors": load_file,
+    "npz": _read_npz,
+    "torch": _read_torch,
+    "torchscript": _refuse_torchscript,
+}

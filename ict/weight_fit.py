@@ -25,13 +25,15 @@ _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _ON_THE_PATH = frozenset(
     "blocks layers patch_embed pos_embed cls_token reg_token dist_token norm_pre norm fc_norm rel_pos_bias".split()
 )
-# Which of several models in one file is read: averaged weights, then the teacher, as their authors do.
-_RANKS = (
-    ("state_dict_ema", "model_ema", "ema", "ema_state_dict", "model_ema_state_dict"),
-    ("teacher",),
-    (),
-    ("student", "target_encoder", "momentum_encoder"),
-)
+# Which of several models in one file is read, by the words of its prefix: averaged weights, the one
+# without prefix, the teacher, any other, and last what their authors do not evaluate.
+_RANKS = {
+    **dict.fromkeys(("state_dict_ema", "model_ema", "ema", "ema_state_dict"), 0),
+    "": 1,
+    "teacher": 2,
+    **dict.fromkeys(("student", "target_encoder", "momentum_encoder"), 4),
+}
+_OTHER = 3
 
 
 @dataclass(frozen=True)
@@ -159,9 +161,9 @@ def _choose(fitting: list[Reading], path: Path) -> Reading | None:
 
 
 def _rank(prefix: str) -> int:
-    words = set(re.split(r"[./]", prefix))
-    found = [rank for rank, names in enumerate(_RANKS) if words & set(names)]
-    return max(found, default=2) if 3 in found else min(found, default=2)
+    words = re.split(r"[./]", prefix.rstrip("./"))
+    found = [_RANKS[word] for word in words if word in _RANKS]
+    return (max if 4 in found else min)(found, default=_OTHER)
 
 
 def _same(one: Reading, other: Reading) -> bool:

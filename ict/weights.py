@@ -75,9 +75,14 @@ def find_again(
 
 
 def digest_of(path: Path) -> str:
-    """`sha256:…` of the file, remembered while it is unchanged."""
-    stat = path.stat()
-    return f"sha256:{_sha256(path, stat.st_mtime_ns, stat.st_size)}"
+    """`sha256:…` of the file, remembered while it is unchanged. InputError if it cannot be read."""
+    try:
+        stat = path.stat()
+        return f"sha256:{_sha256(path, stat.st_mtime_ns, stat.st_size)}"
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); give another --weights FILE"
+        ) from error
 
 
 def _file_again(
