@@ -41,7 +41,9 @@ def scored(path: Path, *, backbone: str = NAME, code: int = 0) -> Any:
     answer = ict(
         "score", "digits", "--backbone", backbone, "--weights", str(path), "--limit", "2", "--json"
     )
-    assert answer.exit_code == code, f"exit {answer.exit_code}, wanted {code}: {answer.output[:150]}"
+    assert answer.exit_code == code, (
+        f"exit {answer.exit_code}, wanted {code}: {answer.output[:150]}"
+    )
     if code:
         return json.loads(answer.stdout)["error"]
     return load_file(json.loads(answer.stdout)["path"])["attn.0"]
