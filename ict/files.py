@@ -34,9 +34,17 @@ class StoreError(IctError):
         self.errno = code
 
 
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """`path` from the root, `~` read as a home; raises InputError for the home of nobody."""
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        raise InputError(f"{path}: there is no such home folder; write the path in full") from None
+
+
 def store_root() -> Path:
     """The store that `$ICT_STORE` names, `./ict_store` without it; absolute, and maybe not there yet."""
-    return Path(os.environ.get("ICT_STORE") or "ict_store").expanduser().absolute()
+    return absolute(os.environ.get("ICT_STORE") or "ict_store")
 
 
 def explain(error: OSError, path: Path) -> StoreError:

@@ -9,6 +9,7 @@ from typing import Any
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import (
     StoreError,
+    absolute,
     append_line,
     atomic_write_bytes,
     atomic_write_json,
@@ -51,7 +52,7 @@ class Store:
     """A folder of runs, scores and studies. Making one writes nothing."""
 
     def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
-        self.root = store_root() if root is None else Path(root).expanduser().absolute()
+        self.root = store_root() if root is None else absolute(root)
         if self.root.is_file():
             raise InputError(f"{self.root} is a file: set ICT_STORE to a folder")
         self.runs_dir = self.root / "runs"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ict.catalogue import BUNDLED, BUNDLED_WEIGHTS, Backbone
 from ict.errors import InputError
+from ict.files import absolute
 
 _HUB_FILES = ("model.safetensors", "open_clip_model.safetensors")
 _SUFFIXES = (".safetensors", ".npz", ".pth", ".pt", ".bin", ".tar", ".ckpt", ".th")
@@ -155,7 +156,7 @@ def on_this_machine(backbone: Backbone) -> bool:
 
 
 def _from_file(path: Path) -> Weights:
-    path = path.expanduser().absolute()
+    path = absolute(path)
     if not path.is_file():
         raise InputError(f"--weights {path}: no such file")
     if path.suffix.lower() not in _SUFFIXES:

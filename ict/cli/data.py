@@ -7,6 +7,7 @@ import click
 
 from ict.cli.common import Progress, command, emit, say_unreadable, table
 from ict.errors import IctError, InputError, quoted
+from ict.files import absolute
 from ict.store import Store
 from ict.tasks import bundled, find_folder, get_task, list_tasks, troubles, vtab, where_looked
 from ict.tasks.hub import DEFAULT_REPO
@@ -75,7 +76,7 @@ def _folders_to_check(task: str) -> list[tuple[str, Path]]:
         return found
     if task in bundled.TASKS:
         raise InputError(f"{quoted(task)} comes with ict: there is no folder to check")
-    folder = Path(task).expanduser().absolute()
+    folder = absolute(task)
     if "/" in task and vtab.is_layout(folder):
         return [(folder.name, folder)]
     if "/" in task:
@@ -90,7 +91,7 @@ def link(task: str, directory: Path, *, as_json: bool) -> None:
     """Use the folder DIR as TASK: one of the 19, or a new name for images of your own."""
     from ict.tasks.links import check_name
 
-    folder = directory.expanduser().absolute()
+    folder = absolute(directory)
     name = check_name(vtab.canonical(task))
     missing = vtab.missing_lists(folder)
     if missing:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ict.errors import IctError, InputError, did_you_mean, quoted
+from ict.files import absolute
 from ict.tasks import bundled, vtab
 from ict.tasks.check import Progress, check_folder
 from ict.tasks.hub import DEFAULT_REPO, RemoteFile, Repository, fetch, open_repository
@@ -41,7 +42,7 @@ def tasks_to_download(task: str) -> list[str]:
 
 def target_root(to: Path | None) -> Path:
     """Where task folders go: `to`, else $ICT_VTAB_ROOT, else `vtab-1k` in the store."""
-    return (to.expanduser().absolute() if to else vtab_root()) or links_path().parent / "vtab-1k"
+    return (absolute(to) if to else vtab_root()) or links_path().parent / "vtab-1k"
 
 
 def present(name: str, to: Path | None) -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ict.errors import InputError, quoted
-from ict.files import atomic_write_json, make_folder, store_root
+from ict.files import absolute, atomic_write_json, make_folder, store_root
 from ict.records import Odd, read_record
 from ict.shapes import shown
 from ict.tasks import bundled
@@ -87,4 +87,4 @@ def write_link(name: str, folder: Path) -> Path:
 def vtab_root(root: str | Path | None = None) -> Path | None:
     """`root` or $ICT_VTAB_ROOT, absolute (a relative one counts from here); None when unset."""
     named = root if root is not None else os.environ.get("ICT_VTAB_ROOT")
-    return Path(named).expanduser().absolute() if named else None
+    return absolute(named) if named else None

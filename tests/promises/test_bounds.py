@@ -308,3 +308,47 @@ def test_an_odd_csv_is_one_sentence(tmp_path: Path, content: tuple[str, str | by
     assert sentence("import", str(path))
     assert not (tmp_path / "store" / "imported").exists()
     assert ict("import", str(path), "--json").exit_code == 2
+
+
+LINES = [
+    ["show", "x" * 5000],
+    ["show", "a\nb"],
+    ["figure", "x" * 10**6, "--out", "a.json"],
+    ["figure", "curves", "--style", "x" * 5000, "--out", "a.json"],
+    ["figure", "score-map", "--from", "x" * 300 + ".safetensors", "--out", "a.json"],
+    ["x" * 5000],
+    ["runs", "--status", "x" * 5000],
+    ["runs", "--study", "../.."],
+    ["select", "x" * 5000, "--k", "9" * 5000],
+    ["score", "digits", "--criterion", "x" * 5000],
+    ["score", "digits", "--option", "x=" + "[" * 4000],
+    ["score", "digits", "--limit", "9" * 400],
+    ["score", "digits", "--device", "x" * 5000],
+    ["backbones", "x" * 5000],
+    ["backbones", "a\0b"],
+    ["train", "digits", "--dry-run", "--ratio", "nan"],
+    ["train", "digits", "--dry-run", "--ratio", "1e400"],
+    ["train", "digits", "--dry-run", "--k", "9" * 400],
+    ["train", "\udcff" * 10, "--dry-run"],
+    ["train", "digits", "--dry-run", "--weights", "~nobody-of-this-name/x.pth"],
+    ["data", "check", "~nobody-of-this-name/x"],
+    ["data", "link", "y" * 5000, "/"],
+    ["study", "show", "x" * 5000],
+    ["import", "x" * 5000],
+    ["overlap", "digits", "x" * 5000],
+    ["overlap", "digits", "count", "--permutations", "9" * 19],
+]
+
+
+@pytest.mark.promise("Whatever is typed, a command answers with one sentence that repeats at most 200 "
+                     "characters of it")  # fmt: skip
+@pytest.mark.parametrize("line", LINES, ids=lambda line: " ".join(w[:12] for w in line[:4]))
+def test_odd_words_of_commands_are_one_sentence(
+    line: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    begun = time.process_time()
+    message = sentence(*line)
+    assert time.process_time() - begun < 10
+    assert message.isprintable()
+    assert max(map(len, message.split())) <= 210, "a word of more than 210 characters is repeated"
