@@ -184,7 +184,7 @@ def test_a_configuration_made_by_hand_takes_no_nan_either():
         RunConfig(task="digits", scale=math.nan)
 
 
-@pytest.mark.parametrize("value", [1e4, -1e4, 10**400])
+@pytest.mark.parametrize("value", [1e4, -1e4, 10**400], ids=["large", "small", "400 digits"])
 def test_scale_has_limits(value):
     with pytest.raises(InputError, match="scale="):
         resolve({"task": "digits", "scale": value}, weights="none")

@@ -71,12 +71,10 @@ def test_a_zero_runs_as_zero(store, zero):
 def test_a_rate_of_zero_trains_nothing(store, zero):
     from safetensors.torch import load_file
 
-    short = a_run(store, **zero, warmup_epochs=1, epochs=1)
-    long = a_run(store, **zero, warmup_epochs=1, epochs=3)
-    finish(short, store)
-    finish(long, store)
-    first, second = (load_file(run.path / "adapter.safetensors") for run in (short, long))
-    assert all((first[name] == second[name]).all() for name in first)
+    run = a_run(store, **zero, warmup_epochs=1, init="zero")
+    finish(run, store)
+    weights = load_file(run.path / "adapter.safetensors")
+    assert not any(w.any() for name, w in weights.items() if name.endswith("adapter.weight"))
 
 
 @pytest.mark.promise("`ict train --set scale=0` differs in loss from the default (show 5)")
@@ -122,7 +120,7 @@ def test_an_old_zero_goes_on_as_it_ran(store):
 
 
 @pytest.mark.promise("scale has limits")
-@pytest.mark.parametrize("value", [1e6, -1e6, 10**400])
+@pytest.mark.parametrize("value", [1e6, -1e6, 10**400], ids=["large", "small", "400 digits"])
 def test_scale_has_limits(value):
     with pytest.raises(InputError, match="scale="):
         resolve({"task": "digits", "scale": value}, weights="none")
@@ -382,7 +380,7 @@ def test_the_best_epoch_is_the_one_that_is_tested(store, tmp_path, monkeypatch):
         check=False,
     )
     with safe_open(best, framework="pt") as file:
-        assert int(file.metadata()["epoch"]) == whole["selected_epoch"]
+        assert (file.metadata() or {}).get("epoch") == str(whole["selected_epoch"])
     other = {name: torch_zeros(tensor) for name, tensor in load_file(best).items()}
     save_file(other, best, metadata={"epoch": str(whole["selected_epoch"] % 3 + 1)})
     result = finish(run, store)
