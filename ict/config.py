@@ -63,6 +63,8 @@ _SELECTION_FIELDS = (
     "criterion tokens score_site tune_site score_task score_split score_data selection_seed k ratio "
     "blocks init scale scale_on_x"
 ).split()
+SEEDLESS = ("linear",)
+"""Methods that draw nothing: the probe's head is fitted to convergence from zero on fixed features."""
 _TRAINING_FIELDS = (
     "epochs batch_size lr lr_multiplier weight_decay warmup_epochs drop_path label_smoothing augment "
     "select_by report_best_test"
@@ -113,7 +115,8 @@ class RunConfig:
     """Also look at the test set after every epoch; stored apart, marked optimistic, never selected by."""
     limit: int | None = None
     """Use only the first so many images of each split (for trials)."""
-    seed: int = 42
+    seed: int | None = 42
+    """Of the head, the adapter, the order of images. None for a method that reads none (`SEEDLESS`)."""
     precision: str = "auto"
     schema: int = SCHEMA
     zeros: str | None = None
@@ -125,6 +128,11 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
                 raise InputError(f"{name}={value}: give a finite number")
+
+    @property
+    def generator_seed(self) -> int:
+        """What generators start from; where the method reads no seed, nothing that they draw lasts."""
+        return 0 if self.seed is None else self.seed
 
     def to_dict(self) -> dict[str, Any]:
         """What is stored and hashed: later fields stay out at their neutral value."""
@@ -336,10 +344,14 @@ def _unread(config: RunConfig) -> list[str]:
         unread += _SELECTION_FIELDS
     elif config.criterion == "random":
         unread += ["tokens", "score_site", "score_task", "score_split", "score_data"]
+        if config.k == tuple(get_backbone(config.backbone).widths):  # all channels: nothing to draw
+            unread += ["selection_seed"]
     else:
         unread += ["selection_seed"]
     if config.method == "linear":
         unread += _TRAINING_FIELDS
+    if config.method in SEEDLESS:
+        unread += ["seed"]
     if config.method != "lora":
         unread += ["lora_rank"]
     return unread

@@ -40,7 +40,7 @@ def rebuild(run: Run, *, weights: str | Path | None = None) -> nn.Module:
         weights=str(config.weights),
         weights_file=weights_file,
         classes=heads[0],
-        seed=config.seed,
+        seed=config.generator_seed,
     )
     record = run.selection()
     prepare(model, config, Selection.from_dict(record) if record else None)

@@ -30,14 +30,14 @@ def prepare(model: nn.Module, config: RunConfig, selection: Selection | None) ->
             scale=config.scale,
             scale_on_x=config.scale_on_x,
             init=config.init,
-            seed=config.seed,
+            seed=config.generator_seed,
         )
     model.requires_grad_(config.method == "full")
     if config.method == "bitfit":
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.endswith("bias"))
     elif config.method == "lora":
-        _add_lora(model, rank=config.lora_rank, seed=config.seed)
+        _add_lora(model, rank=config.lora_rank, seed=config.generator_seed)
     classification_head(model).requires_grad_(True)
     return model
 

@@ -236,7 +236,7 @@ class Pipeline:
             weights=c.weights,
             weights_file=self.weights_file,
             classes=self.task.classes,
-            seed=c.seed,
+            seed=c.generator_seed,
             drop_path=0.0 if c.drop_path is None else c.drop_path,  # linear reads none
         )
         self.notes += weights_notes(model)
@@ -260,7 +260,7 @@ class Pipeline:
             warmup_epochs=c.warmup_epochs,
             warmup_lr=0.0 if meant else WARMUP_LR,
             label_smoothing=c.label_smoothing,
-            seed=c.seed,
+            seed=c.generator_seed,
             augment=_augmentation(c.augment),
         )
 

@@ -9,11 +9,9 @@ or changed is built anew.
 import contextlib
 import hashlib
 import json
-import math
 import os
 import re
 import stat
-import statistics
 from pathlib import Path
 from typing import Any, Final
 
@@ -179,54 +177,3 @@ def _save(path: Path, runs: dict[str, Any]) -> None:
     with contextlib.suppress(StoreError):
         atomic_write_bytes(path, content)
     _memory[str(path)] = (_stamp(str(path)), runs)
-
-
-_MEANS = ("adapter_parameters", "trainable_parameters", "train_seconds", "peak_memory_bytes")
-
-
-def grouped(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row for runs whose configurations differ in `seed` and `selection_seed` alone.
-
-    Keeps the fields they share; adds runs, done, seeds, and of test_accuracy over those done mean,
-    std (n−1; None for one), interval95 (half of the 95 % t interval of the mean) and best; of
-    trainable parameters, seconds and memory the means.
-    """
-    from ict.config import FIELDS
-
-    apart = ("seed", "selection_seed")
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    shared = [name for name in FIELDS if name not in apart]
-    for row in rows:
-        groups.setdefault(tuple(str(row.get(name)) for name in shared), []).append(row)
-    return [_summary(members, shared) for members in groups.values()]
-
-
-def _summary(members: list[dict[str, Any]], shared: list[str]) -> dict[str, Any]:
-    values = [row["test_accuracy"] for row in members if row.get("test_accuracy") is not None]
-    return {
-        **{name: members[0].get(name) for name in shared},
-        "runs": len(members),
-        "done": sum(row["status"] == "done" for row in members),
-        "mean": statistics.fmean(values) if values else None,
-        "std": statistics.stdev(values) if len(values) > 1 else None,
-        "interval95": _half_interval(values),
-        "best": max(values, default=None),
-        **{name: _mean(members, name) for name in _MEANS},
-        "seeds": sorted({row["seed"] for row in members if row.get("seed") is not None}),
-        "run_ids": [row["run_id"] for row in members],
-    }
-
-
-def _mean(members: list[dict[str, Any]], name: str) -> float | None:
-    values = [row[name] for row in members if row.get(name) is not None]
-    return statistics.fmean(values) if values else None
-
-
-def _half_interval(values: list[float]) -> float | None:
-    """Student's t at 97.5 % with n−1 degrees of freedom, times std / sqrt(n)."""
-    if len(values) < 2:
-        return None
-    from scipy.special import stdtrit
-
-    quantile = float(stdtrit(len(values) - 1, 0.975))
-    return quantile * statistics.stdev(values) / math.sqrt(len(values))

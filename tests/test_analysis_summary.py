@@ -35,21 +35,6 @@ def test_sampling_error_of_small_test_sets_has_the_known_size():
     assert sampling_half_width(0.8, 200) == pytest.approx(0.055, abs=0.001)
 
 
-def test_runs_are_grouped_over_seeds_and_nothing_else():
-    rows = [run(s, a) for s, a in ((42, 0.8), (44, 0.9))] + [run(42, 0.5, method="linear", k=None)]
-    rows.append({**run(82, 0.1), "status": "failed"})
-    found = summary.group_over_seeds(rows)
-    assert [(g["method"], g["n"], g["best"]) for g in found] == [
-        ("ict", 2, 0.9),
-        ("linear", 1, 0.5),
-    ]
-    assert found[0]["mean"] == pytest.approx(0.85)
-    assert found[0]["seeds"] == [42, 44]
-    assert found[0]["exploratory"]
-    assert found[0]["sampling"] == pytest.approx(sampling_half_width(0.85, 200))
-    assert summary.group_over_seeds([]) == []
-
-
 def test_config_difference_names_only_what_differs():
     rows = summary.config_difference([{"lr": 1, "k": 24}, {"lr": 2, "k": 24, "scale": 3}])
     assert rows == [{"field": "lr", "0": 1, "1": 2}, {"field": "scale", "0": None, "1": 3}]

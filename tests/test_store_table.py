@@ -7,7 +7,6 @@ import pytest
 
 from ict import run_table
 from ict.locks import RunLock
-from ict.run_table import grouped
 from ict.store import Run, Store, atomic_write_json
 
 
@@ -113,16 +112,3 @@ def test_filter(store: Store):
     make(store, "a", task="digits")
     make(store, "b", task="count")
     assert [row["run_id"] for row in store.table(lambda row: row["task"] == "count")] == ["b"]
-
-
-def test_groups_over_seeds_by_hand(store: Store):
-    for seed, accuracy in [(1, 0.5), (2, 0.7), (3, 0.9)]:
-        finish(make(store, f"a{seed}", task="digits", k=[8], seed=seed), accuracy)
-    make(store, "a4", task="digits", k=[8], seed=4)
-    finish(make(store, "b1", task="digits", k=[16], seed=1), 0.3)
-    first, second = grouped(store.table())
-    assert (first["k"], first["runs"], first["done"], first["seeds"]) == (8, 4, 3, [1, 2, 3, 4])
-    assert first["mean"] == pytest.approx(0.7)
-    assert first["std"] == pytest.approx(0.2)  # sqrt((0.04 + 0 + 0.04) / 2)
-    assert first["best"] == 0.9
-    assert (second["k"], second["mean"], second["std"]) == (16, 0.3, None)

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ict.analysis.intervals import t_interval
-from ict.analysis.summary import paired_difference, ratio_series, varying
+from ict.analysis.groups import Seed, by_seed, over_seeds, varying
+from ict.analysis.summary import paired_difference, ratio_series
 from ict.figures import accuracy_against_k
 from ict.figures.asked import Choice, Request
 from ict.store import Store
@@ -90,7 +90,7 @@ def mixed(rows: Sequence[Row]) -> list[str]:
         [r for r in done if r["task"] == task and r["method"] == "ict"]
         for task in {r["task"] for r in done}
     ]
-    found = {name for part in own if part for name in varying(pd.DataFrame(part))}
+    found = {name for part in own for name in varying(part)}
     if all(len({r.get("lr") for r in part if r.get("k") == k}) == 1
            for part in own for k in {r.get("k") for r in part}):  # fmt: skip
         found.discard("lr")  # it follows from K, as recipe quick has it
@@ -127,22 +127,35 @@ def _interval(low: float, high: float) -> str:
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Mean, interval and cost of each task, series and K."""
-    rows = []
-    for (task, name, ratio, k), part in table.groupby(
-        ["task", "series", "ratio", "k"], dropna=False
-    ):
-        found = t_interval(100 * part["accuracy"])
-        rows.append(
-            {
-                "task": task, "series": name, "K": None if pd.isna(k) else f"{k:g}" if isinstance(k, float) else str(k),
-                "K/D": ratio, "n": found.n, "mean": found.mean,
-                "interval": _interval(found.low, found.high) if found.n >= 2 else "",
-                "parameters": part["trainable_parameters"].mean(),
-                "seconds": part["train_seconds"].mean(),
-                "memory": part["peak_memory_bytes"].mean() / 2**20,
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows)
+    groups = over_seeds(
+        table.assign(percent=100 * table["accuracy"]).to_dict("records"),
+        by=("task", "series", "ratio", "k"), value="percent",
+    )  # fmt: skip
+    rows = [
+        {
+            "task": found.setting["task"],
+            "series": found.setting["series"],
+            "K": _k_words(found.setting["k"]),
+            "K/D": found.setting["ratio"],
+            "n": found.n,
+            "n counts": found.over,
+            "mean": found.interval.mean,
+            "interval": _interval(found.interval.low, found.interval.high) if found.n >= 2 else "",
+            "parameters": found.means["trainable_parameters"],
+            "seconds": found.means["train_seconds"],
+            "memory": _mebibytes(found.means["peak_memory_bytes"]),
+        }
+        for found in groups
+    ]
+    return pd.DataFrame(rows).sort_values(["task", "series", "K/D"], ignore_index=True)
+
+
+def _k_words(k: Any) -> str | None:
+    return None if k is None else f"{k:g}" if isinstance(k, float) else str(k)
+
+
+def _mebibytes(number: float | None) -> float | None:
+    return None if number is None else number / 2**20
 
 
 def summary_table(table: pd.DataFrame) -> None:
@@ -157,6 +170,12 @@ def summary_table(table: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
+def _points(runs: pd.DataFrame) -> dict[Seed, float]:
+    """The accuracy of each seed in percent, the mean of its draws."""
+    values = by_seed(runs.to_dict("records"), "accuracy")
+    return {seed: 100 * accuracy for seed, accuracy in values.items()}
+
+
 def differences(table: pd.DataFrame, primary: str) -> list[Row]:
     """`primary` minus every other series on the seeds that both have, by task and K, in points."""
     rows = []
@@ -165,9 +184,7 @@ def differences(table: pd.DataFrame, primary: str) -> list[Row]:
         for name, theirs in part[part["series"] != primary].groupby("series"):
             for ratio, one in ours.groupby("ratio", dropna=False):
                 other = theirs if theirs["ratio"].isna().all() else theirs[theirs["ratio"] == ratio]
-                a = dict(zip(one["seed"], 100 * one["accuracy"], strict=True))
-                b = dict(zip(other["seed"], 100 * other["accuracy"], strict=True))
-                found = paired_difference(a, b)
+                found = paired_difference(_points(one), _points(other))
                 if found.n:
                     rows.append(
                         {"task": task, "contrast": f"{primary} − {name}", "K/D": ratio, "n": found.n,

@@ -8,7 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from ict.analysis.summary import config_difference, group_over_seeds
+from ict.analysis import groups as run_groups
+from ict.analysis.summary import config_difference
 from ict.figures import training_curves
 from ict.figures.asked import Choice, Request
 from ict.store import Run, Store
@@ -67,7 +68,9 @@ def curves(shown: Store, rows: Sequence[dict[str, Any]]) -> None:
     drawn = [row for row in drawn if _has(shown, row, metric)] or drawn
     names = curve_data.labels(drawn)
     drawn.sort(key=lambda row: names[row["run_id"]])
-    labelled = tuple((names[row["run_id"]], row.get("seed"), _stamp(shown, row)) for row in drawn)
+    labelled = tuple(
+        (names[row["run_id"]], run_groups.seed_of(row), _stamp(shown, row)) for row in drawn
+    )
     figure = _figure(labelled, metric, int(smooth), shell.theme())
     plot.draw(
         figure, "curves", f"{METRICS[metric]} over epochs of {len(drawn)} runs",
@@ -109,21 +112,21 @@ def _plain(value: Any) -> str:
 
 def groups(rows: Sequence[dict[str, Any]]) -> None:
     """Runs that differ in the seed alone, in one row with n, mean, interval and best."""
-    found = group_over_seeds(rows)
-    if not found:
+    done = [row for row in rows if row["status"] == "done"]
+    if not done:
         st.caption("No finished run to group.")
         return
-    names = [name for name in found[0] if name not in _GROUP_COLUMNS and name not in _HIDDEN]
-    frame = pd.DataFrame(found)
-    for name in ("mean", "low", "high", "best", "sd", "sampling"):
+    told = run_groups.telling(done)
+    names = [n for n in run_groups.varying(done) if n in told or n not in run_groups.DERIVED]
+    frame = pd.DataFrame([group.to_dict() for group in run_groups.over_seeds(done)])
+    for name in ("mean", "low", "high", "best", "sampling"):
         frame[name] = pd.to_numeric(frame[name]) * 100
     frame["interval"] = [
         "" if pd.isna(low) else f"{low:.1f} – {high:.1f}"
         for low, high in zip(frame["low"], frame["high"], strict=True)
     ]
     frame["seeds"] = frame["seeds"].map(lambda seeds: ", ".join(map(str, seeds)))
-    if "peak_memory_bytes" in frame:
-        frame["peak_memory_bytes"] = pd.to_numeric(frame["peak_memory_bytes"]) / 2**20
+    frame["peak_memory_bytes"] = pd.to_numeric(frame["peak_memory_bytes"]) / 2**20
     for name in names:
         frame[name] = frame[name].map(_plain)
     number = st.column_config.NumberColumn
@@ -131,7 +134,9 @@ def groups(rows: Sequence[dict[str, Any]]) -> None:
         frame, hide_index=True, placeholder="", height="content" if len(frame) < 12 else 420,
         column_order=[*names, *_GROUP_COLUMNS],
         column_config={
-            **{name: curve_data.WORDS.get(name, name.replace("_", " ")) for name in names},
+            **{name: run_groups.words(name, "").strip() for name in names},
+            "over": st.column_config.TextColumn("n counts", help="Nothing, where the method reads "
+                                                "no seed: run again, it gives the same numbers."),
             "mean": number("test %, mean", format="%.2f"),
             "interval": "95 % interval",
             "best": number("best %", format="%.2f"),
@@ -142,15 +147,17 @@ def groups(rows: Sequence[dict[str, Any]]) -> None:
             "peak_memory_bytes": number("memory MiB", format="%.0f"),
         },
     )  # fmt: skip
-    st.caption("n ≤ 3 is exploratory: the interval is wide, and no test can reach p < 0.05.")
+    st.caption(
+        "n counts training seeds; draws of random channels are averaged within a seed, and counted "
+        "where there is one seed. n ≤ 3 is exploratory: the interval is wide, and no test can reach "
+        "p < 0.05."
+    )
 
 
 _GROUP_COLUMNS = (
-    "n", "mean", "interval", "best", "sampling", "trainable_parameters", "train_seconds",
+    "n", "over", "runs", "mean", "interval", "best", "sampling", "trainable_parameters", "train_seconds",
     "peak_memory_bytes", "seeds",
 )  # fmt: skip
-_HIDDEN = {"runs", "sd", "low", "high", "exploratory", "adapter_parameters", "score_split", "data"}
-_HIDDEN |= {"weights", "score_site", "score_task", "score_data", "schema"}
 
 
 def actions(shown: Store, picked: Sequence[dict[str, Any]]) -> None:

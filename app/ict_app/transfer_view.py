@@ -3,20 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
-from ict.analysis.summary import varying
+from ict.analysis.groups import varying_within
 from ict.figures import transfer_matrix
 from ict.figures.asked import Request
 from ict_app import plot, shell, words
 
 Row = dict[str, Any]
 _NAMED = ("backbone", "criterion", "k", "tune_site")
-_NO_SETTING = {
-    "task", "source", "control", "difference", "low", "high", "n", "excludes_zero", "accuracy",
-    "own", "seeds", "run_ids",
-}  # fmt: skip
 
 
 def example(rows: Sequence[Row]) -> tuple[str, str]:
@@ -31,17 +26,10 @@ def settings(table: Sequence[Row]) -> dict[str, list[Row]]:
 
     What differs between tasks alone, as a recipe sets it, parts nothing.
     """
-    frame = pd.DataFrame(table)
-    fields = frame[[name for name in frame.columns if name not in _NO_SETTING]]
-    apart = {
-        name: None
-        for _, part in fields.groupby(frame["task"])
-        for name in varying(part)
-        if name not in _NAMED
-    }
+    apart = [name for name in varying_within(table, ("task",)) if name not in _NAMED]
     found: dict[str, list[Row]] = {}
     for row in table:
-        found.setdefault(_setting(row, list(apart)), []).append(row)
+        found.setdefault(_setting(row, apart), []).append(row)
     return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
 

@@ -5,14 +5,18 @@ mean of the 19 tasks and the mean of the three groups' means; both are always gi
 """
 
 import functools
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ict.analysis.intervals import t_interval
+from ict.analysis.groups import Row, Seed, by_seed, key, varying_within
+from ict.analysis.groups import words as in_words
+from ict.analysis.intervals import Interval, t_interval
 
 BACKBONE = "vit_base_patch16_224.orig_in21k"
 SOURCE = "V-PETL Bench (published)"
@@ -46,49 +50,63 @@ def published_table() -> pd.DataFrame:
 def store_table(rows: Iterable[Mapping[str, Any]], *, by: Sequence[str] = ()) -> pd.DataFrame:
     """Own runs (rows of `Store.table()`) as the published ones: one row a method and setting.
 
-    `by` adds fields to method, backbone and K that part the rows. Percent, mean over seeds. A task
-    without a run is NaN, and so is an average of which a task is missing. seeds is the smallest
-    number of seeds of a task; low and high are the 95 % t interval of the mean of the tasks, over
-    seeds that ran on all of them; official says whether all runs used the official test sets.
+    `by` adds fields to method, backbone, K and criterion that part the rows; so does every setting in
+    which runs of one such row differ on one task (a trial on fewer images is no seed of the whole
+    run). Settings may differ between tasks, as in a recipe. Percent, mean over seeds. A task without
+    a run is NaN, and so is an average of which a task is missing. seeds is the smallest number of
+    seeds of a task (1 for a method that reads none); low and high are the 95 % t interval of the mean
+    of the tasks, over seeds that ran on all of them; official says whether all runs used the official
+    test sets.
     """
     done = [r for r in rows if r.get("status") == "done" and r.get("test_accuracy") is not None]
-    table = pd.DataFrame([_filled(r) for r in done if r.get("task") in GROUP_OF])
-    if table.empty:
+    filled = [_filled(r) for r in done if r.get("task") in GROUP_OF]
+    if not filled:
         return published_table().iloc[:0]
-    names = ["method", "backbone", "source", *(n for n in ("k", "criterion", *by) if n in table)]
-    own = [_own_row(dict(zip(names, key, strict=True)), part)
-           for key, part in table.groupby(names, dropna=False, sort=False)]  # fmt: skip
+    names = ["method", "backbone", "source", "k", "criterion", *by]
+    names += varying_within(filled, [*names, "task"])
+    parts: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in filled:
+        parts[key(row, names)].append(row)
+    own = [_own_row({n: part[0].get(n) for n in names}, part) for part in parts.values()]
     return _with_averages(pd.DataFrame(own))
 
 
-def _filled(row: Mapping[str, Any]) -> dict[str, Any]:
+def _filled(row: Row) -> dict[str, Any]:
     """The row with what an imported one may lack, and with words for where it was measured."""
     official = bool(row.get("official_data"))
     own = "this store" if official else "this store, not the official test set"
-    defaults = {"source": own, "backbone": BACKBONE, "seed": 0, "run_id": None}
+    defaults = {"source": own, "backbone": BACKBONE}
     return {**defaults, **{name: value for name, value in row.items() if value is not None}}
 
 
-def _own_row(setting: dict[str, Any], part: pd.DataFrame) -> dict[str, Any]:
-    part = part.assign(seed=part["seed"].astype(str))  # an imported one may be a name
-    by_seed = 100 * part.pivot_table(index="seed", columns="task", values="test_accuracy")
-    by_seed = by_seed.reindex(columns=list(TASKS))
-    over = t_interval(by_seed.dropna().mean(axis=1)) if len(by_seed.dropna()) else None
-    counted = part.groupby("task")["seed"].nunique()
-    parameters = part["adapter_parameters"] if "adapter_parameters" in part else pd.Series([np.nan])
-    official = part["official_data"] if "official_data" in part else pd.Series([False])
+def _own_row(setting: dict[str, Any], part: Sequence[Row]) -> dict[str, Any]:
+    by_task: dict[str, list[Row]] = defaultdict(list)
+    for row in part:
+        by_task[str(row["task"])].append(row)
+    values = {task: by_seed(found) for task, found in by_task.items()}
+    over = _over_all_tasks(values)
+    adapters = [float(r["adapter_parameters"]) for r in part if r.get("adapter_parameters")]
     return {
         "method": _label(setting),
         "backbone": setting["backbone"],
         "source": setting["source"],
-        **by_seed.mean().to_dict(),
-        "parameters": float(parameters.median()),
-        "seeds": int(counted.min()),
+        **{t: 100 * fmean(values[t].values()) if t in values else np.nan for t in TASKS},
+        "parameters": median(adapters) if adapters else np.nan,
+        "seeds": min(len(found) for found in values.values()),
         "low": over.low if over else np.nan,
         "high": over.high if over else np.nan,
-        "official": bool(official.fillna(False).astype(bool).all()),
-        "runs": sorted(part["run_id"].dropna()),
+        "official": all(bool(row.get("official_data")) for row in part),
+        "runs": sorted(str(row["run_id"]) for row in part if row.get("run_id")),
     }
+
+
+def _over_all_tasks(values: Mapping[str, Mapping[Seed, float]]) -> Interval | None:
+    """The mean of the 19 tasks over seeds that ran on all of them; None where no seed did."""
+    if set(values) != set(TASKS):
+        return None
+    common = set.intersection(*(set(found) for found in values.values()))
+    means = [100 * fmean(values[task][seed] for task in TASKS) for seed in common]
+    return t_interval(means) if means else None
 
 
 def _label(setting: Mapping[str, Any]) -> str:
@@ -100,7 +118,9 @@ def _label(setting: Mapping[str, Any]) -> str:
         words.append(str(criterion))
     if setting["backbone"] != BACKBONE:
         words.append(f"({setting['backbone']})")
-    return " ".join(map(str, words))
+    named = ("method", "backbone", "source", "k", "criterion")
+    more = [in_words(n, v) for n, v in setting.items() if n not in named and v is not None]
+    return ", ".join([" ".join(map(str, words)), *more])
 
 
 def _with_averages(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Runs grouped over seeds, and differences between them with honest intervals.
+"""Series of a study's runs, and differences between settings with honest intervals.
 
 Three or five seeds cannot reach p < 0.05 in a Wilcoxon test (p ≥ 0.25, ≥ 0.0625): per task the
 paired t interval is given; across tasks Wilcoxon's test (Demšar 2006) and a bootstrap over tasks
@@ -10,85 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
-from ict.analysis.intervals import Interval, sampling_half_width, t_interval
+from ict.analysis.groups import draw_of, seed_of, varying, varying_within, words
+from ict.analysis.intervals import Interval, t_interval
 from ict.errors import InputError
-
-NOT_A_SETTING = {
-    "seed", "run_id", "status", "created_at", "command", "error", "device", "threads", "started_at",
-    "finished_at", "recipe", "score_id", "selection_seed",
-}  # fmt: skip
-RESULTS = {
-    "test_accuracy", "val_accuracy", "train_accuracy", "test_balanced_accuracy",
-    "majority_accuracy", "test_images", "selected_epoch", "best_test_accuracy", "best_test_epoch",
-    "adapter_parameters", "head_parameters", "trainable_parameters", "backbone_parameters",
-    "train_seconds", "score_seconds", "images_per_second", "peak_memory_bytes", "official_data",
-}  # fmt: skip
-EXPLORATORY = 3
-
-
-def group_over_seeds(
-    rows: Iterable[Mapping[str, Any]],
-    *,
-    value: str = "test_accuracy",
-    by: Sequence[str] | None = None,
-) -> list[dict[str, Any]]:
-    """Done runs that differ only in the seed, in one row each.
-
-    Rows of `Store.table()`. Gives the settings in `by` (all config fields that vary, by default)
-    and runs, n, mean, sd, low, high (95 % t interval of the mean), best, seeds, sampling (half the
-    binomial interval of the test set), exploratory (n ≤ 3), and means of time, memory, parameters.
-    """
-    table = pd.DataFrame([row for row in rows if row.get("status") == "done"])
-    if table.empty or value not in table:
-        return []
-    names = list(by) if by is not None else varying(table)
-    groups = table.groupby(names, dropna=False, sort=False) if names else [((), table)]
-    return [_one_group(names, key, part, value) for key, part in groups]
-
-
-def varying(table: pd.DataFrame) -> list[str]:
-    """Config fields that take more than one value in `table`, results and the seed left out."""
-    return [
-        name
-        for name in table.columns
-        if name not in NOT_A_SETTING | RESULTS and table[name].nunique(dropna=False) > 1
-    ]
-
-
-def _one_group(names: Sequence[str], key: Any, part: pd.DataFrame, value: str) -> dict[str, Any]:
-    values = key if isinstance(key, tuple) else (key,)
-    found = t_interval(part[value])
-    images = part["test_images"].max() if "test_images" in part else np.nan
-    sampling = None
-    if value == "test_accuracy" and np.isfinite(images) and np.isfinite(found.mean):
-        sampling = sampling_half_width(found.mean, int(images))
-    row: dict[str, Any] = {
-        name: None if pd.isna(one) else one for name, one in zip(names, values, strict=True)
-    }
-    row |= {
-        "runs": list(part["run_id"]) if "run_id" in part else [],
-        "n": found.n,
-        "mean": found.mean,
-        "sd": found.sd,
-        "low": found.low,
-        "high": found.high,
-        "best": float(part[value].max()),
-        "seeds": sorted(part["seed"].dropna().astype(int)) if "seed" in part else [],
-        "sampling": sampling,
-        "exploratory": found.n <= EXPLORATORY,
-    }
-    for name in (
-        "train_seconds",
-        "peak_memory_bytes",
-        "trainable_parameters",
-        "adapter_parameters",
-    ):
-        if name in part:
-            row[name] = None if part[name].isna().all() else float(part[name].mean())
-    return row
 
 
 def config_difference(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -102,7 +28,15 @@ def config_difference(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, An
 
 
 def paired_difference(a: Mapping[Any, float], b: Mapping[Any, float]) -> Interval:
-    """Mean of a − b over the seeds that both have, with its 95 % t interval."""
+    """Mean of a − b over the seeds that both have, with its 95 % t interval.
+
+    Keys are seeds (`groups.by_seed`). What reads no seed (key None) is the same at every seed of the
+    other, so that it pairs with each.
+    """
+    if a.keys() == {None}:
+        a = dict.fromkeys(b, a[None])
+    elif b.keys() == {None}:
+        b = dict.fromkeys(a, b[None])
     return t_interval([a[seed] - b[seed] for seed in a if seed in b])
 
 
@@ -183,40 +117,47 @@ def _seed_draws(
 def ratio_series(
     rows: Iterable[Mapping[str, Any]], *, rate: str | None = None
 ) -> list[dict[str, Any]]:
-    """Rows for `ict.figures.accuracy_against_k` from rows of `Store.table()`.
+    """Rows for `ict.figures.accuracy_against_k` from rows of `Store.table()`, one a finished run.
 
     series is the method, or for ICT the criterion when it is a control (random, lowest) or when
-    criteria differ; ratio is K/D (None for methods without K), k as the run has it. Where learning
-    rates were multiplied by several values they part the series, unless `rate` names them all. Runs
-    on the channels of another task are left out: they are a transfer, not an ablation.
+    criteria differ; ratio is K/D (None for methods without K), k as the run has it. Settings in which
+    runs of one series, task and K differ part it, so that a mean is over seeds alone; so do learning
+    rates that were multiplied by several values, unless `rate` names them all. Runs on the channels
+    of another task are left out: they are a transfer, not an ablation.
     """
     done = [r for r in rows if r.get("status") == "done" and r.get("test_accuracy") is not None]
     done = [r for r in done if r.get("score_task") in (None, r.get("task"))]
+    named = [{**row, "series": name} for row, name in zip(done, _series(done), strict=True)]
+    apart = varying_within(named, ("series", "task", "k"))
+    ict = [row for row in named if row.get("method") == "ict"]
+    apart += [n for n in varying(ict, ("lr_multiplier", "backbone")) if n not in apart]
+    if rate:
+        apart = [name for name in apart if name != "lr_multiplier"]
+    return [_series_row(row, apart, rate) for row in named]
+
+
+def _series(done: Sequence[Mapping[str, Any]]) -> list[str]:
     own = {str(r.get("criterion")) for r in done if r.get("method") == "ict" and not _control(r)}
-    several = len({r.get("lr_multiplier") for r in done if r.get("method") == "ict"}) > 1
-    result = []
-    for row in done:
-        ict = row.get("method") == "ict"
-        series = str(row.get("method"))
-        if ict and (_control(row) or len(own) > 1):
-            series = str(row["criterion"])
-        if rate:
-            series += f", {rate}"
-        elif ict and several:
-            series += f", lr × {_multiplier(row):g}"
-        result.append(
-            {
-                "series": series,
-                "ratio": _ratio(row) if ict else None,
-                "k": row.get("k") if ict else None,
-                "seed": row.get("seed"),
-                "accuracy": row["test_accuracy"],
-                "task": row.get("task"),
-                "backbone": row.get("backbone"),
-                "run_id": row.get("run_id"),
-            }
-        )
-    return result
+    return [
+        str(row["criterion"])
+        if row.get("method") == "ict" and (_control(row) or len(own) > 1)
+        else str(row.get("method"))
+        for row in done
+    ]
+
+
+def _series_row(row: Mapping[str, Any], apart: Sequence[str], rate: str | None) -> dict[str, Any]:
+    ict = row.get("method") == "ict"
+    said = [words(name, row[name]) for name in apart if row.get(name) is not None]
+    return {
+        "series": ", ".join([str(row["series"]), *([rate] if rate else []), *said]),
+        "ratio": _ratio(row) if ict else None,
+        "k": row.get("k") if ict else None,
+        "seed": seed_of(row),
+        "selection_seed": draw_of(row),
+        "accuracy": row["test_accuracy"],
+        **{n: row.get(n) for n in ("task", "backbone", "method", "criterion", "run_id")},
+    }
 
 
 def study_series(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

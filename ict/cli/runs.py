@@ -30,6 +30,8 @@ _GROUP_COLUMNS = [
     "criterion",
     "k",
     "done",
+    "n",
+    "over",
     "mean",
     "interval95",
     "best",
@@ -58,12 +60,12 @@ def runs(
     **wanted: tuple[str, ...],
 ) -> None:
     """All runs: status, what was asked, what came out. Options filter and may be repeated."""
-    from ict.run_table import grouped
-
     store = Store()
     rows = store.table(_keeps(store, study, wanted))
     if group:
-        rows = grouped(rows)
+        from ict.analysis.groups import over_seeds
+
+        rows = [found.to_dict() for found in over_seeds(rows)]
     if sort:
         rows = _sorted(rows, sort)
     columns = _GROUP_COLUMNS if group else _COLUMNS

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from ict.analysis.intervals import t_interval
+from ict.analysis.groups import over_seeds
 from ict.figures import theme as look
 
 METRICS = {
@@ -98,7 +98,9 @@ def accuracy_against_k(
     """Accuracy over K/D on a log axis, one line a series; runs without a K are level lines.
 
     Columns: series, ratio (K/D; NaN for linear probe and full tuning), k, seed, accuracy (a
-    fraction). Dots are seeds, the line their mean, the bar its 95 % t interval.
+    fraction), and selection_seed where channels were drawn at random. Dots are runs, the line their
+    mean, the bar its 95 % t interval (`ict.analysis.groups` says over what). A run without a seed
+    reads none.
     """
     table = pd.DataFrame(table)
     if table.empty:
@@ -120,10 +122,7 @@ def accuracy_against_k(
     figure.update_yaxes(title_text=accuracy)
     _end_at_100(figure, table["value"])
     look.legend_above(figure)
-    counts = table.groupby(["series", "ratio"], dropna=False).size()
-    drawn = "random" in " ".join(map(str, names))
-    unit = "runs (seeds, or draws of random channels)" if drawn else "seeds"
-    caption = f"Accuracy against the share of tuned channels. {_n_words(counts, unit)}"
+    caption = f"Accuracy against the share of tuned channels. {_seeds_words(table)}"
     if level:
         caption += f" Level lines need no K: {', '.join(level)}."
     return look.finish(figure, title=title, caption=caption, theme=theme)
@@ -197,7 +196,8 @@ def _add_mean(
     figure: go.Figure, part: pd.DataFrame, *, x: str, name: str, style: look.Look, markers: bool
 ) -> None:
     """The mean over seeds at each x; the interval as a band for lines, as bars for markers."""
-    groups = [(at, t_interval(values)) for at, values in part.groupby(x)["value"]]
+    found = over_seeds(part.sort_values(x).to_dict("records"), by=(x,), value="value")
+    groups = [(group.setting[x], group.interval) for group in found]
     at = [float(a) for a, _ in groups]
     mean = np.array([i.mean for _, i in groups])
     half = np.array([i.half_width for _, i in groups])
@@ -257,7 +257,8 @@ def _add_dots(figure: go.Figure, part: pd.DataFrame, x: str, name: str, style: l
 
 
 def _add_level(figure: go.Figure, part: pd.DataFrame, name: str, style: look.Look) -> None:
-    found = t_interval(part["value"])
+    (group,) = over_seeds(part.to_dict("records"), by=(), value="value")
+    found = group.interval
     span = {"xref": "paper", "x0": 0, "x1": 1, "layer": "below"}
     if np.isfinite(found.low):
         band = {"y0": found.low, "y1": found.high, "line": {"width": 0}}
@@ -295,6 +296,20 @@ def _ratio_axis(figure: go.Figure, table: pd.DataFrame) -> None:
         tickvals=ratios,
         ticktext=words,
     )
+
+
+def _seeds_words(table: pd.DataFrame) -> str:
+    """What the means of a table of runs are over, and which series read no seed."""
+    found = over_seeds(table.to_dict("records"), by=("series", "ratio"), value="value")
+    seeded = [group for group in found if group.over is not None]
+    seedless = list(dict.fromkeys(str(g.setting["series"]) for g in found if g.over is None))
+    drawn = any(group.over == "draws" for group in seeded)
+    unit = "seeds (or, at one seed, draws of random channels)" if drawn else "seeds"
+    said = [_n_words(pd.Series([group.n for group in seeded]), unit)] if seeded else []
+    if seedless:
+        verb = "reads" if len(seedless) == 1 else "read"
+        said.append(f"{', '.join(seedless)} {verb} no seed: n = 1, no interval.")
+    return " ".join(said)
 
 
 def _n_words(counts: pd.Series, unit: str, *, bands: bool = False) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ict.analysis import benchmark, summary
-from ict.analysis.intervals import t_interval
+from ict.analysis.groups import over_seeds, seed_of
 from ict.analysis.transfer import transfer_table, without_partner
 from ict.errors import InputError
 from ict.figures import curves
@@ -90,7 +90,7 @@ def curve_runs(rows: Sequence[Row], progress: Mapping[str, Any]) -> list[dict[st
     """What `training_curves` takes: the runs by label, so that seeds stand together."""
     names = labels(rows)
     return [
-        {"label": names[r["run_id"]], "seed": r.get("seed"), "progress": progress[r["run_id"]]}
+        {"label": names[r["run_id"]], "seed": seed_of(r), "progress": progress[r["run_id"]]}
         for r in sorted(rows, key=lambda r: names[r["run_id"]])
     ]
 
@@ -100,11 +100,13 @@ def _last_epochs(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     last = table.dropna(subset=[metric]).sort_values("epoch")
     last = last.groupby(["label", "seed"], dropna=False, sort=False).tail(1)
     factor = curves.METRICS[metric][1]
+    epochs = last.groupby("label", sort=False)["epoch"].max()
+    runs = last.assign(value=factor * last[metric].astype(float)).to_dict("records")
     rows = []
-    for label, part in last.groupby("label", sort=False):
-        over = t_interval(factor * part[metric].astype(float))
+    for group in over_seeds(runs, by=("label",), value="value"):
+        over, label = group.interval, group.setting["label"]
         span = {"mean": over.mean, "low": over.low, "high": over.high, "n": over.n}
-        rows.append({"label": label, "epoch": int(part["epoch"].max()), **span})
+        rows.append({"label": label, "epoch": int(epochs[label]), **span})
     return pd.DataFrame(rows)
 
 

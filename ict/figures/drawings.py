@@ -4,15 +4,12 @@ Each gives a `Drawn`: the figure, the table behind it, a sentence for the captio
 sources is in it, so that nothing else is said to be and nothing is left out in silence.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import pandas as pd
+from collections.abc import Callable
 
 from ict.figures import draw_checks, draw_pairs, draw_runs, draw_scores
 from ict.figures.asked import Choice, Drawn, Found, Request, Row
 
-__all__ = ["FIGURES", "Choice", "Drawn", "Found", "Request", "Row", "differing", "label"]
+__all__ = ["FIGURES", "Choice", "Drawn", "Found", "Request", "Row"]
 
 FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
     "curves": (draw_runs.over_epochs, "a metric over epochs, by setting, with every seed"),
@@ -43,18 +40,3 @@ FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
     "weights-into": (draw_checks.weights_into, "a run's weights into one channel (--channel)"),
     "weights-out": (draw_checks.weights_out, "a run's weights out of one channel (--channel)"),
 }
-
-
-def differing(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
-    """Those of `names` in which rows that have them differ; a method without K differs in method."""
-    return [n for n in names if len({str(r[n]) for r in rows if r.get(n) is not None}) > 1]
-
-
-def label(row: Mapping[str, Any], names: Sequence[str]) -> str:
-    """A run in a few words: its method, and what else differs in the figure."""
-    words = [str(row.get("method"))]
-    for name in names:
-        value = row.get(name)
-        if name != "method" and value is not None and not pd.isna(value):
-            words.append(f"K={value}" if name == "k" else str(value))
-    return " ".join(words)

@@ -9,9 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ict import studies
-from ict.analysis import summary
+from ict.analysis import groups, summary
 from ict.errors import InputError
-from ict.figures import drawings
 from ict.figures.drawings import Choice, Found, Row
 from ict.figures.export import FigureBundle, provenance
 from ict.figures.from_store import bundle, look_up, versions
@@ -89,18 +88,18 @@ def _section(title: str, drawn: FigureBundle) -> Section:
     )  # fmt: skip
 
 
-_SHOWN = ("n", "mean", "low", "high", "best", "sampling", "train_seconds", "trainable_parameters")
+_PERCENT = ("mean", "low", "high", "best", "sampling")
+_SHOWN = ("n", "over", *_PERCENT, "train_seconds", "trainable_parameters")
 
 
 def _tables(rows: Sequence[Row]) -> list[Section]:
-    groups = summary.group_over_seeds(rows, by=_settings(rows))
-    if not groups:
+    done = [row for row in rows if row["status"] == "done"]
+    if not done:
         return []
-    table = pd.DataFrame(groups)
-    percent = [n for n in ("mean", "low", "high", "best", "sampling") if n in table]
-    table[percent] = 100 * table[percent].astype(float)
-    names = [n for n in table.columns if n in _settings(rows)]
-    table = table[[*names, *(n for n in _SHOWN if n in table)]]
+    names = ["method", *(name for name in groups.telling(done) if name != "method")]
+    table = pd.DataFrame([group.to_dict() for group in groups.over_seeds(done)])
+    table = table[[*names, *_SHOWN]]
+    table[list(_PERCENT)] = 100 * table[list(_PERCENT)].astype(float)
     note = "Accuracies in percent."
     sections = [Section(heading="Results", notes=[note], table=readable_cells(table))]
     if differences := paired_with_controls(rows):
@@ -111,12 +110,6 @@ def _tables(rows: Sequence[Row]) -> list[Section]:
         cells = readable_cells(pd.DataFrame(differences))
         sections.append(Section(heading="Differences on the same seeds", notes=[note], table=cells))
     return sections
-
-
-def _settings(rows: Sequence[Row]) -> list[str]:
-    wanted = ("task", "backbone", "method", "criterion", "k", "tune_site", "lr_multiplier", "init")
-    done = [row for row in rows if row["status"] == "done"]
-    return ["method", *(n for n in drawings.differing(done, wanted) if n != "method")]
 
 
 def paired_with_controls(rows: Sequence[Row]) -> list[Row]:
@@ -146,9 +139,8 @@ def paired_with_controls(rows: Sequence[Row]) -> list[Row]:
     return result
 
 
-def _by_seed(part: pd.DataFrame) -> dict[Any, float]:
-    means: dict[Any, float] = part.groupby("seed")["accuracy"].mean().to_dict()
-    return means
+def _by_seed(part: pd.DataFrame) -> dict[groups.Seed, float]:
+    return groups.by_seed(part.to_dict("records"), "accuracy")
 
 
 def _failures(rows: Sequence[Row]) -> list[Section]:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ict.analysis.groups import over_seeds
+
 Best = Mapping[str, str]  # column → "max" or "min"
 PUBLISHED = "published"
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
@@ -213,22 +215,19 @@ def _title(name: str, with_interval: bool) -> str:
 
 def grouped_accuracy(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Rows of single runs with `accuracy` (a fraction) as mean, low, high in percent, and n."""
-    from ict.analysis.intervals import t_interval
-
-    rows = []
-    for key, part in table.groupby(list(by), dropna=False, sort=False):
-        found = t_interval(100 * part["accuracy"].astype(float))
-        values = key if isinstance(key, tuple) else (key,)
-        rows.append(
+    rows = table.assign(percent=100 * table["accuracy"].astype(float)).to_dict("records")
+    return pd.DataFrame(
+        [
             {
-                **dict(zip(by, values, strict=True)),
-                "mean": found.mean,
-                "low": found.low,
-                "high": found.high,
+                **found.setting,
+                "mean": found.interval.mean,
+                "low": found.interval.low,
+                "high": found.interval.high,
                 "n": found.n,
             }
-        )
-    return pd.DataFrame(rows)
+            for found in over_seeds(rows, by=by, value="percent")
+        ]
+    )
 
 
 def readable_cells(table: pd.DataFrame) -> list[list[str]]:

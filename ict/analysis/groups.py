@@ -1,0 +1,256 @@
+"""Runs that differ in their seeds alone, as one group: the one place that says what n is.
+
+Settings are the fields of `RunConfig` without the two seeds, whatever a result adds. What is
+independent is the training seed: draws of random channels are averaged within it. With one seed and
+several draws n counts draws, and the group says so. A method that reads no seed gives the same
+numbers however often it is run: n = 1, and no interval.
+"""
+
+import functools
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Final
+
+from ict.analysis.intervals import Interval, sampling_half_width, t_interval
+from ict.catalogue import known
+from ict.config import FIELDS, NEUTRAL, SEEDLESS
+
+Row = Mapping[str, Any]
+Seed = int | str | None
+APART: Final = ("seed", "selection_seed")
+SETTINGS: Final = tuple(name for name in FIELDS if name not in APART)
+DERIVED: Final = (
+    "weights", "data", "score_site", "score_task", "score_split", "score_data", "schema",
+)  # fmt: skip
+"""Settings that follow from others as a rule: a label names them last."""
+EXPLORATORY: Final = 3
+_FIRST = (
+    "task", "method", "criterion", "backbone", "k", "epochs", "lr", "lr_multiplier", "limit",
+    "tune_site", "init", "blocks", "batch_size", "augment",
+)  # fmt: skip
+_MEANS = ("adapter_parameters", "trainable_parameters", "train_seconds", "peak_memory_bytes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Runs of one setting. Accuracies are fractions; None where there is no value to tell."""
+
+    setting: Mapping[str, Any]
+    run_ids: tuple[str, ...]
+    done: int
+    seeds: tuple[int | str, ...]
+    """Training seeds that were read: none for a method that reads none."""
+    over: str | None
+    """What n counts: `seeds`, `draws` (of random channels, at one seed), or None."""
+    interval: Interval
+    best: float | None
+    sampling: float | None
+    """Half the interval that the number of test images allows; seeds do not contain it."""
+    means: Mapping[str, float | None]
+    """Of parameters, seconds and memory."""
+
+    @property
+    def n(self) -> int:
+        return self.interval.n
+
+    def to_dict(self) -> dict[str, Any]:
+        """One flat row: the settings, runs, done, n, over, mean, std, low, high, interval95, …"""
+        found = self.interval
+        return {
+            **self.setting,
+            "runs": len(self.run_ids),
+            "done": self.done,
+            "n": found.n,
+            "over": self.over,
+            "mean": _told(found.mean),
+            "std": _told(found.sd),
+            "low": _told(found.low),
+            "high": _told(found.high),
+            "interval95": _told(found.half_width),
+            "best": self.best,
+            "sampling": self.sampling,
+            "exploratory": found.n <= EXPLORATORY,
+            **self.means,
+            "seeds": list(self.seeds),
+            "run_ids": list(self.run_ids),
+        }
+
+
+def over_seeds(
+    rows: Iterable[Row], *, by: Sequence[str] = SETTINGS, value: str = "test_accuracy"
+) -> list[Group]:
+    """Groups of the rows of `Store.table()` that agree in `by`, in the order of their first rows.
+
+    `by` is every setting unless the caller has put settings into words of its own (a series of a
+    figure). Runs without a `value` are counted and listed, nothing more.
+    """
+    groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[key(row, by)].append(row)
+    return [_group(members, by, value) for members in groups.values()]
+
+
+def key(row: Row, names: Sequence[str] = SETTINGS) -> tuple[str, ...]:
+    """The values of `names` such that equal ones are equal: 1 and 1.0, missing and NaN alike.
+
+    A field that the run's version had not has its neutral value.
+    """
+    return tuple(_same(row.get(name, NEUTRAL.get(name))) for name in names)
+
+
+def seed_of(row: Row) -> Seed:
+    """The training seed that a run read; None where its method reads none, whatever its folder says.
+
+    An imported one may be a name, and of an imported method it is not known what it reads.
+    """
+    seed = row.get("seed")
+    if str(row.get("source") or "").startswith("imported"):
+        return seed if isinstance(seed, str) else _whole(seed)
+    return None if row.get("method") in SEEDLESS else _whole(seed)
+
+
+def draw_of(row: Row) -> int | None:
+    """The seed of the random choice of channels; None where there is nothing to choose."""
+    if str(row.get("criterion")) != "random" or _all_channels(row):
+        return None
+    return _whole(row.get("selection_seed"))
+
+
+def by_seed(rows: Iterable[Row], value: str = "test_accuracy") -> dict[Seed, float]:
+    """The mean of each seed's draws. The key None is that of runs that read no seed."""
+    values: dict[Seed, list[float]] = defaultdict(list)
+    for row in rows:
+        if (number := _number(row.get(value))) is not None:
+            values[seed_of(row)].append(number)
+    return {seed: math.fsum(found) / len(found) for seed, found in values.items()}
+
+
+def replicates(rows: Sequence[Row], value: str = "test_accuracy") -> tuple[list[float], str | None]:
+    """Independent values of runs of one setting, and what they are: `seeds`, `draws` or None."""
+    seeds = by_seed(rows, value)
+    if len(seeds) > 1:
+        return list(seeds.values()), "seeds"
+    draws: dict[int | None, list[float]] = defaultdict(list)
+    for row in rows:
+        if (number := _number(row.get(value))) is not None:
+            draws[draw_of(row)].append(number)
+    if len(draws) > 1:
+        return [math.fsum(found) / len(found) for found in draws.values()], "draws"
+    return list(seeds.values()), None if None in seeds else "seeds" if seeds else None
+
+
+def varying(rows: Sequence[Row], names: Sequence[str] = SETTINGS) -> list[str]:
+    """Settings that take more than one value in `rows`."""
+    return [name for name in names if len({key(row, (name,)) for row in rows}) > 1]
+
+
+def telling(rows: Sequence[Row], names: Sequence[str] = SETTINGS) -> list[str]:
+    """The fewest of the varying settings that tell these rows' settings apart, plain ones first.
+
+    What says nothing beyond those before it is left out: a rate that follows from K, a criterion
+    that is none where K is none.
+    """
+    order = (*_FIRST, *(n for n in names if n not in _FIRST and n not in DERIVED), *DERIVED)
+    kept: list[str] = []
+    for name in varying(rows, [n for n in order if n in names]):
+        if len({key(row, [*kept, name]) for row in rows}) > len({key(row, kept) for row in rows}):
+            kept.append(name)
+    return kept
+
+
+def varying_within(rows: Sequence[Row], cell: Sequence[str]) -> list[str]:
+    """Settings that differ between rows which agree in `cell`: means over a cell would mix them."""
+    cells: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        cells[key(row, cell)].append(row)
+    found = {name for part in cells.values() for name in telling(part) if name not in cell}
+    return [name for name in SETTINGS if name in found]
+
+
+def told_apart(rows: Sequence[Row], label: Callable[[Row], str]) -> list[str]:
+    """`label` of each row; where one names two settings, what they differ in is added."""
+    named: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        named[label(row)].append(row)
+    differing = {text: telling(members) for text, members in named.items()}
+    return [
+        ", ".join(
+            [text, *(words(n, row[n]) for n in differing[text] if _told(row.get(n)) is not None)]
+        )
+        for row, text in ((row, label(row)) for row in rows)
+    ]
+
+
+def words(name: str, value: Any) -> str:
+    """A setting as a label says it: `lr × 3`, `epochs 8`, the end of a fingerprint."""
+    titles = {"k": "K", "tune_site": "site", "lr_multiplier": "lr ×"}
+    if isinstance(value, float):
+        value = f"{value:g}"
+    if name in ("weights", "data", "score_data"):
+        value = str(value)[-6:]
+    return f"{titles.get(name, name.replace('_', ' '))} {value}"
+
+
+def _group(members: Sequence[Row], by: Sequence[str], value: str) -> Group:
+    values, over = replicates(members, value)
+    found = t_interval(values)
+    numbers = [number for row in members if (number := _number(row.get(value))) is not None]
+    seeds = {seed for row in members if (seed := seed_of(row)) is not None}
+    images = [n for row in members if (n := _number(row.get("test_images")))]
+    sampling = None
+    if value == "test_accuracy" and images and found.n:
+        sampling = sampling_half_width(found.mean, int(max(images)))
+    return Group(
+        setting={name: _told(members[0].get(name)) for name in by},
+        run_ids=tuple(str(row["run_id"]) for row in members if row.get("run_id") is not None),
+        done=sum(row.get("status") == "done" for row in members),
+        seeds=tuple(sorted(seeds, key=lambda seed: (isinstance(seed, str), seed))),
+        over=over,
+        interval=found,
+        best=max(numbers, default=None),
+        sampling=sampling,
+        means={name: _mean(members, name) for name in _MEANS},
+    )
+
+
+def _mean(members: Sequence[Row], name: str) -> float | None:
+    values = [number for row in members if (number := _number(row.get(name))) is not None]
+    return math.fsum(values) / len(values) if values else None
+
+
+def _all_channels(row: Row) -> bool:
+    """Whether K is the whole width of every stage, so that random channels are always the same."""
+    k = row.get("k")
+    widths = _widths().get(str(row.get("backbone")), ())
+    text = f"{k:g}" if isinstance(k, Real) else str(k)
+    return text == ", ".join(map(str, widths))
+
+
+@functools.cache
+def _widths() -> dict[str, tuple[int, ...]]:
+    return {backbone.name: tuple(backbone.widths) for backbone in known()}
+
+
+def _number(value: Any) -> float | None:
+    """`value` as a finite number; None otherwise."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number)
+
+
+def _told(value: Any) -> Any:
+    """`value`, with None for NaN."""
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _same(value: Any) -> str:
+    number = _number(value)
+    return str(_told(value)) if number is None else repr(number)
