@@ -16,18 +16,18 @@ DOCUMENT = {
     "base": {"task": "digits", "epochs": 3},
     "grid": {"ratio": [0.0625, 0.125, 0.25], "seed": [42, 44, 82]},
     "compare": [
+        {"name": "linear", "method": "linear"},
         {
             "name": "random-K",
             "criterion": "random",
             "grid": {"ratio": [0.125], "selection_seed": [0, 1, 2], "seed": [42]},
         },
-        {"name": "linear", "method": "linear"},
     ],
 }
 
 
 def filled(store: Store) -> studies.Study:
-    """The study, every run finished but one, with scores of digits and count in the store."""
+    """The study, every run finished but a random draw, with scores of digits and count in the store."""
     study = studies.create(store, DOCUMENT)
     scores = {task: add_scores(store, task) for task in ("digits", "count")}
     for number, run_id in enumerate(study.run_ids[:-1]):
