@@ -28,7 +28,7 @@ import shutil
 import statistics
 import tomllib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,8 +175,18 @@ def expand(
 
     Raises InputError, naming the row, for a field or value that cannot be run.
     """
-    check(document)
     found: dict[str, tuple[Member, Resolved]] = {}
+    for member, resolved in wishes(document, root=root, device=device):
+        found.setdefault(resolved.run_id, (member, resolved))
+    return list(found.values())
+
+
+def wishes(
+    document: Mapping[str, Any], *, root: Path | None = None, device: str | None = None
+) -> list[tuple[Member, Resolved]]:
+    """Every combination that the file writes, also those that are one run; raises as `expand`."""
+    check(document)
+    found: list[tuple[Member, Resolved]] = []
     for row in _rows(document):
         recipe = row.get("recipe") or document.get("recipe") or "quick"
         fixed = {**document.get("base", {}), **_fixed(row)}
@@ -187,8 +197,34 @@ def expand(
                 where = "[grid]" if row["name"] == GRID else f"[[compare]] {quoted(row['name'])}"
                 raise InputError(f"study {document['name']}, {where}: {error}") from error
             member = Member(name=row["name"], run_id=resolved.run_id, asked=asked)
-            found.setdefault(resolved.run_id, (member, resolved))
-    return list(found.values())
+            found.append((member, resolved))
+    return found
+
+
+def repeats(asked: Sequence[tuple[Member, Resolved]]) -> list[dict[str, Any]]:
+    """Of `wishes`, the methods with fewer runs than combinations: method, asked, runs, unread.
+
+    `unread` are the fields in which combinations differ that are one run: a probe has no K and no
+    seed.
+    """
+    by_method: dict[str, dict[str, list[Member]]] = {}
+    for member, resolved in asked:
+        runs = by_method.setdefault(resolved.config.method, {})
+        runs.setdefault(resolved.run_id, []).append(member)
+    return [
+        {"method": method, "asked": count, "runs": len(runs), "unread": _differing(runs.values())}
+        for method, runs in by_method.items()
+        if (count := sum(map(len, runs.values()))) > len(runs)
+    ]
+
+
+def _differing(runs: Iterable[Sequence[Member]]) -> list[str]:
+    found: dict[str, None] = {}
+    for members in runs:
+        for field in dict.fromkeys(name for member in members for name in member.asked):
+            if len({repr(member.asked.get(field)) for member in members}) > 1:
+                found[field] = None
+    return list(found)
 
 
 def _combinations(fixed: Mapping[str, Any], axes: Mapping[str, list[Any]]) -> list[dict[str, Any]]:

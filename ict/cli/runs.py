@@ -62,17 +62,25 @@ def runs(
     """All runs: status, what was asked, what came out. Options filter and may be repeated."""
     store = Store()
     rows = store.table(_keeps(store, study, wanted))
+    columns = _COLUMNS
     if group:
-        from ict.analysis.groups import over_seeds
-
-        rows = [found.to_dict() for found in over_seeds(rows)]
+        rows, columns = _grouped(rows)
     if sort:
         rows = _sorted(rows, sort)
-    columns = _GROUP_COLUMNS if group else _COLUMNS
     if sort and sort.lstrip("-") not in columns:
         columns = [*columns, sort.lstrip("-")]
     emit(rows, as_json=as_json, text=None if as_json else _run_table(rows, columns))
     say_unreadable(store)
+
+
+def _grouped(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """One row a setting, and its columns: also those settings that alone tell two rows apart."""
+    from ict.analysis.groups import over_seeds, telling
+
+    after = _GROUP_COLUMNS.index("k") + 1
+    more = [name for name in telling(rows) if name not in _GROUP_COLUMNS]
+    columns = [*_GROUP_COLUMNS[:after], *more, *_GROUP_COLUMNS[after:]]
+    return [found.to_dict() for found in over_seeds(rows)], columns
 
 
 def _run_table(rows: list[dict[str, Any]], columns: list[str]) -> str:

@@ -129,19 +129,29 @@ def plan(source: str, *, slots: int | None, device: str | None, as_json: bool) -
     store = Store()
     document = _document(store, source)
     chosen = choose_device(device) if device else None
-    configs = {
-        member.run_id: resolved.config.to_dict()
-        for member, resolved in studies.expand(document, device=chosen)
-    }
+    asked = studies.wishes(document, device=chosen)
+    configs = {member.run_id: resolved.config.to_dict() for member, resolved in asked}
     slots = slots or document.get("slots", 1)
     count = 1 if chosen else len(devices())
     threads = max(1, cores() // (slots * count))
     made = make_plan(configs, store.table(), slots=slots, devices=count, threads=threads)
-    made = {"name": document["name"], **made}
+    made = {"name": document["name"], **made, "repeats": studies.repeats(asked)}
     emit(made, as_json=as_json, text=_plan_text(made))
 
 
 def _plan_text(made: dict[str, Any]) -> str:
+    return "\n".join([_time_text(made), *map(_repeat_text, made["repeats"])])
+
+
+def _repeat_text(found: dict[str, Any]) -> str:
+    runs = "1 run" if found["runs"] == 1 else f"{found['runs']} runs"
+    unread = ", ".join(found["unread"])
+    return (
+        f"{found['method']}: {found['asked']} combinations are {runs}, which {unread} cannot change"
+    )
+
+
+def _time_text(made: dict[str, Any]) -> str:
     missing, seconds = made["missing"], made["expected_seconds"]
     text = f"study {made['name']}: {made['runs']} runs, {made['done']} done, {missing} missing"
     if not missing:
