@@ -47,8 +47,10 @@ def test_controls_repeat_the_grid_and_may_replace_its_lists():
     count = {name: sum(m.name == name for m, _ in pairs) for name in ("grid", "lowest", "random")}
     assert count == {"grid": 4, "lowest": 4, "random": 3}
     assert {(r.config.k[0], r.config.seed) for m, r in pairs if m.name == "random"} == {(96, 5)}
-    # linear reads no ratio: two seeds, not four runs
-    assert sorted(r.config.seed for m, r in pairs if m.name == "linear") == [1, 2]
+    # linear reads no ratio and no seed: one run, not four
+    assert [r.config.seed for m, r in pairs if m.name == "linear"] == [None]
+    (repeated,) = studies.repeats(studies.wishes(document))
+    assert repeated == {"method": "linear", "asked": 4, "runs": 1, "unread": ["ratio", "seed"]}
 
 
 def test_an_id_is_the_same_whoever_asks():
@@ -63,12 +65,12 @@ def test_the_bundled_ablation_has_the_runs_it_says():
         "grid": 7 * 3,
         "random-K": 5,
         "lowest-K": 3,
-        "linear": 3,
+        "linear": 1,
         "full": 3,
     }
     tuned = studies.read_toml(ASSETS / "k_ratio_digits_tuned.toml")
     every = {m.run_id for m, _ in studies.expand(tuned)}
-    assert len(every) == 3 * (21 + 10 + 6 + 3) + 3
+    assert len(every) == 3 * (21 + 10 + 6 + 3) + 1
     assert {m.run_id for m, _ in studies.expand(document)} < every  # x 1 is not repeated
 
 
