@@ -2,8 +2,10 @@
 
 kaleido has such a server of its own (`start_sync_server`), but it waits for ever when Chrome does
 not start, and two threads can be handed each other's picture. This one keeps kaleido's page open on
-an event loop of its own, so errors come back to the one who asked. kaleido draws; what it would print
-is moved, shrunk and cut by its page's margins, so PDFs are printed by `ict.figures.printing`.
+an event loop of its own, so errors come back to the one who asked.
+
+kaleido draws the SVG, and only that: a PDF that it prints is moved, shrunk and cut by its page's
+margins, a PNG squeezed to whole pixels. Both are made from the one SVG by `ict.figures.printing`.
 """
 
 import asyncio
@@ -16,7 +18,7 @@ import plotly.graph_objects as go
 
 from ict.errors import IctError
 from ict.figures.pdf_page import PageError
-from ict.figures.printing import Printer
+from ict.figures.printing import Printer, precise
 
 GET_CHROME = (
     "PDF, SVG and PNG are drawn by Chrome, which was not found: install chromium (Debian: "
@@ -46,9 +48,9 @@ class _Chrome:
         self._printer: Any = None
         self._call(self._open(), _START_SECONDS)
 
-    def draw(self, figure: dict[str, Any], options: dict[str, Any]) -> bytes:
-        drawn: bytes = self._call(self._draw(figure, options), _DRAW_SECONDS)
-        return drawn
+    def make(self, drawing: "Drawing", kind: str, scale: float) -> bytes:
+        made: bytes = self._call(self._make(drawing, kind, scale), _DRAW_SECONDS)
+        return made
 
     def close(self) -> None:
         try:
@@ -63,13 +65,22 @@ class _Chrome:
         self._kaleido = await Kaleido(n=PAGES, mathjax=False).__aenter__()
         self._printer = Printer(self._kaleido, PAGES)
 
-    async def _draw(self, figure: dict[str, Any], options: dict[str, Any]) -> bytes:
-        if options["format"] != "pdf":
-            drawn: bytes = await self._kaleido.calc_fig(figure, opts=options)
-            return drawn
-        svg = self._kaleido.calc_fig(figure, opts={**options, "format": "svg", "scale": 1})
-        size = (options["width"], options["height"])
-        return await self._printer.pdf(svg, *size, scale=options["scale"])
+    async def _make(self, drawing: "Drawing", kind: str, scale: float) -> bytes:
+        size = (drawing.width, drawing.height)
+        if kind == "pdf":
+            made: bytes = await self._printer.pdf(self._svg(drawing), *size, scale=scale)
+        elif kind == "png":
+            made = await self._printer.png(self._svg(drawing), *size, scale=scale)
+        else:
+            made = await self._svg(drawing)
+        return made
+
+    async def _svg(self, drawing: "Drawing") -> bytes:
+        if drawing.svg is None:
+            size = {"width": drawing.width, "height": drawing.height}
+            drawn = await self._kaleido.calc_fig(drawing.figure, opts={"format": "svg", **size})
+            drawing.svg = precise(drawn)
+        return drawing.svg
 
     def _call(self, coroutine: Any, seconds: float) -> Any:
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
@@ -92,32 +103,43 @@ def trouble() -> str | None:
     return None if path and os.access(path, os.X_OK) and os.path.isfile(path) else GET_CHROME
 
 
-def draw(figure: go.Figure, kind: str, *, scale: float = 1.0) -> bytes:
-    """`figure` as pdf, svg or png, at the size in its layout (700 × 500 px) times `scale`.
+class Drawing:
+    """A figure, drawn once for all its files, at the size in its layout (else 700 × 500 px)."""
 
-    Raises NoChromeError with one sentence if there is no Chrome or it does not answer, and
-    WrongPageError if it does not print the page that it was given.
-    """
-    options = {
-        "format": kind,
-        "width": figure.layout.width or 700,
-        "height": figure.layout.height or 500,
-        "scale": scale,
-    }
-    with _lock:
-        chrome = _started()
-    try:
-        return chrome.draw(figure.to_plotly_json(), options)
-    except PageError as error:
-        raise WrongPageError(
-            f"this Chrome does not print a figure's page as it should ({error}); "
-            "take SVG or PNG, or set BROWSER_PATH to another Chrome"
-        ) from error
-    except Exception as error:
+    def __init__(self, figure: go.Figure) -> None:
+        self.figure: dict[str, Any] = figure.to_plotly_json()
+        self.width: float = figure.layout.width or 700
+        self.height: float = figure.layout.height or 500
+        self.svg: bytes | None = None
+        """Once it has been drawn."""
+
+    def file(self, kind: str, *, scale: float = 1.0) -> bytes:
+        """The drawing as pdf, svg or png; pdf and png enlarged by `scale`.
+
+        Raises NoChromeError with one sentence if there is no Chrome or it does not answer, and
+        WrongPageError if it does not print the page that it was given.
+        """
         with _lock:
-            if _running.get(os.getpid()) is chrome:  # and not one that another thread has started
-                stop()
-        raise NoChromeError(f"Chrome did not draw the {kind}: {_first_line(error)}") from error
+            chrome = _started()
+        try:
+            return chrome.make(self, kind, scale)
+        except PageError as error:
+            raise WrongPageError(
+                f"this Chrome does not print a figure's page as it should ({error}); "
+                "take SVG or PNG, or set BROWSER_PATH to another Chrome"
+            ) from error
+        except Exception as error:
+            with _lock:
+                if (
+                    _running.get(os.getpid()) is chrome
+                ):  # and not one that another thread has started
+                    stop()
+            raise NoChromeError(f"Chrome did not draw the {kind}: {_first_line(error)}") from error
+
+
+def draw(figure: go.Figure, kind: str, *, scale: float = 1.0) -> bytes:
+    """One file of `figure`; see `Drawing.file`."""
+    return Drawing(figure).file(kind, scale=scale)
 
 
 def stop() -> None:

@@ -77,10 +77,11 @@ def export(
     _check_formats(formats)
     printed = restyle(bundle.figure, chosen, span)
     _refuse_rasters(printed)
+    drawing = browser.Drawing(printed)
     files: dict[str, bytes] = {}
     for kind in formats:
         try:
-            files[f"{bundle.name}.{kind}"] = _one(bundle, printed, (style, span), kind)
+            files[f"{bundle.name}.{kind}"] = _one(bundle, drawing, (style, span), kind)
         except browser.NoChromeError as error:
             files[MISSING] = f"{error}\n".encode()
     return files
@@ -146,12 +147,12 @@ def html(bundle: FigureBundle) -> str:
 
 
 def _one(
-    bundle: FigureBundle, printed: go.Figure, how: tuple[str, Span | None], kind: str
+    bundle: FigureBundle, drawing: browser.Drawing, how: tuple[str, Span | None], kind: str
 ) -> bytes:
     if kind == "png":
-        return _with_dpi(browser.draw(printed, "png", scale=PNG_DPI / 96), PNG_DPI)
+        return _with_dpi(drawing.file("png", scale=PNG_DPI / 96), PNG_DPI)
     if kind in NEED_CHROME:
-        return browser.draw(printed, kind)
+        return drawing.file(kind)
     if kind == "csv":
         return to_csv(bundle.table)
     if kind == "tex":

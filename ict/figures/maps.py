@@ -85,6 +85,7 @@ def score_map(
     stages = [np.asarray(a) for a in stage_arrays]
     chosen = chosen_in(stages, selection)
     blocks = [len(a) for a in stages]
+    tallest = int(np.argmax(blocks))
     figure = make_subplots(
         rows=len(stages),
         cols=1,
@@ -98,14 +99,17 @@ def score_map(
         figure.add_trace(_heatmap(scores, view, own, first), row=row, col=1)
         if len(own):
             figure.add_trace(_markers(scores, own, stage, first, shown=stage == 0), row=row, col=1)
-        last = stage == len(stages) - 1
         width = scores.shape[1]
-        label = f"channel of {width}" if last else f"of {width}"
+        where = f"stage {stage}: " if len(stages) > 1 else ""
         figure.update_xaxes(
-            title_text=label, showgrid=False, range=[-0.5, width - 0.5], row=row, col=1
+            title_text=f"{where}channel of {width}",
+            showgrid=False,
+            range=[-0.5, width - 0.5],
+            row=row,
+            col=1,
         )
         figure.update_yaxes(
-            title_text="block" if len(stages) == 1 else f"stage {stage}",
+            title_text="block" if stage == tallest else None,
             tickvals=_block_ticks(first, len(scores), panels=len(stages)),
             range=[first + len(scores) - 0.5, first - 0.5],
             showgrid=False,

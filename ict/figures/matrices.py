@@ -187,7 +187,8 @@ def dendrogram(
     places = [5 + 10 * i for i in range(len(labels))]
     if groups:
         _group_dots(figure, tree["ivl"], places, groups)
-    figure.update_xaxes(title_text=f"distance ({unit})", autorange="reversed", rangemode="tozero")
+    highest = float(np.max(linkage[:, 2])) or 1.0
+    figure.update_xaxes(title_text=f"distance ({unit})", range=[1.02 * highest, 0])
     figure.update_yaxes(
         tickvals=places, ticktext=tree["ivl"], showgrid=False, side="right", ticklabelstandoff=6
     )

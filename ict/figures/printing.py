@@ -1,4 +1,4 @@
-"""Figures on paper: an SVG in, a PDF page of exactly its size out, whatever the browser's margins.
+"""Figures on paper: an SVG in; out a PDF page of exactly its size, or a PNG of the same picture.
 
 Browsers move, shrink and cut what they print, and differ in it: margins of the body and of the
 paper, pages in whole points, "shrink to fit". So nothing is assumed. A figure is printed on a sheet
@@ -6,11 +6,14 @@ larger than itself; a sheet of the same size with coloured marks, printed by the
 where the figure came to lie; and the page is cut there (`ict.figures.pdf_page`). Marks that are not
 whole mean that the sheet is too small for this browser: the figure is then printed smaller and
 enlarged again in the PDF, where lines and letters lose nothing.
+
+Letters stand where they were drawn, to a fraction of a px: hinting would move them by up to half a px
+in a PNG, though not in a PDF.
 """
 
 import asyncio
 import base64
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +24,7 @@ ROOM_PX = 48.0  # around the figure on its sheet
 ZOOMS = (1.0, 0.5, 0.25, 0.125)
 MARK_PX = 8.0
 _CORNERS: tuple[Colour, ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1))
+PRECISE = b'<svg text-rendering="geometricPrecision" '
 STYLE = """
 @page { size: %(sheet_width)spx %(sheet_height)spx; margin: 0 }
 html, body { margin: 0; padding: 0 }
@@ -28,6 +32,11 @@ html { overflow: hidden }
 img { position: absolute; left: %(room)spx; top: %(room)spx; width: %(width)spx; height: %(height)spx;
       transform: scale(%(zoom)s); transform-origin: 0 0 }
 """
+
+
+def precise(svg: bytes) -> bytes:
+    """The SVG with letters that are not moved to whole pixels."""
+    return svg.replace(b"<svg ", PRECISE, 1)
 
 
 @dataclass(frozen=True)
@@ -101,10 +110,18 @@ class Printer:
         are not whole at any zoom, or if it printed the figure on another page than the marks.
         """
         svg, measured = await asyncio.gather(drawing, self._measure(width, height))
-        printed = await self._print(measured.sheet.page(svg))
+        printed = await self._show(measured.sheet.page(svg), _printed)
         if pdf_page.media_box(printed) != measured.media:
             raise PageError("the figure came on a page of another size than its marks")
         return pdf_page.cut(printed, measured.frame, width, height, scale=scale)
+
+    async def png(
+        self, drawing: Awaitable[bytes], width: float, height: float, *, scale: float = 1.0
+    ) -> bytes:
+        """The SVG as pixels, `scale` a px, on a whole number of them in each direction."""
+        size = (max(round(width * scale), 1), max(round(height * scale), 1))
+        page = Sheet(width, height).page(await drawing)
+        return await self._show(page, lambda tab: _painted(tab, *size))
 
     async def _measure(self, width: float, height: float) -> _Measured:
         """The same measurement for all figures of a size."""
@@ -117,7 +134,7 @@ class Printer:
         trouble: PageError | None = None
         for zoom in ZOOMS:
             sheet = Sheet(width, height, zoom)
-            printed = await self._print(sheet.page(sheet.marked()))
+            printed = await self._show(sheet.page(sheet.marked()), _printed)
             try:
                 found = pdf_page.frame(printed, sheet.marks())
             except PageError as error:
@@ -126,26 +143,48 @@ class Printer:
                 return _Measured(sheet, found, pdf_page.media_box(printed))
         raise PageError(f"on a marker page of {width:g} × {height:g} px {trouble}")
 
-    async def _print(self, html: str) -> bytes:
+    async def _show(self, html: str, taken: Callable[[Any], Awaitable[bytes]]) -> bytes:
+        """What is `taken` from a tab that shows the page `html`."""
         async with self._slots:
             tab, frame = self._idle.pop() if self._idle else await self._open()
             try:
                 await _send(tab, "Page.setDocumentContent", frameId=frame, html=html)
                 shown = "document.images[0].decode().then(() => true)"
                 await _send(tab, "Runtime.evaluate", expression=shown, awaitPromise=True)
-                paper = {f"margin{side}": 0 for side in ("Top", "Bottom", "Left", "Right")}
-                answer = await _send(
-                    tab, "Page.printToPDF", **paper, printBackground=True, preferCSSPageSize=True,
-                    pageRanges="1",
-                )  # fmt: skip
+                return await taken(tab)
             finally:
                 self._idle.append((tab, frame))
-            return base64.b64decode(answer["data"])
 
     async def _open(self) -> tuple[Any, str]:
         tab = await self._browser.create_tab("about:blank")
         tree = await _send(tab, "Page.getFrameTree")
         return tab, tree["frameTree"]["frame"]["id"]
+
+
+async def _printed(tab: Any) -> bytes:
+    paper = {f"margin{side}": 0 for side in ("Top", "Bottom", "Left", "Right")}
+    answer = await _send(
+        tab,
+        "Page.printToPDF",
+        **paper,
+        printBackground=True,
+        preferCSSPageSize=True,
+        pageRanges="1",
+    )
+    return base64.b64decode(answer["data"])
+
+
+async def _painted(tab: Any, columns: int, rows: int) -> bytes:
+    """The page's image painted over a canvas of so many pixels."""
+    script = f"""(() => {{
+        const canvas = document.createElement("canvas");
+        canvas.width = {columns};
+        canvas.height = {rows};
+        canvas.getContext("2d").drawImage(document.images[0], 0, 0, {columns}, {rows});
+        return canvas.toDataURL("image/png").split(",")[1];
+    }})()"""
+    answer = await _send(tab, "Runtime.evaluate", expression=script, returnByValue=True)
+    return base64.b64decode(answer["result"]["value"], validate=True)
 
 
 async def _send(tab: Any, command: str, **parameters: Any) -> dict[str, Any]:

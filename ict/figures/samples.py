@@ -12,6 +12,7 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from ict.analysis.overlap import at_every_k
+from ict.figures.agreement import agreement_lines
 from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
@@ -146,6 +147,17 @@ def average_table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def agreement_table() -> pd.DataFrame:
+    """Rank correlation of five criteria with a sixth, by block."""
+    generator = np.random.default_rng(11)
+    rows = [
+        {"criterion": name, "block": b, "value": base - 0.2 * generator.random(), "n": 768}
+        for name, base in zip(CRITERIA[1:6], (0.95, 0.7, 0.4, 0.35, 0.1), strict=True)
+        for b in range(12)
+    ]
+    return pd.DataFrame(rows)
+
+
 def deletion_table() -> pd.DataFrame:
     """Accuracy while channels are replaced, for three orders."""
     fractions = np.linspace(0, 1, 9)
@@ -216,6 +228,7 @@ def figures(theme: Theme = "light") -> dict[str, go.Figure]:
         "overlap-lines": overlap_lines(overlap_table(2), theme=theme),
         "dendrogram": dendrogram(tree, names, groups=TASKS, theme=theme),
         "agreement": agreement_matrix(CRITERIA, (agreement + agreement.T) / 2, theme=theme),
+        "agreement-lines": agreement_lines(agreement_table(), against="class_l2", theme=theme),
         "deletion": deletion_curves(deletion_table(), theme=theme),
         "stability": stability_lines(stability_table(), theme=theme),
         "transfer": transfer_matrix(transfer_table(), theme=theme),

@@ -4,7 +4,9 @@ Widths as the venues' style files had them; check against the current file befor
 submit. A figure is drawn at its true size: 96 px are one inch, 1 pt is 4/3 px.
 """
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import plotly.graph_objects as go
@@ -15,6 +17,7 @@ from ict.figures.theme import apply
 PX_PER_INCH = 96
 PX_PER_POINT = 96 / 72
 _SCREEN_FONT_PX = 13
+_STEP_PX = 8  # of heights: 6 points, and 25 pixels of a PNG at 300 dpi
 
 Span = Literal["column", "text"]
 
@@ -66,7 +69,10 @@ def size_px(figure: go.Figure, style: Style, span: Span | None = None) -> tuple[
     # letters do not shrink with the column, so a narrow figure needs more height for its labels
     room = 6.5 * points + max(float(meta.get("aspect", 0.62)) * width, 9 * points)
     rows = float(meta.get("rows", 0)) * points * 1.18 + 5 * points
-    return width, round(min(max(room * 0.85, rows), style.max_inches * PX_PER_INCH))
+    steps = min(
+        math.ceil(max(room * 0.85, rows) / _STEP_PX), style.max_inches * PX_PER_INCH // _STEP_PX
+    )
+    return width, int(steps) * _STEP_PX
 
 
 def restyle(figure: go.Figure, style: Style, span: Span | None = None) -> go.Figure:
@@ -92,6 +98,8 @@ def restyle(figure: go.Figure, style: Style, span: Span | None = None) -> go.Fig
         plot_bgcolor=style.background,
     )
     _scale_strokes(printed, font_px / _SCREEN_FONT_PX)
+    _part_panels(printed, height, font_px)
+    _fit_marks(printed, height)
     _fit_cell_text(printed, (width, height), font_px)
     _fit_names(printed, (width, height), font_px)
     _fit_rows(printed, height, font_px)
@@ -105,6 +113,39 @@ def _bottom(figure: go.Figure) -> float:
     titles = [axis.title.text or "" for axis in figure.select_xaxes()]
     lines = max((title.count("<br>") + 1 for title in titles if title), default=0)
     return 2.3 + 1.3 * lines if lines else 0.6
+
+
+def _part_panels(figure: go.Figure, height: int, font_px: float) -> None:
+    """Panels that stand below each other get room for ticks and a title between them."""
+    axes = sorted(figure.select_yaxes(), key=lambda axis: -(axis.domain or (0, 1))[0])
+    domains = [axis.domain or (0, 1) for axis in axes]
+    if len(axes) < 2 or any(above[0] < below[1] for above, below in pairwise(domains)):
+        return
+    between = 3.6 * font_px / _inner_px(figure, height)
+    share = 1 - between * (len(axes) - 1)
+    total, top = sum(high - low for low, high in domains), 1.0
+    for axis, (low, high) in zip(axes, domains, strict=True):
+        bottom = max(top - share * (high - low) / total, 0.0)
+        axis.domain = (bottom, top)
+        top = bottom - between
+
+
+def _fit_marks(figure: go.Figure, height: int) -> None:
+    """A mark of a chosen channel is no longer than half of its block's row."""
+    rows = {trace.yaxis: len(trace.z) for trace in figure.select_traces({"type": "heatmap"})}
+    for trace in figure.select_traces({"type": "scatter"}):
+        if trace.marker.symbol == "line-ns" and trace.yaxis in rows:
+            low, high = figure.layout[(trace.yaxis or "y").replace("y", "yaxis", 1)].domain or (
+                0,
+                1,
+            )
+            row_px = (high - low) * _inner_px(figure, height) / rows[trace.yaxis]
+            trace.marker.size = min(trace.marker.size, 0.5 * row_px / 1.4)  # Plotly draws 1.4 sizes
+
+
+def _inner_px(figure: go.Figure, height: int) -> float:
+    """Height between the margins."""
+    return height - figure.layout.margin.t - figure.layout.margin.b
 
 
 def _upright(axis: go.layout.XAxis) -> None:
