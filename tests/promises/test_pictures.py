@@ -1,7 +1,10 @@
 """Pictures: what is printed is the whole figure, at its size, in its place."""
 
+import dataclasses
+import io
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import plotly.graph_objects as go
@@ -24,14 +27,14 @@ def one_browser():
     browser.stop()
 
 
-def raster(pdf: bytes, folder, dpi: int = 96) -> np.ndarray:
-    """The page as (height, width, 3) bytes."""
+def raster(pdf: bytes, folder, *words: str):
+    """The page as poppler sees it, at 96 dpi unless `words` say otherwise."""
     from PIL import Image
 
     (folder / "page.pdf").write_bytes(pdf)
-    words = ["pdftoppm", "-r", str(dpi), "-singlefile", folder / "page.pdf", folder / "page"]
-    subprocess.run(words, check=True)
-    return np.asarray(Image.open(folder / "page.ppm").convert("RGB")).astype(int)
+    command = ["pdftoppm", "-r", "96", *words, "-singlefile", folder / "page.pdf", folder / "page"]
+    subprocess.run(command, check=True)
+    return Image.open(next(folder.glob("page.p[gp]m")))
 
 
 def red_figure(width: int = 400, height: int = 200) -> go.Figure:
@@ -42,7 +45,7 @@ def red_figure(width: int = 400, height: int = 200) -> go.Figure:
 
 
 def is_red_to_its_edges(pdf: bytes, folder, width: int, height: int) -> None:
-    page = raster(pdf, folder)
+    page = np.asarray(raster(pdf, folder)).astype(int)
     assert page.shape == (height, width, 3)
     red = (page[..., 0] > 240) & (page[..., 1:].max(axis=2) < 16)
     rows, columns = np.flatnonzero(red.any(axis=1)), np.flatnonzero(red.any(axis=0))
@@ -88,3 +91,126 @@ def _add_rules(rules: str, monkeypatch) -> None:
     else:
         monkeypatch.setattr(printing, "STYLE", printing.STYLE + rules.replace("%", "%%"))
     browser.stop()
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """A figure's PDF beside its PNG, both as grey (height, width) at 96 dpi."""
+
+    pdf: np.ndarray
+    png: np.ndarray
+
+    def correlation(self, right: int = 0, down: int = 0) -> float:
+        """Of the PNG with the PDF moved by so many px."""
+        inner = self.png[2:-2, 2:-2]
+        rows, columns = (2 + down, -2 + down or None), (2 + right, -2 + right or None)
+        moved = self.pdf[slice(*rows), slice(*columns)]
+        return float(np.corrcoef(inner.ravel(), moved.ravel())[0, 1])
+
+    def shift(self) -> tuple[int, int]:
+        """px to the right and down at which the two are most alike."""
+        near = [(x, y) for x in range(-2, 3) for y in range(-2, 3)]
+        return max(near, key=lambda step: self.correlation(*step))
+
+    def edges(self) -> list[float]:
+        """The darkest px of each outermost row and column of both; 255 is white."""
+        return [
+            float(side.min())
+            for page in (self.pdf, self.png)
+            for side in (page[0], page[-1], page[:, 0], page[:, -1])
+        ]
+
+
+def compare(figure: go.Figure, style: str, folder) -> Compared:
+    """poppler puts letters on whole pixels, so it draws many a px, and their mean is taken."""
+    from PIL import Image
+
+    from ict.figures.export import FigureBundle, export
+
+    files = export(FigureBundle("f", figure), style, ("pdf", "png"))
+    png = Image.open(io.BytesIO(files["f.png"])).convert("L")
+    width, height = round(png.width * 96 / 300), round(png.height * 96 / 300)
+    many = 8 if width < 400 else 6 if width < 800 else 4
+    page = raster(files["f.pdf"], folder, "-r", str(96 * many), "-gray")
+    assert page.size == (width * many, height * many)
+    across = mean_over(np.asarray(png, dtype=float).T, width).T
+    return Compared(np.asarray(page.reduce(many), dtype=float), mean_over(across, height))
+
+
+def mean_over(rows: np.ndarray, count: int) -> np.ndarray:
+    """`count` rows, each the mean of the same share of `rows`, parts of a row counted as parts."""
+    edges = np.linspace(0, len(rows), count + 1)
+    whole = np.minimum(edges.astype(int), len(rows) - 1)
+    sums = np.concatenate([np.zeros_like(rows[:1]), np.cumsum(rows, axis=0)])
+    below = sums[whole] + (edges - whole)[:, None] * rows[whole]
+    return np.diff(below, axis=0) * count / len(rows)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory) -> dict[tuple[str, str], Compared]:
+    """Every figure in every style; two styles that print it alike are drawn once."""
+    from ict.figures import samples
+    from ict.figures.styles import STYLES, restyle
+
+    figures = samples.figures("light")
+    pairs = [(name, style) for style in STYLES for name in figures]
+    prints = {
+        (name, style): restyle(figures[name], STYLES[style]).to_json() for name, style in pairs
+    }
+    first = {text: pair for pair, text in reversed(prints.items())}
+    with ThreadPoolExecutor(browser.PAGES) as pool:
+        found = pool.map(
+            lambda pair: compare(figures[pair[0]], pair[1], tmp_path_factory.mktemp("page")),
+            first.values(),
+        )
+        by_print = dict(zip(first, found, strict=True))
+    return {pair: by_print[text] for pair, text in prints.items()}
+
+
+STYLE_NAMES = ["iclr", "neurips", "cvpr", "icml", "ijcv", "slides"]
+
+
+@pytest.mark.slow
+@pytest.mark.promise("The PDF and the PNG of every figure in every style are the same picture.")
+@pytest.mark.parametrize("style", STYLE_NAMES)
+def test_pdf_and_png_are_the_same_picture(style, compared):
+    found = {name: one for (name, its), one in compared.items() if its == style}
+    assert len(found) >= 26
+    moved = {name: one.shift() for name, one in found.items() if one.shift() != (0, 0)}
+    assert not moved
+    unlike = {name: round(one.correlation(), 4) for name, one in found.items()}
+    assert not {name: value for name, value in unlike.items() if value < 0.98}
+
+
+@pytest.mark.slow
+@pytest.mark.promise("Nothing of a figure is cut at an edge of its page, in any style.")
+@pytest.mark.parametrize("style", STYLE_NAMES)
+def test_nothing_touches_an_edge(style, compared):
+    found = {name: one.edges() for (name, its), one in compared.items() if its == style}
+    assert not {name: edges for name, edges in found.items() if min(edges) < 250}
+
+
+def test_the_styles_are_all_of_them():
+    from ict.figures.styles import STYLES
+
+    assert sorted(STYLES) == sorted(STYLE_NAMES)
+
+
+def test_every_figure_of_the_package_and_the_command_has_a_sample():
+    """So that what is compared here is all that there is."""
+    import inspect
+
+    from ict import figures
+    from ict.figures import samples
+    from ict.figures.drawings import FIGURES
+
+    assert set(FIGURES) <= set(samples.figures("light"))
+    text = inspect.getsource(samples.figures)
+    drawing = [
+        name
+        for name in figures.__all__
+        if (inspect.signature(getattr(figures, name)).return_annotation if name[0].islower() else 0)
+        is go.Figure
+    ]
+    assert len(drawing) > 20
+    assert not [name for name in drawing if name != "apply" and f"{name}(" not in text]
