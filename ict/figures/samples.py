@@ -16,6 +16,7 @@ from ict.figures.agreement import agreement_lines
 from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
+from ict.figures.draw_checks import weight_bars
 from ict.figures.maps import block_profile, score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
 from ict.figures.selections import (
@@ -226,10 +227,17 @@ def figures(theme: Theme = "light") -> dict[str, go.Figure]:
         "overlap": overlap_matrix(overlap_table(4), groups=TASKS, theme=theme),
         "overlap-19": overlap_matrix(overlap_table(19), value="overlap", groups=TASKS, theme=theme),
         "overlap-lines": overlap_lines(overlap_table(2), theme=theme),
+        "shared-channels": overlap_lines(overlap_table(2, blocks=24), theme=theme),
         "dendrogram": dendrogram(tree, names, groups=TASKS, theme=theme),
         "agreement": agreement_matrix(CRITERIA, (agreement + agreement.T) / 2, theme=theme),
         "agreement-lines": agreement_lines(agreement_table(), against="class_l2", theme=theme),
-        "deletion": deletion_curves(deletion_table(), theme=theme),
+        "effect-by-block": agreement_lines(
+            agreement_table(), unit="Spearman with the effect", theme=theme
+        ),
+        "causal-deletion": deletion_curves(deletion_table(), untouched=0.9, theme=theme),
+        "causal-insertion": deletion_curves(
+            deletion_table(), direction="insertion", untouched=0.9, theme=theme
+        ),
         "stability": stability_lines(stability_table(), theme=theme),
         "transfer": transfer_matrix(transfer_table(), theme=theme),
         "overlap-at-k": overlap_at_k(
@@ -244,7 +252,7 @@ def figures(theme: Theme = "light") -> dict[str, go.Figure]:
             },
             theme=theme,
         ),
-        "causal": score_against_effect(
+        "score-effect": score_against_effect(
             arrays[0][3],
             0.01 * arrays[0][3] + generator.normal(0, 0.3, 768),
             criterion="class_l2",
@@ -259,6 +267,21 @@ def figures(theme: Theme = "light") -> dict[str, go.Figure]:
             generator.gamma(4, 5, 10), [f"digit {i}" for i in range(10)], theme=theme
         ),
         "class-profile-100": class_profile(generator.gamma(4, 5, 100), theme=theme),
+        "weights-into": weight_bars(
+            np.arange(3, 192, 8), generator.normal(0, 0.02, 24), "into", theme=theme
+        ),
+        "weights-out": weight_bars(
+            np.arange(0, 768, 8), generator.normal(0, 0.02, 96), "out", theme=theme
+        ),
+        "score-histogram": histogram(
+            arrays[0][6], unit="score", what="channels", mark=float(arrays[0][6][3]), theme=theme
+        ),
+        "activation-histogram": histogram(
+            [3, 900, 52_000, 81_000, 7_200, 90, 1],
+            edges=np.linspace(-3, 4, 8),
+            what="tokens",
+            theme=theme,
+        ),
         "histogram": histogram(generator.normal(0.4, 1, 1000), unit="token mean", theme=theme),
         "benchmark": benchmark_dots(average_table(), theme=theme),
         "parameters": accuracy_against_parameters(average_table(), theme=theme),
