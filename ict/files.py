@@ -15,6 +15,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
 TEMPORARY = ".tmp"
+_LONGEST_NAME = 255
 MOST_BYTES = 32 << 20  # of a JSON file; the largest study, 20,000 runs, has 6 MiB
 _DEEPEST = 64  # nesting of a JSON document; ours have 4
 _KINDS = {
@@ -35,11 +36,18 @@ class StoreError(IctError):
 
 
 def absolute(path: str | os.PathLike[str]) -> Path:
-    """`path` from the root, `~` read as a home; raises InputError for the home of nobody."""
+    """`path` from the root, `~` read as a home.
+
+    Raises InputError for the home of nobody, and for a name longer than file systems have.
+    """
     try:
-        return Path(path).expanduser().absolute()
+        found = Path(path).expanduser().absolute()
     except RuntimeError:
         raise InputError(f"{path}: there is no such home folder; write the path in full") from None
+    longest = max(len(os.fsencode(part)) for part in found.parts)
+    if longest > _LONGEST_NAME:
+        raise InputError(f"{path}: a name of {longest} bytes; file systems have {_LONGEST_NAME}")
+    return found
 
 
 def store_root() -> Path:

@@ -17,9 +17,10 @@ from ict.tasks.links import write_link
 @command("tasks")
 def tasks(*, as_json: bool) -> None:
     """What can be trained on here, what is missing and how to get it."""
+    store = Store()
     rows = list_tasks()
     emit(rows, as_json=as_json, text=_tasks_text(rows))
-    say_unreadable(Store(), troubles())
+    say_unreadable(store, troubles())
 
 
 def _tasks_text(rows: list[dict[str, Any]]) -> str:

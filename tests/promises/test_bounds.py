@@ -322,7 +322,6 @@ LINES = [
     ["select", "x" * 5000, "--k", "9" * 5000],
     ["score", "digits", "--criterion", "x" * 5000],
     ["score", "digits", "--option", "x=" + "[" * 4000],
-    ["score", "digits", "--limit", "9" * 400],
     ["score", "digits", "--device", "x" * 5000],
     ["backbones", "x" * 5000],
     ["backbones", "a\0b"],
@@ -336,7 +335,6 @@ LINES = [
     ["study", "show", "x" * 5000],
     ["import", "x" * 5000],
     ["overlap", "digits", "x" * 5000],
-    ["overlap", "digits", "count", "--permutations", "9" * 19],
 ]
 
 
