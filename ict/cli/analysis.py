@@ -9,7 +9,7 @@ from ict.analysis import tables
 from ict.analysis.pairs import overlap_rows
 from ict.analysis.sources import RESAMPLED, Source
 from ict.analysis.wanted import Wanted, scored_ks, sources
-from ict.cli.common import NUMBER, SEED, Progress, Whole, command, emit, table
+from ict.cli.common import DRAWS, NUMBER, SEED, Progress, Whole, command, emit, table
 from ict.errors import InputError
 from ict.store import Store
 from ict.tasks import SPLITS
@@ -60,8 +60,8 @@ def _ratio(k: tuple[int, ...], ratio: float | None) -> float | None:
 @command("overlap")
 @click.argument("tasks", nargs=-1, required=True)
 @_options(_SCORED, _CHOSEN)
-@click.option("--splits", default=50, show_default=True, type=Whole(2))
-@click.option("--permutations", default=1000, show_default=True, type=Whole(0), help="0: none.")
+@click.option("--splits", default=50, show_default=True, type=Whole(2, 10_000))
+@click.option("--permutations", default=1000, show_default=True, type=DRAWS, help="0: none.")
 @seed_option
 def overlap(
     tasks: tuple[str, ...],
@@ -128,8 +128,8 @@ def _totals(rows: list[dict[str, Any]]) -> str:
 @click.argument("tasks", nargs=-1, required=True)
 @_options(_SCORED, _CHOSEN)
 @click.option("--how", default="bootstrap", type=click.Choice(["bootstrap", "half"]))
-@click.option("--resamples", default=100, show_default=True, type=Whole(2))
-@click.option("--shuffles", default=100, show_default=True, type=Whole(0))
+@click.option("--resamples", default=100, show_default=True, type=Whole(2, 10_000))
+@click.option("--shuffles", default=100, show_default=True, type=DRAWS)
 @seed_option
 def stability(
     tasks: tuple[str, ...],

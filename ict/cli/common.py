@@ -48,6 +48,8 @@ class Number(click.ParamType):
 
 
 SEED = Whole(0, 2**31 - 1)
+DRAWS = Whole(0, 100_000)  # resamples, permutations: each is a pass over all scores
+BATCH = Whole(1, 65_536)
 SLOTS = Whole(1, MOST_SLOTS)
 NUMBER = Number()
 _MOST_NAMED = 200  # things that cannot be read

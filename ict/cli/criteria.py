@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from ict.catalogue import check_site, get_backbone
-from ict.cli.common import NUMBER, SEED, Progress, Whole, command, emit, table
+from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, table
 from ict.config import check_criterion
 from ict.machine import choose_device
 from ict.store import Store, read_json
@@ -16,7 +16,7 @@ _COMMON = (
         "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
     ),
     click.option("--limit", type=Whole(1), help="Only the first so many images."),
-    click.option("--batch-size", default=50, show_default=True, type=Whole(1)),
+    click.option("--batch-size", default=50, show_default=True, type=BATCH),
     click.option("--device", help="cpu, cuda:0, …; the first GPU by default."),
 )
 
@@ -47,7 +47,7 @@ def _common(function: Any) -> Any:
 @click.option(
     "--block", "blocks", type=Whole(0), multiple=True, help="Replace in these alone, several."
 )
-@click.option("--random-draws", default=5, show_default=True, type=Whole(0))
+@click.option("--random-draws", default=5, show_default=True, type=Whole(0, 1000))
 @click.option(
     "--scatter",
     "scatter_channels",

@@ -8,6 +8,7 @@ import click
 from ict.bounded import json_value
 from ict.catalogue import check_site, get_backbone, known, parameter_counts
 from ict.cli.common import (
+    BATCH,
     NUMBER,
     SEED,
     SLOTS,
@@ -96,7 +97,7 @@ def backbones(name: str | None, *, family: str | None, everything: bool, as_json
 )
 @click.option(
     "--batch-size",
-    type=Whole(1),
+    type=BATCH,
     help="16 images of 224 pixels, up to 64 smaller ones, by default.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="For criterion random.")

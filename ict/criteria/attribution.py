@@ -36,6 +36,7 @@ from ict.sites import Site, open_sites
 if TYPE_CHECKING:
     from ict.criteria import Batches
 
+_MOST_STEPS = 10_000  # each is a pass forward and back
 CHOICES = {"ablation_baseline": ("channel", "position", "zero"), "baseline_image": ("zero", "mean")}
 DEFAULTS = {
     "head": "probe",
@@ -119,8 +120,10 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
             raise InputError(
                 f"{option}={quoted(options[option])}: choose one of {', '.join(allowed)}"
             )
-    if not isinstance(options["steps"], int) or options["steps"] < 1:
-        raise InputError(f"steps={quoted(options['steps'])}: give a whole number of at least 1")
+    if not isinstance(options["steps"], int) or not 1 <= options["steps"] <= _MOST_STEPS:
+        raise InputError(
+            f"steps={quoted(options['steps'])}: give a whole number of 1 to {_MOST_STEPS}"
+        )
     return options
 
 
