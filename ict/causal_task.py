@@ -76,7 +76,7 @@ def check(
         found = read_json(path)
         same_images.check_file(store, path.parent, found, reading)
         return path
-    images_sha256 = reading.record(store)
+    reading.now()  # before the images are read
     started = time.perf_counter()
     rankings, score_ids = _scores(
         store, request, weights_file=weights_file, root=root, device=device
@@ -107,7 +107,7 @@ def check(
         **request.record(),
         **document,
         "score_ids": score_ids,
-        "images_sha256": images_sha256,
+        "images_sha256": reading.record(store),
         "train_split": "train800",
         "validation_split": "val200",
         "seconds": time.perf_counter() - started,

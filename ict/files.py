@@ -148,6 +148,16 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
+def user_cache() -> Path:
+    """The folder for what can be made anew; one that cannot be written to where there is no home."""
+    if chosen := os.environ.get("XDG_CACHE_HOME"):
+        return Path(chosen) / "ict"
+    try:
+        return Path.home() / ".cache" / "ict"
+    except RuntimeError:
+        return Path(os.devnull) / "ict"
+
+
 def open_regular(path: Path | str) -> int:
     """A descriptor of a regular file, for reading. Never waits, as opening a FIFO would.
 

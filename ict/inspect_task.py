@@ -124,7 +124,7 @@ def inspect_task(
         meta = read_json(folder / "meta.json")
         same_images.check_file(store, folder, meta, reading)
         return folder
-    images_sha256 = reading.record(store)
+    reading.now()  # before the images are read
     started = time.perf_counter()
     backbone = get_backbone(request.backbone)
     split = load_split(request.task, request.split, root=root)
@@ -155,7 +155,7 @@ def inspect_task(
         "stages": [list(stage) for stage in backbone.stages],
         "heads": list(backbone.heads),
         "images": len(images),
-        "images_sha256": images_sha256,
+        "images_sha256": reading.record(store),
         "classes": images.classes,
         "class_names": split.class_names,
         "tokens": "patch",

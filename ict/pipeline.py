@@ -41,6 +41,7 @@ from ict.selection import Selection, select, select_random
 from ict.step import make_repeatable
 from ict.store import Run, Store, utc_now
 from ict.tasks import Split, fingerprint, get_task, load_split
+from ict.tasks.decodable import check_decodable
 from ict.tasks.digests import ImageDigests
 from ict.training import (
     WARMUP_LR,
@@ -151,12 +152,21 @@ class Pipeline:
         """Before training, so that a file that cannot be read is said before hours of work."""
         split = self._split("test")
         self.test_size = len(split)  # `limit` may leave some out
-        return open_set(
+        found = open_set(
             split,
             self.backbone.image_size,
             limit=self.config.limit,
             progress=self.live.phase("loading test"),
-        ).to(self.device)
+        )
+        if isinstance(found, StreamedSet):
+            check_decodable(
+                self.config.task,
+                "test",
+                digests=self.digests,
+                limit=self.config.limit,
+                progress=self.live.phase("checking test"),
+            )
+        return found.to(self.device)
 
     def _images(self, name: str) -> ImageSet:
         return load_set(

@@ -42,9 +42,13 @@ class Reading:
             parts[key] = (config.score_task, config.score_split)
         return cls(parts, digests, config.limit)
 
+    def now(self) -> dict[str, str]:
+        """`images_sha256` of the images as they are; asked again, what was found first."""
+        return {key: self.digests.of(*part, self.limit) for key, part in self.parts.items()}
+
     def record(self, store: Store) -> dict[str, str]:
-        """`images_sha256`; the store keeps the digest of each image, so that a change can be named."""
-        found = {key: self.digests.of(*part, self.limit) for key, part in self.parts.items()}
+        """`now`; the store keeps the digest of each image, so that a change can be named."""
+        found = self.now()
         for key, part in self.parts.items():
             store.keep_digests(found[key], self.digests.images(*part, self.limit))
         return found

@@ -194,7 +194,7 @@ def score_task(
         if not keep_images or _has_images(path):
             return path
     check_writable(path)
-    images_sha256 = reading.record(store)
+    reading.now()  # before the images are read; the store is written to when there are scores
     started = time.perf_counter()
     computed = _compute(
         request,
@@ -218,7 +218,7 @@ def score_task(
         "pixel_mean": list(mean),
         "pixel_std": list(std),
         "keep_images": keep_images,
-        "images_sha256": images_sha256,
+        "images_sha256": reading.record(store),
         "precision": "fp32",
         "device": device,
         "seconds": time.perf_counter() - started,

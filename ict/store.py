@@ -16,6 +16,7 @@ from ict.files import (
     explain,
     make_folder,
     read_json,
+    read_regular,
     store_root,
 )
 from ict.locks import RunLock
@@ -95,9 +96,11 @@ class Store:
 
     def kept_digests(self, name: str) -> list[str] | None:
         """The first 16 digits of what `keep_digests` was given; None where that is not known."""
+        if not is_id(name):
+            return None
         try:
-            return self._digests_path(name).read_bytes().decode("ascii").split()
-        except (OSError, ValueError):
+            return read_regular(self._digests_path(name)).decode("ascii").split()
+        except (OSError, ValueError, InputError):
             return None
 
     def _digests_path(self, name: str) -> Path:

@@ -154,6 +154,18 @@ def test_a_cache_that_cannot_be_written_costs_only_time(folder, tmp_path, monkey
     assert of() == of() == first
 
 
+def test_without_a_home_nothing_is_kept(folder, monkeypatch):
+    first = of()
+
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", no_home)
+    assert of() == of() == first
+    assert not cache_file(folder).exists()
+
+
 def test_two_folders_with_files_of_one_name_do_not_mix(folder, tmp_path):
     write_image(tmp_path / "other/a.jpg", seed=1)
     write_image(folder / "a.jpg", seed=2)

@@ -166,6 +166,18 @@ def test_formats_of_the_list_give_what_pillow_gives(tmp_path, name):
         assert open_rgb(path).tobytes() == image.convert("RGB").tobytes()
 
 
+def test_an_error_that_a_decoder_raises_as_its_own_is_a_sentence(tmp_path, monkeypatch):
+    """libavif's are RuntimeErrors."""
+    noise("RGB").save(tmp_path / "a.png")
+
+    def broken(self):
+        raise RuntimeError("Failed to decode image: Missing or empty image item")
+
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile._open", broken)
+    with pytest.raises(InputError, match=r"a\.png cannot be decoded as an image: Failed to decode"):
+        open_rgb(tmp_path / "a.png")
+
+
 def bomb(path: Path, side: int) -> None:
     """A PNG of a few hundred bytes whose header promises side × side pixels."""
 

@@ -147,3 +147,42 @@ def test_scores_of_another_task_are_read_too(folder, scored, store):
     ):
         ask(store, [resolve(fields)], command=None)
     assert Store().run_ids() == [run.id]
+
+
+@pytest.fixture
+def streamed(monkeypatch):
+    """Every test set is decoded part by part, after training."""
+    from functools import partial
+
+    from ict import pipeline
+
+    monkeypatch.setattr(pipeline, "open_set", partial(pipeline.open_set, keep_bytes=0))
+
+
+def test_a_streamed_test_set_is_decoded_once_before_training(folder, store, streamed):
+    from ict.run import run
+
+    broken = folder / "images/test/000001.jpg"
+    broken.write_bytes(b"no image")
+    (here,) = ask(store, [resolve(ASKED)], command=None)
+    with pytest.raises(IctError, match=r"test/000001\.jpg cannot be decoded as an image"):
+        run(here.id, store, threads=1)
+    assert not (here.path / "progress.jsonl").exists()
+
+
+def test_a_streamed_test_set_that_changes_while_the_run_trains_fails_it(
+    folder, store, streamed, monkeypatch
+):
+    from ict.pipeline import Pipeline
+    from ict.run import run
+
+    def then_change(self, *words):
+        repaint(folder, "test/000000.jpg")
+        return test(self, *words)
+
+    test = Pipeline._test
+    monkeypatch.setattr(Pipeline, "_test", then_change)
+    (here,) = ask(store, [resolve(ASKED)], command=None)
+    with pytest.raises(IctError, match=r"1 image changed since, first .*test/000000\.jpg"):
+        run(here.id, store, threads=1)
+    assert here.status() == "failed"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ict.files import StoreError, atomic_write_json, make_folder
+from ict.files import StoreError, atomic_write_json, make_folder, user_cache
 from ict.records import read_record
 from ict.shapes import list_of, reader, text
 from ict.tasks import bundled, pixels
@@ -76,9 +76,7 @@ def _decode(path: str) -> None:
 
 
 def _cache() -> Path:
-    return (
-        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ict" / "decodable.json"
-    )
+    return user_cache() / "decodable.json"
 
 
 def _passed() -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ict.errors import InputError
-from ict.files import StoreError, atomic_write_bytes, make_folder
+from ict.files import StoreError, atomic_write_bytes, make_folder, read_regular, user_cache
 from ict.tasks import bundled, find_folder, load_split
 from ict.tasks.task import printable, reason
 
@@ -26,6 +26,7 @@ Progress = Callable[[int, int], None]
 Stamp = tuple[int, int, int, int]  # inode, size, modified and changed in ns
 
 _SETTLED_NS = 3_000_000_000  # FAT keeps times to two seconds
+_MOST_BYTES = 1 << 28  # of a cache; 150 an image
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -98,9 +99,8 @@ def file_digests(
 
 def cache_file(folder: Path) -> Path:
     """Where the digests of the files of one task folder are kept."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:24]
-    return Path(home) / "ict" / "images" / f"{name}.json"
+    return user_cache() / "images" / f"{name}.json"
 
 
 def _stamp(status: os.stat_result) -> Stamp:
@@ -136,8 +136,8 @@ def _digest(path: str) -> tuple[str, Stamp | None]:
 def _read(cache: Path) -> dict[str, Any]:
     """What the cache holds; nothing where it is missing, torn or of another form."""
     try:
-        document = json.loads(cache.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        document = json.loads(read_regular(cache, _MOST_BYTES))
+    except (OSError, ValueError, RecursionError, InputError):
         return {}
     files = document.get("files") if isinstance(document, dict) else None
     return files if isinstance(files, dict) else {}
