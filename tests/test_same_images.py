@@ -107,7 +107,7 @@ def swap(folder) -> None:
 
 @pytest.mark.parametrize("work", ["result.json", "checkpoint"])
 def test_a_run_with_work_in_it_is_refused_and_nothing_is_written(folder, store, work):
-    wanted = [resolve(ASKED), resolve({**ASKED, "seed": 7})]
+    wanted = [resolve(ASKED), resolve({**ASKED, "pixel_normalisation": "imagenet"})]
     (first,) = ask(store, wanted[:1], command=None)
     if work == "checkpoint":
         (first.path / work).mkdir()
@@ -124,7 +124,9 @@ def test_a_run_with_work_in_it_is_refused_and_nothing_is_written(folder, store, 
 
 
 def test_an_unrecorded_run_is_said_once_it_has_work(folder, store):
-    runs = ask(store, [resolve({**ASKED, "seed": n}) for n in range(3)], command=None)
+    runs = ask(
+        store, [resolve({**ASKED, "method": "bitfit", "seed": n}) for n in range(3)], command=None
+    )
     for run in runs:
         record = {name: value for name, value in run.record.items() if name != "images_sha256"}
         (run.path / "config.json").write_text(json.dumps(record))
@@ -132,8 +134,9 @@ def test_an_unrecorded_run_is_said_once_it_has_work(folder, store):
     for run in runs[1:]:
         (run.path / "result.json").write_text('{"run_id": "x"}')
     assert unrecorded(runs).startswith(f"run {runs[1].id} (and 1 more) is used as it is: ")
-    ask(store, [resolve(ASKED)], command=None)
-    assert unrecorded(ask(store, [resolve({**ASKED, "seed": 0})], command=None)) == ""
+    again = ask(store, [resolve({**ASKED, "method": "bitfit", "seed": 0})], command=None)
+    assert again[0].id == runs[0].id
+    assert unrecorded(again) == ""
 
 
 def test_scores_of_another_task_are_read_too(folder, scored, store):
