@@ -21,12 +21,17 @@ _NAMES = 5_000  # names that are compared with it
 
 
 class IctError(Exception):
-    """Something failed. The command line prints the sentence and exits with `exit_code`."""
+    """Something failed. The command line prints the sentence and exits with `exit_code`.
+
+    `code` is what to do in lines of Python, where a sentence does not carry it: printed below, as is.
+    """
 
     exit_code = 1
 
-    def __init__(self, sentence: object = "") -> None:
-        super().__init__(one_sentence(str(sentence)))
+    def __init__(self, sentence: object = "", *, code: str = "") -> None:
+        self.sentence = one_sentence(str(sentence))
+        self.code = code
+        super().__init__(f"{self.sentence}\n{code}" if code else self.sentence)
 
 
 class InputError(IctError, ValueError):

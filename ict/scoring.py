@@ -208,7 +208,7 @@ def score_task(
     )
     backbone = get_backbone(request.backbone)
     mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
-    notes: list[str] = []
+    notes: list[str] = list(computed.meta.get("notes", ()))
     meta = {
         **dataclasses.asdict(request),
         **computed.meta,

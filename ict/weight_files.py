@@ -95,7 +95,7 @@ def _read_torch(path: Path) -> State:
         if named is None:
             raise
         what = f"holds objects of {shortened(named[1], 50)}, which run code"
-        raise InputError(_convert(path, what, "torch.load")) from error
+        raise _conversion(path, what, "torch.load") from error
     if isinstance(content, Tensor) or not isinstance(content, dict):
         raise InputError(
             f"{path}: holds one {type(content).__name__} and no dictionary of tensors; give {_READABLE}"
@@ -104,21 +104,20 @@ def _read_torch(path: Path) -> State:
 
 
 def _refuse_torchscript(path: Path) -> State:
-    raise InputError(_convert(path, "is a TorchScript archive, which holds code", "torch.jit.load"))
+    raise _conversion(path, "is a TorchScript archive, which holds code", "torch.jit.load")
 
 
-def _convert(path: Path, what: str, load: str) -> str:
-    """The sentence of a refusal, with the three lines that turn the file into a readable one."""
+def _conversion(path: Path, what: str, load: str) -> InputError:
+    """A refusal with the three lines that turn the file into a readable one."""
     options = 'map_location="cpu"' + (", weights_only=False" if load == "torch.load" else "")
-    name = path.name if len(path.name) <= 40 else f"FILE{path.suffix[:9]}"
-    return (
-        f"{shortened(str(path), 80)} {what}; if you trust its source, convert it once:\n"
-        f"import torch; it = {load}({json.dumps(name)}, {options})\n"
+    code = (
+        f"import torch; it = {load}({json.dumps(path.name)}, {options})\n"
         'it = it.state_dict() if hasattr(it, "state_dict") else '
         '{k: getattr(v, "state_dict", lambda: v)() for k, v in it.items()}\n'
         "torch.save({k: v for k, v in it.items() if torch.is_tensor(v) or isinstance(v, dict) and "
         'all(map(torch.is_tensor, v.values()))}, "converted.pth")'
     )
+    return InputError(f"{path} {what}; if you trust its source, convert it once:", code=code)
 
 
 def _short(error: Exception) -> str:

@@ -57,9 +57,12 @@ TYPED = "ict.typed"  # key in a context's meta: the words behind `ict`
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-def fail(error: str, exit_code: int, *, as_json: bool) -> None:
-    """Says `error` on stdout as JSON, or on stderr as a sentence, and exits with `exit_code`."""
-    error = printable(one_sentence(error))
+def fail(error: str, exit_code: int, *, as_json: bool, code: str = "") -> None:
+    """Says `error` on stdout as JSON, or on stderr as a sentence, and exits with `exit_code`.
+
+    `code`, lines of Python that mend it, follows on lines of its own.
+    """
+    error = "\n".join([printable(one_sentence(error)), *map(printable, code.splitlines())])
     if as_json:
         click.echo(json.dumps({"error": error}))
     else:
@@ -110,7 +113,7 @@ def reports_errors(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, as_json=as_json, **kwargs)
         except IctError as error:
-            fail(str(error), error.exit_code, as_json=as_json)
+            fail(error.sentence, error.exit_code, as_json=as_json, code=error.code)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             fail(f"{where}{error.strerror or error}", 1, as_json=as_json)

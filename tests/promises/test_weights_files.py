@@ -384,3 +384,5 @@ def test_another_revision_of_the_hub_is_refused(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     with pytest.raises(ValueError, match=before):
         package.load(run_id, store=tmp_path / "store")
+    result = json.loads((tmp_path / "store" / "runs" / run_id / "result.json").read_text())
+    assert sum("head (2 tensors)" in note for note in result["notes"]) == 1
