@@ -125,33 +125,33 @@ def study_file(tmp_path: Path) -> Path:
 
 
 def test_a_study_runs_once_and_a_new_seed_adds_its_own(toy_store: Store, study_file: Path):
-    assert ask("study", "plan", study_file)["missing"] == 4
+    assert ask("study", "plan", study_file)["missing"] == 3
     assert not toy_store.root.exists()  # a plan writes nothing
     first = ask("study", "run", study_file)
     assert {name: first[name] for name in ("name", "runs", "done", "failed", "submitted")} == {
-        "name": "tiny", "runs": 4, "done": 4, "failed": 0, "submitted": 4,
+        "name": "tiny", "runs": 3, "done": 3, "failed": 0, "submitted": 3,
     }  # fmt: skip
     assert ask("study", "run", "tiny")["submitted"] == 0
     study_file.write_text(STUDY.replace("[1, 2]", "[1, 2, 3]"))
     again = ask("study", "run", study_file)
-    assert (again["submitted"], again["done"]) == (2, 6)  # seed 3 of ict and of linear
+    assert (again["submitted"], again["done"]) == (1, 4)  # seed 3 of ict; linear reads none
     starts = [len(lines(run, "starts.txt")) for run in toy_store.runs()]
-    assert starts == [1] * 6
+    assert starts == [1] * 4
     made = ask("study", "plan", study_file)
     assert (made["missing"], made["expected_seconds"]) == (0, 0)
-    assert [row["done"] for row in ask("study", "list")] == [6]
+    assert [row["done"] for row in ask("study", "list")] == [4]
     shown = ask("study", "show", "tiny")
-    assert [row["member"] for row in shown["rows"]] == ["grid"] * 3 + ["linear"] * 3
-    assert "6 of 6 runs done" in ict("study", "show", "tiny").stdout
-    assert len(ask("runs", "--study", "tiny", "--method", "linear")) == 3
+    assert [row["member"] for row in shown["rows"]] == ["grid"] * 3 + ["linear"]
+    assert "4 of 4 runs done" in ict("study", "show", "tiny").stdout
+    assert len(ask("runs", "--study", "tiny", "--method", "linear")) == 1
     assert ask("study", "remove", "tiny", "--yes") == {"name": "tiny", "removed_runs": []}
-    assert len(ask("runs")) == 6
+    assert len(ask("runs")) == 4
 
 
 def test_a_study_goes_on_in_the_background_and_is_cancelled(toy_store: Store, study_file: Path):
     study_file.write_text(STUDY.replace("epochs = 2", "epochs = 2000"))
     first = ask("study", "run", study_file, "--no-wait")
-    assert (first["submitted"], first["done"]) == (4, 0)
+    assert (first["submitted"], first["done"]) == (3, 0)
     cancelled = ask("study", "cancel", "tiny")["cancelled"]
     assert set(cancelled) <= {row["run_id"] for row in ask("runs")}
     statuses = {row["status"] for row in ask("runs")}
@@ -168,8 +168,8 @@ def test_a_study_with_failures_exits_1_and_says_how_many(toy_store: Store, study
     (broken.path / "result.json").unlink()
     atomic_write_json(broken.path / "config.json", config)
     document = ask("study", "run", "tiny", code=1)
-    assert (document["done"], document["failed"]) == (3, 1)
-    assert "3 of 4 runs done, 1 failed" in ict("study", "run", "tiny", code=1).stdout
+    assert (document["done"], document["failed"]) == (2, 1)
+    assert "2 of 3 runs done, 1 failed" in ict("study", "run", "tiny", code=1).stdout
 
 
 def test_the_words_of_a_study_are_checked(toy_store: Store, study_file: Path):

@@ -145,8 +145,8 @@ def test_all_channels_are_drawn_once():
 def test_a_plan_says_what_is_one_run(store, tmp_path):
     study = tmp_path / "probes.toml"
     study.write_text('[base]\ntask = "digits"\nmethod = "linear"\n[grid]\nseed = [42, 44, 82]\n')
+    assert documents("study", "plan", str(study))["runs"] == 1
     text = run_ict("study", "plan", str(study)).stdout
-    assert "1 runs" in text
     assert "3 combinations are 1 run" in text
     assert "seed" in text
 
