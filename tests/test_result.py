@@ -83,3 +83,14 @@ def test_what_a_newer_version_wrote_is_kept_apart_and_written_again():
     assert isinstance(found.test_accuracy, float)
     assert found.to_dict()["spread"] == [1, 2]
     assert RunResult.from_dict(found.to_dict()) == found
+
+
+def test_a_converged_probe_is_the_same_at_every_seed():
+    """Three real runs of version 0.1.0 that were given three seeds: to the last digit."""
+    found = [
+        RunResult.from_dict(json.loads(path.read_text()))
+        for path in EXAMPLES
+        if "-linear-" in str(path)
+    ]
+    outcomes = {(r.test_accuracy, r.test_loss, r.val_accuracy, r.train_loss) for r in found}
+    assert (len(found), len(outcomes)) == (3, 1)

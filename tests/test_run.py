@@ -15,8 +15,9 @@ from safetensors.numpy import load_file
 
 import ict
 import ict.scores
-from ict.config import resolve
+from ict.config import SEEDLESS, resolve
 from ict.errors import IctError, InputError
+from ict.result import FIELDS as RESULT_FIELDS
 from ict.run import run as execute
 from ict.store import Store
 
@@ -103,6 +104,9 @@ def test_asking_again_runs_nothing(store):
 def test_every_method_ends_with_a_result_that_loads(store, method):
     here = small_run(store, method=method, epochs=1)
     result = execute(here.id, store, threads=1, device="cpu")
+    written = json.loads((here.path / "result.json").read_text())
+    assert list(written) == list(RESULT_FIELDS), "a key that the record does not classify"
+    assert (here.config["seed"] is None) == (method in SEEDLESS)
     assert result.trainable_parameters == result.adapter_parameters + result.head_parameters
     assert result.score_id is None
     assert ict.load(here.path) is not None
