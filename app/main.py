@@ -8,7 +8,7 @@ import streamlit as st
 from ict_app import links, shell
 
 st.set_page_config(page_title="ict", page_icon=shell.ICON, layout="wide", initial_sidebar_state=220)
-links.check()
 page = st.navigation(shell.pages())
+links.check()
 shell.sidebar()
 page.run()

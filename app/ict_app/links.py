@@ -39,8 +39,10 @@ def check() -> None:
     if context is None:
         return
     with context.session_state.query_params() as params:
-        for key in refused:
-            params.remove_param(key)  # also of a field that is drawn already: the browser's Back
+        *others, last = refused
+        for key in others:
+            params.discard_param_no_forward_msg(key)
+        params.remove_param(last)  # also of a field that is drawn already: the browser's Back
     st.rerun()
 
 
