@@ -392,6 +392,22 @@ def test_a_disk_that_fills_up_is_said_as_such(kitti, root, monkeypatch):
         download(hub, root)
 
 
+class Liar(Hub):
+    """Announces half of what it sends."""
+
+    def tree(self) -> list[dict]:
+        return [{**entry, "size": entry.get("size", 0) // 2} for entry in super().tree()]
+
+
+def test_a_server_that_sends_more_than_it_announced_is_cut_off(kitti, root):
+    hub = Liar({"kitti.zip": zipped(tree(kitti, ""))})
+    with serve(hub), pytest.raises(IctError) as caught:
+        download(hub, root)
+    assert "longer than the" in str(caught.value)
+    assert not (root / "kitti").exists()
+    assert [path.name for path in root.rglob("*partial*")] == []
+
+
 def test_names():
     assert tasks_to_download("cifar100") == ["cifar"]
     assert len(tasks_to_download("all")) == 19
