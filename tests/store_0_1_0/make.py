@@ -69,9 +69,11 @@ def forget_paths(store: Path) -> None:
 
 def processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    found = [line.partition(":")[2].strip() for line in lines if line.startswith("flags")]
+    said = {line.split(":")[0].strip(): line.partition(":")[2].split() for line in lines}
+    vendor = "".join(said.get("vendor_id", []))
     kinds = ("avx2", "avx512f", "avx512_bf16", "amx_tile")
-    return " ".join([platform.machine(), *(k for k in kinds if found and k in found[0].split())])
+    found = [kind for kind in kinds if kind in said.get("flags", [])]
+    return " ".join([platform.machine(), vendor, *found])
 
 
 def main(target: Path) -> None:
