@@ -5,7 +5,7 @@ imported by this process.
 """
 
 import streamlit as st
-from ict_app import links, shell
+from ict_app.common import links, shell
 
 st.set_page_config(page_title="ict", page_icon=shell.ICON, layout="wide", initial_sidebar_state=220)
 page = st.navigation(shell.pages())

@@ -32,11 +32,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
-from ict.backbones import build_architecture
 from ict.catalogue import BUNDLED, BUNDLED_WEIGHTS
 from ict.data import load_set, normalise
 from ict.errors import InputError
 from ict.machine import prefers_bf16
+from ict.model.backbones import build_architecture
 from ict.tasks import find_folder, load_split
 
 BUNDLED_TASKS = ("digits", "sprites_loc", "sprites_ori", "count")

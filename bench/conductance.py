@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from ict.backbones import load_backbone
 from ict.catalogue import get_backbone
 from ict.data import batches, load_set
+from ict.model.backbones import load_backbone
 from ict.scoring import peak_memory_bytes, score
 from ict.tasks import load_split
 from ict.weights import find, on_this_machine

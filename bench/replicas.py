@@ -3,7 +3,7 @@
     OMP_WAIT_POLICY=PASSIVE python -m bench.replicas [--backbone NAME] [--threads N] [--quick] [--json]
 
 Wall-clock seconds on idle cores, by turns, medians; random weights, K = 12.5 %, the precision that a
-run takes. `ratio` is a step with replicas (`ict.replicas`) over one with torch's own
+run takes. `ratio` is a step with replicas (`ict.training.replicas`) over one with torch's own
 threads, which sleep while they wait, as in every run.
 """
 
@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 import ict
 from bench.speed import load
-from ict.backbones import use_fastest_attention
 from ict.config import resolve
 from ict.data import ImageSet
 from ict.machine import cores, prefers_bf16
-from ict.methods import prepare
+from ict.model.backbones import use_fastest_attention
 from ict.training import Settings, Trainer
+from ict.training.methods import prepare
 
 CLASSES = 10
 

@@ -20,10 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ict import studies
-from ict.launch import queue
-from ict.result import RunResult
-from ict.store import Store
+from ict.running import queue
+from ict.store import Store, studies
+from ict.store.run_result import RunResult
 
 LIMITS = {"cold": 4.0, "warm": 1.0, "ict_runs": 2.0}
 ROUNDS = 3

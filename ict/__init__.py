@@ -9,9 +9,9 @@ from typing import Any
 _HOMES = {
     "score": "ict.scoring",
     "select": "ict.selection",
-    "attach": "ict.adapters",
-    "detach": "ict.adapters",
-    "load": "ict.adapters",
+    "attach": "ict.model.adapters",
+    "detach": "ict.model.adapters",
+    "load": "ict.model.adapters",
     "RunConfig": "ict.config",
     "Store": "ict.store",
 }

@@ -1,6 +1,6 @@
 """What is known of each backbone without importing torch: stages, widths, sites, parameters.
 
-`catalogue.json` is written from timm by `python -m ict.backbones`; a name that is not in it is
+`catalogue.json` is written from timm by `python -m ict.model.backbones`; a name that is not in it is
 looked up in a process of its own, which may import torch, and remembered in the user's cache.
 """
 
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ict.documents.shapes import fields, list_of, number, text, whole
 from ict.errors import IctError, InputError, did_you_mean, quoted
 from ict.files import read_json
-from ict.shapes import fields, list_of, number, text, whole
 
 BUNDLED = "ict_tiny"
 BUNDLED_WEIGHTS = Path(__file__).parent.parent / "assets" / "backbones" / "ict_tiny.safetensors"
@@ -180,7 +180,7 @@ def _describe_elsewhere(name: str) -> Backbone:
     remembered = _remembered(cache)
     if name not in remembered:
         child = subprocess.run(
-            [sys.executable, "-m", "ict.backbones", "--describe", name],
+            [sys.executable, "-m", "ict.model.backbones", "--describe", name],
             capture_output=True,
             text=True,
             check=False,

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ict import weights as weight_files
-from ict.bounded import json_value, odd_word
 from ict.catalogue import BUNDLED, Backbone, check_blocks, check_site, get_backbone
 from ict.criteria import own_tokens
+from ict.documents.bounded import json_value, odd_word
+from ict.documents.identity import canonical, digest, name_of
 from ict.errors import InputError, NewerError, did_you_mean, quoted
-from ict.identity import canonical, digest, name_of
 from ict.machine import choose_device, prefers_bf16
 from ict.recipes import RECIPES, quick_rate, recipe_fields
 from ict.selection import resolve_k
@@ -189,7 +189,7 @@ class Resolved:
     def record(
         self, *, command: str | None = None, images: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        """What a run's `config.json` holds; `images` are the digests of `ict.same_images`."""
+        """What a run's `config.json` holds; `images` are the digests of `ict.store.same_images`."""
         return {
             "schema": SCHEMA,
             "run_id": self.run_id,

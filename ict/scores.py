@@ -11,9 +11,20 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
+from ict.documents.shapes import (
+    Check,
+    fields,
+    flag,
+    list_of,
+    maybe,
+    number,
+    shown,
+    table_of,
+    text,
+    whole,
+)
+from ict.documents.tensor_files import check_floats, check_shape, header, open_tensors, shapes
 from ict.errors import InputError, quoted
-from ict.shapes import Check, fields, flag, list_of, maybe, number, shown, table_of, text, whole
-from ict.tensor_files import check_floats, check_shape, header, open_tensors, shapes
 
 _NAME = re.compile(r"[a-z_]+\.\d{1,2}(\.|$)")  # site.stage, with a kind behind it
 

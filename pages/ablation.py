@@ -1,7 +1,9 @@
 """Ablation: how accuracy depends on K, against random, lowest, linear and full."""
 
 import streamlit as st
-from ict_app import ablation_view, readers, run_table, shell
+from ict_app.common import readers, shell
+from ict_app.studies import ablation_view
+from ict_app.tune import run_table
 
 shown = shell.heading(
     "Ablation", "How much depends on K, and on choosing these channels and no others."

@@ -1,10 +1,11 @@
 """Benchmark: this store's runs on VTAB-1K beside published numbers."""
 
 import streamlit as st
-from ict_app import benchmark_view, readers, shell
+from ict_app.common import readers, shell
+from ict_app.studies import benchmark_view
 
 from ict.analysis.benchmark import SOURCE, average_table, store_table
-from ict.imported import imported_rows
+from ict.store.imported_results import imported_rows
 
 shown = shell.heading("Benchmark", "VTAB-1K: the runs of this store beside published numbers.")
 rows = [*readers.run_rows(shown), *imported_rows(shown)]

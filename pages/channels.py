@@ -1,8 +1,9 @@
 """Channels: the scores of all channels, what would be chosen, and why."""
 
 import streamlit as st
-from ict_app import channel_view, shell, sources, words
-from ict_app.controls import linked_select
+from ict_app.channels import channel_view
+from ict_app.common import shell, sources, words
+from ict_app.common.controls import linked_select
 
 from ict.errors import IctError
 

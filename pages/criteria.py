@@ -1,7 +1,8 @@
 """Criteria: do different measures of importance rank alike, and does what they rank matter?"""
 
 import streamlit as st
-from ict_app import criteria_view, readers, shell, words
+from ict_app.channels import criteria_view
+from ict_app.common import readers, shell, words
 
 from ict.errors import IctError
 

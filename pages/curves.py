@@ -1,7 +1,8 @@
 """Curves: any runs over their epochs, the run table, means over seeds."""
 
 import streamlit as st
-from ict_app import curve_view, readers, run_table, shell
+from ict_app.common import readers, shell
+from ict_app.tune import curve_view, run_table
 
 shown = shell.heading("Curves", "Runs over their epochs, side by side, with every seed in sight.")
 everything = readers.run_rows(shown)

@@ -1,7 +1,7 @@
 """Data: what can be trained on here, and how to get the rest."""
 
 import streamlit as st
-from ict_app import readers, shell, words
+from ict_app.common import readers, shell, words
 
 shell.heading("Data", "Tasks on this machine, and how to get the others.")
 rows = readers.tasks()

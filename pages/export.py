@@ -1,7 +1,7 @@
 """Figures: what was collected on the other pages, at its size on paper, in one zip."""
 
 import streamlit as st
-from ict_app import plot, shell, words
+from ict_app.common import plot, shell, words
 
 from ict.figures.export import FORMATS, NEED_CHROME, export_all
 from ict.figures.styles import STYLES, restyle

@@ -1,8 +1,9 @@
 """Inspect: a page for every channel, with a link of its own."""
 
 import streamlit as st
-from ict_app import inspect_view, shell, sources, words
-from ict_app.controls import linked_select, place
+from ict_app.channels import inspect_view
+from ict_app.common import shell, sources, words
+from ict_app.common.controls import linked_select, place
 
 from ict.errors import IctError
 

@@ -1,7 +1,9 @@
 """Overlap: do tasks choose the same channels, more than chance and less than noise would say?"""
 
 import streamlit as st
-from ict_app import overlap_view, plan, shell, words
+from ict_app.channels import overlap_view
+from ict_app.common import shell, words
+from ict_app.tune import plan
 
 from ict.errors import IctError
 from ict.figures.asked import Choice

@@ -1,7 +1,8 @@
 """Run: one run by link, live while it runs."""
 
 import streamlit as st
-from ict_app import readers, run_view, shell
+from ict_app.common import readers, shell
+from ict_app.tune import run_view
 
 shown = shell.heading("Run", "One run: what it does now, its curves, and what came out.")
 asked = st.query_params.get("run")

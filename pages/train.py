@@ -1,7 +1,8 @@
 """Train: what should be trained, what that costs, start; and what runs now."""
 
 import streamlit as st
-from ict_app import launch_form, run_table, shell, words
+from ict_app.common import shell, words
+from ict_app.tune import launch_form, run_table
 
 from ict.errors import IctError
 

@@ -1,7 +1,8 @@
 """Transfer: what a task loses when it is tuned on the channels that another one chooses."""
 
 import streamlit as st
-from ict_app import readers, shell, transfer_view, words
+from ict_app.channels import transfer_view
+from ict_app.common import readers, shell, words
 
 from ict.analysis.transfer import transfer_table, without_partner
 

@@ -3,12 +3,11 @@
 import json
 
 import numpy as np
-from result_documents import result_document
 
-from ict import studies
 from ict.scores import ChannelScores, to_bytes
 from ict.selection import select
-from ict.store import Store
+from ict.store import Store, studies
+from tests.result_documents import result_document
 
 DOCUMENT = {
     "name": "k_ratio_digits",

@@ -86,7 +86,7 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("subprocess.run", far_enough)
     monkeypatch.setattr("subprocess.Popen", far_enough)
-    for heavy in ("ict.catalogue._describe_elsewhere", "ict.launch.local.submit"):
+    for heavy in ("ict.catalogue._describe_elsewhere", "ict.running.local.submit"):
         monkeypatch.setattr(heavy, far_enough)
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from ict.bounded import fraction, json_value, number, odd_word, whole_number
+from ict.documents.bounded import fraction, json_value, number, odd_word, whole_number
 from ict.errors import InputError
 
 HUGE = ["1e9000000", "1e-9000000", "9" * 10**6, "0." + "0" * 10**6 + "1", "1/" + "9" * 10**6]

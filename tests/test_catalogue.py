@@ -25,7 +25,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_catalogue_says_what_timm_builds(name):
-    from ict.backbones import describe
+    from ict.model.backbones import describe
 
     assert get_backbone(name) == describe(name)
 

@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from vtab_layout import make_task, write_image
 
-from ict.augment import randaugment
 from ict.data import (
     ImageSet,
     StreamedSet,
@@ -19,6 +17,8 @@ from ict.data import (
 )
 from ict.errors import InputError
 from ict.tasks import load_split
+from ict.training.augment import randaugment
+from tests.vtab_layout import make_task, write_image
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -245,7 +245,7 @@ def test_to_moves_both_tensors():
 
 def test_data_imports_neither_streamlit_nor_plotly():
     code = (
-        "import sys, ict.data, ict.augment;"
+        "import sys, ict.data, ict.training.augment;"
         "print([m for m in ('streamlit', 'plotly') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 import ict
 from ict.cli import main
 from ict.machine import devices
-from ict.step import make_repeatable
 from ict.training import Trainer, evaluate
-from tests.test_training import adapted, images, settings
+from ict.training.step import make_repeatable
+from tests.training.test_training import adapted, images, settings
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
 GPU = "cuda:0"

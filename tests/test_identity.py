@@ -6,10 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from golden.make import TASK, make_folder
 
-from ict.causal import Plan
-from ict.causal_task import CausalRequest
 from ict.config import (
     NEUTRAL,
     RunConfig,
@@ -18,11 +15,14 @@ from ict.config import (
     resolve,
     run_id,
 )
+from ict.documents.identity import canonical, check_finite, digest
 from ict.errors import InputError
-from ict.identity import canonical, check_finite, digest
-from ict.inspect_task import InspectRequest
 from ict.scoring import ScoreRequest
+from ict.scoring.causal import Plan
+from ict.scoring.causal_task import CausalRequest
+from ict.scoring.inspect_task import InspectRequest
 from ict.tasks import fingerprint
+from tests.golden.make import TASK, make_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN, EXAMPLE = ROOT / "tests/golden", ROOT / "assets/example_store"

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 READING = (
-    "ict ict.store ict.selection ict.channel_sets ict.scores ict.config ict.recipes ict.weights ict.catalogue "
-    "ict.machine ict.tasks ict.figures ict.analysis ict.studies ict.launch.local ict.launch.worker "
+    "ict ict.store ict.selection ict.store.channel_sets ict.scores ict.config ict.recipes ict.weights ict.catalogue "
+    "ict.machine ict.tasks ict.figures ict.analysis ict.store.studies ict.running.local ict.running.worker "
     "ict.run ict.cli ict.cli.train ict.cli.runs ict.cli.data ict.cli.study ict.cli.figure "
     "ict.cli.analysis ict.cli.criteria"
 ).split()
-COMPUTING = "ict.training ict.scoring ict.pipeline ict.adapters ict.backbones ict.data".split()
+COMPUTING = "ict.training ict.scoring ict.running.pipeline ict.model.adapters ict.model.backbones ict.data".split()
 
 
 def imported(statement: str) -> set[str]:

@@ -11,7 +11,7 @@ from ict.store import Store
 @pytest.fixture
 def toy_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A store whose workers run toys; no process outlives the test."""
-    from toys import kill, processes
+    from tests.toys import kill, processes
 
     monkeypatch.setenv("ICT_RUNNER", "toy_runner")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))

@@ -1,4 +1,4 @@
-"""A torch-free stand-in for `ict.run` with the same command line, files, lock and signals.
+"""A torch-free stand-in for `ict.running.execute` with the same command line, files, lock and signals.
 
 A run of toy {"steps": N, "seconds": s} takes N steps of s seconds. Each step hashes the state, so
 that the result tells whether a resumed run went the same way. toy "crash": dies that often
@@ -15,11 +15,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from result_documents import result_document
-
 from ict.files import append_line, atomic_write_bytes, atomic_write_json, read_json
-from ict.locks import RunLock
 from ict.store import Run, Store
+from ict.store.locks import RunLock
+from tests.result_documents import result_document
 
 
 def settings(run: Run) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def scores(store: Path) -> list[str]:
 def commands(store: Path) -> dict[str, list[str]]:
     """The `ict figure` words behind each picture that this store can give."""
     from ict.store import Store
-    from ict.studies import list_studies
+    from ict.store.studies import list_studies
 
     ids = scores(store)
     made = {"parameters": ["parameters"], "benchmark": ["benchmark"]}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ict.files import StoreError, atomic_write_json, read_json
-from ict.store import Store
+from ict.store.store import Store
 
 _VERSION = 1  # raise when a formula changes
 

@@ -14,7 +14,7 @@ from ict.analysis.overlap import coefficient, count, jaccard, kuncheva, top_mask
 from ict.analysis.sources import Source, Sums, key_of, same_images
 from ict.errors import InputError
 from ict.selection import resolve_k
-from ict.store import Store
+from ict.store.store import Store
 
 Progress = Callable[[int, int], None]
 PARTS = (16, 8, 4, 2)  # shares of the images on which overlap is measured as their number grows

@@ -7,7 +7,7 @@ from ict.analysis import energy, permutation, stability
 from ict.analysis.cache import cached, kept
 from ict.analysis.chance import chance
 from ict.analysis.sources import Source, key_of
-from ict.store import Store
+from ict.store.store import Store
 
 
 def stability_rows(

@@ -8,10 +8,10 @@ import click
 from ict.analysis import tables
 from ict.analysis.pairs import overlap_rows
 from ict.analysis.sources import RESAMPLED, Source
-from ict.analysis.wanted import Wanted, scored_ks, sources
 from ict.cli.common import DRAWS, NUMBER, SEED, Progress, Whole, command, emit, table
 from ict.errors import InputError
-from ict.store import Store
+from ict.running.missing_scores import Wanted, scored_ks, sources
+from ict.store.store import Store
 from ict.tasks import SPLITS
 
 _SCORED = (

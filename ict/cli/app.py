@@ -9,7 +9,7 @@ import click
 
 from ict.cli.common import command
 from ict.errors import InputError
-from ict.store import Store
+from ict.store.store import Store
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 

@@ -10,12 +10,12 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from ict.bounded import number, odd_word, whole_number
+from ict.documents.bounded import number, odd_word, whole_number
+from ict.documents.records import Odd
+from ict.documents.shapes import shown
 from ict.errors import IctError, one_sentence, printable, quoted
 from ict.machine import MOST_SLOTS
-from ict.records import Odd
-from ict.shapes import shown
-from ict.store import Store
+from ict.store.store import Store
 
 MOST = 1_000_000  # of anything that is counted out: permutations, images, draws
 

@@ -7,8 +7,9 @@ import click
 from ict.catalogue import check_site, get_backbone
 from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, table
 from ict.config import check_criterion
+from ict.files import read_json
 from ict.machine import choose_device
-from ict.store import Store, read_json
+from ict.store.store import Store
 from ict.tasks import SPLITS, get_task
 
 _COMMON = (
@@ -76,8 +77,8 @@ def causal(
     check_site(get_backbone(backbone), planned["site"])
     get_task(task)
     where = choose_device(device)
-    from ict.causal import FRACTIONS, Plan  # torch, only now that the words are right
-    from ict.causal_task import check, request_check
+    from ict.scoring.causal import FRACTIONS, Plan  # torch, only now that the words are right
+    from ict.scoring.causal_task import check, request_check
 
     planned["blocks"] = planned["blocks"] or None
     planned["fractions"] = planned["fractions"] or FRACTIONS
@@ -127,7 +128,7 @@ def inspect(
         check_site(get_backbone(backbone), site)
     get_task(task)
     where = choose_device(device)
-    from ict.inspect_task import inspect_task, request_inspection  # torch
+    from ict.scoring.inspect_task import inspect_task, request_inspection  # torch
 
     store = Store()
     request, weights_file = request_inspection(

@@ -8,7 +8,7 @@ import click
 from ict.cli.common import Progress, command, emit, say_unreadable, table
 from ict.errors import IctError, InputError, quoted
 from ict.files import absolute
-from ict.store import Store
+from ict.store.store import Store
 from ict.tasks import bundled, find_folder, get_task, list_tasks, troubles, vtab, where_looked
 from ict.tasks.hub import DEFAULT_REPO
 from ict.tasks.links import write_link

@@ -7,11 +7,12 @@ import click
 
 from ict.cli.common import NUMBER, Whole, command, emit
 from ict.errors import InputError, quoted
-from ict.figures.drawings import FIGURES, Choice
+from ict.figures.by_name import FIGURES, Choice
 from ict.figures.export import FORMATS, MISSING, export, export_all, provenance
 from ict.figures.from_store import bundle, look_up
 from ict.figures.styles import STYLES, get_style
-from ict.store import Store, atomic_write_bytes
+from ict.files import atomic_write_bytes
+from ict.store.store import Store
 
 _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items())
 

@@ -7,7 +7,7 @@ import click
 from ict.cli.common import command, emit
 from ict.errors import InputError
 from ict.files import make_folder
-from ict.store import Store
+from ict.store.store import Store
 
 
 @command("fold")
@@ -25,7 +25,7 @@ def fold(run: str, *, out: Path, weights: str | None, as_json: bool) -> None:
     here = Store().run(run)
     if here.result() is None:
         raise InputError(f"run {here.id} is {here.status()}, not done: there is nothing to fold")
-    from ict.folding import fold_run
+    from ict.model.folding import fold_run
 
     make_folder(out.absolute().parent)
     emit(fold_run(here, out, weights=weights), as_json=as_json)
@@ -35,7 +35,7 @@ def fold(run: str, *, out: Path, weights: str | None, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def import_results(file: Path, *, as_json: bool) -> None:
     """Puts the results of a CSV (method, task, test_accuracy, …) beside this store's, marked imported."""
-    from ict.imported import import_results as read
+    from ict.store.imported_results import import_results as read
 
     emit(read(Store(), file), as_json=as_json)
 

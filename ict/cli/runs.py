@@ -9,7 +9,8 @@ import click
 from ict.cli.common import SLOTS, command, emit, say_unreadable, table
 from ict.config import ran_otherwise
 from ict.errors import InputError, did_you_mean, quoted
-from ict.store import STATUSES, Run, Store
+from ict.store.run_folder import STATUSES, Run
+from ict.store.store import Store
 
 _COLUMNS = [
     "run_id",
@@ -109,7 +110,7 @@ def _keeps(
 ) -> Callable[[dict[str, Any]], bool]:
     ids: set[str] | None = None
     if study is not None:
-        from ict.studies import load_study
+        from ict.store.studies import load_study
 
         ids = set(load_study(store, study).run_ids)
     chosen = {field: values for field, values in wanted.items() if values}
@@ -225,7 +226,7 @@ def _short(digests: dict[str, str]) -> str:
 @click.argument("runs", nargs=-1, required=True)
 def cancel(runs: tuple[str, ...], *, as_json: bool) -> None:
     """Takes RUNS out of the queue, or stops them at their last checkpoint."""
-    from ict import launch
+    from ict import running as launch
 
     store = Store()
     ids = [store.run(run).id for run in runs]
@@ -244,8 +245,8 @@ def cancel(runs: tuple[str, ...], *, as_json: bool) -> None:
 @click.option("--wait", is_flag=True, help="Follow the run to its end.")
 def resume(run: str, *, slots: int | None, device: str | None, wait: bool, as_json: bool) -> None:
     """Goes on with RUN from its last checkpoint; a running or finished one is only shown."""
-    from ict.launch import follow, local
     from ict.machine import choose_device
+    from ict.running import follow, local
 
     store = Store()
     here = store.run(run)

@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from ict import studies
-from ict.bounded import whole_number
 from ict.cli.common import SLOTS, Whole, command, emit, say_unreadable, table, typed_command
 from ict.cli.runs import confirm
+from ict.documents.bounded import whole_number
 from ict.errors import InputError, quoted
 from ict.machine import choose_device, cores, devices
-from ict.same_images import unrecorded
-from ict.store import Store
+from ict.store import studies
+from ict.store.same_images import unrecorded
+from ict.store.store import Store
 
 _COLUMNS = "member run_id status asked_ratio seed selection_seed lr_multiplier test_accuracy"
 
@@ -58,7 +58,7 @@ def run(source: str, *, no_wait: bool, as_json: bool, **how: Any) -> None:
     ids = [run_id for run_id in here.run_ids if store.run(run_id).status() != "done"]
     queued = submit(ids) if ids else []
     if not no_wait and ids:
-        from ict.launch.batch import wait_all
+        from ict.running.batch import wait_all
 
         wait_all(store, ids, submit, quiet=as_json)
     tally = studies.counts(store, here)
@@ -78,13 +78,13 @@ def _document(store: Store, source: str) -> dict[str, Any]:
 def _submitter(store: Store, here: studies.Study, device: str | None, how: dict[str, Any]) -> Any:
     """The function that submits ids with the launcher chosen."""
     if how["launcher"] == "slurm":
-        from ict.launch import slurm
+        from ict.running import slurm
 
         settings = dict(_setting(text) for text in how["parameters"])
         return lambda ids: slurm.submit(
             store, ids, parallel=how["parallel"], device=device, **settings
         )
-    from ict.launch import local
+    from ict.running import local
 
     if how["parallel"] or how["parameters"]:
         raise InputError("--parallel and --slurm need --launcher slurm")
@@ -124,7 +124,7 @@ def _sentence(document: dict[str, Any]) -> str:
 @click.option("--device", help="cpu, cuda:0, …; all GPUs by default.")
 def plan(source: str, *, slots: int | None, device: str | None, as_json: bool) -> None:
     """What is missing of a study, and how long it will take by the runs already measured."""
-    from ict.study_plan import plan as make_plan
+    from ict.store.run_times import plan as make_plan
 
     store = Store()
     document = _document(store, source)
@@ -196,7 +196,7 @@ def list_(*, as_json: bool) -> None:
 @click.argument("name")
 def cancel(name: str, *, as_json: bool) -> None:
     """Takes the runs of a study out of the queue and stops those that run."""
-    from ict import launch
+    from ict import running as launch
 
     store = Store()
     here = studies.load_study(store, name)

@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from ict.bounded import json_value
 from ict.catalogue import check_site, get_backbone, known, parameter_counts
 from ict.cli.common import (
     BATCH,
@@ -28,10 +27,11 @@ from ict.config import (
     parse_setting,
     resolve,
 )
+from ict.documents.bounded import json_value
 from ict.errors import InputError, quoted
 from ict.machine import calm_threads, choose_device, cores
 from ict.recipes import RECIPES
-from ict.store import Store
+from ict.store.store import Store
 from ict.tasks import SPLITS, get_task, is_here
 
 weights_option = click.option(
@@ -127,7 +127,10 @@ def score(
     get_task(task)
     where = choose_device(device)
     calm_threads(cores())
-    from ict.scoring import request_for, score_task  # torch, only now that the words are right
+    from ict.scoring.task_scores import (  # torch, only now that the words are right
+        request_for,
+        score_task,
+    )
 
     request, weights_file = request_for(
         task=task,
@@ -243,8 +246,8 @@ def train(
     if dry_run:
         emit(_plan(resolved), as_json=as_json)
         return
-    from ict.launch import follow, local
-    from ict.same_images import ask, unrecorded
+    from ict.running import follow, local
+    from ict.store.same_images import ask, unrecorded
     from ict.tasks.decodable import check_decodable
     from ict.tasks.digests import ImageDigests
 

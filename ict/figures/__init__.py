@@ -38,7 +38,7 @@ from ict.figures.channels import class_map, class_profile, energy_split, histogr
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
 from ict.figures.maps import block_profile, chosen_in, score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
-from ict.figures.selections import (
+from ict.figures.overlap_curves import (
     overlap_against_n,
     overlap_at_k,
     score_against_effect,

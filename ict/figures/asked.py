@@ -11,8 +11,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ict.figures.maps import View
-from ict.inspect_files import Inspection
-from ict.store import Store
+from ict.store.inspect_files import Inspection
+from ict.store.store import Store
 
 Row = dict[str, Any]
 Order = Literal["own", "top", "lowest", "random"]

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ict.analysis.agreement import spearman, top_k_agreement
-from ict.bounded import whole_number
-from ict.causal_files import FILE, read_check
+from ict.documents.bounded import whole_number
+from ict.documents.records import Odd
+from ict.documents.shapes import shown
+from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, did_you_mean
 from ict.figures.agreement import agreement_lines
 from ict.figures.asked import Choice, Drawn, Found, of_runs, of_scores
@@ -18,12 +20,10 @@ from ict.figures.curves import deletion_curves
 from ict.figures.draw_runs import asked
 from ict.figures.draw_scores import open_scores, score_files
 from ict.figures.matrices import agreement_matrix
-from ict.figures.selections import score_against_effect
-from ict.records import Odd
+from ict.figures.overlap_curves import score_against_effect
 from ict.selection import resolve_k
-from ict.shapes import shown
-from ict.store import Store
-from ict.tensor_files import open_tensors
+from ict.store.causal_files import FILE, read_check
+from ict.store.store import Store
 
 Meta = Mapping[str, Any]
 Stages = list[np.ndarray]

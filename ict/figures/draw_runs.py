@@ -18,7 +18,7 @@ from ict.figures.benchmark import (
     shown_rows,
 )
 from ict.figures.labels import labels
-from ict.figures.selections import transfer_matrix
+from ict.figures.overlap_curves import transfer_matrix
 from ict.figures.tables import PUBLISHED, grouped_accuracy
 
 _BEST = dict.fromkeys((*benchmark.GROUPS, *benchmark.AVERAGES), "max")

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ict import channel_sets
 from ict.analysis.sources import open_source as open_sums
 from ict.analysis.tables import energy_rows, kept_energy_rows, kept_stability_rows, stability_rows
 from ict.errors import InputError
@@ -15,7 +14,7 @@ from ict.figures import maps, matrices
 from ict.figures.asked import Choice, Drawn, Found, Row, of_scores
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.draw_runs import asked
-from ict.figures.selections import stability_lines
+from ict.figures.overlap_curves import stability_lines
 from ict.figures.sources import (
     Source,
     by_stage,
@@ -27,10 +26,11 @@ from ict.figures.sources import (
     overlap_rows,
     ranked_in_block,
 )
-from ict.inspect_files import Inspection, channel_page, inspections
 from ict.scores import load_scores
 from ict.selection import Selection, resolve_k
-from ict.store import Store
+from ict.store import channel_sets
+from ict.store.inspect_files import Inspection, channel_page, inspections
+from ict.store.store import Store
 
 ONE_FILE = "another score file than the one that is drawn"
 

@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ict import studies
 from ict.errors import InputError, did_you_mean
 from ict.figures.asked import Choice, Drawn, Found, Request, Row, one_or_all
+from ict.figures.by_name import FIGURES
 from ict.figures.draw_checks import load_check
-from ict.figures.drawings import FIGURES
 from ict.figures.export import FigureBundle
 from ict.figures.theme import caption_of
-from ict.imported import imported_rows
-from ict.inspect_files import load_inspect
-from ict.store import Store
+from ict.store import studies
+from ict.store.imported_results import imported_rows
+from ict.store.inspect_files import load_inspect
+from ict.store.store import Store
 
 IMPORTED, PUBLISHED = "imported", "published"
 

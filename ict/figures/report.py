@@ -8,15 +8,15 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from ict import studies
 from ict.analysis import groups, summary
 from ict.errors import InputError
-from ict.figures.drawings import Choice, Found, Row
+from ict.figures.by_name import Choice, Found, Row
 from ict.figures.export import FigureBundle, provenance
 from ict.figures.from_store import bundle, look_up, versions
 from ict.figures.page import Section, page
 from ict.figures.tables import latex_label, readable_cells
-from ict.store import Store
+from ict.store import studies
+from ict.store.store import Store
 
 
 def study_report(name: str, store: Store) -> str:

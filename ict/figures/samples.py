@@ -19,7 +19,7 @@ from ict.figures.curves import accuracy_against_k, deletion_curves, training_cur
 from ict.figures.draw_checks import weight_bars
 from ict.figures.maps import block_profile, score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
-from ict.figures.selections import (
+from ict.figures.overlap_curves import (
     overlap_against_n,
     overlap_at_k,
     score_against_effect,

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ict.documents.records import Odd
 from ict.errors import InputError, did_you_mean, quoted
-from ict.records import Odd
 from ict.tasks import bundled, vtab
 from ict.tasks.links import look_at_links, read_links, vtab_root
 from ict.tasks.task import GROUPS, SPLITS, Split, Task

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ict.documents.records import read_record
+from ict.documents.shapes import list_of, reader, text
 from ict.files import StoreError, atomic_write_json, make_folder, user_cache
-from ict.records import read_record
-from ict.shapes import list_of, reader, text
 from ict.tasks import bundled, pixels
 from ict.tasks.digests import ImageDigests
 from ict.tasks.task import UNDECODABLE, open_rgb

@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ict.documents.records import Odd, read_record
+from ict.documents.shapes import shown
 from ict.errors import InputError, quoted
 from ict.files import absolute, atomic_write_json, make_folder, store_root
-from ict.records import Odd, read_record
-from ict.shapes import shown
 from ict.tasks import bundled
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from ict.documents.records import Odd, odd, read_record
+from ict.documents.shapes import fields, list_of, reader, text, whole
 from ict.errors import InputError, quoted
 from ict.files import read_regular
-from ict.records import Odd, odd, read_record
-from ict.shapes import fields, list_of, reader, text, whole
 from ict.tasks.lists import (
     MAX_LABEL,
     MOST_LIST_BYTES,

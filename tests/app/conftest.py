@@ -43,7 +43,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Store
 def open_page(stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch) -> Open:
     """`open_page("channels", "one", of=…)` runs the page on that store; gives the AppTest."""
     import streamlit as st
-    from ict_app import readers
+    from ict_app.common import readers
 
     monkeypatch.setattr(readers, "EXAMPLE", Path("/nowhere"))
     monkeypatch.delenv("ICT_VTAB_ROOT", raising=False)

@@ -10,11 +10,11 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from ict.config import RunConfig, run_id
-from ict.locks import RunLock
 from ict.scores import ChannelScores, to_bytes
 from ict.selection import select
 from ict.store import Run, Store
-from ict.studies import Study, create
+from ict.store.locks import RunLock
+from ict.store.studies import Study, create
 from tests.result_documents import result_document
 
 VIT_SMALL = ((12, 192),)

@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
-from figure_store import add_scores
 from streamlit.testing.v1 import AppTest
 
 from ict.analysis.overlap import at_every_k
 from ict.analysis.sources import open_source
 from ict.analysis.tables import energy_rows
-from ict.channel_sets import list_sets
 from ict.scores import load_scores
 from ict.store import Store
+from ict.store.channel_sets import list_sets
 from tests.app.conftest import Open
 from tests.app.test_pages import figure, texts
+from tests.figure_store import add_scores
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ EXAMPLE = ROOT / "assets" / "example_store"
 @pytest.fixture
 def first_start(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> Open:
     """`open_page` of an empty store, with the real example in its place."""
-    from ict_app import readers
+    from ict_app.common import readers
 
     monkeypatch.setattr(readers, "EXAMPLE", EXAMPLE)
     return lambda page, **query: open_page(page, "empty", **query)

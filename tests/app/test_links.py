@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from ict_app import links, plan
+from ict_app.common import links
+from ict_app.tune import plan
 
 from ict.errors import InputError
 from tests.app.conftest import PAGES, Open

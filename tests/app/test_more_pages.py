@@ -161,7 +161,7 @@ def test_stages_of_a_swin_are_counted_through(open_page: Open, filled: Store) ->
 
 
 def test_a_block_of_equal_scores_is_a_gap() -> None:
-    from ict_app.criteria_view import measured
+    from ict_app.channels.criteria_view import measured
 
     one = np.arange(12.0).reshape(2, 6)
     flat = np.stack([one[0], np.zeros(6)])

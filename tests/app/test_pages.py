@@ -82,7 +82,7 @@ def test_start_writes_the_run_and_hands_it_over(
     open_page: Open, stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handed: list[str] = []
-    monkeypatch.setattr("ict.launch.local.submit", lambda _store, ids: handed.extend(ids))
+    monkeypatch.setattr("ict.running.local.submit", lambda _store, ids: handed.extend(ids))
     app = open_page("train", "empty")
     try:
         start = next(button for button in app.button if button.label == "Start 1 run")
@@ -154,7 +154,7 @@ def test_k_moves_the_overlap_of_two_tasks_at_once(open_page: Open) -> None:
 def test_a_click_on_a_mark_selects_its_block_and_channel(
     data: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ict_app import channel_view
+    from ict_app.channels import channel_view
 
     state = {"map": {"selection": {"points": [{"customdata": data}]}}}
     monkeypatch.setattr(channel_view.st, "session_state", state)
@@ -221,7 +221,7 @@ def test_collected_figure_is_in_the_basket(open_page: Open) -> None:
 def test_example_study_stands_in_for_an_empty_store(
     open_page: Open, stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ict_app import readers
+    from ict_app.common import readers
 
     monkeypatch.setattr(readers, "EXAMPLE", stores["study"].root)
     app = open_page("channels", "empty")
@@ -248,8 +248,8 @@ def test_the_rest_of_a_study_is_started_with_its_slots(
     open_page: Open, stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is missing is queued with the slots of the study's file; what is done is not touched."""
-    from ict.launch import local
-    from ict.studies import load_study
+    from ict.running import local
+    from ict.store.studies import load_study
 
     asked = []
     monkeypatch.setattr(local, "submit", lambda store, ids, **how: asked.append((list(ids), how)))
@@ -268,7 +268,7 @@ def test_the_rest_of_a_study_is_started_with_its_slots(
 
 def test_paired_differences_are_over_common_seeds() -> None:
     import pandas as pd
-    from ict_app.ablation_view import differences
+    from ict_app.studies.ablation_view import differences
 
     rows = [
         ("ict", 1, 0.9),

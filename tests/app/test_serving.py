@@ -37,7 +37,7 @@ def test_no_module_of_the_app_imports_torch() -> None:
     modules = sorted(path.stem for path in (ROOT / "app" / "ict_app").glob("*.py"))
     imports = "; ".join(f"import ict_app.{name}" for name in modules if name != "__init__")
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'app')!r}); {imports}; "
-    code += "import ict.launch.local, ict.config; print('torch' in sys.modules)"
+    code += "import ict.running.local, ict.config; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

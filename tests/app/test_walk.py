@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ict.files import read_json
-from ict.launch import local
+from ict.running import local
 from ict.store import Run, Store
 from tests.app import fixture_store
 

@@ -1,7 +1,8 @@
 """Numbers and names as people read them; the grid of the form."""
 
 import pytest
-from ict_app import curve_data, plan, words
+from ict_app.common import words
+from ict_app.tune import curve_data, plan
 
 from ict.errors import InputError
 

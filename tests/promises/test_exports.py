@@ -17,12 +17,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from click.testing import CliRunner
-from figure_store import DOCUMENT, filled
 from plotly.io.json import to_json_plotly
 
 from ict.cli import main
 from ict.figures.export import FigureBundle, export
 from ict.store import Store
+from tests.figure_store import DOCUMENT, filled
 
 PLANTED = """<img src=x onerror="document.title='planted'">"""
 promise = pytest.mark.promise

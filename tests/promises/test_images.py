@@ -328,7 +328,7 @@ STUDY = {
 def ask() -> list[str]:
     """Asks for the study's two runs, and starts none."""
     from ict.store import Store
-    from ict.studies import create
+    from ict.store.studies import create
 
     return create(Store(), STUDY).run_ids
 
@@ -364,7 +364,7 @@ def test_digests_beside_the_config(root: Path) -> None:
 @pytest.mark.parametrize("task", ["digits", "count", "sprites_loc"])
 def test_digests_of_bundled_tasks(task: str) -> None:
     from ict.store import Store
-    from ict.studies import create
+    from ict.store.studies import create
 
     document = {**STUDY, "base": {**STUDY["base"], "task": task}}
     record = Store().run(create(Store(), document).run_ids[0]).record
@@ -375,7 +375,7 @@ def test_digests_of_bundled_tasks(task: str) -> None:
 @pytest.mark.parametrize("split", SPLITS)
 def test_checked_before_training(root: Path, split: str) -> None:
     from ict.errors import IctError
-    from ict.run import run
+    from ict.running.execute import run
     from ict.store import Store
 
     folder = make_task(root, "birds", "bmp")

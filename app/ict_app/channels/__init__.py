@@ -1,0 +1,1 @@
+"""Scores, choices and what single channels respond to."""

@@ -1,0 +1,249 @@
+"""The map of scores, the what-if slider, one block and one channel, and two sources compared."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from ict.figures import block_profile, class_profile, overlap_lines, score_map
+from ict.figures.asked import Choice, Request
+from ict.selection import Selection, resolve_k
+from ict.store import Store
+from ict_app.channels import sets_view, sums_view
+from ict_app.common import plot, readers, shell, words
+from ict_app.common.controls import carry, place, write_link
+from ict_app.common.sources import (
+    RATIOS,
+    Source,
+    boxed,
+    chosen,
+    comparable,
+    default_ks,
+    marks,
+    open_source,
+    overlap_rows,
+)
+
+VIEWS = {"raw": "raw", "z": "z in block", "rank": "rank", "log": "log"}
+DRAGS = {"zoom": "zooms in", "select": "draws a box"}
+CLICKS = {"open": "opens its page", "stay": "shows it below"}
+ORDERS = {"own": "the run's own", "top": "top K", "lowest": "lowest K", "random": "random K"}
+ORDERS |= {"set": "a saved set"}
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _map(
+    _source: Source,
+    _picked: Selection,
+    of: readers.Stamp,
+    picked: str,
+    look: tuple[str, str, str, str],
+) -> go.Figure:
+    """The map; cached by the score file, the chosen channels as text, and (site, view, drag, theme)."""
+    site, view, drag, theme = look
+    marked = marks(_source, _picked)
+    figure = score_map(
+        _source.stages, view=view, selection=marked, theme=theme, criterion=_source.criterion
+    )
+    # with dragmode select a click selects nothing, so boxes are drawn only when asked for
+    return figure.update_layout(uirevision=f"{of[0]}{site}", dragmode=drag)
+
+
+def draw(source: Source, other_key: str | None, root: str) -> None:
+    """Everything below the choice of the source; a fragment, so that a slider moves only this."""
+    write_link("of", source.key)
+    _open_clicked(source)
+    sets = sets_view.fitting(source)
+    view, ks, order = _controls(source, with_sets=bool(sets))
+    how = Choice(site=source.site, k=ks, order="own" if order == "set" else order)
+    if order == "set":
+        picked, name = sets_view.choose(sets)
+        how = replace(how, set=name)
+    else:
+        picked = chosen(source, ks, order)
+    other = _open_other(other_key, source, root)
+    order = "top" if order == "set" else order
+    theirs = chosen(other, ks, order) if other and other.widths == source.widths else None
+    rows = overlap_rows(source, other, picked, theirs) if other and theirs else []
+    _numbers(source, picked, rows)
+    _draw_map("map", source, picked, replace(how, view=view))
+    st.caption(f"Scores: {words.plain(source.origin())}.")
+    if other and theirs:
+        st.caption(f"Against **{words.plain(other.label)}**")
+        theirs_how = replace(how, view=view, order=order, set=None)
+        _draw_map("map_other", other, theirs, theirs_how)
+        plot.draw(
+            overlap_lines(rows, theme=shell.theme()), "shared-channels",
+            "Shared channels by block, with the chance band",
+            request=Request("shared-channels", [source.key, other.key], how),
+        )  # fmt: skip
+    sets_view.draw(source, picked, _box(source, picked))
+    _one_channel(source, picked, other if theirs else None, how)
+    sums_view.draw(Store(root), source, picked, how)
+
+
+def _open_clicked(source: Source) -> None:
+    """Goes to the page of the channel whose mark was clicked.
+
+    Block and channel are bound to the link here, so a switch may not name them: the session takes
+    them along, and the fields of the other page write them into its link.
+    """
+    if clicked := st.session_state.pop("clicked", None):
+        carry("Inspect", block=clicked[0], channel=clicked[1])
+        st.switch_page(shell.path("inspect"), query_params={"of": source.key})
+
+
+def _open_other(key: str | None, source: Source, root: str) -> Source | None:
+    if not key or key == "nothing":
+        return None
+    other = open_source(Store(root), key, source.site)
+    if trouble := comparable(source, other):
+        st.warning(trouble, icon=":material/compare_arrows:")
+        return None
+    return other
+
+
+def _controls(source: Source, *, with_sets: bool) -> tuple[str, tuple[int, ...], str]:
+    bar = st.container(horizontal=True, gap="small")
+    view = bar.segmented_control(
+        "Colour", list(VIEWS), default="raw", required=True, format_func=VIEWS.get, key="view",
+        bind="query-params", help="z and rank are within each block: norms grow with depth.",
+    )  # fmt: skip
+    absent = {"own"} if source.own is None else set()
+    absent |= set() if with_sets else {"set"}
+    orders = [name for name in ORDERS if name not in absent]
+    order = bar.segmented_control(
+        "Marked", orders, default=orders[0], required=True, format_func=ORDERS.get,
+        key="order" if source.own is None else "order_of_run", bind="query-params",
+        help="What is marked on the map at this K. Nothing is trained again.",
+    )  # fmt: skip
+    bar.segmented_control(
+        "Dragging", list(DRAGS), default="zoom", required=True, format_func=DRAGS.get, key="drag",
+        bind="query-params",
+    )  # fmt: skip
+    bar.segmented_control(
+        "A click on a mark", list(CLICKS), default="open", required=True, format_func=CLICKS.get,
+        key="click", bind="query-params",
+    )  # fmt: skip
+    default = default_ks(source)
+    if len(source.widths) == 1:
+        width = source.widths[0]
+        if st.session_state.get("k", 1) > width:  # of a wider backbone
+            st.session_state["k"] = default[0]
+        k = st.slider(f"K, channels of {width} in each block", 1, width, default[0], key="k",
+                         bind="query-params")  # fmt: skip
+        return view, (k,), order
+    own = default[0] / source.widths[0]
+    ratios = sorted({*RATIOS, own})
+    ratio = st.select_slider(
+        "K/D, share of the channels in each block", ratios, own, key="kd", bind="query-params",
+        format_func=lambda value: f"{value:.4g}",
+    )  # fmt: skip
+    return view, resolve_k(source.widths, k=None, ratio=ratio), order
+
+
+def _numbers(source: Source, picked: Selection, rows: list[dict[str, Any]]) -> None:
+    channels = sum(len(block.indices) for block in picked.blocks)
+    total = sum(block.width for block in picked.blocks)
+    cells = [
+        ("Chosen channels", f"{channels:,} of {total:,}", None),
+        ("Adapter parameters", words.count(picked.parameters()), "K² + K in each block"),
+    ]
+    if rows:
+        shared = sum(row["overlap"] for row in rows)
+        floor = sum(row["floor"] for row in rows)
+        note = "What two random choices of this size would share on average."
+        cells += [
+            ("Shared by the two", f"{shared:,} of {channels:,}", None),
+            ("By chance", f"{floor:,.0f}", note),
+            ("Kuncheva's index", f"{np.mean([row['kuncheva'] for row in rows]):.2f}", "0 chance, 1 equal"),
+        ]  # fmt: skip
+    with st.container(horizontal=True, gap="large"):
+        for label, value, note in cells:
+            st.metric(label, value, help=note, width="content")
+
+
+def _draw_map(key: str, source: Source, picked: Selection, how: Choice) -> None:
+    names = json.dumps([list(block.indices) for block in picked.blocks])
+    drag = st.session_state.get("drag", "zoom")
+    figure = _map(source, picked, source.stamp, names, (source.site, how.view, drag, shell.theme()))
+    plot.draw(
+        figure, "score-map", f"Scores of {source.blocks} blocks by channel of {source.label}, chosen "
+        "ones marked", key=key, request=Request("score-map", [source.key], how),
+        on_select=_followed, selection_mode=("points", "box"),
+    )  # fmt: skip
+    if not any(trace.type == "scatter" for trace in figure.data):
+        st.caption("So many are chosen that single marks are left out; the numbers above hold.")
+
+
+def _followed() -> None:
+    """A click on a mark selects that block and channel everywhere, and opens its page if so wished."""
+    for key in ("map", "map_other"):
+        if values := plot.clicked(key):
+            block, channel = int(values[3]), int(values[2])
+            st.session_state["block"], st.session_state["channel"] = block, channel
+            if st.session_state.get("click", "open") == "open":
+                st.session_state["clicked"] = (block, channel)
+            return
+
+
+def _box(source: Source, picked: Selection) -> list[dict[str, Any]]:
+    """The channels inside the boxes that were drawn on the map, which are shown to be kept."""
+    boxes = st.session_state.get("map", {}).get("selection", {}).get("box", [])
+    if not boxes:
+        st.caption(
+            "A click on a mark follows that channel; drawn boxes list what lies in them. "
+            "High scores say that a channel is strong on these images, not that tuning it helps."
+        )
+        return []
+    marked = {(block.block, channel) for block in picked.blocks for channel in block.indices}
+    rows = [row for box in boxes for row in boxed(source, box, marked)]
+    with st.container(border=True):
+        st.markdown(f"**{len(rows):,} channels in the box**")
+        st.dataframe(rows, hide_index=True, height=240, key="boxed", placeholder="",
+                     column_config={"score": st.column_config.NumberColumn(format="%.4g")})  # fmt: skip
+    return rows
+
+
+def _one_channel(source: Source, picked: Selection, other: Source | None, how: Choice) -> None:
+    """The selected block sorted, and the selected channel over the classes."""
+    st.subheader("Block and channel", anchor=False)
+    block, channel = place(source)
+    stage, row = source.place(block)
+    scores = source.stages[stage][row]
+    rank = int((scores > scores[channel]).sum()) + 1
+    mine = next((set(b.indices) for b in picked.blocks if b.block == block), set())
+    st.markdown(
+        f"score **{scores[channel]:.4g}**, rank **{rank}** of {len(scores)}, "
+        + ("**chosen**" if channel in mine else "not chosen")
+    )
+    st.page_link(
+        shell.path("inspect"), label="Inspect this channel", icon=":material/frame_inspect:",
+        query_params={"of": source.key, "block": str(block), "channel": str(channel)},
+    )  # fmt: skip
+    left, right = st.columns(2)
+    theme = shell.theme()
+    with left:
+        plot.draw(
+            block_profile(scores, len(mine), theme=theme, criterion=source.criterion),
+            "block-profile", f"Scores of block {block}, sorted, with the cut at K",
+            request=Request("block-profile", [source.key], replace(how, block=block)),
+        )  # fmt: skip
+    if (values := source.by_class(block)) is not None:
+        with right:
+            plot.draw(
+                class_profile(values[:, channel], source.meta.get("class_names"),
+                              unit=source.class_unit, theme=theme),
+                "class-profile", f"Score of channel {channel} of block {block} for each class",
+                request=Request("class-profile", [source.key],
+                                Choice(site=source.site, block=block, channel=channel)),
+            )  # fmt: skip
+    else:
+        right.caption(f"{source.criterion} has no score for single classes.")
+    if other is not None:
+        theirs = other.stages[stage][row]
+        standing = int((theirs > theirs[channel]).sum()) + 1
+        st.caption(f"In {words.plain(other.label)}: score {theirs[channel]:.4g}, rank {standing}.")

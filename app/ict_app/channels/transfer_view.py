@@ -1,0 +1,78 @@
+"""*Transfer*: tasks on each other's channels, paired with their own on the same seeds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from ict.analysis.groups import varying_within
+from ict.figures import transfer_matrix
+from ict.figures.asked import Request
+from ict_app.common import plot, shell, words
+
+Row = dict[str, Any]
+_NAMED = ("backbone", "criterion", "k", "tune_site")
+
+
+def example(rows: Sequence[Row]) -> tuple[str, str]:
+    """Two tasks for the command of an empty page, from the store where it has them."""
+    known = [str(row["task"]) for row in rows if row.get("method") == "ict" and row.get("task")]
+    a, b, *_ = dict.fromkeys([*known, "digits", "sprites_loc"])
+    return a, b
+
+
+def settings(table: Sequence[Row]) -> dict[str, list[Row]]:
+    """The table by all that its cells differ in besides tasks, the fullest first.
+
+    What differs between tasks alone, as a recipe sets it, parts nothing.
+    """
+    apart = [name for name in varying_within(table, ("task",)) if name not in _NAMED]
+    found: dict[str, list[Row]] = {}
+    for row in table:
+        found.setdefault(_setting(row, apart), []).append(row)
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+
+def _setting(row: Row, apart: Sequence[str]) -> str:
+    parts = [str(row["backbone"]), str(row["criterion"]), f"K {row['k']}", str(row["tune_site"])]
+    return " · ".join([*parts, *(f"{name.replace('_', ' ')} {row.get(name)}" for name in apart)])
+
+
+def matrix(rows: Sequence[Row]) -> None:
+    """Task trained × source of its channels."""
+    plot.draw(
+        transfer_matrix(rows, theme=shell.theme()), "transfer",
+        "Accuracy on the channels of another task minus that on the task's own",
+        request=Request("transfer", sorted({i for row in rows for i in row["run_ids"]})),
+    )  # fmt: skip
+    if min(row["n"] for row in rows) < 2:
+        st.warning("Cells of one seed have no interval: run two seeds or more.")
+    st.caption(
+        "It shows what a task gains or loses on test accuracy, in points, when nothing changes but whose "
+        "channels are tuned; a star marks a 95 % paired t interval without 0. It cannot show that two "
+        "tasks need the same channels where the random column loses nothing either, nor, without a star, "
+        "that there is no loss: few seeds see only large ones, and many cells give some stars by chance."
+    )
+
+
+def cells(rows: Sequence[Row]) -> None:
+    """The numbers behind the matrix."""
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        [
+            {"trained on": row["task"], "channels of": row["source"], "n": row["n"],
+             "difference": row["difference"], "interval": _interval(row),
+             "without 0": "yes" if row["excludes_zero"] else "",
+             "test": 100 * row["accuracy"], "own": 100 * row["own"]}
+            for row in rows
+        ],
+        hide_index=True, placeholder="", height="content" if len(rows) < 14 else 480,
+        column_config={
+            "difference": number("points", format="%+.2f"), "interval": "95 % paired t interval",
+            "test": number("test %", format="%.2f"), "own": number("test % on its own", format="%.2f"),
+        },
+    )  # fmt: skip
+
+
+def _interval(row: Row) -> str:
+    return words.NOTHING if row["n"] < 2 else f"{row['low']:+.2f} to {row['high']:+.2f}"

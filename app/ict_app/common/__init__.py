@@ -1,0 +1,1 @@
+"""What every page uses: frame, controls, plots, words, readers of the store."""

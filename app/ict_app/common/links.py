@@ -1,0 +1,80 @@
+"""What a link says, looked at before any field reads it.
+
+Fields are bound to the link, and streamlit turns `epochs=Infinity` into a number before a page can
+look. What no field could have written is taken out of the link, and named once.
+"""
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from ict.documents.bounded import number, odd_word
+from ict.errors import quoted
+from ict.store.run_folder import is_id
+from ict_app.common import words
+
+LONGEST = 201  # a run's id; a share or a seed is shorter
+MOST = 200  # values of one field; rows of a table that were picked may be more
+NUMBERS = {"epochs", "lr", "batch", "limit", "block", "channel", "smooth", "k"}
+LISTS = {
+    "tasks",
+    "methods",
+    "shares",
+    "ks",
+    "seeds",
+    "among",
+}  # an emptied one is empty in the link
+_ROWS = "pick"
+_REFUSED = "link_refused"
+
+
+def check() -> None:
+    """Takes out of the link what is too long, too much, or no number where one belongs."""
+    refused = {
+        key: why for key in st.query_params if (why := trouble(key, st.query_params.get_all(key)))
+    }
+    if not refused:
+        return
+    st.session_state[_REFUSED] = sentence(refused)
+    context = get_script_run_ctx()
+    if context is None:
+        return
+    with context.session_state.query_params() as params:
+        *others, last = refused
+        for key in others:
+            params.discard_param_no_forward_msg(key)
+        params.remove_param(last)  # also of a field that is drawn already: the browser's Back
+    st.rerun()
+
+
+def say() -> None:
+    """Names once what was taken out of the link."""
+    if text := st.session_state.pop(_REFUSED, None):
+        st.warning(words.plain(text), icon=":material/link_off:")
+
+
+def trouble(key: str, values: list[str]) -> str:
+    """Why a field called `key` cannot have written `values`, or ""."""
+    if odd_word(key) or len(key) > LONGEST:
+        return "has no name of a field"
+    if key == _ROWS:
+        return "" if all(map(is_id, values)) else "names what is no run"
+    if len(values) > MOST:
+        return f"has {len(values)} values, more than {MOST}"
+    listed = key in LISTS or key.startswith("only_")
+    for value in values:
+        if not value and not listed:
+            return "is empty"
+        if len(value) > LONGEST:
+            return f"has {len(value)} characters, more than {LONGEST}"
+        if odd := odd_word(value):
+            return odd
+        if key in NUMBERS and number(value) is None:
+            return f"is {quoted(value)}, which is no number"
+    return ""
+
+
+def sentence(refused: dict[str, str]) -> str:
+    """What was left out of the link and why: the first three."""
+    named = [f"{quoted(key[:40])} {why}" for key, why in list(refused.items())[:3]]
+    more = f", and {len(refused) - 3} more" if len(refused) > 3 else ""
+    return f"Left out of the link: {'; '.join(named)}{more}."

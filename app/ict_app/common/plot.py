@@ -1,0 +1,119 @@
+"""A figure on a page: drawn in our look, with what takes it into a paper beside it."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from ict.errors import IctError
+from ict.figures import browser_config
+from ict.figures.asked import Request
+from ict.figures.export import FORMATS, NEED_CHROME, FigureBundle, export, missing_formats
+from ict.figures.from_store import request_bundle
+from ict_app.common import readers, words
+
+BASKET = "basket"
+KINDS = {"tex": "LaTeX table", "txt": "Caption", "json": "Provenance"}  # others as they are
+
+
+def draw(
+    figure: go.Figure,
+    name: str,
+    alt: str,
+    *,
+    key: str | None = None,
+    request: Request | None = None,
+    on_page: go.Figure | None = None,
+    **options: Any,
+) -> None:
+    """Draws `figure` with an *Export* menu when `request`, which draws it from the store, is given.
+
+    An export is what `ict figure` makes of the request, so that its caption, table and provenance are
+    the command's; a test holds the page's figure to it. `alt` is for those who do not see it; `on_page`
+    is drawn in its place where the page needs more than the paper, such as cells to click.
+    """
+    key = key or name
+    st.plotly_chart(
+        on_page or figure, theme=None, key=key, config=browser_config(name), alt=alt, **options
+    )  # fmt: skip
+    if request is not None:
+        shown = readers.store()
+        _menu(key, _safe(name), lambda: request_bundle(request, shown, name=_safe(name)))
+
+
+def clicked(key: str) -> list[Any] | None:
+    """The customdata of the one point that was clicked in the figure `key`; None without one."""
+    points = st.session_state.get(key, {}).get("selection", {}).get("points", [])
+    data = points[0].get("customdata") if len(points) == 1 else None
+    # arrays come back from the browser as {"0": …, "1": …}
+    return list(data.values() if isinstance(data, dict) else data) if data else None
+
+
+def _safe(name: str) -> str:
+    """`name` as a file may be called."""
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+
+
+def _menu(key: str, name: str, bundle: Callable[[], FigureBundle]) -> None:
+    place = st.container(horizontal=True, horizontal_alignment="right")
+    menu = place.popover("Export", type="tertiary", icon=":material/download:", key=f"menu_{key}")
+    with menu:
+        if st.button("Add to Figures", icon=":material/add:", key=f"add_{key}"):
+            with _said():
+                add(bundle())
+                st.toast("Added: see the page Figures", icon=":material/check:")
+        for kind in FORMATS:
+            if kind not in NEED_CHROME or not _no_chrome():
+                st.download_button(
+                    KINDS.get(kind, kind.upper()), _Download(bundle, kind), f"{name}.{kind}",
+                    key=f"{kind}_{key}", on_click="ignore", type="tertiary",
+                )  # fmt: skip
+        if sentence := _no_chrome():
+            st.caption(sentence)
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    """Says on the page why an export cannot be made, such as a file that is gone by now."""
+    try:
+        yield
+    except IctError as error:
+        st.error(words.plain(error), icon=":material/error:")
+
+
+class _Download:
+    """Makes the file only when it is asked for."""
+
+    def __init__(self, bundle: Callable[[], FigureBundle], kind: str) -> None:
+        self._bundle, self._kind = bundle, kind
+
+    def __call__(self) -> bytes:
+        try:
+            return next(iter(export(self._bundle(), "iclr", (self._kind,)).values()))
+        except IctError as error:
+            return f"{error}\n".encode()
+
+
+@st.cache_data(ttl=300, show_spinner=False)
+def _no_chrome() -> str | None:
+    return missing_formats()
+
+
+def add(bundle: FigureBundle) -> None:
+    """Puts a figure into the basket of this browser session; a second one of its name beside it."""
+    basket = st.session_state.setdefault(BASKET, {})
+    name, number = bundle.name, 2
+    while name in basket and basket[name].figure.to_json() != bundle.figure.to_json():
+        name, number = f"{bundle.name}-{number}", number + 1
+    basket[name] = bundle
+
+
+def basket() -> dict[str, FigureBundle]:
+    return st.session_state.setdefault(BASKET, {})  # type: ignore[no-any-return]
+
+
+def no_chrome() -> str | None:
+    """Why PDF, SVG and PNG cannot be made here; None if they can."""
+    return _no_chrome()

@@ -1,0 +1,166 @@
+"""Cached readers. Each is keyed by what it reads: path, modification time, size.
+
+A cached value is shared by all browsers: it is read, never changed.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import streamlit as st
+
+from ict.catalogue import BUNDLED_WEIGHTS
+from ict.documents.records import Odd
+from ict.errors import InputError
+from ict.scores import ChannelScores, load_scores
+from ict.store import Run, Store
+
+EXAMPLE = BUNDLED_WEIGHTS.parents[1] / "example_store"
+TABLE_SECONDS = 0.9  # how old the run table may be; a poll each second sees a new one
+Stamp = tuple[str, int, int]
+Rows = list[dict[str, Any]]
+_looks: dict[tuple[str, str], tuple[float, Any]] = {}
+T = TypeVar("T")
+
+
+def stamp(path: Path) -> Stamp:
+    """Path, modification time and size: what a cache is keyed by. Zeros for a missing file."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return str(path), 0, 0
+    return str(path), found.st_mtime_ns, found.st_size
+
+
+def own_store() -> Store:
+    """The user's store, where runs are started."""
+    return Store()
+
+
+def store() -> Store:
+    """The store that pages show: the user's, or the example while that one is empty."""
+    own = own_store()
+    return Store(EXAMPLE) if is_empty(own) and EXAMPLE.is_dir() else own
+
+
+def is_example(shown: Store) -> bool:
+    return shown.root == EXAMPLE
+
+
+def is_empty(shown: Store) -> bool:
+    return not any(_has_folder(folder) for folder in (shown.runs_dir, shown.scores_dir))
+
+
+def _has_folder(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return any(not entry.name.startswith(".") for entry in entries)
+    except OSError:
+        return False
+
+
+def run_rows(shown: Store) -> list[dict[str, Any]]:
+    """`Store.table()`, newest first, at most a second old."""
+    return _recent(("runs", str(shown.root)), lambda: shown.table()[::-1])
+
+
+def scores_of(shown: Store) -> list[dict[str, Any]]:
+    """meta.json of every score file, at most a second old."""
+    return _recent(("scores", str(shown.root)), shown.scores)
+
+
+def causal_checks(shown: Store) -> list[dict[str, Any]]:
+    """Finished causal checks, newest first, at most a second old."""
+    from ict.store.causal_files import causal_checks as found
+
+    return _recent(("causal", str(shown.root)), lambda: found(shown)[0])
+
+
+def unreadable(shown: Store) -> list[Odd]:
+    """What the store and the tasks hold and nobody can read, at most a second old."""
+    return _recent(("unreadable", str(shown.root)), lambda: [*shown.unreadable(), *task_troubles()])
+
+
+def task_troubles() -> list[Odd]:
+    """What cannot be read of tasks, outside the store."""
+    from ict.tasks import troubles
+
+    return troubles()
+
+
+def forget_rows() -> None:
+    """After an action of ours: the next look is at the disk."""
+    _looks.clear()
+
+
+def _recent(key: tuple[str, str], look: Callable[[], T]) -> T:
+    """What `look` gave less than TABLE_SECONDS ago, to any visitor, or what it gives now.
+
+    Not `st.cache_resource(ttl=…)`: an entry that expires while it is looked up raises KeyError there.
+    """
+    found = _looks.get(key)
+    if found is None or time.monotonic() - found[0] > TABLE_SECONDS:
+        found = _looks[key] = (time.monotonic(), look())
+    kept: T = found[1]
+    return kept
+
+
+def progress(run: Run) -> list[dict[str, Any]]:
+    """Rows of progress.jsonl."""
+    return _progress(stamp(run.path / "progress.jsonl"))
+
+
+@st.cache_resource(max_entries=2000, show_spinner=False)
+def _progress(of: Stamp) -> list[dict[str, Any]]:
+    return Run(Path(of[0]).parent).progress()
+
+
+def channel_scores(shown: Store, score_id: str) -> ChannelScores:
+    """The scores and class scores of a file of the store; InputError if it cannot be read."""
+    return _channel_scores(stamp(shown.score_dir(score_id) / "scores.safetensors"))
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _channel_scores(of: Stamp) -> ChannelScores:
+    return load_scores(of[0], kinds=("", "per_class"))
+
+
+def selection(run: Run) -> dict[str, Any] | None:
+    """selection.json of a run; None while there is none, or if it is damaged."""
+    return run.selection()
+
+
+def find_run(shown: Store, run_id: str | None) -> Run | None:
+    """The run of an id from a link; None, after a sentence on the page, if there is none."""
+    if not run_id:
+        return None
+    try:
+        return shown.run(run_id)
+    except InputError as error:
+        st.error(str(error), icon=":material/link_off:")
+        return None
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def tasks() -> list[dict[str, Any]]:
+    """Rows of `ict tasks`."""
+    from ict.tasks import list_tasks
+
+    return list_tasks()
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def weights_here(name: str) -> bool:
+    """Whether a backbone's own weights need no download."""
+    from ict.catalogue import get_backbone
+    from ict.weights import on_this_machine
+
+    return on_this_machine(get_backbone(name))
+
+
+def widths(scores: ChannelScores, site: str) -> list[int]:
+    """D of each stage."""
+    return [int(np.shape(stage)[1]) for stage in scores.site(site)]

@@ -1,0 +1,216 @@
+"""*Ablation*: accuracy against K with its controls, and paired differences on the same seeds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from ict.analysis.groups import Seed, by_seed, over_seeds, varying
+from ict.analysis.summary import paired_difference, ratio_series
+from ict.figures import accuracy_against_k
+from ict.figures.asked import Choice, Request
+from ict.store import Store
+from ict.store.studies import create, list_studies, load_study
+from ict.store.studies import rows as study_rows
+from ict_app.common import plot, readers, shell, words
+from ict_app.common.controls import linked_select
+from ict_app.tune.run_view import action, alive, cancel
+
+Row = dict[str, Any]
+ALL = "all"
+
+
+def studies(shown: Store) -> dict[str, str]:
+    """Names and titles of the studies of the store, after the choice of all runs."""
+    found = {study.name: study.title for study in list_studies(shown)}
+    return {ALL: "all runs of the store", **found} if found else {}
+
+
+def choose(shown: Store, found: dict[str, str]) -> list[Row]:
+    """The rows of one study, live while it runs, or of all runs."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = linked_select("Study", found, "study", first=list(found)[-1])
+        if name == ALL:
+            return readers.run_rows(shown)
+        everything = rows = study_rows(shown, load_study(shown, name))
+        tuned = any(not row["chosen"] for row in rows)
+        if tuned and st.toggle("Best learning rate of each only", value=True, key="best_rate",
+                               bind="query-params"):  # fmt: skip
+            rows = [row for row in rows if row["chosen"]]
+    _state(shown, name, {row["run_id"]: row["status"] for row in everything})
+    return rows
+
+
+def _state(shown: Store, name: str, statuses: dict[str, str]) -> None:
+    """How far the study is, and what can be done about the rest; `statuses` by run id."""
+    done = sum(status == "done" for status in statuses.values())
+    if done == len(statuses):
+        return
+    waiting = [run_id for run_id, status in statuses.items() if alive(status)]
+    rest = len(statuses) - done - len(waiting)
+    st.progress(
+        done / len(statuses),
+        text=f"{done} of {len(statuses)} runs done, {len(waiting)} on their way",
+    )
+    with st.container(horizontal=True):
+        if waiting and st.button("Look again", icon=":material/refresh:"):
+            readers.forget_rows()
+            st.rerun()
+        if readers.is_example(shown):
+            return
+        if rest:
+            action(f"Start the other {rest}", "play_arrow", lambda: _start_rest(shown, name))
+        if waiting:
+            action(f"Cancel {len(waiting)}", "stop", lambda: cancel(shown, waiting))
+
+
+def _start_rest(shown: Store, name: str) -> list[str]:
+    """Queues what the study lacks, folders that were deleted included; what is done stays."""
+    from ict.running import local
+
+    study = create(shown, load_study(shown, name).document, command="app")
+    return local.submit(shown, study.run_ids, slots=study.document.get("slots"))
+
+
+def series(rows: Sequence[Row]) -> pd.DataFrame:
+    """One row a finished run: series, ratio, k, seed, accuracy, task, backbone, parameters, …"""
+    extra = ("trainable_parameters", "train_seconds", "peak_memory_bytes")
+    by_id = {row["run_id"]: row for row in rows}
+    found = ratio_series(rows)
+    return pd.DataFrame(
+        [{**row, **{name: by_id[row["run_id"]].get(name) for name in extra}} for row in found]
+    )
+
+
+def mixed(rows: Sequence[Row]) -> list[str]:
+    """Fields besides those of the axes in which the runs differ: then a curve mixes settings."""
+    done = [row for row in rows if row["status"] == "done"]
+    own = [
+        [r for r in done if r["task"] == task and r["method"] == "ict"]
+        for task in {r["task"] for r in done}
+    ]
+    found = {name for part in own for name in varying(part)}
+    if all(len({r.get("lr") for r in part if r.get("k") == k}) == 1
+           for part in own for k in {r.get("k") for r in part}):  # fmt: skip
+        found.discard("lr")  # it follows from K, as recipe quick has it
+    return sorted(
+        found & {"backbone", "epochs", "tune_site", "init", "batch_size", "augment", "limit", "lr"}
+    )
+
+
+def panels(table: pd.DataFrame, rows: Sequence[Row]) -> None:
+    """One panel a task, two beside each other; series are named by what differs on that task."""
+    tasks = sorted(table["task"].unique())
+    columns = st.columns(2) if len(tasks) > 1 else [st.container()]
+    for i, task in enumerate(tasks):
+        part = table[table["task"] == task]
+        with columns[i % len(columns)]:
+            if len(tasks) > 1:
+                st.markdown(f"**{words.plain(task)}**")
+            own = ratio_series([row for row in rows if row["task"] == task])
+            plot.draw(
+                accuracy_against_k(own, theme=shell.theme()), f"k-ratio-{task}",
+                f"Test accuracy on {task} against the share of tuned channels",
+                request=Request("k-ratio", list(dict.fromkeys(part["run_id"])), Choice(task=task)),
+            )  # fmt: skip
+    st.caption(
+        "Dots are seeds, bars 95 % t intervals of their mean. One learning rate for all K confounds "
+        "the choice of channels with step size: a study with tuned rates shows both curves."
+    )
+
+
+def _interval(low: float, high: float) -> str:
+    """A t interval in percent; seeds that agree exactly say nothing about the spread."""
+    return "seeds agree" if low == high else f"{low:.1f} – {high:.1f}"
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean, interval and cost of each task, series and K."""
+    groups = over_seeds(
+        table.assign(percent=100 * table["accuracy"]).to_dict("records"),
+        by=("task", "series", "ratio", "k"), value="percent",
+    )  # fmt: skip
+    rows = [
+        {
+            "task": found.setting["task"],
+            "series": found.setting["series"],
+            "K": _k_words(found.setting["k"]),
+            "K/D": found.setting["ratio"],
+            "n": found.n,
+            "n counts": found.over,
+            "mean": found.interval.mean,
+            "interval": _interval(found.interval.low, found.interval.high) if found.n >= 2 else "",
+            "parameters": found.means["trainable_parameters"],
+            "seconds": found.means["train_seconds"],
+            "memory": _mebibytes(found.means["peak_memory_bytes"]),
+        }
+        for found in groups
+    ]
+    return pd.DataFrame(rows).sort_values(["task", "series", "K/D"], ignore_index=True)
+
+
+def _k_words(k: Any) -> str | None:
+    return None if k is None else f"{k:g}" if isinstance(k, float) else str(k)
+
+
+def _mebibytes(number: float | None) -> float | None:
+    return None if number is None else number / 2**20
+
+
+def summary_table(table: pd.DataFrame) -> None:
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        summary(table), hide_index=True, placeholder="", height="content",
+        column_config={
+            "K/D": number(format="%.4g"), "mean": number("test %, mean", format="%.2f"),
+            "interval": "95 % interval", "parameters": number("trained parameters", format="localized"),
+            "seconds": number(format="%.0f"), "memory": number("memory MiB", format="%.0f"),
+        },
+    )  # fmt: skip
+
+
+def _points(runs: pd.DataFrame) -> dict[Seed, float]:
+    """The accuracy of each seed in percent, the mean of its draws."""
+    values = by_seed(runs.to_dict("records"), "accuracy")
+    return {seed: 100 * accuracy for seed, accuracy in values.items()}
+
+
+def differences(table: pd.DataFrame, primary: str) -> list[Row]:
+    """`primary` minus every other series on the seeds that both have, by task and K, in points."""
+    rows = []
+    for task, part in table.groupby("task"):
+        ours = part[part["series"] == primary]
+        for name, theirs in part[part["series"] != primary].groupby("series"):
+            for ratio, one in ours.groupby("ratio", dropna=False):
+                other = theirs if theirs["ratio"].isna().all() else theirs[theirs["ratio"] == ratio]
+                found = paired_difference(_points(one), _points(other))
+                if found.n:
+                    rows.append(
+                        {"task": task, "contrast": f"{primary} − {name}", "K/D": ratio, "n": found.n,
+                         "difference": found.mean,
+                         "interval": "" if found.n < 2 else f"{found.low:+.2f} – {found.high:+.2f}"}
+                    )  # fmt: skip
+    return rows
+
+
+def paired(table: pd.DataFrame) -> None:
+    """The primary contrast is declared by the choice above the table."""
+    names = list(dict.fromkeys(table["series"]))
+    if len(names) < 2:
+        st.caption("One series only: no contrast. Add a control, such as criterion *random*.")
+        return
+    primary = st.selectbox("Against each other series", names, key="primary", bind="query-params")
+    rows = differences(table, primary)
+    if not rows:
+        st.caption("The series share no seed at the same K.")
+        return
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        rows, hide_index=True, placeholder="", height="content" if len(rows) < 14 else 480,
+        column_config={
+            "K/D": number(format="%.4g"), "difference": number("points", format="%+.2f"),
+            "interval": "95 % t interval",
+        },
+    )  # fmt: skip
+    st.caption("Paired on the same seeds. Below six seeds no rank test can reach p < 0.05.")

@@ -1,0 +1,59 @@
+"""*Benchmark*: this store's runs on VTAB-1K beside the published table."""
+
+import pandas as pd
+import streamlit as st
+
+from ict.analysis.benchmark import AVERAGES, GROUP_OF, TASKS
+from ict.figures import accuracy_against_parameters, benchmark_dots
+from ict.figures.asked import Choice, Request
+from ict.figures.from_store import IMPORTED, PUBLISHED
+from ict_app.common import plot, shell
+
+AVERAGE_WORDS = {
+    "mean_of_tasks": "mean of the 19 tasks",
+    "mean_of_groups": "mean of the group means",
+}
+
+
+def figures(table: pd.DataFrame, *, published: bool) -> None:
+    """Accuracy against parameters, and by group of tasks."""
+    average = st.segmented_control(
+        "Average", list(AVERAGES), default="mean_of_tasks", required=True, key="average",
+        format_func=AVERAGE_WORDS.get, bind="query-params",
+        help="Two averages circulate for VTAB-1K, and differ by more than methods do.",
+    )  # fmt: skip
+    theme = shell.theme()
+    sources, choice = _sources(table), Choice(average=average, published=published)
+    plot.draw(
+        accuracy_against_parameters(table, column=average, theme=theme), "accuracy-parameters",
+        "Accuracy of each method against its trained parameters",
+        request=Request("parameters", sources, choice),
+    )  # fmt: skip
+    columns = ("natural", "specialized", "structured", average)
+    plot.draw(
+        benchmark_dots(table, columns=columns, theme=theme), "benchmark",
+        "Accuracy of each method by group of tasks", request=Request("benchmark", sources, choice),
+    )  # fmt: skip
+
+
+def _sources(table: pd.DataFrame) -> list[str]:
+    """The runs behind the rows, and the imported numbers where there are some."""
+    ids = [i for runs in table.get("runs", []) if isinstance(runs, list) for i in runs]
+    imported = table["source"].str.startswith(f"{IMPORTED}:").any()
+    return [*ids, *([IMPORTED] if imported else [])] or [PUBLISHED]
+
+
+def tasks_table(table: pd.DataFrame) -> None:
+    """All tasks, in percent; a task without a run stays empty."""
+    number = st.column_config.NumberColumn
+    names = ["method", "source", "tasks", "parameters", *AVERAGES, *TASKS]
+    st.dataframe(
+        table[[name for name in names if name in table]].sort_values("mean_of_tasks", ascending=False),
+        hide_index=True, height="content", placeholder="",
+        column_config={
+            "method": st.column_config.TextColumn(pinned=True),
+            "parameters": number("parameters", format="compact"),
+            **{name: number(AVERAGE_WORDS[name], format="%.2f") for name in AVERAGES},
+            **{task: number(task, format="%.1f", help=GROUP_OF[task]) for task in TASKS},
+        },
+    )  # fmt: skip

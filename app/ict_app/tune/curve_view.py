@@ -1,0 +1,192 @@
+"""*Curves*: runs over their epochs, the run table, groups over seeds, two runs compared."""
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from ict.analysis import groups as run_groups
+from ict.analysis.summary import config_difference
+from ict.figures import training_curves
+from ict.figures.asked import Choice, Request
+from ict.store import Run, Store
+from ict_app.common import plot, readers, shell, words
+from ict_app.tune import curve_data, run_table, run_view
+
+METRICS = {
+    "val_accuracy": "validation accuracy",
+    "train_accuracy": "training accuracy",
+    "train_loss": "training loss",
+    "lr": "learning rate",
+}
+DRAWN = 24
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _figure(
+    labelled: tuple[tuple[str, int | None, readers.Stamp], ...],
+    metric: str,
+    smooth: int,
+    theme: str,
+) -> go.Figure:
+    runs = [
+        {
+            "label": label,
+            "seed": seed,
+            "progress": readers._progress(of),
+        }
+        for label, seed, of in labelled
+    ]
+    return training_curves(runs, metric, smooth=smooth, theme=theme)
+
+
+def _stamp(shown: Store, row: dict[str, Any]) -> readers.Stamp:
+    return readers.stamp(Run(shown.runs_dir / row["run_id"]).path / "progress.jsonl")
+
+
+def _has(shown: Store, row: dict[str, Any], metric: str) -> bool:
+    return any(line.get(metric) is not None for line in readers._progress(_stamp(shown, row)))
+
+
+def curves(shown: Store, rows: Sequence[dict[str, Any]]) -> None:
+    """One colour for what differs, thin lines for seeds, a band where there are two or more."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        metric = st.segmented_control(
+            "Metric", list(METRICS), default="val_accuracy", required=True, format_func=METRICS.get,
+            key="metric", bind="query-params",
+        )  # fmt: skip
+        smooth = st.number_input(
+            "Mean over the last epochs", 1, 50, 1, key="smooth", bind="query-params", width=200,
+            help="1 is off: what was measured.",
+        )  # fmt: skip
+    drawn = list(islice((row for row in rows if _stamp(shown, row)[2]), DRAWN))
+    if not drawn:
+        st.info("None of these runs has finished an epoch yet.", icon=":material/hourglass_empty:")
+        return
+    drawn = [row for row in drawn if _has(shown, row, metric)] or drawn
+    names = curve_data.labels(drawn)
+    drawn.sort(key=lambda row: names[row["run_id"]])
+    labelled = tuple(
+        (names[row["run_id"]], run_groups.seed_of(row), _stamp(shown, row)) for row in drawn
+    )
+    figure = _figure(labelled, metric, int(smooth), shell.theme())
+    plot.draw(
+        figure, "curves", f"{METRICS[metric]} over epochs of {len(drawn)} runs",
+        request=Request("curves", [row["run_id"] for row in drawn],
+                        Choice(metric=metric, smooth=int(smooth))),
+    )  # fmt: skip
+    note = f"{words.runs(len(drawn))} drawn"
+    if len(drawn) == DRAWN < len(rows):
+        note += f", the newest of {len(rows)}; filter or select rows to choose others"
+    st.caption(
+        f"{note}. Thin lines are seeds, the band is the 95 % t interval of their mean, from three seeds on."
+    )
+
+
+def table(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All runs as rows that can be selected; gives the selected ones."""
+    wanted = set(st.query_params.get_all("pick"))
+    default = [i for i, row in enumerate(rows) if row["run_id"] in wanted]
+    # the browser keeps row numbers under the key: other rows need another key, or runs swap
+    shown_ids = tuple(row["run_id"] for row in rows)
+    chosen = st.dataframe(
+        run_table.frame(rows), hide_index=True, column_config=run_table.column_config(), height=380,
+        key=f"run_table_{hash(shown_ids)}", on_select="rerun", selection_mode="multi-row", placeholder="",
+        selection_default={"selection": {"rows": default}},
+    )  # fmt: skip
+    picked = [rows[i] for i in chosen.selection.rows if i < len(rows)]
+    ids = [row["run_id"] for row in picked]
+    if set(ids) != wanted:
+        st.query_params["pick"] = ids
+    return picked
+
+
+def _plain(value: Any) -> str:
+    """A field of a configuration as text: nothing for what is not read, whole numbers as such."""
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def groups(rows: Sequence[dict[str, Any]]) -> None:
+    """Runs that differ in the seed alone, in one row with n, mean, interval and best."""
+    done = [row for row in rows if row["status"] == "done"]
+    if not done:
+        st.caption("No finished run to group.")
+        return
+    told = run_groups.telling(done)
+    names = [n for n in run_groups.varying(done) if n in told or n not in run_groups.DERIVED]
+    frame = pd.DataFrame([group.to_dict() for group in run_groups.over_seeds(done)])
+    for name in ("mean", "low", "high", "best", "sampling"):
+        frame[name] = pd.to_numeric(frame[name]) * 100
+    frame["interval"] = [
+        "" if pd.isna(low) else f"{low:.1f} – {high:.1f}"
+        for low, high in zip(frame["low"], frame["high"], strict=True)
+    ]
+    frame["seeds"] = frame["seeds"].map(lambda seeds: ", ".join(map(str, seeds)))
+    frame["peak_memory_bytes"] = pd.to_numeric(frame["peak_memory_bytes"]) / 2**20
+    for name in names:
+        frame[name] = frame[name].map(_plain)
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        frame, hide_index=True, placeholder="", height="content" if len(frame) < 12 else 420,
+        column_order=[*names, *_GROUP_COLUMNS],
+        column_config={
+            **{name: run_groups.words(name, "").strip() for name in names},
+            "over": st.column_config.TextColumn("n counts", help="Nothing, where the method reads "
+                                                "no seed: run again, it gives the same numbers."),
+            "mean": number("test %, mean", format="%.2f"),
+            "interval": "95 % interval",
+            "best": number("best %", format="%.2f"),
+            "sampling": number("± test set", format="%.1f", help="Half the 95 % interval that the "
+                               "number of test images allows; seeds do not contain it."),
+            "trainable_parameters": number("trained parameters", format="localized"),
+            "train_seconds": number("seconds", format="%.0f"),
+            "peak_memory_bytes": number("memory MiB", format="%.0f"),
+        },
+    )  # fmt: skip
+    st.caption(
+        "n counts training seeds; draws of random channels are averaged within a seed, and counted "
+        "where there is one seed. n ≤ 3 is exploratory: the interval is wide, and no test can reach "
+        "p < 0.05."
+    )
+
+
+_GROUP_COLUMNS = (
+    "n", "over", "runs", "mean", "interval", "best", "sampling", "trainable_parameters", "train_seconds",
+    "peak_memory_bytes", "seeds",
+)  # fmt: skip
+
+
+def actions(shown: Store, picked: Sequence[dict[str, Any]]) -> None:
+    """Open one, compare two, delete any of the selected runs."""
+    if not picked:
+        st.caption("Select rows to draw only those, to compare two, or to delete.")
+        return
+    with st.container(horizontal=True):
+        if len(picked) == 1 and st.button("Open", icon=":material/open_in_full:"):
+            run_table.open_run(picked[0]["run_id"])
+        if not readers.is_example(shown):
+            label = f"Delete {words.runs(len(picked))}"
+            if st.button(label, icon=":material/delete:"):
+                run_view.confirm_delete([row["run_id"] for row in picked], str(shown.root))
+    if len(picked) == 2:
+        difference(shown, picked)
+
+
+def difference(shown: Store, picked: Sequence[dict[str, Any]]) -> None:
+    """The fields in which two configurations differ."""
+    configs = [shown.run(row["run_id"]).config for row in picked]
+    rows = config_difference(configs)
+    st.markdown("**Configuration difference**")
+    if not rows:
+        st.caption("The two are configured alike.")
+        return
+    shown_rows = [{key: str(value) for key, value in row.items()} for row in rows]
+    st.dataframe(
+        shown_rows, hide_index=True, height="content",
+        column_config={str(i): f"{i + 1}: …{row['run_id'][-12:]}" for i, row in enumerate(picked)},
+    )  # fmt: skip

@@ -1,0 +1,271 @@
+"""The form of *Train*: every field in the URL, what it would start said live."""
+
+import re
+from typing import Any
+
+import streamlit as st
+
+from ict.catalogue import BUNDLED, get_backbone, known
+from ict.config import CRITERIA
+from ict.documents.bounded import whole_number
+from ict.errors import IctError, InputError, quoted
+from ict.recipes import RECIPES
+from ict.store import Store
+from ict_app.common import readers, words
+from ict_app.tune import plan
+
+METHODS = {"ict": "channels (ict)", "linear": "linear probe", "full": "full tuning"}
+_MORE = ("epochs", "lr", "batch", "limit", "init", "select_by", "trained_on", "augment")
+METHODS |= {"bitfit": "biases (bitfit)", "lora": "LoRA"}
+
+
+def form() -> tuple[plan.Plan, dict[str, Any]]:
+    """Draws the form; gives the plan for its values and what `plan.plan` needs to make it real."""
+    with st.container(horizontal=True, gap="small"):
+        tasks = _tasks()
+        backbone = _backbone()
+        recipe = st.segmented_control(
+            "Recipe", RECIPES, default="quick", required=True, key="recipe", bind="query-params",
+            help="quick: 20 epochs on 800 images. paper: the authors' settings for each VTAB task.",
+        )  # fmt: skip
+    _weights_hint(backbone)
+    with st.container(horizontal=True, gap="small"):
+        methods = st.pills(
+            "Methods", list(METHODS), selection_mode="multi", default=["ict"],
+            format_func=METHODS.get, key="methods", bind="query-params",
+            help="Each method is a run of its own.",
+        )  # fmt: skip
+        seeds = _seeds()
+    axes: dict[str, list[Any]] = {"task": tasks, "method": methods}
+    fixed: dict[str, Any] = {"backbone": backbone}
+    trouble = None
+    try:
+        if "ict" in methods:
+            channels, k_axis = _channels(backbone)
+            fixed |= channels
+            axes |= k_axis
+        axes["seed"] = [_whole(text, "seed") for text in seeds]
+    except InputError as error:
+        trouble = str(error)
+    fixed |= _more()
+    wish: dict[str, Any] = {
+        "asked": [],
+        "recipe": recipe,
+        "weights": "none" if st.session_state.get("random_weights") else None,
+    }
+    if trouble:
+        return plan.Plan((), trouble), wish
+    try:
+        wish["asked"] = [_read(one) for one in plan.grid(axes, fixed)]
+    except InputError as error:
+        return plan.Plan((), str(error)), wish
+    return _preview(wish), wish
+
+
+def _read(wish: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out what a method does not read."""
+    unread = () if wish["method"] == "ict" else ("k", "ratio", "criterion", "tune_site")
+    return {name: v for name, v in wish.items() if name not in unread and v is not None}
+
+
+@st.cache_data(max_entries=200, ttl=60, show_spinner=False)
+def _preview(wish: dict[str, Any]) -> plan.Plan:
+    return plan.plan(**wish, fetch=False)
+
+
+def _tasks() -> list[str]:
+    rows = {row["name"]: row for row in readers.tasks()}
+    here = [name for name, row in rows.items() if row["available"]]
+    return st.multiselect(
+        "Tasks", here, width=270, default=["digits"], key="tasks", bind="query-params",
+        placeholder="Choose one or more",
+        help=f"{len(here)} of {len(rows)} tasks are on this machine; *Data* says how to get more.",
+    )  # fmt: skip
+
+
+def _backbone() -> str:
+    names = [backbone.name for backbone in known()]
+    name = st.selectbox(
+        "Backbone", names, width=250, index=names.index(BUNDLED), key="backbone", bind="query-params",
+        help="Any supported timm model; ict_tiny comes with this repository.",
+    )  # fmt: skip
+    return str(name)
+
+
+def _weights_hint(name: str) -> None:
+    """What to do about weights that would have to be fetched: say how, or train on random ones."""
+    if readers.weights_here(name):
+        st.session_state.pop("random_weights", None)
+        return
+    st.caption(f":material/cloud_off: Weights not on this machine: {_fetch_hint(name)}")
+    st.toggle(
+        "Random weights instead", key="random_weights", bind="query-params", help="For trials only."
+    )
+
+
+def _fetch_hint(name: str) -> str:
+    safe = name if re.fullmatch(r"[\w.-]+", name) else "NAME"
+    return f"run `ict train digits --backbone {safe}` once with a network."
+
+
+def _channels(backbone: str) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Criterion, site, and K as shares or numbers."""
+    chosen = get_backbone(backbone)
+    bar = st.container(horizontal=True, gap="small")
+    criterion = bar.selectbox(
+        "Criterion", CRITERIA, width=200, key="criterion", bind="query-params",
+        help="How the importance of a channel is measured on the training images.",
+    )  # fmt: skip
+    site = bar.selectbox(
+        "Site", chosen.sites, width=160, key="site", bind="query-params",
+        help="attn: the stream after attention was added (the paper's). Scored and tuned there.",
+    )  # fmt: skip
+    unit = bar.segmented_control(
+        "K as", ["share", "number"], default="share", required=True, key="k_as", bind="query-params"
+    )
+    field = {"criterion": criterion, "tune_site": site}
+    if unit == "share":
+        shares = bar.multiselect(
+            "Share of channels, K/D", plan.SHARES, width=260, default=["1/8"], key="shares",
+            accept_new_options=True, bind="query-params", help="One run for each.",
+        )  # fmt: skip
+        return field, {"ratio": [plan.share_of(text) for text in shares]}
+    width = min(chosen.widths)
+    options = [str(max(1, width // 2**power)) for power in range(6, -1, -1)]
+    numbers = bar.multiselect(
+        f"Channels a block, K (of {width})", options, width=260, default=[str(width // 8)], key="ks",
+        accept_new_options=True, bind="query-params", help="One run for each.",
+    )  # fmt: skip
+    return field, {"k": [_whole(text, "K") for text in numbers]}
+
+
+def _seeds() -> list[str]:
+    return st.multiselect(
+        "Seeds", width=260, options= [str(seed) for seed in plan.SEEDS], default=["42"], key="seeds",
+        accept_new_options=True, bind="query-params",
+        help="Three for a quick look; with fewer than two there is no interval.",
+    )  # fmt: skip
+
+
+def _whole(text: str, what: str) -> int:
+    value = whole_number(text)
+    if value is None:
+        raise InputError(f"{what} {quoted(text)} is not a whole number")
+    return value
+
+
+def _more() -> dict[str, Any]:
+    """Fields that a recipe sets; empty ones stay with the recipe."""
+    told = any(name in st.query_params for name in _MORE)
+    with st.expander("More fields (empty: as the recipe says)", expanded=told):
+        a, b, c, d = st.columns(4)
+        fields: dict[str, Any] = {
+            "epochs": a.number_input("Epochs", 1, 100_000, None, key="epochs", bind="query-params"),
+            "lr": b.number_input(
+                "Learning rate", 0.0, 1e3, None, format="%g", key="lr", bind="query-params"
+            ),
+            "batch_size": c.number_input(
+                "Batch size", 1, 65_536, None, key="batch", bind="query-params"
+            ),
+            "limit": d.number_input(
+                "First images only", 1, None, None, key="limit", bind="query-params",
+                help="For trials: of each split.",
+            ),
+            "init": a.selectbox(
+                "Start of the adapter", ["trunc_normal", "zero"], key="init", bind="query-params"
+            ),
+            "select_by": b.selectbox(
+                "Epoch reported", ["last", "val"], key="select_by", bind="query-params",
+                help="val: the best on the 200 validation images. Never chosen on the test set.",
+            ),
+            "train_split": c.selectbox(
+                "Trained on", ["as the recipe", "train800", "train800val200"], key="trained_on",
+                bind="query-params",
+            ),
+            "augment": d.selectbox(
+                "Augmentation", ["as the recipe", "none", "randaugment"], key="augment",
+                bind="query-params",
+            ),
+        }  # fmt: skip
+    return {name: None if value == "as the recipe" else value for name, value in fields.items()}
+
+
+def summary(found: plan.Plan, shown: Store) -> None:
+    """Runs, trained parameters and their share, expected time."""
+    rows = readers.run_rows(shown)
+    runs = found.runs
+    counts = [plan.trainable_parameters(run) for run in runs]
+    wholes = [get_backbone(run.config.backbone).parameters for run in runs]
+    seconds = [plan.expected_seconds(run, rows) for run in runs]
+    known_seconds = [value for value in seconds if value is not None]
+    cells = st.container(horizontal=True, gap="medium")
+    cells.metric("Runs", len(runs), width="content")
+    cells.metric(
+        "Trained parameters", _span(counts), help="Adapter and head, of one run.", width="content"
+    )
+    cells.metric("Share of the backbone", _share_span(counts, wholes), width="content")
+    cells.metric(
+        "Expected time", words.duration(sum(known_seconds)) if known_seconds else words.NOTHING,
+        width="content",
+        help="From finished runs with the same backbone and method.",
+    )  # fmt: skip
+    if runs and not known_seconds:
+        st.caption("No finished run of this kind yet, so the time is not known.")
+    elif len(known_seconds) < len(runs):
+        st.caption(f"Time of {len(known_seconds)} of {len(runs)} runs; the others are not known.")
+    if known_seconds and readers.is_example(shown):
+        st.caption(
+            "The time is that of the example's runs, one thread of another machine each; your first run "
+            "tells yours."
+        )
+    if runs and runs[0].recipe_fields:
+        st.caption(f"Recipe *{runs[0].recipe}* sets {words.plain(plan.recipe_words(*runs))}.")
+
+
+def _span(counts: list[int]) -> str:
+    if not counts:
+        return words.NOTHING
+    low, high = min(counts), max(counts)
+    return words.count(low) if low == high else f"{words.count(low)} – {words.count(high)}"
+
+
+def _share_span(counts: list[int], wholes: list[int]) -> str:
+    if not counts or not wholes:
+        return words.NOTHING
+    low, high = words.share(min(counts), max(wholes)), words.share(max(counts), max(wholes))
+    return low if low == high else f"{low} – {high}"
+
+
+def start(wish: dict[str, Any]) -> list[str]:
+    """Writes the runs into the user's store and hands them to the workers; gives their ids.
+
+    Raises IctError with a sentence. Imports no torch: the workers are processes of their own.
+    """
+    from ict.running import local
+    from ict.store.same_images import ask
+
+    made = plan.plan(**wish, fetch=True)
+    if made.trouble:
+        raise InputError(made.trouble)
+    if not made.runs:
+        raise InputError("nothing to start; choose a task, a method and a seed")
+    store = readers.own_store()
+    ids = [run.id for run in ask(store, made.runs, command="app")]
+    local.submit(store, ids)
+    readers.forget_rows()
+    return ids
+
+
+def hindrance(found: plan.Plan) -> str | None:
+    """Why the plan cannot be started as it is, or None."""
+    if found.trouble:
+        return found.trouble
+    if not found.runs:
+        return "Nothing to start: choose a task, a method and a seed."
+    names = {run.config.backbone for run in found.runs}
+    if st.session_state.get("random_weights") or all(map(readers.weights_here, names)):
+        return None
+    return "The weights of the backbone are not on this machine: fetch them, or choose random ones."
+
+
+__all__ = ["IctError", "form", "hindrance", "start", "summary"]

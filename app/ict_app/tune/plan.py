@@ -1,0 +1,105 @@
+"""What the form of *Train* asks for: a grid of runs, what they train, how long they may take.
+
+Nothing here knows streamlit.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ict.catalogue import get_backbone, parameter_counts
+from ict.config import Resolved, resolve
+from ict.documents.bounded import fraction
+from ict.errors import InputError, quoted
+from ict.store import run_times as study_plan
+from ict.tasks import get_task
+
+Row = Mapping[str, Any]
+SHARES = ("1/64", "1/32", "1/16", "1/8", "1/4", "1/2", "1")
+SEEDS = (42, 44, 82, 100, 800)
+MOST_RUNS = 300  # that the form starts at once: each is resolved anew at every change of a field
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Runs that could be started, and the first sentence on why the others cannot."""
+
+    runs: tuple[Resolved, ...]
+    trouble: str | None = None
+
+
+def share_of(text: str) -> float:
+    """`1/8` or `0.125` as a number; InputError for anything else."""
+    value = fraction(text)
+    if value is None:
+        raise InputError(f"{quoted(text)} is no share of the channels; write 1/8 or 0.125")
+    if not 0 < value <= 1:
+        raise InputError(f"{quoted(text)}: choose a share above 0 and at most 1")
+    return value
+
+
+def grid(axes: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every combination of the values of `axes`, each with the `fixed` fields.
+
+    Raises InputError for more than MOST_RUNS, before any is made.
+    """
+    names = list(axes)
+    count = math.prod(len(values) for values in axes.values())
+    if count > MOST_RUNS:
+        factors = " × ".join(f"{len(v)} {name}" for name, v in axes.items() if len(v) > 1)
+        raise InputError(
+            f"{factors} are {count:,} runs, and the form starts at most {MOST_RUNS}; choose fewer, or "
+            "write a study and run it with `ict study run`"
+        )
+    return [
+        {**fixed, **dict(zip(names, values, strict=True))}
+        for values in itertools.product(*axes.values())
+    ]
+
+
+def plan(asked: Sequence[dict[str, Any]], *, recipe: str, weights: str | None, fetch: bool) -> Plan:
+    """Resolves each wish; equal ones (a linear probe at every K) count once."""
+    found: dict[str, Resolved] = {}
+    for wish in asked:
+        try:
+            resolved = resolve(wish, recipe=recipe, weights=weights, fetch=fetch)
+        except InputError as error:
+            return Plan(tuple(found.values()), str(error))
+        found.setdefault(resolved.run_id, resolved)
+    return Plan(tuple(found.values()))
+
+
+def trainable_parameters(run: Resolved) -> int:
+    """Adapter and head, from the architecture alone."""
+    config = run.config
+    counts = parameter_counts(
+        get_backbone(config.backbone),
+        method=config.method,
+        classes=get_task(config.task).classes,
+        ks=config.k if isinstance(config.k, tuple) else None,
+        blocks=config.blocks,
+        lora_rank=config.lora_rank,
+    )
+    return counts["trainable_parameters"]
+
+
+def expected_seconds(run: Resolved, rows: Sequence[Row]) -> float | None:
+    """Seconds of this run, from finished runs like it; None without any."""
+    done = [row for row in rows if row["status"] == "done"]
+    return study_plan.expected_seconds(run.config.to_dict(), done)
+
+
+def recipe_words(*runs: Resolved) -> str:
+    """What the recipe set, as `epochs 20, lr 0.005`; all values where the runs differ."""
+    values: dict[str, dict[str, None]] = {}
+    for run in runs:
+        fields = run.config.to_dict()
+        for name in run.recipe_fields:
+            values.setdefault(name, {})[_value(fields[name])] = None
+    return ", ".join(f"{name} {' or '.join(found)}" for name, found in values.items())
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,291 @@
+"""One run: what it does now, its curves, its log, what it was asked and what came out."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from ict.config import ran_otherwise
+from ict.errors import IctError
+from ict.figures import training_curves
+from ict.figures.asked import Choice, Request
+from ict.store import Run, Store
+from ict.store.run_result import RunResult
+from ict_app.common import plot, readers, shell, words
+from ict_app.common.controls import linked_select
+
+_BADGES = {
+    "done": ("green", "check_circle"),
+    "running": ("blue", "play_circle"),
+    "queued": ("violet", "schedule"),
+    "failed": ("red", "error"),
+    "killed": ("orange", "cancel"),
+    "cancelled": ("gray", "do_not_disturb_on"),
+    "created": ("gray", "draft"),
+}
+
+
+def alive(status: str) -> bool:
+    """On its way: worth looking at each second."""
+    return status in ("running", "queued")
+
+
+@st.cache_resource(max_entries=400, show_spinner=False)
+def curve(of: readers.Stamp, metric: str, method: str, theme: str) -> go.Figure:
+    """A curve of one run; the same object, so the same zoom, until the file changes."""
+    rows = readers._progress(of)
+    return training_curves([{"label": method, "seed": None, "progress": rows}], metric, theme=theme)
+
+
+def draw(run: Run, shown: Store) -> None:
+    """The run, polled each second while it is on its way and not paused."""
+    status = run.status()
+    st.session_state["of_kept"] = run.id  # Channels and Inspect open where this page was
+    with st.container(horizontal=True, vertical_alignment="center"):
+        colour, icon = _BADGES[status]
+        st.badge(status, color=colour, icon=f":material/{icon}:")
+        _actions(run, status, shown)
+        paused = alive(status) and st.toggle("Pause updates", key="pause")
+    st.fragment(_body, run_every=1 if alive(status) and not paused else None)(
+        str(shown.root), run.id, status
+    )
+    _papers(run)
+
+
+def _body(root: str, run_id: str, status_then: str) -> None:
+    """What changes while a run runs. Never drives the queue: it only looks."""
+    run = Run(Store(root).runs_dir / run_id)
+    status = run.status()
+    if status != status_then:
+        readers.forget_rows()
+        st.rerun(scope="app")
+    _sentence(run, status)
+    _numbers(run, status)
+    result = run.result()
+    if ran := ran_otherwise(run.config):
+        st.warning(
+            f"{ran}. Asked for anew, it runs as written and has another id.",
+            icon=":material/history:",
+        )
+    for note in result.notes if result else ():
+        st.caption(f":material/info: {words.plain(note)}")
+    left, right = st.columns(2)
+    of = readers.stamp(run.path / "progress.jsonl")
+    theme = shell.theme()
+    for column, metric in ((left, "train_loss"), (right, "val_accuracy")):
+        drawn = metric
+        if metric == "val_accuracy" and not any(r.get(metric) for r in readers._progress(of)):
+            drawn = "train_accuracy"
+        with column:
+            plot.draw(
+                curve(of, drawn, str(run.config.get("method")), theme), drawn, f"{drawn.replace('_', ' ')} over epochs of this run",
+                key=f"curve_{metric}", request=None if alive(status) or not readers._progress(of)
+                else Request("curves", [run_id], Choice(metric=drawn)),
+            )  # fmt: skip
+    if log := run.log_tail(12):
+        st.caption("Log, last lines")
+        st.code(log, language=None, wrap_lines=True, height=min(240, 60 + 20 * log.count("\n")))
+
+
+def _sentence(run: Run, status: str) -> None:
+    if status == "failed":
+        error = run.error() or {}
+        st.error(
+            words.plain(error.get("message", "it failed without a message")),
+            icon=":material/error:",
+        )
+        if error.get("traceback"):
+            with st.expander("Traceback"):
+                st.code(str(error["traceback"]), language=None)
+    elif status == "killed":
+        st.warning(
+            "The run was killed: its process is gone and left no result. "
+            "Resume goes on from the last checkpoint, with the same numbers.",
+            icon=":material/cancel:",
+        )
+    elif status == "queued":
+        st.info("Waiting for a free device slot.", icon=":material/schedule:")
+    elif status == "created":
+        st.info("Written, but not started yet.", icon=":material/draft:")
+    elif status == "cancelled":
+        st.info("Cancelled. Resume goes on from the last checkpoint.", icon=":material/info:")
+
+
+def _numbers(run: Run, status: str) -> None:
+    """What was measured so far: of a finished run its result, before that the last epoch."""
+    result = run.result()
+    live = (run.live() or {}) if status == "running" else {}
+    if status == "running":
+        _bar(live)
+    rows = readers.progress(run)
+    last = rows[-1] if rows else {}
+    epochs = run.config.get("epochs")
+    epoch = f"{len(rows)} of {epochs}" if epochs else words.count(len(rows))
+    cells = [("Epoch", epoch, None)]
+    if result is None:
+        cells += [
+            ("Validation", words.percent(last.get("val_accuracy")), None),
+            ("Time left", words.duration(live.get("eta_seconds")), None),
+            ("Images a second", words.count(_speed(live, last)), None),
+            ("Peak memory", words.size(live.get("memory_bytes")), None),
+        ]
+    else:
+        cells = [
+            ("Test accuracy", words.percent(result.test_accuracy), _test_help(result)),
+            ("Validation", words.percent(result.val_accuracy), None),
+            *cells,
+            ("Training time", words.duration(result.train_seconds), None),
+            ("Images a second", words.count(result.images_per_second), None),
+            ("Peak memory", words.size(result.peak_memory_bytes), None),
+            ("Trained parameters", words.count(result.trainable_parameters), "Adapter and head"),
+        ]
+    with st.container(horizontal=True):
+        for label, value, note in cells:
+            if value != words.NOTHING:
+                st.metric(label, value, help=note, width="content")
+
+
+def _speed(live: dict[str, Any], last: dict[str, Any]) -> float | None:
+    return live.get("images_per_second") or last.get("images_per_second")
+
+
+def _test_help(result: RunResult) -> str:
+    return (
+        f"Last epoch, {words.count(result.test_images)} images, looked at once. "
+        f"Balanced {words.percent(result.test_balanced_accuracy)}; always the commonest class "
+        f"{words.percent(result.majority_accuracy)}."
+    )
+
+
+def _bar(live: dict[str, Any]) -> None:
+    done, total = live.get("done") or 0, live.get("total") or 0
+    where = f"epoch {live['epoch']} of {live.get('epochs')}" if live.get("epoch") else ""
+    unit = live.get("unit", "")
+    text = ", ".join(
+        part
+        for part in (
+            live.get("phase", "starting"),
+            where,
+            f"{done:,} of {total:,} {unit}" if total else "",
+        )
+        if part
+    )
+    st.progress(min(1.0, done / total) if total else 0.0, text=text)
+
+
+def _actions(run: Run, status: str, shown: Store) -> None:
+    if readers.is_example(shown):
+        st.caption("Part of the example study: it can be looked at, not changed.")
+        return
+    if alive(status):
+        action("Cancel", "stop", lambda: cancel(shown, [run.id]))
+    elif status in ("killed", "failed", "cancelled", "created"):
+        label = "Start" if status == "created" else "Resume"
+        action(label, "play_arrow", lambda: _submit(shown, run))
+    if not alive(status) and st.button("Delete", icon=":material/delete:"):
+        confirm_delete([run.id], str(shown.root))
+    if status == "done" and run.has("selection.json"):
+        st.page_link(
+            shell.path("channels"), label="Its channels", icon=":material/grid_on:",
+            query_params={"of": run.id},
+        )  # fmt: skip
+
+
+def action(label: str, icon: str, act: Callable[[], object]) -> None:
+    """A button that does `act`, says what went wrong, and draws the page anew."""
+    if st.button(label, icon=f":material/{icon}:"):
+        try:
+            act()
+        except IctError as error:
+            st.error(words.plain(error), icon=":material/error:")
+            return
+        readers.forget_rows()
+        st.rerun()
+
+
+def cancel(shown: Store, ids: Sequence[str]) -> None:
+    """Cancels runs wherever they wait or run."""
+    from ict import running as launch
+
+    launch.cancel(shown, ids)
+
+
+def _submit(shown: Store, run: Run) -> None:
+    from ict.running import local
+
+    local.submit(shown, [run.id])
+
+
+@st.dialog("Delete for good?")
+def confirm_delete(ids: list[str], root: str) -> None:
+    """Asks once more, then removes the folders."""
+    st.markdown(f"**{words.runs(len(ids))}** with curves, adapter and result will be deleted.")
+    for run_id in ids[:8]:
+        st.text(run_id)
+    if len(ids) > 8:
+        st.caption(f"and {len(ids) - 8} more")
+    with st.container(horizontal=True):
+        sure = st.button("Delete", type="primary", icon=":material/delete:", key="delete_confirmed")
+        if st.button("Keep them", key="delete_refused"):
+            st.rerun()
+    if sure:
+        try:
+            for run_id in ids:
+                Store(root).remove(run_id)
+        except IctError as error:
+            st.error(words.plain(error))
+            return
+        readers.forget_rows()
+        if st.session_state.get("page") == "Curves":  # its filters are bound to the URL: stay
+            st.rerun()
+        st.switch_page(shell.path("curves"))
+
+
+def _papers(run: Run) -> None:
+    """Configuration, result and provenance, as they lie on disk."""
+    record = run.record
+    config, outcome, files = st.tabs(["Configuration", "Result", "Files"])
+    with config:
+        set_by = set(record.get("recipe_fields") or ())
+        st.dataframe(
+            [
+                {"field": name, "value": json.dumps(value), "set by": _source(name, set_by, record)}
+                for name, value in run.config.items()
+                if value is not None
+            ],
+            hide_index=True, height=400,
+        )  # fmt: skip
+    with outcome:
+        result = run.result()
+        if result:
+            st.dataframe(
+                [
+                    {"field": name, "value": json.dumps(value)}
+                    for name, value in result.to_dict().items()
+                    if value is not None
+                ],
+                hide_index=True, height=400,
+            )  # fmt: skip
+        else:
+            st.caption("No result yet.")
+    with files:
+        st.code(f"ict show {run.id}\n{run.path}", language=None)
+
+
+def _source(name: str, set_by: set[str], record: dict[str, Any]) -> str:
+    return f"recipe {record.get('recipe')}" if name in set_by else ""
+
+
+def choose(shown: Store) -> str | None:
+    """Picks a run when the link names none: the one that runs, else the newest."""
+    rows = readers.run_rows(shown)
+    ids = [row["run_id"] for row in rows]
+    if not ids:
+        return None
+    labels = {row["run_id"]: words.run_label(row) for row in rows}
+    busy = [row["run_id"] for row in rows if row["status"] == "running"]
+    return linked_select(
+        "Run", labels, "run", first=busy[0] if busy else ids[0], label_visibility="collapsed"
+    )

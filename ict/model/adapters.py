@@ -1,0 +1,181 @@
+"""Channel adapters of a model: put them on a frozen backbone, take them off, save them, load them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from ict.errors import InputError, quoted
+from ict.model.backbones import block_stages, classification_head, head_name
+from ict.model.channel_adapter import ChannelAdapter
+from ict.model.sites import Site, attach_site, find_site
+from ict.selection import Selection
+
+QKV = ("q", "k", "v")
+_BEFORE = "ict_trainable_before"  # attribute of an adapted model: what detach makes trainable again
+
+
+def attach(
+    model: nn.Module,
+    selection: Selection,
+    *,
+    scale: float = 1.0,
+    scale_on_x: bool = False,
+    init: str = "trunc_normal",
+    seed: int = 0,
+) -> nn.Module:
+    """Puts an adapter on the selected channels of a timm model, in place, and freezes the rest.
+
+    The head stays trainable. Weights are drawn from `seed` alone, block by block. Gives the model
+    back. Raises InputError if the selection's widths or blocks are not the model's, or if the site
+    carries an adapter already.
+    """
+    if not isinstance(selection, Selection):
+        raise InputError(
+            f"attach needs a Selection, as ict.select gives, not {type(selection).__name__}"
+        )
+    blocks = [block for stage in block_stages(model) for block in stage]
+    generator = torch.Generator().manual_seed(seed)
+    device = next(model.parameters()).device
+    _check_fits(model, selection, blocks)
+    for chosen in selection.blocks:
+        site = attach_site(blocks[chosen.block], selection.site)
+        site.adapter = ChannelAdapter(
+            chosen.indices,
+            chosen.width,
+            scale=scale,
+            scale_on_x=scale_on_x,
+            init=init,
+            generator=generator,
+        ).to(device)
+    if not hasattr(model, _BEFORE):
+        before = {n: p.requires_grad for n, p in model.named_parameters() if ".adapter." not in n}
+        setattr(model, _BEFORE, before)
+    freeze_backbone(model)
+    return model
+
+
+def detach(model: nn.Module) -> nn.Module:
+    """Takes all adapters off, in place: the model is again what it was before `attach`.
+
+    What was trainable then is trainable again.
+    """
+    for stage in block_stages(model):
+        for block in stage:
+            for name in ("attn", "attn_branch", "mlp_branch", "block", *QKV):
+                site = find_site(block, name) if name not in QKV or hasattr(block, "attn") else None
+                if site is not None and site.adapter is not None:
+                    site.remove(block)
+    before: dict[str, bool] = model.__dict__.pop(_BEFORE, {})
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(before.get(name, parameter.requires_grad))
+    return model
+
+
+def adapters(model: nn.Module) -> dict[str, ChannelAdapter]:
+    """The adapters by their state-dict prefix, in block order."""
+    return {name: m for name, m in model.named_modules() if isinstance(m, ChannelAdapter)}
+
+
+def freeze_backbone(model: nn.Module) -> None:
+    """Leaves adapters and head trainable, and nothing else: the one place that says what is."""
+    model.requires_grad_(False)
+    for adapter in adapters(model).values():
+        adapter.requires_grad_(True)
+    head = classification_head(model)
+    if isinstance(head, nn.Module):
+        head.requires_grad_(True)
+
+
+def count_parameters(model: nn.Module) -> dict[str, int]:
+    """Trainable parameters: `adapter` (all but the head), `head`, `trainable` (both); `backbone` all else."""
+    prefix = head_name(model) + "."
+    head = sum(
+        p.numel() for n, p in model.named_parameters() if n.startswith(prefix) and p.requires_grad
+    )
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    everything = sum(p.numel() for p in model.parameters())
+    heads = sum(p.numel() for n, p in model.named_parameters() if n.startswith(prefix))
+    own = sum(p.numel() for m in adapters(model).values() for p in m.parameters())
+    own += sum(p.numel() for n, p in model.named_parameters() if ".lora_" in n)
+    return {
+        "adapter_parameters": trainable - head,
+        "head_parameters": head,
+        "trainable_parameters": trainable,
+        "backbone_parameters": everything - heads - own,
+    }
+
+
+def trained_state(model: nn.Module) -> dict[str, Tensor]:
+    """Everything that training changed, and the adapters' index buffers: float32, on the CPU."""
+    names = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    names |= {f"{prefix}.indices" for prefix in adapters(model)}
+    return {
+        name: (tensor.detach().float() if tensor.is_floating_point() else tensor.detach())
+        .cpu()
+        .contiguous()
+        for name, tensor in model.state_dict().items()
+        if name in names
+    }
+
+
+def trained_state_bytes(model: nn.Module, metadata: dict[str, Any]) -> bytes:
+    """The safetensors file of `trained_state`, with `metadata` as JSON in its header."""
+    return save(trained_state(model), metadata={"meta": json.dumps(metadata, sort_keys=True)})
+
+
+def load_trained_state(model: nn.Module, path: str | Path) -> dict[str, Any]:
+    """Reads what `trained_state_bytes` wrote into a model of the same make; gives the metadata.
+
+    Raises InputError if the file names parameters that the model lacks, or other channels.
+    """
+    state = model.state_dict()
+    with safe_open(path, framework="pt") as file:
+        metadata = json.loads((file.metadata() or {}).get("meta", "{}"))
+        missing = [name for name in file.keys() if name not in state]  # noqa: SIM118
+        if missing:
+            raise InputError(
+                f"{path}: the model has no {quoted(missing[0])}; it was made for another one"
+            )
+        content = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    for name, tensor in content.items():
+        if name.endswith(".indices") and not torch.equal(tensor, state[name].cpu()):
+            raise InputError(f"{path}: {name} are other channels than the model's")
+    with torch.no_grad():
+        for name, tensor in content.items():
+            state[name].copy_(tensor)
+    return metadata
+
+
+def _check_fits(model: nn.Module, selection: Selection, blocks: list[nn.Module]) -> None:
+    for chosen in selection.blocks:
+        if not 0 <= chosen.block < len(blocks):
+            raise InputError(f"block {chosen.block}: the model has blocks 0 to {len(blocks) - 1}")
+        width = blocks[chosen.block].norm1.weight.shape[0]
+        if chosen.width != width:
+            raise InputError(
+                f"block {chosen.block}: the selection is for {chosen.width} channels, the model has {width}"
+            )
+        here: Site | None = find_site(blocks[chosen.block], selection.site)
+        if here is not None:
+            raise InputError(
+                f"block {chosen.block} has an adapter at {quoted(selection.site)} already; detach first"
+            )
+
+
+def load(
+    run: str | Path, *, store: str | Path | None = None, weights: str | Path | None = None
+) -> nn.Module:
+    """The adapted model of a finished run, in evaluation mode: `run` is an id or a run's folder.
+
+    Needs the very weights that the run was trained on; `weights` says where they lie if they were
+    moved. timm's `resolve_model_data_config(model)` gives the size, mean and std of its pixels.
+    Raises InputError if the run is not done, and if only other weights are to be had.
+    """
+    from ict.running.execute import load_run
+
+    return load_run(run, store=store, weights=weights)

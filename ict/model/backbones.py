@@ -1,0 +1,269 @@
+"""Backbones: timm's vision transformers by name and the bundled one, with their weights.
+
+No backbone's code is copied: a model is timm's own, found blocks and stages included.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
+
+from ict.catalogue import BUNDLED, QKV_SITES, STREAM_SITES, Backbone, get_backbone
+from ict.errors import InputError, did_you_mean, quoted
+from ict.model.weight_fit import load_weights
+
+TINY = {"img_size": 64, "patch_size": 8, "embed_dim": 192, "depth": 12, "num_heads": 3}
+
+_NOTES = "ict_weights_notes"  # attribute of a loaded model: what its weights file left over
+
+# Blocks that compute x + drop_path1(branch) and then x + drop_path2(branch). Value: whether
+# `attn.qkv` is called as a module, without which q, k and v cannot be hooked.
+_BLOCKS = {
+    ("vision_transformer", "Block"): True,
+    ("vision_transformer", "ResPostBlock"): True,
+    ("swin_transformer", "SwinTransformerBlock"): True,
+    ("swin_transformer_v2", "SwinTransformerV2Block"): False,
+    ("beit", "Block"): False,
+    ("eva", "EvaBlock"): False,
+    ("eva", "EvaBlockPostNorm"): False,
+}
+
+
+def build_architecture(name: str, *, classes: int = 0, drop_path: float = 0.0) -> nn.Module:
+    """The named architecture with random weights. Raises InputError for an unknown name.
+
+    `classes` = 0 leaves the classification head out; the model then gives pooled features (B, F).
+    """
+    if name == BUNDLED:
+        return VisionTransformer(**TINY, num_classes=classes, drop_path_rate=drop_path)
+    try:
+        model = timm.create_model(name, num_classes=classes, drop_path_rate=drop_path)
+    except (RuntimeError, ValueError) as error:
+        names = [BUNDLED, *timm.list_models(), *timm.list_models(pretrained=True)]
+        hint = did_you_mean(name, names) if name not in names else f" ({error})"
+        raise InputError(f"no backbone {quoted(name)} in timm {timm.__version__}{hint}") from error
+    if hasattr(model, "head_dist"):
+        raise InputError(
+            f"{name} has two heads, one for distillation; use {name.replace('_distilled', '')}"
+        )
+    return model
+
+
+def load_backbone(
+    name: str,
+    *,
+    weights: str,
+    weights_file: Path | None,
+    classes: int,
+    seed: int = 0,
+    drop_path: float = 0.0,
+) -> nn.Module:
+    """The backbone with its weights and a fresh head of `classes` outputs, in float32 on the CPU.
+
+    `weights` = "none" gives random weights, always those of seed 0; anything else is read from
+    `weights_file`, in any layout of `ict.model.weight_layouts`, and all of it or nothing. The head is drawn
+    from `seed` alone: trunc-normal std 0.02, bias 0. `weights_notes` says what the file left over,
+    and timm's `resolve_model_data_config` which pixels the model takes. Raises InputError if the file
+    does not fit the architecture.
+    """
+    torch.manual_seed(0)
+    model = build_architecture(name, classes=0, drop_path=drop_path)
+    if weights != "none":
+        if weights_file is None:
+            raise InputError(
+                f"weights of {name} are not on this machine; give them with --weights FILE"
+            )
+        setattr(model, _NOTES, load_weights(model, name, weights_file))
+    if classes:
+        add_head(model, classes, seed=seed)
+    known = get_backbone(name)
+    describe_pixels(model, size=known.image_size, mean=known.mean, std=known.std)
+    return model.eval()
+
+
+def weights_notes(model: nn.Module) -> tuple[str, ...]:
+    """What `load_backbone` found worth a note in the model's weights file."""
+    return getattr(model, _NOTES, ())
+
+
+def describe_pixels(
+    model: nn.Module, *, size: int, mean: Sequence[float], std: Sequence[float]
+) -> None:
+    """Writes the input that the model was made for where timm looks for it: `model.pretrained_cfg`.
+
+    Images are squashed to `size` pixels with no crop, as `ict.data` decodes them.
+    """
+    model.pretrained_cfg = {
+        **(getattr(model, "pretrained_cfg", None) or {}),
+        "input_size": (3, size, size),
+        "test_input_size": None,
+        "mean": tuple(mean),
+        "std": tuple(std),
+        "interpolation": "bicubic",
+        "crop_pct": 1.0,
+        "test_crop_pct": None,
+        "crop_mode": "squash",
+    }
+
+
+def add_head(model: nn.Module, classes: int, *, seed: int) -> None:
+    """Gives `model` a linear head of `classes` outputs that depends on `seed` alone."""
+    model.reset_classifier(classes)
+    head = classification_head(model)
+    generator = torch.Generator().manual_seed(seed)
+    nn.init.trunc_normal_(head.weight, std=0.02, generator=generator)
+    nn.init.zeros_(head.bias)
+
+
+def classification_head(model: nn.Module) -> nn.Linear:
+    """The last linear layer, which reads the pooled features."""
+    return model.get_classifier()
+
+
+def head_name(model: nn.Module) -> str:
+    """The state-dict prefix of the head, `head` or `head.fc`."""
+    head = classification_head(model)
+    return next(name for name, module in model.named_modules() if module is head)
+
+
+def block_stages(model: nn.Module) -> list[list[nn.Module]]:
+    """The blocks of each stage: one stage for a ViT, four for a Swin. InputError if not supported."""
+    if isinstance(getattr(model, "blocks", None), nn.Module):
+        stages = [list(model.blocks)]
+    elif isinstance(getattr(model, "layers", None), nn.Module):
+        stages = [list(getattr(stage, "blocks", [])) for stage in model.layers]
+    else:
+        stages = []
+    kinds = {block_kind(block) for stage in stages for block in stage}
+    if not kinds or not kinds <= set(_BLOCKS):
+        found = ", ".join(sorted(".".join(kind) for kind in kinds)) or "none"
+        raise InputError(
+            f"{type(model).__name__} is not supported (blocks: {found}); supported are timm's ViT, DeiT, "
+            "DINOv2, DINOv3, CLIP, SigLIP, BEiT, EVA02, Swin and Swin v2"
+        )
+    return stages
+
+
+def block_kind(block: nn.Module) -> tuple[str, str]:
+    return type(block).__module__.rsplit(".", 1)[-1], type(block).__name__
+
+
+def calls_qkv(block: nn.Module) -> bool:
+    """True if the block calls `attn.qkv` as one module, so that q, k and v can be read and tuned."""
+    qkv = getattr(getattr(block, "attn", None), "qkv", None)
+    return _BLOCKS[block_kind(block)] and isinstance(qkv, nn.Linear)
+
+
+def prefix_tokens(model: nn.Module) -> int:
+    """Class, distillation and register tokens that stand before the patch tokens."""
+    return int(getattr(model, "num_prefix_tokens", 0) or 0)
+
+
+def use_fastest_attention(model: nn.Module, device: str, precision: str) -> None:
+    """On a CPU in bfloat16 timm's fused attention is slower than the plain one (1.3 to 2 times)."""
+    if device == "cpu" and precision == "bf16":
+        for module in model.modules():
+            if hasattr(module, "fused_attn"):
+                module.fused_attn = False
+
+
+def describe(name: str) -> Backbone:
+    """Everything the catalogue holds of a backbone, from the architecture alone (no memory used)."""
+    with torch.device("meta"):
+        model = build_architecture(name)
+    stages = block_stages(model)
+    blocks = [block for stage in stages for block in stage]
+    configuration = getattr(model, "pretrained_cfg", {}) or {}
+    bundled = name == BUNDLED
+    size = TINY["img_size"] if bundled else _image_size(model, configuration)
+    half = (0.5, 0.5, 0.5)
+    return Backbone(
+        name=name,
+        family="ict_tiny" if bundled else _family(name, block_kind(blocks[0])[0]),
+        image_size=size,
+        stages=tuple((len(stage), _width(stage[0])) for stage in stages),
+        heads=tuple(int(stage[0].attn.num_heads) for stage in stages),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        biases=sum(p.numel() for name, p in model.named_parameters() if name.endswith("bias")),
+        features=int(
+            model.head_hidden_size if hasattr(model, "head_hidden_size") else model.num_features
+        ),
+        prefix_tokens=prefix_tokens(model),
+        sites=STREAM_SITES + (QKV_SITES if all(map(calls_qkv, blocks)) else ()),
+        mean=half if bundled else tuple(configuration.get("mean", half)),
+        std=half if bundled else tuple(configuration.get("std", half)),
+        hub=None if bundled else configuration.get("hf_hub_id"),
+    )
+
+
+def _image_size(model: nn.Module, configuration: dict[str, Any]) -> int:
+    size = getattr(getattr(model, "patch_embed", None), "img_size", None)
+    return int(size[0]) if size else int(configuration["input_size"][-1])
+
+
+def _width(block: nn.Module) -> int:
+    return int(block.norm1.weight.shape[0])
+
+
+def _family(name: str, module: str) -> str:
+    for word in ("dinov3", "dinov2", "siglip", "clip", "deit3", "deit", "eva02"):
+        if word in name:
+            return word
+    return {
+        "vision_transformer": "vit",
+        "swin_transformer": "swin",
+        "swin_transformer_v2": "swinv2",
+    }.get(module, module)
+
+
+def write_catalogue(path: Path) -> int:
+    """Writes what timm's pretrained backbones of the supported families look like; gives how many."""
+    architectures: dict[str, dict[str, Any]] = {}
+    backbones: dict[str, dict[str, Any]] = {}
+    patterns = ["vit_*", "deit*", "beit*", "eva02*", "swin_*", "swinv2_*"]
+    names = sorted({n for pattern in patterns for n in timm.list_models(pattern, pretrained=True)})
+    for name in [BUNDLED, *names, *sorted({n.split(".")[0] for n in names})]:
+        try:
+            record = _record(describe(name))
+        except (InputError, RuntimeError, TypeError, AttributeError):
+            continue  # a variant with other blocks, which block_stages refuses by name when asked
+        own = {key: record.pop(key) for key in ("mean", "std", "hub")}
+        record.pop("name")
+        key = json.dumps(record, sort_keys=True)
+        architectures.setdefault(key, record)
+        backbones[name] = {"architecture": list(architectures).index(key), **own}
+    lines = ",\n".join(
+        f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in backbones.items()
+    )
+    table = ",\n".join(json.dumps(record) for record in architectures.values())
+    path.write_text(f'{{"architectures": [\n{table}\n],\n"backbones": {{\n{lines}\n}}}}\n')
+    return len(backbones)
+
+
+def _record(backbone: Backbone) -> dict[str, Any]:
+    return json.loads(json.dumps(backbone.__dict__))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Describes one backbone as JSON, or rewrites the catalogue."""
+    parser = argparse.ArgumentParser(prog="python -m ict.model.backbones", description=main.__doc__)
+    parser.add_argument("--describe", metavar="NAME", help="print what NAME looks like")
+    options = parser.parse_args(arguments)
+    if options.describe:
+        try:
+            print(json.dumps(_record(describe(options.describe))))
+        except InputError as error:
+            print(json.dumps({"error": str(error)}))
+        return
+    path = Path(__file__).parent / "catalogue.json"
+    print(f"{write_catalogue(path)} backbones written to {path}")
+
+
+if __name__ == "__main__":
+    main()

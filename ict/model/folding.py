@@ -1,0 +1,166 @@
+"""Folding a trained adapter into the frozen weights: a plain timm checkpoint, nothing added at inference.
+
+Exact where nothing non-linear stands between the layer and the adapter: with γ the
+LayerScale and P_S the channels chosen of D,
+
+    y = M diag(γ) (W h + b) + s P_S b_a,    M = I + s P_S W_a P_Sᵀ
+    (with `scale_on_x`: M = I + (s - 1) P_S P_Sᵀ + P_S W_a P_Sᵀ, bias P_S b_a)
+
+so W' = M diag(γ) W and b' = M diag(γ) b + s P_S b_a, and γ becomes 1.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from ict.errors import InputError, quoted
+from ict.files import atomic_write_bytes
+from ict.model.adapters import detach
+from ict.model.backbones import block_kind, block_stages
+from ict.model.channel_adapter import ChannelAdapter
+from ict.model.sites import Site, find_site
+from ict.store.run_folder import Run
+
+_LAYERS = {
+    "attn_branch": ("attn.proj", "ls1", "gamma_1"),
+    "mlp_branch": ("mlp.fc2", "ls2", "gamma_2"),
+}
+_NORM_AFTER = {
+    ("vision_transformer", "ResPostBlock"),
+    ("swin_transformer_v2", "SwinTransformerV2Block"),
+    ("eva", "EvaBlockPostNorm"),
+}
+FOLDABLE = ("attn_branch", "mlp_branch", "q", "k", "v")
+
+
+@torch.no_grad()
+def fold(model: nn.Module) -> nn.Module:
+    """Folds all adapters of a model into its layers, in place and in float64; gives the plain model.
+
+    Raises InputError, saying why and what to use instead, where folding is not exact: the residual
+    stream and the block's output, blocks with a norm behind the branch, a q, k, v layer without bias.
+    """
+    blocks = [block for stage in block_stages(model) for block in stage]
+    found = [(block, name, site) for block in blocks for name, site in _adapted(block)]
+    for block, name, _ in found:
+        _check(block, name)
+    for block, name, site in found:
+        _fold_site(block, name, site)
+    return detach(model)
+
+
+def fold_run(run: Run, out: Path, *, weights: str | Path | None = None) -> dict[str, object]:
+    """Writes the folded model of a finished run as safetensors with timm's own keys.
+
+    The header holds what timm needs: `architecture`, `num_classes`, image size, pixel mean and std.
+    `weights` is where the run's weights lie now. Raises InputError if it cannot be folded, if `out`
+    exists, or if only other weights than the run's are to be had.
+    """
+    from ict.config import RunConfig
+    from ict.running.loading import rebuild
+
+    config = RunConfig.from_dict(run.config)
+    if out.exists():
+        raise InputError(f"{out} exists; choose another name or remove it first")
+    if config.method not in ("ict", "linear", "full", "bitfit"):
+        raise InputError(
+            f"run {run.id} is method {quoted(config.method)}; ict, linear, full and bitfit fold"
+        )
+    if config.method == "ict" and config.tune_site not in FOLDABLE:
+        raise InputError(_refusal(str(config.tune_site)))
+    model = fold(rebuild(run, weights=weights))
+    pixels = model.pretrained_cfg
+    classes = int(model.get_classifier().out_features)
+    header: dict[str, object] = {
+        "architecture": config.backbone,
+        "num_classes": classes,
+        "input_size": list(pixels["input_size"]),
+        "mean": list(pixels["mean"]),
+        "std": list(pixels["std"]),
+        "run_id": run.id,
+        "task": config.task,
+    }
+    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    metadata = {key: v if isinstance(v, str) else json.dumps(v) for key, v in header.items()}
+    atomic_write_bytes(out, save(state, metadata={"format": "pt", **metadata}))
+    return {**header, "path": str(out), "tensors": len(state), "bytes": out.stat().st_size}
+
+
+def _adapted(block: nn.Module) -> list[tuple[str, Site]]:
+    sites = [(name, find_site(block, name)) for name in ("attn", "block", *FOLDABLE)]
+    return [(name, site) for name, site in sites if site is not None and site.adapter is not None]
+
+
+def _check(block: nn.Module, name: str) -> None:
+    if name not in FOLDABLE:
+        raise InputError(_refusal(name))
+    if name in _LAYERS and block_kind(block) in _NORM_AFTER:
+        raise InputError(
+            f"site {quoted(name)} of {type(block).__name__} cannot be folded: a norm stands between the layer and "
+            "the adapter; keep the adapter and load the run with ict.load"
+        )
+    if name in ("q", "k", "v") and block.attn.qkv.bias is None:
+        raise InputError(
+            f"site {quoted(name)} cannot be folded: this backbone's qkv layer has no bias to add to"
+        )
+
+
+def _refusal(site: str) -> str:
+    return (
+        f"site {quoted(site)} cannot be folded: it tunes the residual stream, which the skip connection carries "
+        "past every layer; train at attn_branch, mlp_branch, q, k or v to get a plain checkpoint"
+    )
+
+
+def _fold_site(block: nn.Module, name: str, site: Site) -> None:
+    adapter = site.adapter
+    if not isinstance(adapter, ChannelAdapter):
+        raise TypeError(f"{type(adapter).__name__} is not a channel adapter")
+    if name in _LAYERS:
+        path, scale_name, gamma_name = _LAYERS[name]
+        layer = block.get_submodule(path)
+        gamma = _take_layer_scale(block, scale_name, gamma_name)
+        rows = slice(None)
+    else:
+        layer, gamma = block.attn.qkv, None
+        start = "qkv".index(name) * adapter.width
+        rows = slice(start, start + adapter.width)
+    matrix, shift = _affine(adapter)
+    weight, bias = layer.weight[rows].double(), layer.bias[rows].double()
+    if gamma is not None:
+        weight, bias = gamma[:, None] * weight, gamma * bias
+    layer.weight[rows] = (matrix @ weight).to(layer.weight.dtype)
+    layer.bias[rows] = (matrix @ bias + shift).to(layer.bias.dtype)
+
+
+def _affine(adapter: ChannelAdapter) -> tuple[Tensor, Tensor]:
+    """M (D, D) and the shift (D,) of y = M x + shift, in float64."""
+    matrix = torch.eye(adapter.width, dtype=torch.float64)
+    shift = torch.zeros(adapter.width, dtype=torch.float64)
+    chosen = adapter.indices
+    own = adapter.weight.double()
+    s = adapter.scale
+    if adapter.scale_on_x:
+        matrix[chosen, chosen] = s
+        matrix[chosen[:, None], chosen] += own
+        shift[chosen] = adapter.bias.double()
+    else:
+        matrix[chosen[:, None], chosen] += s * own
+        shift[chosen] = s * adapter.bias.double()
+    return matrix, shift
+
+
+def _take_layer_scale(block: nn.Module, module_name: str, parameter_name: str) -> Tensor | None:
+    """γ of the branch, left behind as ones; None where there is none."""
+    module = getattr(block, module_name, None)
+    parameter = getattr(module, "gamma", None)
+    if parameter is None:
+        parameter = getattr(block, parameter_name, None)
+    if parameter is None:
+        return None
+    gamma = parameter.detach().double().clone()
+    parameter.fill_(1.0)
+    return gamma

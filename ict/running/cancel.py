@@ -1,0 +1,18 @@
+"""Ways to start runs: workers on this machine, Slurm. Each offers submit, cancel and alive."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ict.store.store import Store
+
+
+def cancel(store: "Store", ids: Iterable[str]) -> list[str]:
+    """Cancels runs wherever they wait or run; gives the ids of those that had not ended."""
+    from ict.running import local, slurm
+
+    wanted = list(ids)
+    jobs = {run_id: job for run_id in wanted if (job := slurm.job_of(store.run(run_id)))}
+    here = [run_id for run_id in wanted if run_id not in jobs]
+    cancelled = {*local.cancel(store, here), *slurm.cancel(store, jobs)}
+    return [run_id for run_id in wanted if run_id in cancelled]

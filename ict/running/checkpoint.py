@@ -1,0 +1,163 @@
+"""The last state of a run on disk, from which it resumes to the same numbers."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from ict.errors import IctError
+from ict.files import (
+    atomic_write_bytes,
+    atomic_write_json,
+    explain,
+    make_folder,
+    read_json_lines,
+    remove_file,
+)
+from ict.model.adapters import load_trained_state, trained_state
+from ict.store.live import log
+from ict.store.run_folder import CHECKPOINT, Run
+from ict.training.loop import Trainer
+
+_SHARE = 0.05  # of the time that saving may take: epochs on a GPU can be shorter than a save
+
+
+@dataclass
+class Behind:
+    """What a run has behind it: one row an epoch, and what a user of its result should know."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Checkpoint:
+    """The last state of a run: one safetensors file, whose header holds the rows of progress.
+
+    `best.safetensors` is the state after the epoch with the best validation accuracy, and its header
+    says which. One that the saved state needs stays as `best.before.safetensors` until the next save.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.folder = run.path / CHECKPOINT
+        self.state = self.folder / "state.safetensors"
+        self.best = self.folder / "best.safetensors"
+        self.best_before = self.folder / "best.before.safetensors"
+        self.progress = run.path / "progress.jsonl"
+        self.test_curve = run.path / "test_curve.jsonl"
+        self.earlier_seconds = 0.0
+        self._due = 0.0  # on the clock of time.perf_counter
+        self._needed: int | None = None  # the best epoch of the rows that are saved
+
+    def save(self, trainer: Trainer, behind: Behind) -> None:
+        """Writes the state after the epochs of `behind`, or does not, soon after the last time.
+
+        That of the last epoch is always written: a run that ends in its test begins there again.
+        """
+        started = time.perf_counter()
+        if started < self._due and len(behind.rows) < trainer.settings.epochs:
+            return
+        make_folder(self.folder)
+        header = {"rows": json.dumps(behind.rows), "notes": json.dumps(behind.notes)}
+        atomic_write_bytes(self.state, save_tensors(trainer.state(), metadata=header))
+        atomic_write_json(self.folder / "state.json", {"epoch": len(behind.rows)})
+        self._needed = best_epoch(behind.rows)
+        remove_file(self.best_before)
+        now = time.perf_counter()
+        self._due = now + (now - started) / _SHARE
+
+    def restore(self, trainer: Trainer, *, select_by: str | None) -> Behind:
+        """Loads the state and drops lines of progress past it; gives what is behind it, nothing at first.
+
+        A state that cannot be read, or that needs a best epoch which is not kept, is not gone on from:
+        the run is trained anew from its first epoch, and a note says so.
+        """
+        behind = Behind()
+        if self.state.is_file():
+            try:
+                behind = self._load(trainer, select_by)
+            except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+                behind.notes.append(f"trained anew from the first epoch: {self.state}: {error}")
+                log(self.run, behind.notes[-1])
+        self.earlier_seconds = float(sum(row["seconds"] for row in behind.rows))
+        self._needed = best_epoch(behind.rows)
+        _rewrite(self.progress, behind.rows)
+        if self.test_curve.is_file():
+            done = len(behind.rows)
+            seen = [row for row in read_json_lines(self.test_curve) if row.get("epoch", 0) <= done]
+            _rewrite(self.test_curve, seen)
+        return behind
+
+    def _load(self, trainer: Trainer, select_by: str | None) -> Behind:
+        with safe_open(self.state, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        behind = Behind(json.loads(header["rows"]), json.loads(header.get("notes", "[]")))
+        if [row["epoch"] for row in behind.rows] != list(range(1, len(behind.rows) + 1)):
+            raise ValueError("its rows are not one an epoch")
+        if not _fits(trainer, tensors):
+            raise ValueError("it was made for another model")
+        best = best_epoch(behind.rows)
+        if select_by == "val" and self._file_of(best) is None:
+            raise ValueError(f"the state after epoch {best}, the best on val200, is not kept")
+        trainer.load_state(tensors)
+        return behind
+
+    def keep_best(self, model: nn.Module, epoch: int) -> None:
+        """Keeps the state after `epoch` as the best so far."""
+        make_folder(self.folder)
+        if self._needed is not None and epoch_of(self.best) == self._needed:
+            try:
+                os.replace(self.best, self.best_before)
+            except OSError as error:
+                raise explain(error, self.best_before) from error
+        content = save_tensors(trained_state(model), metadata={"epoch": str(epoch)})
+        atomic_write_bytes(self.best, content)
+
+    def load_best(self, model: nn.Module, epoch: int) -> None:
+        """Puts the state after `epoch` into the model; IctError if the one kept is of another epoch."""
+        file = self._file_of(epoch)
+        if file is None:
+            raise IctError(
+                f"{self.best} is not the state after epoch {epoch}, which val200 chose; "
+                f"resume the run to train it anew: ict resume {self.run.id}"
+            )
+        load_trained_state(model, file)
+
+    def _file_of(self, epoch: int | None) -> Path | None:
+        """The file of the state after `epoch`, if it is kept."""
+        files = (self.best, self.best_before)
+        return next((f for f in files if epoch is not None and epoch_of(f) == epoch), None)
+
+
+def best_epoch(rows: Sequence[dict[str, Any]]) -> int | None:
+    """The first epoch with the highest validation accuracy; None where none was measured."""
+    accuracies = [row["val_accuracy"] for row in rows]
+    return None if not accuracies or None in accuracies else 1 + int(np.argmax(accuracies))
+
+
+def epoch_of(path: Path) -> int | None:
+    """The epoch that a file of trained parameters says it is of; None if it does not, or is not there."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return int((file.metadata() or {})["epoch"])
+    except (SafetensorError, OSError, ValueError, KeyError):
+        return None
+
+
+def _fits(trainer: Trainer, tensors: dict[str, Tensor]) -> bool:
+    """Whether the file has all trained parameters of this model, in their shapes."""
+    own = {name: t.shape for name, t in trainer.state().items() if name.startswith("parameter.")}
+    return all(name in tensors and tensors[name].shape == shape for name, shape in own.items())
+
+
+def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:
+    atomic_write_bytes(path, "".join(json.dumps(row) + "\n" for row in rows).encode())

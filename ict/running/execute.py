@@ -1,0 +1,212 @@
+"""From a configuration in the store to a finished run folder, once, whatever happens in between.
+
+`run` takes the run's lock, looks again for a result, resumes from the checkpoint or starts, and
+writes `result.json` last. `python -m ict.running.execute RUN_ID --store S` is what workers and jobs start.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ict.errors import IctError, InputError
+from ict.files import FULL, StoreError, atomic_write_json, explain, remove_file
+from ict.machine import calm_threads, choose_device, cores
+from ict.store.locks import RunLock
+from ict.store.run_folder import Run, tidy, utc_now
+from ict.store.run_result import RunResult
+from ict.store.store import Store
+
+
+class Terminated(BaseException):
+    """SIGTERM: leave as fast as possible; the last checkpoint stands."""
+
+
+def run(
+    run_id: str,
+    store: Store | None = None,
+    *,
+    threads: int | None = None,
+    device: str | None = None,
+    slots: int = 1,
+) -> RunResult:
+    """Executes a run of the store and gives its result; a finished one is only read.
+
+    Raises IctError with one sentence if it fails (stored in `error.json` too), or if another
+    process holds the run.
+    """
+    store = store or Store()
+    here = store.run(run_id)
+    handed_down = RunLock.inherited(here.path / "lock")
+    lock = handed_down or RunLock(here.path / "lock")
+    if handed_down is None and not lock.acquire():
+        raise IctError(f"run {here.id} is being executed by another process: {here.holder()}")
+    try:
+        lock.describe(os.getpid(), job=os.environ.get("SLURM_JOB_ID"))
+        finished = here.result()
+        if finished is not None:
+            tidy(here)
+            return finished
+        execution = _execution(here, threads=threads, device=device, slots=slots)
+        # A worker has removed `cancelled` before it handed the lock down: one that is here is newer.
+        stale = ("queued", "error.json") if handed_down else ("queued", "cancelled", "error.json")
+        for marker in stale:
+            remove_file(here.path / marker)
+        return _execute(here, store, execution)
+    finally:
+        lock.release()
+
+
+def load_run(
+    run: str | Path, *, store: str | Path | None = None, weights: str | Path | None = None
+) -> Any:
+    """The trained timm model of a finished run, in evaluation mode, float32, on the CPU."""
+    from ict.running.loading import rebuild
+
+    folder = Path(run)
+    here = Run(folder.absolute()) if folder.is_dir() else Store(store).run(str(run))
+    if here.result() is None:
+        raise InputError(f"run {here.id} is {here.status()}, not done: there is nothing to load")
+    return rebuild(here, weights=weights)
+
+
+def _execute(run: Run, store: Store, execution: dict[str, Any]) -> RunResult:
+    """Runs the pipeline; whatever goes wrong is kept as the run's error."""
+    try:
+        from ict.running.pipeline import Pipeline
+
+        result = Pipeline(run, store, execution).result()
+        atomic_write_json(run.path / "result.json", result.to_dict(), durable=True)
+    except (Terminated, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        sentence = _named(run, error)
+        _keep_error(run, sentence, error)
+        raise IctError(sentence) from error
+    tidy(run)  # only now: until the result is on disk, the checkpoint is all there is
+    return result
+
+
+def _named(run: Run, error: Exception) -> str:
+    """The sentence of an error; that of a disk names the run, whose files are not all in its folder."""
+    if isinstance(error, OSError):
+        sentence = _of_the_system(run, error)
+    elif isinstance(error, StoreError):
+        sentence = str(error)
+    else:
+        return str(error) if isinstance(error, IctError) else _sentence(error)
+    return sentence if run.id in sentence else f"run {run.id}: {sentence}"
+
+
+def _of_the_system(run: Run, error: OSError) -> str:
+    named = isinstance(error.filename, (str, bytes))
+    path = Path(os.fsdecode(error.filename)) if named else run.path
+    if error.errno in FULL:
+        return str(explain(error, path))
+    return f"{path}: {error.strerror}" if named and error.strerror else str(error)
+
+
+def _keep_error(run: Run, sentence: str, error: Exception) -> None:
+    """Writes `error.json`; on a full disk in the place of `live.json`, which a failed run needs no more."""
+    document = {
+        "message": sentence,
+        "type": type(error).__name__,
+        "traceback": traceback.format_exc(),
+        "at": utc_now(),
+    }
+    for last_try in (False, True):
+        try:
+            atomic_write_json(run.path / "error.json", document)
+        except StoreError as refused:
+            if last_try:
+                _say(f"{refused}; nor can it be kept that {sentence}")
+                return
+            with contextlib.suppress(StoreError):
+                remove_file(run.path / "live.json")
+        else:
+            return
+
+
+def _sentence(error: Exception) -> str:
+    kind = type(error).__name__
+    if kind == "OutOfMemoryError":
+        return "the GPU ran out of memory: lower batch_size, or free the GPU"
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    return f"{kind}: {first_line}" if first_line else kind
+
+
+def _execution(run: Run, *, threads: int | None, device: str | None, slots: int) -> dict[str, Any]:
+    """Device and threads of the first start, which a resume keeps: other threads, other numbers."""
+    before = run.execution() or {}
+    chosen = choose_device(device or before.get("device"))
+    earlier = before.get("threads") if before.get("device") == chosen else None
+    if isinstance(earlier, int) and earlier > 0:
+        threads = earlier
+    elif threads is None:
+        threads = max(1, cores() // slots)
+    if threads < 1:
+        raise InputError(f"threads={threads}: choose 1 or more")
+    execution = {
+        "threads": threads,
+        "device": chosen,
+        "slots": slots,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started_at": utc_now(),
+        "first_started_at": before.get("first_started_at") or utc_now(),
+        "starts": int(before.get("starts") or 0) + 1,
+    }
+    atomic_write_json(run.path / "execution.json", {**before, **execution})
+    return execution
+
+
+def _on_sigterm(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def main() -> int:
+    """Executes one run of a store; what workers and batch jobs start."""
+    parser = argparse.ArgumentParser(prog="python -m ict.running.execute", description=main.__doc__)
+    parser.add_argument("run_id")
+    parser.add_argument("--store")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--device")
+    parser.add_argument("--slots", type=int, default=1)
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    calm_threads(max(1, cores() // options.slots if options.threads is None else options.threads))
+    started = time.perf_counter()
+    try:
+        result = run(
+            options.run_id,
+            Store(options.store),
+            threads=options.threads,
+            device=options.device,
+            slots=options.slots,
+        )
+    except Terminated:
+        _say("terminated; the last checkpoint stands")
+        return 143
+    except IctError as error:
+        _say(f"failed: {error}")
+        return error.exit_code
+    seconds = time.perf_counter() - started
+    _say(f"done in {seconds:.0f} s, test accuracy {round(result.test_accuracy, 4)}")
+    return 0
+
+
+def _say(line: str) -> None:
+    """Prints to stderr, which a worker leads into `log.txt`: on a full disk, nothing."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,157 @@
+"""Runs on this machine: submit, cancel, alive. No daemon; workers start on demand and end by themselves.
+
+A worker serves one slot of a device (`ict.running.worker`). It is detached: it survives Ctrl-C, the
+terminal and the app. Nothing here imports torch.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+
+from ict.errors import InputError
+from ict.files import make_folder
+from ict.machine import devices
+from ict.running import queue
+from ict.running.slots import Slot, machine_dir
+from ict.store.run_folder import Run, holder_process, mark_cancelled
+from ict.store.store import Store
+
+GRACE_SECONDS = 1.2  # from SIGTERM to SIGKILL; cancel is over within two seconds
+
+
+def submit(
+    store: Store,
+    ids: Iterable[str],
+    *,
+    slots: int | None = None,
+    device: str | Sequence[str] | None = None,
+) -> list[str]:
+    """Queues the runs and returns at once; gives the ids that were not done, running or queued.
+
+    `slots` runs share a device (default 1) and divide the cores. `device` is one, several, or None
+    for all of this machine. Asking twice, also from many processes at once, runs once.
+    """
+    if slots is not None and slots < 1:
+        raise InputError(f"slots={slots}: choose 1 or more runs a device")
+    runs = [store.run(run_id) for run_id in dict.fromkeys(ids)]
+    by_devices: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        by_devices.setdefault(_devices(run, device), []).append(run)
+    queued = []
+    for chosen, members in by_devices.items():
+        queued += queue.enqueue(store, members, slots=1 if slots is None else slots, devices=chosen)
+    start_workers(store)
+    return queued
+
+
+def _devices(run: Run, asked: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Where `run` may go: where it is asked for, or this machine's devices.
+
+    One with a checkpoint stays on the kind of device it began on, so that its numbers stay too.
+    """
+    if asked:
+        return (asked,) if isinstance(asked, str) else tuple(asked)
+    here = devices()
+    began_on = str((run.execution() or {}).get("device") or "").split(":")[0]
+    if not began_on or not run.marked("checkpoint"):
+        return here
+    alike = [name for name in (*here, "cpu") if name.split(":")[0] == began_on]
+    return tuple(dict.fromkeys(alike)) or here
+
+
+def start_workers(store: Store) -> int:
+    """Starts the workers that the queue needs and that are not there; gives how many.
+
+    Safe to call at any time: a worker that finds its slot served ends at once.
+    """
+    tickets = queue.waiting(store)
+    if not tickets:
+        return 0
+    here = devices()
+    needed: dict[tuple[str, int], int] = {}
+    for ticket in tickets:
+        for device in ticket.devices or here:
+            key = (device, ticket.slots)
+            needed[key] = min(needed.get(key, 0) + 1, ticket.slots)
+    missing = [
+        slot
+        for (device, slots), count in needed.items()
+        for slot in [Slot(device, slots, index) for index in range(count)]
+        if not slot.has_worker(store)
+    ]
+    for slot in missing:
+        _start_worker(store, slot)
+    return len(missing)
+
+
+def _start_worker(store: Store, slot: Slot) -> None:
+    make_folder(machine_dir(store))
+    command = [sys.executable, "-m", "ict.running.worker", str(store.root)]
+    command += [slot.device, str(slot.slots), str(slot.index)]
+    with open(slot.log_path(store), "ab") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "ICT_STORE": str(store.root)},
+        )
+    # A served app lives long: wait for the worker, so that no zombie stays behind.
+    threading.Thread(target=process.wait, daemon=True).start()
+
+
+def cancel(store: Store, ids: Iterable[str]) -> list[str]:
+    """Takes the runs out of the queue and stops running ones, within two seconds; gives their ids.
+
+    A running one gets SIGTERM, writes its checkpoint, and gets SIGKILL if it is still there after
+    1.2 s. Runs that are done, failed or cancelled already are left alone.
+    """
+    runs = [store.run(run_id) for run_id in dict.fromkeys(ids)]
+    wanted = [run for run in runs if run.status() in ("queued", "running", "killed", "created")]
+    for run in wanted:
+        mark_cancelled(run)
+    stop(wanted)
+    for run in wanted:  # one that was just starting takes its markers away
+        if run.status() == "killed":
+            mark_cancelled(run)
+    return [run.id for run in wanted]
+
+
+def stop(runs: Sequence[Run]) -> None:
+    """Ends the processes of `runs` on this machine: politely, then not."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    asked: set[str] = set()
+    left = list(runs)
+    while left and time.monotonic() < deadline:
+        for run in left:
+            if run.id not in asked and (pid := holder_process(run)) is not None:
+                asked.add(run.id)
+                _signal(pid, signal.SIGTERM)
+        time.sleep(0.02)
+        left = [run for run in left if run.holder() is not None]
+    for run in left:
+        if (pid := holder_process(run)) is not None:
+            _signal(pid, signal.SIGKILL)
+    while any(run.holder() is not None for run in left) and time.monotonic() < deadline + 0.6:
+        time.sleep(0.02)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    """SIGTERM to the run alone, so that it can still use its helpers; SIGKILL to its whole group."""
+    try:
+        if number == signal.SIGKILL and os.getpgid(pid) == pid:
+            os.killpg(pid, number)
+        else:
+            os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def alive(store: Store, ids: Iterable[str]) -> set[str]:
+    """Those of `ids` whose process lives."""
+    return {run_id for run_id in ids if store.run(run_id).status() == "running"}

@@ -1,0 +1,153 @@
+"""Score files with per-image sums, found in the store or computed in a process of their own.
+
+The child is `python -m ict score`, so that whoever asks never imports torch.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ict.analysis.sources import RESAMPLED, Source, open_source
+from ict.catalogue import check_site, get_backbone
+from ict.errors import IctError, InputError
+from ict.scores import load_scores
+from ict.store.same_images import Reading, check_file
+from ict.store.store import Store
+from ict.tasks import fingerprint, get_task
+from ict.tasks.digests import ImageDigests
+from ict.weights import find as find_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is to be scored for each task; `site` is one."""
+
+    backbone: str = "ict_tiny"
+    criterion: str = "class_l2"
+    site: str = "attn"
+    tokens: str = "patch"
+    split: str = "train800val200"
+    weights: str | None = None
+    limit: int | None = None
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        check_site(get_backbone(self.backbone), self.site)
+        if self.criterion not in RESAMPLED:
+            raise InputError(
+                f"{self.criterion} cannot be recomputed for a part of the images; choose "
+                f"{', '.join(RESAMPLED)}"
+            )
+
+    def command(self, task: str) -> list[str]:
+        """The command that scores `task` so."""
+        options = {
+            "--backbone": self.backbone,
+            "--criterion": self.criterion,
+            "--site": self.site,
+            "--tokens": self.tokens,
+            "--split": self.split,
+            "--weights": self.weights,
+            "--limit": self.limit,
+            "--device": self.device,
+        }
+        words = [
+            str(w) for name, value in options.items() if value is not None for w in (name, value)
+        ]
+        return [sys.executable, "-m", "ict", "score", task, *words, "--keep-images", "--json"]
+
+
+def sources(
+    tasks: Sequence[str],
+    wanted: Wanted,
+    store: Store,
+    *,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Source]:
+    """One source a task (or score id, or score file), computing the files that are missing.
+
+    Raises InputError for an unknown task before anything is computed, and IctError with the
+    child's sentence if it fails.
+    """
+    if len(set(tasks)) < len(tasks):
+        twice = next(task for task in tasks if list(tasks).count(task) > 1)
+        raise InputError(f"{twice} is named twice")
+    found = [_given(task, wanted, store) or _kept(task, wanted, store) for task in tasks]
+    missing = [task for task, path in zip(tasks, found, strict=True) if path is None]
+    for number, task in enumerate(missing, start=1):
+        say(f"scoring {task} ({number} of {len(missing)})")
+        found[list(tasks).index(task)] = _compute(task, wanted, store)
+    return [open_source(path, site=wanted.site) for path in found if path is not None]
+
+
+def _given(task: str, wanted: Wanted, store: Store) -> Path | None:
+    """The file if `task` names a score file or a score id."""
+    path = Path(task)
+    if task.endswith(".safetensors") or (path / "scores.safetensors").is_file():
+        return path
+    if "-" in task and (store.scores_dir / task / "scores.safetensors").is_file():
+        return store.scores_dir / task / "scores.safetensors"
+    get_task(task)
+    return None
+
+
+def _kept(task: str, wanted: Wanted, store: Store) -> Path | None:
+    """The store's file of exactly this, with per-image sums; None if there is none.
+
+    Raises InputError for one that was made from other images than those of now.
+    """
+    asked = {
+        "task": get_task(task).name,
+        "backbone": wanted.backbone,
+        "criterion": wanted.criterion,
+        "tokens": wanted.tokens,
+        "split": wanted.split,
+        "limit": wanted.limit,
+        "keep_images": True,
+        "pixel_normalisation": "native",
+        "data": fingerprint(task),
+        "weights": find_weights(
+            get_backbone(wanted.backbone), wanted.weights, fetch=False
+        ).identity,
+    }
+    for meta in store.scores():
+        same = all(meta.get(name) == value for name, value in asked.items())
+        if same and wanted.site in (meta.get("sites") or ()) and not meta.get("options"):
+            path = Path(meta["path"])
+            read = {wanted.split: (meta["task"], wanted.split)}
+            check_file(store, path.parent, meta, Reading(read, ImageDigests(), wanted.limit))
+            return path
+    return None
+
+
+def _compute(task: str, wanted: Wanted, store: Store) -> Path:
+    environment = {**os.environ, "ICT_STORE": str(store.root)}
+    child = subprocess.run(
+        wanted.command(task), env=environment, stdout=subprocess.PIPE, text=True, check=False
+    )
+    answer = _last_document(child.stdout)
+    if child.returncode == 0 and "path" in answer:
+        return Path(str(answer["path"]))
+    sentence = answer.get("error") or f"scoring {task} ended with exit code {child.returncode}"
+    raise (InputError if child.returncode == 2 else IctError)(str(sentence))
+
+
+def _last_document(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def scored_ks(source: Source, k: Sequence[int], ratio: float | None) -> tuple[int, ...]:
+    """K of each stage of the file's site."""
+    from ict.selection import resolve_k
+
+    widths = [s.shape[1] for s in load_scores(source.path, kinds=("",)).site(source.site)]
+    return resolve_k(widths, k=list(k) or None, ratio=ratio if not k else None)

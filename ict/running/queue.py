@@ -1,0 +1,139 @@
+"""The queue of runs for this machine's workers: a `queued` marker in each run folder.
+
+The order is a counter kept under a lock, never a clock, which can jump.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ict.errors import InputError
+from ict.files import StoreError, atomic_write_json, make_folder, read_json, remove_file
+from ict.store.locks import RunLock
+from ict.store.run_folder import Run, utc_now
+from ict.store.store import Store
+
+LEAST_FREE_BYTES = 8 << 20  # below this no run is started: it could only fail
+_LAST = 1 << 62  # place in the queue of a marker whose content was lost
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticket:
+    """One place in the queue. `devices` empty: any. `tries` so far of this submission."""
+
+    run_id: str
+    sequence: int = _LAST
+    slots: int = 1
+    devices: tuple[str, ...] = ()
+    tries: int = 0
+    data_root: str | None = None
+
+    def fits(self, device: str) -> bool:
+        return not self.devices or device in self.devices
+
+
+def enqueue(store: Store, runs: Sequence[Run], *, slots: int, devices: Sequence[str]) -> list[str]:
+    """Queues those of `runs` that are not done, running or queued; gives their ids.
+
+    A run that was started before keeps its slots and thereby its threads, so that its numbers stay
+    the same. Raises StoreError if the disk is full or refuses.
+    """
+    if slots < 1:
+        raise InputError(f"slots={slots}: choose 1 or more runs a device")
+    make_folder(store.workers_dir)
+    check_space(store)
+    wanted = [run for run in runs if run.status() not in ("done", "running", "queued")]
+    if not wanted:
+        return []
+    first = _reserve(store, len(wanted))
+    for place, run in enumerate(wanted, first):
+        earlier = (run.execution() or {}).get("slots")
+        ticket = Ticket(
+            run_id=run.id,
+            sequence=place,
+            slots=earlier if isinstance(earlier, int) else slots,
+            devices=tuple(devices),
+            data_root=data_root(),
+        )
+        remove_file(run.path / "cancelled")
+        remove_file(run.path / "error.json")
+        write(run, ticket)
+    return [run.id for run in wanted]
+
+
+def data_root() -> str | None:
+    """`$ICT_VTAB_ROOT` of who submits, absolute: a run starts elsewhere and later."""
+    root = os.environ.get("ICT_VTAB_ROOT")
+    return os.path.abspath(root) if root else None
+
+
+def write(run: Run, ticket: Ticket) -> None:
+    """Puts the marker of `ticket` into the run's folder."""
+    fields = {name: value for name, value in vars(ticket).items() if name != "run_id"}
+    atomic_write_json(run.path / "queued", {**fields, "launcher": "local", "at": utc_now()})
+
+
+def waiting(store: Store, device: str | None = None) -> list[Ticket]:
+    """The queue for `device` (or for all), first come first; what is cancelled or held is left out.
+
+    One look at each run folder; only queued ones are read.
+    """
+    tickets = []
+    for name in store.run_ids():
+        run = Run(store.runs_dir / name)
+        if not run.marked("queued") or not run.has("config.json"):
+            continue
+        ticket = read_ticket(run)
+        if ticket is None or not (device is None or ticket.fits(device)):
+            continue
+        if not run.marked("cancelled") and run.holder() is None:
+            tickets.append(ticket)
+    return sorted(tickets, key=lambda ticket: (ticket.sequence, ticket.run_id))
+
+
+def read_ticket(run: Run) -> Ticket | None:
+    """The run's place in the queue; a marker that lost its content waits last, on any device.
+
+    None for a marker of another launcher.
+    """
+    marker = run.queued()
+    if marker.get("launcher", "local") != "local":
+        return None
+    known: dict[str, Any] = {"run_id": run.id}
+    for name in ("sequence", "slots", "tries"):
+        if isinstance(marker.get(name), int):
+            known[name] = marker[name]
+    if isinstance(marker.get("devices"), list):
+        known["devices"] = tuple(map(str, marker["devices"]))
+    if isinstance(marker.get("data_root"), str):
+        known["data_root"] = marker["data_root"]
+    return Ticket(**known)
+
+
+def check_space(store: Store) -> None:
+    """Raises StoreError when too little room is left for a run's files."""
+    free = free_bytes(store)
+    if free < LEAST_FREE_BYTES:
+        raise StoreError(
+            f"{store.root}: the disk is full ({free >> 10} KiB free); free some space or set "
+            "ICT_STORE to another disk",
+            None,
+        )
+
+
+def free_bytes(store: Store) -> int:
+    return shutil.disk_usage(store.root).free
+
+
+def _reserve(store: Store, count: int) -> int:
+    """The first of `count` new places in the queue."""
+    path = store.workers_dir / "sequence.json"
+    with RunLock(store.workers_dir / "sequence.lock"):
+        last = read_json(path)
+        if not isinstance(last, int):  # never written, or lost: go on after what still waits
+            places = [ticket.sequence for ticket in waiting(store)]
+            last = max((place for place in places if place < _LAST), default=0)
+        atomic_write_json(path, last + count)
+        return last + 1

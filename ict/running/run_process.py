@@ -1,0 +1,94 @@
+"""The process of one run, as a worker and as a Slurm job start it.
+
+It inherits the run's lock, which its starter took, and sets no state of its own outside the folder.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ict.files import atomic_write_json, explain, remove_file, sweep_temporary
+from ict.store.locks import LOCK_FD, SLOT_FD, RunLock
+from ict.store.run_folder import Run, utc_now
+from ict.store.store import Store
+
+STOPPED_CODE = 143  # of a run that was told to stop (SIGTERM) and left at its last checkpoint
+
+
+def still_wanted(run: Run) -> bool:
+    """Looked at under the run's lock: another may have taken, finished or cancelled it meanwhile."""
+    if run.has("result.json") or run.marked("cancelled"):
+        remove_file(run.path / "queued")
+        return False
+    return run.marked("queued") and run.has("config.json")
+
+
+def first_threads(run: Run, otherwise: int) -> int:
+    """The threads of the run's first start, which a resume keeps: other threads, other numbers."""
+    earlier = (run.execution() or {}).get("threads")
+    return earlier if isinstance(earlier, int) else otherwise
+
+
+def begin(run: Run, **execution: Any) -> None:
+    """Notes the start in execution.json, then takes the run out of the queue."""
+    document = {
+        **(run.execution() or {}),
+        **execution,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started_at": utc_now(),
+    }
+    atomic_write_json(run.path / "execution.json", document)
+    remove_file(run.path / "error.json")
+    remove_file(run.path / "queued")
+    sweep_temporary(run.path)
+
+
+def start(
+    store: Store,
+    run: Run,
+    *,
+    lock: RunLock,
+    share: RunLock | None = None,
+    new_session: bool = True,
+    data_root: str | None = None,
+) -> subprocess.Popen[bytes]:
+    """Starts the run as execution.json says; log.txt takes what it prints.
+
+    The environment variable ICT_RUNNER names another module than `ict.running.execute`, which tests use.
+    """
+    execution = run.execution() or {}
+    threads, device, slots = (str(execution[name]) for name in ("threads", "device", "slots"))
+    runner = os.environ.get("ICT_RUNNER", "ict.running.execute")
+    command = [sys.executable, "-m", runner, run.id, "--store", str(store.root)]
+    command += ["--threads", threads, "--device", device, "--slots", slots]
+    handed_down = {LOCK_FD: lock.fd, SLOT_FD: share.fd if share else None}
+    heirs = {name: fd for name, fd in handed_down.items() if fd is not None}
+    with _open_log(run.path / "log.txt") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=new_session,
+            pass_fds=tuple(heirs.values()),
+            env={
+                **os.environ,
+                **({"ICT_VTAB_ROOT": data_root} if data_root else {}),
+                "ICT_STORE": str(store.root),
+                "OMP_NUM_THREADS": threads,
+                "MKL_NUM_THREADS": threads,
+                "PYTHONUNBUFFERED": "1",
+                **{name: str(fd) for name, fd in heirs.items()},
+            },
+        )
+
+
+def _open_log(path: Path) -> BinaryIO:
+    try:
+        return open(path, "ab")
+    except OSError as error:
+        raise explain(error, path) from error

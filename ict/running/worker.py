@@ -1,0 +1,148 @@
+"""One worker serves one device slot: it runs what is queued, oldest first, and ends when nothing is.
+
+Each run is a child process that inherits the run's lock and the slot's share of the device: when
+the worker dies, the run goes on, stays locked and keeps its slot. Started by `ict.running.local` as
+`python -m ict.running.worker STORE DEVICE SLOTS INDEX`.
+"""
+
+import contextlib
+import dataclasses
+import signal
+import sys
+import time
+from pathlib import Path
+
+from ict.files import StoreError, atomic_write_json, remove_file
+from ict.machine import cores
+from ict.running import queue
+from ict.running import run_process as child
+from ict.running.local import start_workers
+from ict.running.queue import LEAST_FREE_BYTES, Ticket
+from ict.running.slots import Slot
+from ict.store.locks import RunLock
+from ict.store.run_folder import Run, utc_now
+from ict.store.store import Store
+
+TRIES = 3
+STOPPED = (
+    child.STOPPED_CODE,
+    -signal.SIGTERM,
+)  # told to stop: wrote its checkpoint, or had not begun
+_PAUSE_SECONDS = 0.1
+_LOOK_SECONDS = 1.0  # how often the queue is read again while the device is busy
+
+
+def serve(store: Store, slot: Slot) -> None:
+    """Runs the queue of `slot` until it is empty, unless another worker serves this slot.
+
+    The queue is looked at once more after the lock is gone: a run submitted in that moment saw a
+    worker and started none.
+    """
+    while True:
+        lock = slot.worker_lock(store)
+        if not lock.acquire():
+            return
+        try:
+            _serve_queue(store, slot)
+        finally:
+            lock.release()
+        if not _own(queue.waiting(store, slot.device), slot):
+            return
+
+
+def _own(tickets: list[Ticket], slot: Slot) -> list[Ticket]:
+    return [ticket for ticket in tickets if ticket.slots == slot.slots]
+
+
+def _serve_queue(store: Store, slot: Slot) -> None:
+    while _own(tickets := queue.waiting(store, slot.device), slot):
+        if tickets[0].slots != slot.slots:  # older ones that divide the device otherwise go first
+            start_workers(store)
+            time.sleep(_LOOK_SECONDS / 2)
+        elif queue.free_bytes(store) < LEAST_FREE_BYTES:
+            _log(f"the disk of {store.root} is full; waiting for space")
+            time.sleep(_LOOK_SECONDS)
+        else:
+            _take_one(store, slot, tickets)
+
+
+def _take_one(store: Store, slot: Slot, tickets: list[Ticket]) -> None:
+    """Runs the first ticket that nobody else takes, once this slot's share of the device is free."""
+    share = slot.device_lock(store)
+    give_up = time.monotonic() + _LOOK_SECONDS
+    while not share.acquire():
+        if time.monotonic() > give_up:
+            return
+        time.sleep(_PAUSE_SECONDS)
+    try:
+        for ticket in tickets:
+            if ticket.slots != slot.slots or _run_ticket(store, slot, ticket, share):
+                return
+    finally:
+        share.release()
+
+
+def _run_ticket(store: Store, slot: Slot, ticket: Ticket, share: RunLock) -> bool:
+    """Runs one ticket to its end; False if someone else has it or it is no longer wanted."""
+    run = Run(store.runs_dir / ticket.run_id)
+    lock = RunLock(run.path / "lock")
+    if not lock.acquire():
+        return False
+    try:
+        if not child.still_wanted(run):
+            return False
+        lock.describe(None)
+        ticket = dataclasses.replace(ticket, tries=ticket.tries + 1)
+        share_of_cores = max(1, cores() // (slot.slots * max(1, len(ticket.devices))))
+        child.begin(
+            run,
+            threads=child.first_threads(run, share_of_cores),
+            device=slot.device,
+            slots=slot.slots,
+            tries=ticket.tries,
+            launcher="local",
+        )
+        process = child.start(store, run, lock=lock, share=share, data_root=ticket.data_root)
+        lock.describe(process.pid)
+        _settle(run, ticket, process.wait())
+    except StoreError as error:
+        _log(f"{run.id}: {error}")
+        time.sleep(_LOOK_SECONDS)
+    finally:
+        lock.release()
+    return True
+
+
+def _settle(run: Run, ticket: Ticket, code: int) -> None:
+    """After the child's end: a run that crashed is tried again, three times in all."""
+    if run.has("result.json"):
+        remove_file(run.path / "queued")
+        return
+    if run.marked("cancelled") or run.has("error.json") or code in STOPPED:
+        return
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    _log(f"{run.id} {how}, try {ticket.tries} of {TRIES}")
+    if ticket.tries < TRIES:
+        queue.write(run, ticket)
+    else:
+        message = f"the run {how}, {TRIES} times; log.txt ends with what it said last"
+        error = {"type": "Crash", "message": message, "traceback": run.log_tail(20)}
+        atomic_write_json(run.path / "error.json", error)
+
+
+def _log(text: str) -> None:
+    with contextlib.suppress(OSError):
+        print(f"{utc_now()} {text}", flush=True)
+
+
+def main(arguments: list[str]) -> None:
+    root, device, slots, index = arguments
+    store = Store(Path(root))
+    try:
+        serve(store, Slot(device, int(slots), int(index)))
+    except FileNotFoundError as error:
+        _log(f"the store is gone: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,192 @@
+"""`ict causal`: the causal check of a task, from names to one JSON file in the store."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ict.catalogue import check_blocks, check_site, get_backbone
+from ict.config import check_criterion
+from ict.criteria import Progress
+from ict.data import batches, load_set
+from ict.documents.identity import digest, name_of
+from ict.errors import InputError, quoted
+from ict.files import atomic_write_json, read_json
+from ict.model.backbones import load_backbone
+from ict.provenance import package_versions
+from ict.scores import load_scores
+from ict.scoring.causal import Plan, measure
+from ict.scoring.task_scores import pixel_statistics, request_for, score_task
+from ict.store import same_images
+from ict.store.run_folder import utc_now
+from ict.store.store import Store
+from ict.tasks import fingerprint, get_task, load_split
+from ict.tasks.digests import ImageDigests
+from ict.weights import find as find_weights
+
+if TYPE_CHECKING:
+    from ict.criteria import Batches
+
+REPLACEMENTS = ("mean", "zero")
+ZEROED = "zeroing breaks a network whatever the task where a channel acts as a bias; prefer mean"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CausalRequest:
+    """What makes a causal check what it is; its hash is its id."""
+
+    task: str
+    backbone: str
+    weights: str
+    data: str
+    criteria: tuple[str, ...]
+    plan: Plan
+    pixel_normalisation: str = "native"
+    limit: int | None = None
+    schema: int = 1
+
+    @property
+    def causal_id(self) -> str:
+        readable = f"{self.task}-{self.backbone}-{self.plan.site}"
+        return name_of(readable, digest(dataclasses.asdict(self)))
+
+    def record(self) -> dict[str, Any]:
+        """Flat, as the file holds it."""
+        fields = dataclasses.asdict(self)
+        return {"causal_id": self.causal_id, **fields.pop("plan"), **fields}
+
+
+def check(
+    store: Store,
+    request: CausalRequest,
+    *,
+    weights_file: Path | None = None,
+    root: Path | None = None,
+    device: str = "cpu",
+    batch_size: int = 50,
+    progress: Progress | None = None,
+) -> Path:
+    """The causal check of `request` in the store, computed unless it is there; scores likewise."""
+    path = store.causal_dir / request.causal_id / "causal.json"
+    read = {split: (request.task, split) for split in ("train800", "val200")}
+    reading = same_images.Reading(read, ImageDigests(root), request.limit)
+    if path.is_file():
+        found = read_json(path)
+        same_images.check_file(store, path.parent, found, reading)
+        return path
+    reading.now()  # before the images are read
+    started = time.perf_counter()
+    rankings, score_ids = _scores(
+        store, request, weights_file=weights_file, root=root, device=device
+    )
+    backbone = get_backbone(request.backbone)
+    mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
+
+    def images_of(split: str) -> "Batches":
+        loaded = load_set(
+            load_split(request.task, split, root=root), backbone.image_size, limit=request.limit
+        ).to(device)
+        return lambda: batches(loaded, batch_size, mean=mean, std=std)
+
+    model = load_backbone(
+        request.backbone, weights=request.weights, weights_file=weights_file, classes=0
+    ).to(device)
+    document = measure(
+        model,
+        images_of("train800"),
+        images_of("val200"),
+        plan=request.plan,
+        classes=get_task(request.task, root=root).classes,
+        scores=rankings,
+        progress=progress,
+    )
+    notes = [ZEROED] if request.plan.replacement == "zero" else []
+    record = {
+        **request.record(),
+        **document,
+        "score_ids": score_ids,
+        "images_sha256": reading.record(store),
+        "train_split": "train800",
+        "validation_split": "val200",
+        "seconds": time.perf_counter() - started,
+        "device": device,
+        "created_at": utc_now(),
+        "versions": package_versions(notes),
+        "notes": notes,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write_json(path, record)
+    return path
+
+
+def _scores(
+    store: Store,
+    request: CausalRequest,
+    *,
+    weights_file: Path | None,
+    root: Path | None,
+    device: str,
+) -> tuple[dict[str, list[np.ndarray]], dict[str, str]]:
+    """The scores (D,) of every block by criterion, on train800, computed where the store lacks them."""
+    rows, ids = {}, {}
+    for criterion in request.criteria:
+        scored, found = request_for(
+            task=request.task,
+            backbone=request.backbone,
+            criterion=criterion,
+            sites=(request.plan.site,),
+            tokens=None,
+            split="train800",
+            pixel_normalisation=request.pixel_normalisation,
+            limit=request.limit,
+            weights=weights_file or ("none" if request.weights == "none" else None),
+            root=root,
+        )
+        path = score_task(store, scored, weights_file=found, root=root, device=device)
+        rows[criterion] = [
+            row for stage in load_scores(path, kinds=("",)).site(request.plan.site) for row in stage
+        ]
+        ids[criterion] = scored.score_id
+    return rows, ids
+
+
+def request_check(
+    *,
+    task: str,
+    backbone: str,
+    criteria: Sequence[str],
+    plan: Plan,
+    weights: str | Path | None = None,
+    root: Path | None = None,
+    pixel_normalisation: str = "native",
+    limit: int | None = None,
+) -> tuple[CausalRequest, Path | None]:
+    """The request with weights and data identified, and the weights file. Raises InputError."""
+    if plan.replacement not in REPLACEMENTS:
+        raise InputError(
+            f"replacement={quoted(plan.replacement)}: choose one of {', '.join(REPLACEMENTS)}"
+        )
+    for criterion in criteria:
+        check_criterion(criterion)
+        if criterion.partition(":")[0] in ("random", "lowest"):
+            raise InputError(
+                f"criterion {quoted(criterion)}: random and lowest orders are always compared"
+            )
+    check_site(get_backbone(backbone), plan.site)
+    check_blocks(get_backbone(backbone), plan.blocks)
+    found = find_weights(get_backbone(backbone), weights, fetch=True)
+    request = CausalRequest(
+        task=get_task(task, root=root).name,
+        backbone=backbone,
+        weights=found.identity,
+        data=fingerprint(task, root=root),
+        criteria=tuple(dict.fromkeys(criteria)),
+        plan=plan,
+        pixel_normalisation=pixel_normalisation,
+        limit=limit,
+    )
+    return request, found.path

@@ -1,0 +1,213 @@
+"""`ict inspect`: the pages of a task's channels, from names to a folder in the store."""
+
+import dataclasses
+import io
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from ict.catalogue import Backbone, check_site, get_backbone
+from ict.criteria import Progress
+from ict.data import batches, load_set
+from ict.documents.identity import digest, name_of
+from ict.errors import InputError, quoted
+from ict.files import atomic_write_bytes, atomic_write_json, read_json
+from ict.model.backbones import load_backbone
+from ict.provenance import package_versions
+from ict.running.loading import weights_of
+from ict.scoring.inspection import inspect_channels
+from ict.scoring.task_scores import pixel_statistics
+from ict.store import same_images
+from ict.store.inspect_files import ROWS, THUMBS
+from ict.store.run_folder import utc_now
+from ict.store.store import Store
+from ict.tasks import SPLITS, Split, fingerprint, get_task, load_split
+from ict.tasks.digests import ImageDigests
+from ict.weights import Weights
+from ict.weights import find as find_weights
+
+THUMB = 96  # pixels
+_ADAPTER = re.compile(r"(?:layers\.(?P<stage>\d+)\.)?blocks\.(?P<block>\d+)\..*adapter\.weight$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectRequest:
+    """What makes an inspection what it is; its hash is its id."""
+
+    task: str
+    backbone: str
+    weights: str
+    data: str
+    site: str = "attn"
+    split: str = "train800val200"
+    run: str | None = None
+    """A finished run whose adapter's weights stand beside the channels."""
+    pixel_normalisation: str = "native"
+    limit: int | None = None
+    schema: int = 1
+
+    @property
+    def inspect_id(self) -> str:
+        readable = f"{self.task}-{self.backbone}-{self.site}"
+        return name_of(readable, digest(dataclasses.asdict(self)))
+
+
+def request_inspection(
+    store: Store,
+    *,
+    task: str,
+    backbone: str | None,
+    site: str | None,
+    run: str | None = None,
+    split: str = "train800val200",
+    weights: str | Path | None = None,
+    pixel_normalisation: str | None = None,
+    limit: int | None = None,
+    root: Path | None = None,
+) -> tuple[InspectRequest, Path | None]:
+    """The request and the weights file; backbone, site and pixels are the run's unless given.
+
+    Raises InputError for what does not exist, and for a run that is not done or of another backbone.
+    """
+    config: dict[str, Any] = {}
+    if run is not None:
+        here = store.run(run)
+        run, config = here.id, here.config
+        if not here.has("adapter.safetensors") or config.get("method") != "ict":
+            raise InputError(f"run {here.id} is {here.status()} or has no channel adapter to show")
+    name = backbone or config.get("backbone") or "ict_tiny"
+    if config and config["backbone"] != name:
+        raise InputError(f"run {run} tunes {config['backbone']}, not {name}; leave --backbone out")
+    if split not in SPLITS[:3]:
+        raise InputError(f"split={quoted(split)}: choose one of {', '.join(SPLITS[:3])}")
+    chosen = get_backbone(name)
+    site = site or config.get("tune_site") or "attn"
+    check_site(chosen, site)
+    if run is not None:
+        found = Weights(str(config.get("weights")), weights_of(store.run(run), given=weights))
+    else:
+        found = find_weights(chosen, weights, fetch=True)
+    request = InspectRequest(
+        task=get_task(task, root=root).name,
+        backbone=name,
+        weights=found.identity,
+        data=fingerprint(task, root=root),
+        site=site,
+        split=split,
+        run=run,
+        pixel_normalisation=pixel_normalisation or config.get("pixel_normalisation") or "native",
+        limit=limit,
+    )
+    return request, found.path
+
+
+def inspect_task(
+    store: Store,
+    request: InspectRequest,
+    *,
+    weights_file: Path | None = None,
+    root: Path | None = None,
+    device: str = "cpu",
+    batch_size: int = 32,
+    progress: Progress | None = None,
+) -> Path:
+    """The folder of the inspection, computed unless it is there; `meta.json` is written last."""
+    folder = store.inspect_dir / request.inspect_id
+    read = {request.split: (request.task, request.split)}
+    reading = same_images.Reading(read, ImageDigests(root), request.limit)
+    if (folder / "meta.json").is_file():
+        meta = read_json(folder / "meta.json")
+        same_images.check_file(store, folder, meta, reading)
+        return folder
+    reading.now()  # before the images are read
+    started = time.perf_counter()
+    backbone = get_backbone(request.backbone)
+    split = load_split(request.task, request.split, root=root)
+    split = split if request.limit is None else split.head(request.limit)
+    images = load_set(split, backbone.image_size).to(device)
+    model = load_backbone(
+        request.backbone, weights=request.weights, weights_file=weights_file, classes=0
+    ).to(device)
+    mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
+    pages = inspect_channels(
+        model,
+        lambda: batches(images, batch_size, mean=mean, std=std),
+        site=request.site,
+        classes=images.classes,
+        images=len(images),
+        progress=progress,
+    )
+    run = store.run(request.run) if request.run else None
+    arrays = pages.arrays() | adapter_norms(
+        run.path / "adapter.safetensors" if run else None, backbone
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_write_bytes(folder / ROWS, save(arrays))
+    atomic_write_bytes(folder / THUMBS, save(_thumbs(split, pages.shown())))
+    meta = {
+        **dataclasses.asdict(request),
+        "inspect_id": request.inspect_id,
+        "stages": [list(stage) for stage in backbone.stages],
+        "heads": list(backbone.heads),
+        "images": len(images),
+        "images_sha256": reading.record(store),
+        "classes": images.classes,
+        "class_names": split.class_names,
+        "tokens": "patch",
+        "driven_by": "Σ_t a² over patch tokens",
+        "tune_site": run.config.get("tune_site") if run else None,
+        "bytes": sum((folder / name).stat().st_size for name in (ROWS, THUMBS)),
+        "seconds": time.perf_counter() - started,
+        "device": device,
+        "created_at": utc_now(),
+        "versions": package_versions(),
+    }
+    atomic_write_json(folder / "meta.json", meta)
+    return folder
+
+
+def adapter_norms(path: Path | None, backbone: Backbone) -> dict[str, np.ndarray]:
+    """‖W[:, c]‖ (what is read from c) and ‖W[c, :]‖ (what is written to it), NaN where none is."""
+    arrays = {
+        f"adapter_{way}.{stage}": np.full(shape, np.nan, dtype=np.float32)
+        for way in ("in", "out")
+        for stage, shape in enumerate(backbone.stages)
+    }
+    if path is None:
+        return arrays
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a readable adapter ({error})") from error
+    for name, weight in tensors.items():
+        place = _ADAPTER.search(name)
+        if place is None:
+            continue
+        stage, block = int(place["stage"] or 0), int(place["block"])
+        indices = tensors[name.removesuffix("weight") + "indices"]
+        arrays[f"adapter_in.{stage}"][block, indices] = np.linalg.norm(weight, axis=0)
+        arrays[f"adapter_out.{stage}"][block, indices] = np.linalg.norm(weight, axis=1)
+    return arrays
+
+
+def _thumbs(split: Split, shown: list[int]) -> dict[str, np.ndarray]:
+    """One WebP for each image that is shown, one behind the other."""
+    pictures = []
+    for index in shown:
+        picture = split.image(index).resize((THUMB, THUMB), Image.Resampling.BICUBIC)
+        buffer = io.BytesIO()
+        picture.save(buffer, format="WEBP", quality=80)
+        pictures.append(buffer.getvalue())
+    offsets = np.cumsum([0, *map(len, pictures)], dtype=np.int64)
+    return {
+        "bytes": np.frombuffer(b"".join(pictures), dtype=np.uint8),
+        "offsets": offsets,
+        "images": np.array(shown, dtype=np.int64),
+    }

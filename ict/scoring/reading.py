@@ -1,0 +1,178 @@
+"""Values at the sites of a model: which tokens count, and the passes that read them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ict.criteria import Progress
+from ict.errors import InputError, quoted
+from ict.model.backbones import block_kind, block_stages, prefix_tokens
+from ict.model.sites import Site, open_sites
+
+if TYPE_CHECKING:
+    from ict.criteria import Batches
+
+_NORM_FIRST = {
+    ("vision_transformer", "Block"),
+    ("swin_transformer", "SwinTransformerBlock"),
+    ("beit", "Block"),
+    ("eva", "EvaBlock"),
+}
+
+
+class Meter:
+    """Counts images over all passes of a criterion and tells `progress`."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self.progress = progress
+        self.total = total
+        self.done = 0
+
+    def add(self, images: int) -> None:
+        self.done += images
+        if self.progress is not None:
+            self.progress(self.done, max(self.total, self.done))
+
+
+def choose_tokens(values: Tensor, model: nn.Module, tokens: str) -> Tensor:
+    """The tokens that are scored: (B, T, D) from (B, P+T, D), or from Swin's (B, H, W, D).
+
+    `patch` leaves the P prefix tokens out (the paper), `cls` keeps the first alone, `all` keeps all.
+    Raises InputError for `cls` where there is no class token.
+    """
+    if values.ndim == 4:
+        values = values.flatten(1, 2)
+    prefix = prefix_tokens(model)
+    if tokens == "cls" and prefix == 0:
+        raise InputError(
+            f"tokens='cls': {type(model).__name__} has no class token; choose patch or all"
+        )
+    if tokens == "patch":
+        return values[:, prefix:]
+    return values[:, :1] if tokens == "cls" else values
+
+
+class _Stop(Exception):  # noqa: N818
+    """Ends a forward pass behind the last site that was asked for."""
+
+
+def read_taps(
+    model: nn.Module, batches: "Batches", sites: tuple[str, ...]
+) -> Iterator[tuple[dict[str, list[list[Tensor]]], Tensor]]:
+    """For each batch the values at the sites, {site: [stage][block]}, and the labels.
+
+    All values of one batch are alive at once; those of the batch before are not.
+    """
+    with open_sites(model, sites) as opened:
+        order = all_sites(opened)
+        values: dict[int, Tensor] = {}
+
+        def keep(tap: nn.Module, _inputs: object, output: Tensor) -> None:
+            values[id(tap)] = output
+            if len(values) == len(order):
+                raise _Stop
+
+        handles = [site.tap.register_forward_hook(keep) for site in order]
+        try:
+            for images, labels in batches():
+                values.clear()
+                with suppress(_Stop):
+                    model(images)
+                yield _arrange(opened, values, len(labels)), labels
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def all_sites(opened: dict[str, list[list[Site]]]) -> list[Site]:
+    """The sites in the order of `open_sites`: by name, stage and block."""
+    return [site for stages in opened.values() for stage in stages for site in stage]
+
+
+def following_norms(model: Any, site: str) -> list[list[nn.Module]]:
+    """The LayerNorm that reads a residual site next, [stage][block]: the `normed` view.
+
+    Raises InputError for a site or a family where no LayerNorm of that width follows.
+    """
+    stages: list[list[Any]] = block_stages(model)
+    if site not in ("attn", "block"):
+        raise InputError(
+            f"normed: no LayerNorm reads site {quoted(site)} next; choose attn or block"
+        )
+    kinds = {block_kind(block) for stage in stages for block in stage}
+    if not kinds <= _NORM_FIRST:
+        raise InputError(
+            f"normed: {type(model).__name__} normalises after its branches, not before them"
+        )
+    if site == "attn":
+        return [[block.norm2 for block in stage] for stage in stages]
+    norms = [[block.norm1 for block in stage[1:]] for stage in stages]
+    if len(stages) > 1:
+        raise InputError(
+            f"normed: behind the last block of a stage {type(model).__name__} normalises merged patches "
+            "of another width; choose site attn"
+        )
+    return [[*norms[0], model.norm]]
+
+
+def _arrange(
+    opened: dict[str, list[list[Site]]], values: dict[int, Tensor], images: int
+) -> dict[str, list[list[Tensor]]]:
+    return {
+        site: [[_by_image(values[id(s.tap)], images) for s in stage] for stage in stages]
+        for site, stages in opened.items()
+    }
+
+
+def _by_image(values: Tensor, images: int) -> Tensor:
+    """(B, …, D): inside Swin's attention the windows of an image lie one after another, (B·W, T, D)."""
+    if len(values) == images:
+        return values
+    return values.reshape(images, -1, values.shape[-1])
+
+
+def pooled_features(model: Any, images: Tensor) -> Tensor:
+    """(B, F): what the model's own classification head reads, whether or not it has one."""
+    return model.forward_head(model.forward_features(images), pre_logits=True).flatten(1)
+
+
+def read_gradients(
+    model: nn.Module, sites: list[Site], images: Tensor, loss: Callable[[Tensor], Tensor]
+) -> list[tuple[Tensor, Tensor]]:
+    """Value a and gradient g of a scalar `loss(features)` at every site, in the order of `sites`.
+
+    The sites must carry the stream (`open_sites(..., whole_stream=True)`); one backward pass.
+    """
+    values: dict[int, Tensor] = {}
+
+    def keep(tap: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        fresh = output.view_as(output) if output.requires_grad else output.detach().requires_grad_()
+        values[id(tap)] = fresh
+        return fresh
+
+    handles = [site.tap.register_forward_hook(keep) for site in sites]
+    try:
+        with torch.enable_grad():
+            scalar = loss(pooled_features(model, images))
+            order = [values[id(site.tap)] for site in sites]
+            gradients = torch.autograd.grad(scalar, order)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [(value.detach(), g) for value, g in zip(order, gradients, strict=True)]
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """No parameter asks for a gradient inside, so none is kept for it; as before afterwards."""
+    asking = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in asking:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in asking:
+            parameter.requires_grad_(True)

@@ -1,0 +1,313 @@
+"""Scores of a task's channels: in a notebook on any timm model, or from a store and a task's name."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ict import scores as score_files
+from ict.catalogue import get_backbone
+from ict.criteria import Progress, Request, get_criterion
+from ict.data import ImageSet, batches, load_set
+from ict.documents.identity import check_finite, digest, name_of
+from ict.errors import InputError
+from ict.files import (
+    atomic_write_bytes,
+    atomic_write_json,
+    check_writable,
+    make_folder,
+    read_json,
+)
+from ict.model.backbones import load_backbone, weights_notes
+from ict.provenance import package_versions, peak_memory_bytes
+from ict.scores import ChannelScores
+from ict.store import same_images
+from ict.store.store import Store
+from ict.tasks import fingerprint, get_task, load_split
+from ict.tasks.digests import ImageDigests
+from ict.weights import find as find_weights
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreRequest:
+    """What makes a score what it is; its hash is the score id."""
+
+    task: str
+    backbone: str
+    weights: str
+    data: str
+    criterion: str = "class_l2"
+    sites: tuple[str, ...] = ("attn",)
+    tokens: str = "patch"
+    split: str = "train800val200"
+    pixel_normalisation: str = "native"
+    limit: int | None = None
+    seed: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+    schema: int = 1
+
+    def __post_init__(self) -> None:
+        check_finite(self.options)
+
+    @property
+    def score_id(self) -> str:
+        readable = f"{self.task}-{self.backbone}-{self.criterion}-{'_'.join(self.sites)}"
+        return name_of(readable, digest(dataclasses.asdict(self)))
+
+
+def score(
+    model: nn.Module,
+    data: Iterable[tuple[Tensor, Tensor]] | Callable[[], Iterable[tuple[Tensor, Tensor]]],
+    *,
+    site: str | Sequence[str] = "attn",
+    criterion: str = "class_l2",
+    tokens: str | None = None,
+    classes: int | None = None,
+    keep_images: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> ChannelScores:
+    """Scores every channel of a timm model at one or more sites, for a notebook.
+
+    `data` gives normalised images (B, 3, S, S) and labels (B,) on the model's device: a list, a
+    DataLoader, or a function that starts the pass anew (some criteria take more than one). `classes`
+    is found in a first look at the labels when it is not given. The model is in evaluation mode while
+    it is scored and is left as it was. Raises InputError for an unknown site, criterion or tokens.
+    """
+    check_finite(options)
+    again: Any = data if callable(data) else lambda: data
+    if not callable(data) and iter(data) is data:  # a generator is used up after one pass
+        kept = list(data)
+        again = lambda: kept  # noqa: E731
+    if not isinstance(model, nn.Module):
+        raise InputError(f"score needs a timm model, not {type(model).__name__}")
+    lowest, highest = _label_range(again())
+    if lowest < 0 or (classes is not None and highest >= classes):
+        raise InputError(
+            f"labels from {lowest} to {highest}: give 0 to {(classes or highest + 1) - 1}"
+        )
+    classes = highest + 1 if classes is None else classes
+    chosen = get_criterion(criterion)
+    sites = (site,) if isinstance(site, str) else tuple(site)
+    request = Request(
+        sites=sites,
+        classes=classes,
+        images=sum(len(labels) for _, labels in again()) if progress else 0,
+        tokens=tokens or chosen.default_tokens,
+        keep_images=keep_images,
+        options=options,
+        progress=progress,
+    )
+    was_training = model.training
+    try:
+        computed = chosen.compute(model.eval(), again, request)
+    finally:
+        model.train(was_training)
+    meta = {"criterion": criterion, "tokens": request.tokens, "classes": classes, **computed.meta}
+    return ChannelScores(computed.arrays, meta, computed.labels)
+
+
+def _label_range(data: Iterable[Any]) -> tuple[int, int]:
+    """The lowest and highest label of all batches; InputError for data that is no batch of both."""
+    lows, highs = [], []
+    for batch in data:
+        if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
+            raise InputError("each batch must be a pair: images (B, 3, S, S) and labels (B,)")
+        lows.append(int(batch[1].min()))
+        highs.append(int(batch[1].max()))
+    if not lows:
+        raise InputError("the data holds no batch: there is nothing to score")
+    return min(lows), max(highs)
+
+
+def request_for(
+    *,
+    task: str,
+    backbone: str,
+    criterion: str,
+    sites: tuple[str, ...],
+    tokens: str | None,
+    split: str,
+    pixel_normalisation: str,
+    limit: int | None,
+    weights: str | Path | None = None,
+    root: Path | None = None,
+    seed: int = 0,
+    options: dict[str, Any] | None = None,
+) -> tuple[ScoreRequest, Path | None]:
+    """The request with weights and data identified, and the weights file. Raises InputError."""
+    found = find_weights(get_backbone(backbone), weights, fetch=True)
+    base = criterion.removeprefix("lowest:")
+    base = "class_l2" if base == "lowest" else base
+    needs_tokens = "patch" if base == "random" else get_criterion(base).default_tokens
+    request = ScoreRequest(
+        task=get_task(task, root=root).name,
+        backbone=backbone,
+        weights=found.identity,
+        data=fingerprint(task, root=root),
+        criterion=criterion,
+        sites=sites,
+        tokens=tokens or needs_tokens,
+        split=split,
+        pixel_normalisation=pixel_normalisation,
+        limit=limit,
+        seed=seed,
+        options=options or {},
+    )
+    return request, found.path
+
+
+def score_task(
+    store: Store,
+    request: ScoreRequest,
+    *,
+    weights_file: Path | None = None,
+    root: Path | None = None,
+    device: str = "cpu",
+    batch_size: int | None = None,
+    keep_images: bool = False,
+    progress: Progress | None = None,
+    images: ImageSet | None = None,
+    digests: ImageDigests | None = None,
+) -> Path:
+    """The score file of `request`, computed unless the store has it (with per-image sums if asked).
+
+    `batch_size` is 16 for images of 224 pixels and up to 64 for smaller ones, unless it is given.
+    Raises InputError if the store has it of other images than those of now (`digests`).
+    """
+    if batch_size is not None and batch_size < 1:
+        raise InputError(f"batch_size={batch_size}: choose 1 or more images at once")
+    path = store.score_dir(request.score_id) / "scores.safetensors"
+    read = {} if _is_random(request) else {request.split: (request.task, request.split)}
+    reading = same_images.Reading(read, digests or ImageDigests(root), request.limit)
+    if path.is_file():
+        meta = read_json(path.parent / "meta.json")
+        same_images.check_file(store, path.parent, meta, reading)
+        if not keep_images or _has_images(path):
+            return path
+    check_writable(path)
+    reading.now()  # before the images are read; the store is written to when there are scores
+    started = time.perf_counter()
+    computed = _compute(
+        request,
+        weights_file=weights_file,
+        root=root,
+        device=device,
+        batch_size=batch_size,
+        keep_images=keep_images,
+        progress=progress,
+        images=images,
+    )
+    backbone = get_backbone(request.backbone)
+    mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
+    notes: list[str] = list(computed.meta.get("notes", ()))
+    meta = {
+        **dataclasses.asdict(request),
+        **computed.meta,
+        "score_id": request.score_id,
+        "site": request.sites[0] if len(request.sites) == 1 else None,
+        "stages": [list(stage) for stage in backbone.stages],
+        "pixel_mean": list(mean),
+        "pixel_std": list(std),
+        "keep_images": keep_images,
+        "images_sha256": reading.record(store),
+        "precision": "fp32",
+        "device": device,
+        "seconds": time.perf_counter() - started,
+        "peak_memory_bytes": peak_memory_bytes(device, notes),
+        "versions": package_versions(notes),
+        "notes": notes,
+    }
+    finished = ChannelScores(computed.arrays, meta, computed.labels)
+    make_folder(path.parent)
+    atomic_write_bytes(path, score_files.to_bytes(finished))
+    atomic_write_json(path.parent / "meta.json", meta)
+    return path
+
+
+def pixel_statistics(
+    backbone: str, normalisation: str
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and std of pixels in [0, 1]: the weights' own (`native`) or ImageNet's (the paper)."""
+    known = get_backbone(backbone)
+    return IMAGENET if normalisation == "imagenet" else (known.mean, known.std)
+
+
+def _compute(
+    request: ScoreRequest,
+    *,
+    weights_file: Path | None,
+    root: Path | None,
+    device: str,
+    batch_size: int | None,
+    keep_images: bool,
+    progress: Progress | None,
+    images: ImageSet | None,
+) -> ChannelScores:
+    prefix, _, base = request.criterion.partition(":")
+    criterion = (base or "class_l2") if prefix == "lowest" else request.criterion
+    if _is_random(request):
+        return _random_scores(request)
+    backbone = get_backbone(request.backbone)
+    model = load_backbone(  # before the images: a file that does not fit is said at once
+        request.backbone, weights=request.weights, weights_file=weights_file, classes=0
+    ).to(device)
+    if images is None:
+        split = load_split(request.task, request.split, root=root)
+        images = load_set(split, backbone.image_size, limit=request.limit)
+    images = images.to(device)
+    mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
+    if batch_size is None:
+        batch_size = max(16, min(64, 16 * 224**2 // backbone.image_size**2))
+    chosen = get_criterion(criterion)
+    computed = chosen.compute(
+        model,
+        lambda: batches(images, batch_size, mean=mean, std=std, dtype=torch.float32),
+        Request(
+            sites=request.sites,
+            classes=images.classes,
+            images=len(images),
+            tokens=request.tokens,
+            keep_images=keep_images,
+            options=request.options,
+            progress=progress,
+        ),
+    )
+    arrays = computed.arrays
+    if prefix == "lowest":
+        arrays = {key: -array if key.count(".") == 1 else array for key, array in arrays.items()}
+    meta = {**computed.meta, "images": len(images), "classes": images.classes}
+    if weights_notes(model):
+        meta["notes"] = list(weights_notes(model))
+    return ChannelScores(arrays, meta, computed.labels)
+
+
+def _is_random(request: ScoreRequest) -> bool:
+    """Whether the scores are drawn, and read no image."""
+    return request.criterion in ("random", "lowest:random")
+
+
+def _random_scores(request: ScoreRequest) -> ChannelScores:
+    """Uniform scores in [0, 1), a function of `seed` alone: their top K is a uniform draw of K."""
+    generator = np.random.Generator(np.random.PCG64(request.seed))
+    arrays = {
+        f"{site}.{stage}": generator.random(shape, dtype=np.float32)
+        for site in request.sites
+        for stage, shape in enumerate(get_backbone(request.backbone).stages)
+    }
+    return ChannelScores(arrays, {"images": 0, "classes": get_task(request.task).classes})
+
+
+def _has_images(path: Path) -> bool:
+    try:
+        return bool(score_files.load_scores(path, kinds=()).labels is not None)
+    except InputError:
+        return False

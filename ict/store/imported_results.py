@@ -1,0 +1,157 @@
+"""Somebody else's numbers in the benchmark table, always marked as imported. Torch-free."""
+
+import csv
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+from ict.documents import shapes
+from ict.documents.bounded import number, odd_word, read_text, whole_number
+from ict.documents.records import Odd, names_in, read_record, split
+from ict.documents.shapes import fields, list_of, shown, text, wrong
+from ict.errors import InputError, quoted
+from ict.files import atomic_write_json, make_folder
+from ict.store.store import Store
+from ict.tasks import get_task
+
+REQUIRED = ("method", "task", "test_accuracy")
+_MOST_BYTES = 16 << 20  # of a file
+_MOST_ROWS = 100_000
+_MOST_CELL = 1000  # characters; a note may be a sentence or two
+OPTIONAL = ("backbone", "seed", "k", "adapter_parameters", "note")
+
+
+def import_results(store: Store, path: Path) -> dict[str, Any]:
+    """Reads a CSV with columns method, task, test_accuracy (a fraction) and, if there, backbone,
+    seed, k, adapter_parameters, note; keeps its rows in the store.
+
+    The same file twice is one import. Raises InputError naming file and line of what is wrong;
+    then nothing is written.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        text = read_text(path, _MOST_BYTES)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        rows = _rows(path, reader)
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num + 1}: {error}") from error
+    if not rows:
+        raise InputError(f"{path}: holds no results below its header")
+    name = f"{path.stem}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    folder = make_folder(store.root / "imported")
+    target = folder / f"{name}.json"
+    atomic_write_json(target, {"source": path.name, "rows": rows})
+    return {"name": name, "rows": len(rows), "path": str(target)}
+
+
+def imported_rows(store: Store) -> list[dict[str, Any]]:
+    """All imported results as rows like those of `Store.table()`, with `source` "imported: FILE"."""
+    return read_imported(store)[0]
+
+
+def read_imported(store: Store) -> tuple[list[dict[str, Any]], list[Odd]]:
+    """`imported_rows(store)`, and the files that cannot be read."""
+    folder = store.root / "imported"
+    names, troubles = names_in(folder)
+    found, odd = split(_read(folder / name) for name in names if name.endswith(".json"))
+    return [row for rows in found for row in rows], troubles + odd
+
+
+def _read(path: Path) -> list[dict[str, Any]] | Odd | None:
+    """The rows of one file that `import_results` wrote; None if it is empty."""
+
+    def rows_of(document: Any) -> list[dict[str, Any]]:
+        _DOCUMENT(document, "")
+        source = f"imported: {shown(document.get('source') or path.stem)}"
+        return [{**_typed(row), "status": "done", "source": source} for row in document["rows"]]
+
+    return read_record(path, rows_of, advice="delete it and import the CSV again")
+
+
+def _typed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the types that tables compare: what is a name is text, what is counted a number."""
+    typed: dict[str, Any] = {
+        name: str(row[name]) for name in ("backbone", "note") if row.get(name) is not None
+    }
+    parameters = row.get("adapter_parameters")
+    if isinstance(parameters, str):  # such as "0.1M": nothing to draw an axis with
+        typed["adapter_parameters"] = None
+    return {**row, **typed}
+
+
+def _fraction(value: Any, name: str) -> None:
+    shapes.number(value, name)
+    if not 0 <= value <= 1:
+        raise wrong(value, name, "a number from 0 to 1")
+
+
+def _plain(value: Any, name: str) -> None:
+    """A cell of a CSV as `_number` reads it."""
+    (text if isinstance(value, str) else shapes.number)(value, name)
+
+
+_DOCUMENT = fields(
+    {
+        "rows": list_of(
+            fields(
+                {"method": text, "task": text, "test_accuracy": _fraction},
+                dict.fromkeys(OPTIONAL, _plain),
+            )
+        )
+    },
+    {"source": text},
+)
+
+
+def _rows(path: Path, reader: "csv.DictReader[str]") -> list[dict[str, Any]]:
+    missing = [name for name in REQUIRED if name not in (reader.fieldnames or [])]
+    if missing:
+        raise InputError(
+            f"{path}, line 1: no column {quoted(missing[0])}; needed are {', '.join(REQUIRED)}"
+        )
+    rows: list[dict[str, Any]] = []
+    for row in reader:
+        if len(rows) == _MOST_ROWS:
+            raise InputError(f"{path}: has more than {_MOST_ROWS} results")
+        rows.append(_row(path, reader.line_num, row))
+    return rows
+
+
+def _row(path: Path, line: int, row: dict[str, Any]) -> dict[str, Any]:
+    where = f"{path}, line {line}"
+    for name in (*REQUIRED, *OPTIONAL):
+        if odd := _odd_cell(row.get(name) or ""):
+            raise InputError(f"{where}: {name} {quoted(row[name])} {odd}")
+    if not (row.get("method") or "").strip():
+        raise InputError(f"{where}: no method")
+    accuracy = number(row["test_accuracy"] or "")
+    if accuracy is None:
+        raise InputError(f"{where}: test_accuracy {quoted(row['test_accuracy'])} is not a number")
+    if not 0 <= accuracy <= 1:
+        raise InputError(
+            f"{where}: test_accuracy {accuracy:g} is outside 0 to 1; write 73.6 % as 0.736"
+        )
+    try:
+        task = get_task((row["task"] or "").strip()).name
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    kept = {name: _number(row[name]) for name in OPTIONAL if row.get(name)}
+    return {"method": row["method"].strip(), "task": task, "test_accuracy": accuracy, **kept}
+
+
+def _odd_cell(text: str) -> str:
+    """Why a cell cannot be shown in a table, or ""."""
+    if len(text) > _MOST_CELL:
+        return f"has {len(text)} characters, more than {_MOST_CELL}"
+    return odd_word(text)
+
+
+def _number(text: str) -> Any:
+    whole = whole_number(text)
+    read = number(text) if whole is None else whole
+    return text if read is None else read

@@ -1,0 +1,363 @@
+"""One run folder: its files, and the status that follows from them and from one OS lock.
+
+The status is never a stored word, which could lie. Readers tolerate files that are missing, empty
+or half-written.
+"""
+
+import contextlib
+import datetime
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ict.documents.records import Odd, read_record
+from ict.documents.shapes import (
+    Check,
+    fields,
+    list_of,
+    maybe,
+    number,
+    reader,
+    shown,
+    table_of,
+    text,
+    whole,
+)
+from ict.errors import InputError, NewerError, quoted
+from ict.files import StoreError, open_regular, read_json_lines, remove_file, touch
+from ict.store.locks import is_process, lock_holder, written_holder
+from ict.store.run_result import RunResult
+from ict.store.slurm_jobs import job_state
+
+STATUSES = ("done", "running", "queued", "failed", "killed", "cancelled", "created")
+CHECKPOINT = "checkpoint"  # folder of what a run resumes from
+TERMINAL = ("done", "failed", "killed", "cancelled")
+_ID = re.compile(r"\w[\w.+=@-]{0,200}")
+MOST_RUN_BYTES = 4 << 20  # of a small file of a run; there may be thousands
+
+
+def utc_now() -> str:
+    """Now in UTC to the millisecond, as every file of the store writes times."""
+    now = datetime.datetime.now(datetime.UTC)
+    return now.isoformat(timespec="milliseconds")
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` can be the name of a folder in the store; no path leaves it."""
+    return _ID.fullmatch(text) is not None
+
+
+def check_id(text: str, kind: str = "run") -> str:
+    """`text` if it can be the name of a folder in the store; raises InputError otherwise."""
+    if not is_id(text):
+        raise InputError(f"{quoted(text)} is not a {kind} id: letters, digits and ._+=@- only")
+    return text
+
+
+class Run:
+    """One run folder. Reads the disk at each call and keeps nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = path.name
+
+    def __repr__(self) -> str:
+        return f"Run({self.id!r})"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """config.json: run_id, config, recipe, recipe_fields, sources, created_at, command.
+
+        Empty where `trouble` has a reason.
+        """
+        found = read_config(self.path)
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def config(self) -> dict[str, Any]:
+        config: dict[str, Any] = self.record.get("config", {})
+        return config
+
+    def trouble(self) -> Odd | None:
+        """Why this is no run that can be read: its folder, its configuration or its result."""
+        return run_trouble(self.path)
+
+    def has(self, name: str) -> bool:
+        """Whether the file `name` is there and not empty (markers may be empty: use `marked`)."""
+        try:
+            return os.stat(self.path / name).st_size > 0
+        except OSError:
+            return False
+
+    def marked(self, name: str) -> bool:
+        return os.path.lexists(self.path / name)
+
+    def holder(self) -> dict[str, Any] | None:
+        """Host, pid and job of who holds the run's lock; None when it is free."""
+        return lock_holder(self.path / "lock")
+
+    def status(self) -> str:
+        """One of STATUSES; `created` was written but never asked to run."""
+        if self.has("result.json"):
+            return "done"
+        if self.holder() is not None:
+            return "running"
+        if self.has("result.json"):  # it ended between the two looks
+            return "done"
+        return self._unlocked_status()
+
+    def _unlocked_status(self) -> str:
+        started = ("execution.json", "progress.jsonl", CHECKPOINT)
+        if self.marked("cancelled"):
+            status = "cancelled"
+        elif self.marked("queued"):
+            status = self._queued_status()
+        elif self.has("error.json"):
+            status = "failed"
+        elif any(self.marked(name) for name in started):
+            status = self._job_status()
+        else:
+            status = "created"
+        return status
+
+    def _queued_status(self) -> str:
+        """A run submitted to Slurm whose job is gone, unstarted, waits for nobody: killed."""
+        marker = self.queued()
+        if marker.get("launcher") != "slurm":
+            return "queued"
+        job = self._job()
+        waits = is_process(marker) if job is None else job_state(job) is not None
+        return "queued" if waits else "killed"
+
+    def _job_status(self) -> str:
+        """Of a started run without a lock: killed, unless its Slurm job lives.
+
+        Slurm has then requeued it, or it runs on a host whose locks this file system does not show.
+        """
+        state = job_state(self._job())
+        if state is None:
+            return "killed"
+        return "queued" if state.startswith(("PENDING", "REQUEUE")) else "running"
+
+    def _job(self) -> str | None:
+        """The id of the Slurm job that the run was submitted as, or runs in."""
+        return self.job() or written_holder(self.path / "lock")["job"]
+
+    def job(self) -> str | None:
+        """The Slurm job that `job.json` names."""
+        job: str | None = (self._read("job.json") or {}).get("job")
+        return job
+
+    def queued(self) -> dict[str, Any]:
+        """The content of the `queued` marker: sequence, slots, devices, tries, launcher."""
+        return self._read("queued") or {}
+
+    def result(self) -> RunResult | None:
+        """What came out; None while there is none, or where `result.json` is no result."""
+        found = read_result(self.path)
+        return found if isinstance(found, RunResult) else None
+
+    def error(self) -> dict[str, Any] | None:
+        """message, type and traceback of the last failed try."""
+        return self._read("error.json")
+
+    def execution(self) -> dict[str, Any] | None:
+        return self._read("execution.json")
+
+    def live(self) -> dict[str, Any] | None:
+        """Phase, done, total, eta_seconds, … of a running run; None before its first report."""
+        return self._read("live.json")
+
+    def selection(self) -> dict[str, Any] | None:
+        """selection.json as `Selection.from_dict` takes it; None while there is none, or if it is odd."""
+        return self._read("selection.json")
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        found = read_file(self.path, name)
+        return found if isinstance(found, dict) else None
+
+    def troubles(self) -> list[Odd]:
+        """Every file of the run that cannot be read, its configuration and result first."""
+        first = self.trouble()
+        others = [read_file(self.path, name) for name in _FILES]
+        return [one for one in (first, *others) if isinstance(one, Odd)]
+
+    def progress(self) -> list[dict[str, Any]]:
+        """One row an epoch, by epoch; of a repeated epoch the last. Torn and odd lines are left out."""
+        rows = read_json_lines(self.path / "progress.jsonl")
+        by_epoch = {row["epoch"]: row for row in rows if _is_epoch(row)}
+        return [by_epoch[epoch] for epoch in sorted(by_epoch)]
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The last `lines` lines of log.txt, at most 64 KiB."""
+        try:
+            with open(open_regular(self.path / "log.txt"), "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - 65536))
+                tail = file.read(65536).decode(errors="replace")
+        except (OSError, ValueError):
+            return ""
+        return "\n".join(tail.splitlines()[-lines:])
+
+
+def mark_cancelled(run: Run) -> None:
+    """Notes that nobody wants the run any more; a worker passes it over."""
+    try:
+        touch(run.path / "cancelled", {"at": utc_now()})
+    finally:
+        remove_file(run.path / "queued")
+
+
+def tidy(run: Run) -> None:
+    """Removes what only an unfinished run needs; called when its result is on disk.
+
+    Never fails: the result stands, whatever is left behind.
+    """
+    shutil.rmtree(run.path / CHECKPOINT, ignore_errors=True)
+    with contextlib.suppress(StoreError):
+        remove_file(run.path / "live.json")
+
+
+def holder_process(run: Run) -> int | None:
+    """The process id of the run if it lives on this machine."""
+    holder = run.holder()
+    return holder["pid"] if holder and is_process(holder) else None
+
+
+_RECORD = fields(
+    {"config": table_of(lambda _value, _name: None), "created_at": text},
+    {
+        "recipe": text,
+        "recipe_fields": list_of(text),
+        "sources": table_of(maybe(text)),
+        "command": text,
+    },
+)
+_BLOCK = fields(
+    {
+        "stage": whole(0, 99),
+        "block": whole(0, 9999),
+        "width": whole(1, 10**6),
+        "indices": list_of(whole(0, 10**6)),
+    }
+)
+_SELECTION = fields(
+    {"site": text, "blocks": list_of(_BLOCK)},
+    {"criterion": text, "score_id": text, "backbone": text},
+)
+
+
+def check_selection(value: Any, name: str) -> None:
+    """What `Selection.from_dict` takes: channels below each block's width, each once."""
+    _SELECTION(value, name)
+    for i, block in enumerate(value["blocks"]):
+        indices, where = block["indices"], f"{name}.blocks[{i}]".lstrip(".")
+        if max(indices, default=0) >= block["width"]:
+            width = block["width"]
+            raise InputError(f"{where} has the channel {max(indices)} of {width}, 0 to {width - 1}")
+        if len(set(indices)) < len(indices):
+            raise InputError(f"{where} has a channel twice")
+
+
+_FILES: dict[str, Check] = {
+    "error.json": fields({}, {"message": text, "type": text, "traceback": text}),
+    "execution.json": fields(
+        {},
+        {
+            "threads": whole(1, 4096),
+            "slots": whole(1, 4096),
+            "tries": whole(),
+            "starts": whole(),
+            "device": text,
+            "host": text,
+            "launcher": text,
+            "started_at": text,
+            "first_started_at": text,
+        },
+    ),
+    "job.json": fields({}, {"job": text}),
+    "live.json": fields(
+        {},
+        {
+            "phase": text,
+            "unit": text,
+            **dict.fromkeys(("done", "total", "epoch", "epochs", "memory_bytes"), whole()),
+            **dict.fromkeys(("images_per_second", "eta_seconds"), number),
+        },
+    ),
+    "queued": fields(
+        {},
+        {
+            "sequence": whole(),
+            "slots": whole(1, 4096),
+            "tries": whole(),
+            "devices": list_of(text),
+            "data_root": text,
+            "launcher": text,
+        },
+    ),
+    "selection.json": check_selection,
+}
+
+
+def read_file(folder: Path, name: str) -> dict[str, Any] | Odd | None:
+    """One of the small files of a run, checked; an Odd says what is wrong with it."""
+    advice = f"`ict remove {shown(folder.name)}` deletes the run"
+    if name in ("live.json", "queued", "job.json", "execution.json"):
+        advice = "delete the file: it only says how the run was started"
+    return read_record(folder / name, reader(_FILES[name]), advice=advice, most=MOST_RUN_BYTES)
+
+
+def read_config(folder: Path) -> dict[str, Any] | Odd | None:
+    """The record in a run's config.json, its configuration one that `RunConfig` reads."""
+    advice = "delete the folder, or start the run again with the command that made it"
+    return read_record(folder / "config.json", _stored, advice=advice, most=MOST_RUN_BYTES)
+
+
+def read_result(folder: Path) -> RunResult | Odd | None:
+    """What came out of a run; None while there is no result.json."""
+    advice = f"`ict remove {shown(folder.name)}` deletes the run, then it can be run again"
+    path = folder / "result.json"
+    return read_record(path, RunResult.from_dict, advice=advice, most=MOST_RUN_BYTES)
+
+
+def run_trouble(folder: Path) -> Odd | None:
+    """Why `folder` holds no run that can be read; None if it does."""
+    if not os.path.isdir(folder):
+        return Odd(folder, "not a folder; delete it, or take it out of the store")
+    if not is_id(folder.name):
+        return Odd(folder, "its name is not a run id; rename it, or take it out of the store")
+    config = read_config(folder)
+    if config is None:
+        reason = "no config.json: not a run folder, or half-written; delete it"
+        return Odd(folder, reason)
+    if isinstance(config, Odd):
+        return Odd(folder, f"config.json: {config.reason}")
+    result = read_result(folder)
+    return Odd(folder, f"result.json: {result.reason}") if isinstance(result, Odd) else None
+
+
+def _stored(document: Any) -> dict[str, Any]:
+    """A config.json that can be listed. Raises InputError, or NewerError for one of a later version."""
+    from ict.config import SCHEMA, RunConfig
+
+    _RECORD(document, "")
+    schema = document.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise NewerError(
+            f"the file has schema {quoted(schema)}, this version reads {SCHEMA}: a newer version of "
+            "ict wrote it; update ict to read it"
+        )
+    RunConfig.from_dict(document["config"])
+    return dict(document)
+
+
+def _is_epoch(row: dict[str, Any]) -> bool:
+    """Whether a line of progress.jsonl is one: an epoch, and numbers (NaN where a loss was lost)."""
+    numbers = (value for name, value in row.items() if name != "epoch")
+    fine = all(
+        v is None or (isinstance(v, (int, float)) and not isinstance(v, bool)) for v in numbers
+    )
+    epoch = row.get("epoch")
+    return fine and isinstance(epoch, int) and not isinstance(epoch, bool) and 0 <= epoch < 10**9

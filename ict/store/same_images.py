@@ -1,0 +1,181 @@
+"""Runs and files of the store are used again only with the images that they were made from.
+
+`images_sha256` stands beside a configuration and is no part of its id: a mapping from what was read
+(`train800`, `test`, or `TASK:SPLIT` of another task that scores come from) to its digest. A run or file
+of version 0.1.0 has none: it is used as it is, and said to be unrecorded, unless its images have more
+than 8 bits, which that version read as white or black.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from ict.config import Resolved, RunConfig
+from ict.errors import IctError, InputError
+from ict.store.run_folder import Run
+from ict.store.store import Store
+from ict.tasks.decodable import first_wide
+from ict.tasks.digests import ImageDigests
+
+UNRECORDED = "the digests of its images were not recorded (it is of version 0.1.0)"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The first `limit` images (None: all) of some splits, with their digests of now."""
+
+    parts: Mapping[str, tuple[str, str]]
+    """Key in `images_sha256` → task, split."""
+    digests: ImageDigests
+    limit: int | None = None
+
+    @classmethod
+    def of_run(cls, config: RunConfig, digests: ImageDigests) -> Self:
+        """What a run of `config` reads."""
+        splits = (
+            ("train800", "val200") if config.train_split == "train800" else (config.train_split,)
+        )
+        parts = {split: (config.task, split) for split in (*splits, "test")}
+        if config.score_task and config.score_split:
+            own = config.score_task == config.task
+            key = config.score_split if own else f"{config.score_task}:{config.score_split}"
+            parts[key] = (config.score_task, config.score_split)
+        return cls(parts, digests, config.limit)
+
+    def now(self) -> dict[str, str]:
+        """`images_sha256` of the images as they are; asked again, what was found first."""
+        return {key: self.digests.of(*part, self.limit) for key, part in self.parts.items()}
+
+    def record(self, store: Store) -> dict[str, str]:
+        """`now`; the store keeps the digest of each image, so that a change can be named."""
+        found = self.now()
+        for key, part in self.parts.items():
+            store.keep_digests(found[key], self.digests.images(*part, self.limit))
+        return found
+
+    def changes(self, store: Store, document: Mapping[str, Any] | None) -> str:
+        """How many images differ from those that `document` records, and the first of them.
+
+        "" when none does, and when the document records none.
+        """
+        then = recorded(document) or {}
+        found: list[str] = []
+        unnamed: list[str] = []
+        for key, part in self.parts.items():
+            if key not in then or then[key] == self.digests.of(*part, self.limit):
+                continue
+            names = self._changed(store, then[key], part)
+            found += names
+            if not names:
+                unnamed.append(key)
+        found = list(dict.fromkeys(found))
+        if found:
+            return f"{len(found)} image{'s' * (len(found) > 1)} changed since, first {found[0]}"
+        return f"images of {', '.join(unnamed)} changed since" if unnamed else ""
+
+    def misread(self, document: Mapping[str, Any] | None) -> str | None:
+        """An image of more than 8 bits that went into a `document` without a record of its images."""
+        if recorded(document) is not None:
+            return None
+        wide = (first_wide(*part, self.limit, self.digests) for part in self.parts.values())
+        return next(filter(None, wide), None)
+
+    def trouble(self, store: Store, document: Mapping[str, Any] | None, undo: str) -> str:
+        """Why what `document` tells of cannot be used again, and to `undo` it; "" if it can."""
+        if found := self.changes(store, document):
+            return f"was made from other images: {found}; put them back, or {undo}"
+        if wide := self.misread(document):
+            seen = (
+                "was made by version 0.1.0, which read images of more than 8 bits as white or black"
+            )
+            return f"{seen} (first {wide}); {undo}"
+        return ""
+
+    def _changed(self, store: Store, then: str, part: tuple[str, str]) -> list[str]:
+        """Names of the images whose digest differs; none where the digests of then are not kept."""
+        before, now = store.kept_digests(then), self.digests.images(*part, self.limit)
+        if before is None or len(before) != len(now):
+            return []
+        names = self.digests.names(*part, self.limit)
+        return [n for n, old, new in zip(names, before, now, strict=True) if old != new[:16]]
+
+
+def recorded(document: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """`images_sha256` of a configuration or of the metadata of a file; None where there is none."""
+    found = (document or {}).get("images_sha256")
+    if not isinstance(found, Mapping) or not all(isinstance(v, str) for v in found.values()):
+        return None
+    return dict(found)
+
+
+def ask(
+    store: Store,
+    wanted: Iterable[Resolved],
+    *,
+    command: str | None,
+    digests: ImageDigests | None = None,
+) -> list[Run]:
+    """Writes the folders of the runs that are `wanted`, or finds them.
+
+    Raises InputError, before anything is written, if one of them has work in it that other images
+    went into. A run without such work is asked for anew with the images of now.
+    """
+    known: dict[str | None, ImageDigests] = {} if digests is None else {None: digests}
+    pairs = []
+    for resolved in wanted:
+        root = resolved.sources.get("data_root")
+        here = known.setdefault(root, ImageDigests(root))
+        pairs.append((resolved, Reading.of_run(resolved.config, here)))
+    refused = [said for resolved, reading in pairs if (said := _refusal(store, resolved, reading))]
+    if refused:
+        more = f"; {len(refused) - 1} more runs likewise" if len(refused) > 1 else ""
+        raise InputError(refused[0] + more)
+    return [_ask(store, resolved, reading, command) for resolved, reading in pairs]
+
+
+def _refusal(store: Store, resolved: Resolved, reading: Reading) -> str:
+    run = Run(store.runs_dir / resolved.run_id)
+    if not run.record or not _has_work(run):
+        return ""
+    found = reading.trouble(store, run.record, f"`ict remove {run.id}` and ask again")
+    return found and f"run {run.id} {found}"
+
+
+def _has_work(run: Run) -> bool:
+    return run.marked("checkpoint") or run.status() in ("done", "running")
+
+
+def _ask(store: Store, resolved: Resolved, reading: Reading, command: str | None) -> Run:
+    now = reading.record(store)
+    run = store.create_run(resolved.record(command=command, images=now))
+    if recorded(run.record) != now and not _has_work(run):
+        store.record_images(run, now)
+    return run
+
+
+def unrecorded(runs: Iterable[Run]) -> str:
+    """A sentence on finished or begun runs whose images were not recorded; "" if there is none."""
+    old = [run.id for run in runs if recorded(run.record) is None and _has_work(run)]
+    if not old:
+        return ""
+    more = f" (and {len(old) - 1} more)" if len(old) > 1 else ""
+    return f"run {old[0]}{more} is used as it is: {UNRECORDED}"
+
+
+def check_run(store: Store, run: Run, config: RunConfig, digests: ImageDigests) -> None:
+    """Raises IctError if the images are not those that the run was asked for, or begun, with."""
+    reading, undo = Reading.of_run(config, digests), f"`ict remove {run.id}` and ask again"
+    if found := reading.changes(store, run.record):
+        asked = f"the images of run {run.id} are not those it was asked for with"
+        raise IctError(f"{asked}: {found}; put them back, or {undo}")
+    if run.marked("checkpoint") and (found := reading.trouble(store, run.record, undo)):
+        raise IctError(f"run {run.id} {found}")
+
+
+def check_file(
+    store: Store, folder: Path, meta: Mapping[str, Any] | None, reading: Reading
+) -> None:
+    """Raises InputError if the scores (or what else is in `folder`) were made from other images."""
+    if found := reading.trouble(store, meta, f"delete {folder} and ask again"):
+        raise InputError(f"{folder.name} {found}")

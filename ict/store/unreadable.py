@@ -1,0 +1,37 @@
+"""What lies in a store and cannot be read: each thing once, with what to do about it."""
+
+from ict.documents.records import Odd, names_in
+from ict.store.causal_files import causal_checks
+from ict.store.channel_sets import read_sets
+from ict.store.imported_results import read_imported
+from ict.store.index import look
+from ict.store.inspect_files import read_inspections
+from ict.store.run_folder import run_trouble
+from ict.store.store import Store
+from ict.store.studies import read_studies
+
+
+def everything(store: Store) -> list[Odd]:
+    """All that cannot be read, folder by folder. Nothing here raises."""
+    return [
+        *_runs(store),
+        *store.read_scores()[1],
+        *read_studies(store)[1],
+        *read_inspections(store)[1],
+        *causal_checks(store)[1],
+        *read_sets(store)[1],
+        *read_imported(store)[1],
+    ]
+
+
+def _runs(store: Store) -> list[Odd]:
+    """Runs that `Store.table` lacks, or has beside an odd file; and what is no run at all."""
+    names, troubles = names_in(store.runs_dir)
+    found = {odd.path.name: odd for odd in look(store)[1]}
+    folders = set(store.run_ids())
+    for name in names:
+        if name in found:
+            troubles.append(found[name])
+        elif name not in folders and (odd := run_trouble(store.runs_dir / name)):
+            troubles.append(odd)
+    return troubles

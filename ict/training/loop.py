@@ -1,0 +1,316 @@
+"""Training and evaluation: one loop for every method.
+
+Nothing in a step waits for the device: losses and hits are summed there and read once an epoch.
+Every epoch draws its randomness from (seed, epoch), so a resumed run repeats an unbroken one.
+"""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ict.data import Augment, ImageSet, StreamedSet, batches
+from ict.errors import IctError
+from ict.model.adapters import adapters
+from ict.model.backbones import classification_head
+from ict.model.class_token import last_block_for_class_token
+from ict.training.replicas import Answer, Replicas
+from ict.training.step import autocast, make_step
+
+WARMUP_LR, FINAL_LR = 1e-6, 1e-5  # the authors' ends of warm-up and cosine
+EVALUATION_BATCH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forward:
+    """How images go through the model; `threads` are used on a CPU alone."""
+
+    precision: str
+    mean: Sequence[float]
+    std: Sequence[float]
+    threads: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Forward):
+    """How to train. `lr` is the peak of the schedule, which warms up to it from `warmup_lr`."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    weight_decay: float
+    warmup_epochs: int
+    label_smoothing: float
+    seed: int
+    augment: Augment | None = None
+    warmup_lr: float = WARMUP_LR
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One line of `progress.jsonl`. Accuracies are fractions, None where nothing was measured."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_accuracy: float | None
+    val_loss: float | None
+    lr: float
+    seconds: float
+    images_per_second: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Answers for N images in their order: labels, most probable class, its probability."""
+
+    labels: np.ndarray
+    predictions: np.ndarray
+    probabilities: np.ndarray
+    loss: float
+
+    @property
+    def accuracy(self) -> float:
+        return float((self.labels == self.predictions).mean())
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean of the accuracies of the classes that occur."""
+        hits = self.labels == self.predictions
+        return float(np.mean([hits[self.labels == c].mean() for c in np.unique(self.labels)]))
+
+    @property
+    def majority_accuracy(self) -> float:
+        """What naming the most frequent class of this very split would reach."""
+        return float(np.bincount(self.labels).max() / len(self.labels))
+
+
+class Trainer:
+    """A model with its optimizer, trained one epoch at a time, so that a run can save in between."""
+
+    def __init__(self, model: nn.Module, train: ImageSet, settings: Settings) -> None:
+        self.model = model
+        self.train = train
+        self.settings = settings
+        self.device = train.images.device
+        self.drop_last = len(train) >= settings.batch_size
+        self.steps = max(1, _steps(len(train), settings.batch_size, self.drop_last))
+        trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self.optimizer = torch.optim.AdamW(
+            trainable.values(),
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            fused=self.device.type == "cuda",
+        )
+        if settings.precision == "bf16":
+            halve_frozen_layers(model)
+        self.step = make_step(
+            model,
+            self.device,
+            precision=settings.precision,
+            label_smoothing=settings.label_smoothing,
+            threads=settings.threads,
+        )
+
+    def epoch(
+        self, epoch: int, *, on_step: Callable[[int, int], None] | None = None
+    ) -> tuple[float, float, float]:
+        """Trains epoch `epoch`, counted from 1; gives mean loss, accuracy and the last lr.
+
+        Raises IctError if the loss is not finite: the run has diverged.
+        """
+        s = self.settings
+        torch.manual_seed(_epoch_seed(s.seed, epoch))  # drop path, dropout
+        generator = torch.Generator().manual_seed(_epoch_seed(s.seed, epoch) + 1)
+        self.model.train()
+        loss_sum = torch.zeros((), device=self.device, dtype=torch.float64)
+        hits = torch.zeros((), device=self.device, dtype=torch.int64)
+        seen, lr = 0, 0.0
+        stream = batches(
+            self.train,
+            s.batch_size,
+            mean=s.mean,
+            std=s.std,
+            generator=generator,
+            drop_last=self.drop_last,
+            augment=s.augment,
+        )
+        for step, (images, labels) in enumerate(stream):
+            lr = self._set_lr((epoch - 1) + step / self.steps)
+            loss, right = self.step(images, labels)
+            self.optimizer.step()
+            loss_sum += loss * len(labels)
+            hits += right
+            seen += len(labels)
+            if on_step is not None:
+                on_step(step + 1, self.steps)
+        mean_loss = float(loss_sum) / seen  # the one wait for the device
+        if not math.isfinite(mean_loss):
+            raise IctError(
+                f"the loss became {mean_loss} in epoch {epoch}: lower the learning rate ({s.lr:g})"
+            )
+        return mean_loss, float(hits) / seen, lr
+
+    def _set_lr(self, position: float) -> float:
+        lr = learning_rate(position, self.settings)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        return lr
+
+    def state(self) -> dict[str, Tensor]:
+        """Trained parameters and optimizer moments as flat tensors, by name."""
+        tensors = {}
+        for name, parameter in self._trainable():
+            tensors[f"parameter.{name}"] = parameter.detach().cpu().contiguous()
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"{key}.{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
+        return tensors
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        """Puts back what `state` gave, for the same model and settings."""
+        with torch.no_grad():
+            for name, parameter in self._trainable():
+                parameter.copy_(tensors[f"parameter.{name}"])
+                moments = {}
+                for key in ("step", "exp_avg", "exp_avg_sq"):
+                    if f"{key}.{name}" in tensors:
+                        value = tensors[f"{key}.{name}"].clone()
+                        moments[key] = value.to(parameter.device)
+                if moments:
+                    self.optimizer.state[parameter] = moments
+
+    def _trainable(self) -> list[tuple[str, nn.Parameter]]:
+        return [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
+
+
+def learning_rate(position: float, settings: Settings) -> float:
+    """Linear warm-up, then cosine to 1e-5; `position` counts epochs from 0, with fractions.
+
+    The authors step once an epoch, which leaves their first epoch at 1e-6; we step every batch.
+    """
+    warmup = min(settings.warmup_epochs, settings.epochs)
+    if position < warmup:
+        return settings.warmup_lr + (settings.lr - settings.warmup_lr) * position / warmup
+    final = min(FINAL_LR, settings.lr)
+    share = (position - warmup) / max(settings.epochs - warmup, 1e-9)
+    return final + 0.5 * (settings.lr - final) * (1 + math.cos(math.pi * min(share, 1.0)))
+
+
+def evaluate(model: nn.Module, images: ImageSet | StreamedSet, settings: Forward) -> Evaluation:
+    """Answers of the model for all images; the same arithmetic as in training, without its noise.
+
+    Raises IctError if a logit is not finite: such answers mean nothing.
+    """
+
+    def answer(replica: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        pixels, labels = batch
+        with _inference(replica, pixels.device, settings):
+            logits = replica(pixels).float()
+            top = logits.softmax(dim=1).max(dim=1)
+            odd = (~logits.isfinite()).any(dim=1).sum()
+            loss = F.cross_entropy(logits, labels, reduction="sum")
+            return top.indices, top.values, loss, odd
+
+    answers = _for_all(model, images, settings, answer)
+    predictions, probabilities, losses, odd = zip(*answers, strict=True)
+    _check_finite(int(torch.stack(odd).sum()), len(images), "logits")
+    loss = float(torch.stack(losses).double().sum()) / len(images)
+    if not math.isfinite(loss):
+        raise IctError(f"the loss on {len(images)} images is {loss}: lower the learning rate")
+    return Evaluation(
+        images.labels.cpu().numpy(),
+        torch.cat(predictions).cpu().numpy(),
+        torch.cat(probabilities).cpu().numpy(),
+        loss,
+    )
+
+
+def pooled_features(
+    model: nn.Module,
+    images: ImageSet,
+    settings: Forward,
+    *,
+    on_images: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """What the head reads, (N, F) float32, for all images. Raises IctError if it is not finite."""
+
+    def features(replica: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        with _inference(replica, images.device, settings):
+            tokens = replica.forward_features(batch[0])
+            return replica.forward_head(tokens, pre_logits=True).float()
+
+    rows: list[Tensor] = []
+    done = 0
+    for part in _for_all(model, images, settings, features):
+        rows.append(part)
+        done += len(part)
+        if on_images is not None:
+            on_images(done, len(images))
+    found = torch.cat(rows).cpu().numpy()
+    _check_finite(int((~np.isfinite(found)).any(axis=1).sum()), len(found), "features")
+    return found
+
+
+def _check_finite(odd: int, images: int, what: str) -> None:
+    """Raises IctError unless `odd`, how many images have a value that is not finite, is 0."""
+    if odd:
+        raise IctError(
+            f"the {what} of {odd} of {images} images are NaN or infinite: the training diverged "
+            "(lower the learning rate), or the backbone's weights or the images hold such values"
+        )
+
+
+def _for_all(
+    model: nn.Module,
+    images: ImageSet | StreamedSet,
+    settings: Forward,
+    work: Callable[[nn.Module, tuple[Tensor, Tensor]], Answer],
+) -> Iterator[Answer]:
+    """`work` of all batches in order, every thread with batches of about the same size."""
+    replicas = Replicas(model, settings.threads if images.device.type == "cpu" else 1)
+    replicas.train(False)
+    rounds = math.ceil(len(images) / (EVALUATION_BATCH * len(replicas)))
+    size = math.ceil(len(images) / (rounds * len(replicas)))
+    return replicas.map(work, batches(images, size, mean=settings.mean, std=settings.std))
+
+
+@contextlib.contextmanager
+def _inference(model: nn.Module, device: torch.device, settings: Forward) -> Iterator[None]:
+    with (
+        torch.inference_mode(),
+        autocast(device, settings.precision),
+        last_block_for_class_token(model),
+    ):
+        yield
+
+
+def halve_frozen_layers(model: nn.Module) -> None:
+    """Stores frozen linear and convolution weights in bfloat16, to which autocast rounds them anyway.
+
+    Saves the copy in every step; results are the same. Adapters, norms and the head stay float32.
+    """
+    inside_adapters = {id(m) for adapter in adapters(model).values() for m in adapter.modules()}
+    for module in model.modules():
+        if id(module) in inside_adapters or module is classification_head(model):
+            continue
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
+            for parameter in module.parameters(recurse=False):
+                if not parameter.requires_grad:
+                    parameter.data = parameter.data.to(torch.bfloat16)
+
+
+def _steps(images: int, batch_size: int, drop_last: bool) -> int:
+    return images // batch_size if drop_last else math.ceil(images / batch_size)
+
+
+def _epoch_seed(seed: int, epoch: int) -> int:
+    return (seed * 1_000_003 + epoch * 7919) % (2**62)

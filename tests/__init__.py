@@ -1,0 +1,1 @@
+"""Tests: the folders of `ict/`, and what users are promised."""

@@ -1,0 +1,278 @@
+"""`ict figure`, `ict report`, `ict overlap`, `ict stability`, `ict energy` as a shell meets them."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from ict.analysis.pairs import kept_rows
+from ict.analysis.sources import open_source
+from ict.analysis.summary import ratio_series
+from ict.analysis.tables import kept_energy_rows, kept_stability_rows
+from ict.cli import main
+from ict.running import missing_scores as wanted
+from ict.scores import ChannelScores, load_scores, to_bytes
+from ict.store import Store
+from tests.figure_store import add_scores, filled
+
+
+def ict(*words: str, code: int = 0) -> str:
+    result = CliRunner().invoke(main, list(words))
+    assert result.exit_code == code, result.output + str(result.exception)
+    return result.stdout if code == 0 or "--json" in words else result.output
+
+
+def test_k_ratio_table_equals_the_stores_numbers(store, tmp_path):
+    filled(store)
+    out = tmp_path / "fig.csv"
+    ict("figure", "k-ratio", "--from", "study:k_ratio_digits", "--out", str(out))
+    rows = [line.split(",") for line in out.read_text().splitlines()]
+    assert rows[0] == ["series", "ratio", "k", "mean", "low", "high", "n"]
+    mine = [
+        r["accuracy"]
+        for r in ratio_series(store.table())
+        if r["ratio"] == 0.125 and r["series"] == "ict"
+    ]
+    found = next(row for row in rows if row[:2] == ["ict", "0.125"])
+    assert float(found[3]) == pytest.approx(100 * np.mean(mine), rel=1e-12)
+    assert found[6] == "3"
+
+
+def test_a_copied_store_gives_the_same_figure(store, tmp_path, monkeypatch):
+    filled(store)
+    for name in ("one.html", "one.csv", "one.tex"):
+        ict("figure", "k-ratio", "--from", "study:k_ratio_digits", "--out", str(tmp_path / name))
+    shutil.copytree(store.root, tmp_path / "elsewhere" / "store")
+    shutil.rmtree(store.root)
+    monkeypatch.setenv("ICT_STORE", str(tmp_path / "elsewhere" / "store"))
+    for name in ("two.html", "two.csv", "two.tex"):
+        ict("figure", "k-ratio", "--from", "study:k_ratio_digits", "--out", str(tmp_path / name))
+    for kind in ("csv", "tex"):
+        assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
+    plots = [
+        re.search(
+            r"Plotly\.newPlot\(\s*\"[^\"]+\",(.*)\)", (tmp_path / f"{n}.html").read_text(), re.S
+        )[1]
+        for n in ("one", "two")
+    ]
+    assert plots[0][:5000] == plots[1][:5000]
+
+
+@pytest.mark.parametrize("name", ["curves", "k-ratio", "score-map", "block-profile", "benchmark"])
+def test_every_figure_of_a_study_is_drawn_with_its_provenance(name, store, tmp_path):
+    study = filled(store)
+    out = tmp_path / "f.json"
+    said = json.loads(
+        ict("figure", name, "--from", "study:k_ratio_digits", "--out", str(out), "--json")
+    )
+    written = json.loads(out.read_text())
+    assert said["path"] == str(out)
+    drawn = {"score-map": 1, "block-profile": 1, "benchmark": 0}.get(name, len(study.run_ids) - 1)
+    assert len(written["run_ids"]) == drawn
+    assert set(written["run_ids"]) <= set(study.run_ids[:-1])
+    assert written["run_versions"] == ({"torch": "2.15.0"} if drawn else {})
+    assert written["command"].startswith("ict figure ")
+    assert written["caption"]
+
+
+@pytest.mark.parametrize("name", ["overlap", "overlap-lines", "dendrogram", "energy", "stability"])
+def test_every_figure_of_scores_is_drawn(name, store, tmp_path):
+    ids = [add_scores(store, task) for task in ("digits", "count")]
+    out = tmp_path / "f.csv"
+    ict("figure", name, "--from", ids[0], ids[1], "--out", str(out))
+    assert len(out.read_text().splitlines()) >= 2
+
+
+def test_all_formats_go_into_a_folder_or_a_zip(store, tmp_path):
+    filled(store)
+    said = json.loads(
+        ict(
+            "figure",
+            "curves",
+            "--from",
+            "study:k_ratio_digits",
+            "--out",
+            str(tmp_path / "a.zip"),
+            "--json",
+        )
+    )
+    assert said["paths"] == [str(tmp_path / "a.zip")]
+    assert (tmp_path / "a.zip").read_bytes()[:2] == b"PK"
+
+
+def test_a_users_file_is_not_overwritten_unless_asked(store, tmp_path):
+    filled(store)
+    out = tmp_path / "mine.csv"
+    out.write_text("precious")
+    words = ("figure", "k-ratio", "--from", "study:k_ratio_digits", "--out", str(out))
+    assert "overwrite it with --force" in ict(*words, code=2)
+    assert out.read_text() == "precious"
+    ict(*words, "--force")
+    assert out.read_text().startswith("series")
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("kratio", "--out", "x.csv"), "did you mean 'k-ratio'"),
+        (("k-ratio", "--out", "x.eps"), "the ending says the format"),
+        (("k-ratio", "--from", "study:nope", "--out", "x.csv"), "no study 'nope'"),
+        (("k-ratio", "--from", "nope", "--out", "x.csv"), "no run 'nope'"),
+        (("k-ratio", "--out", "x.csv"), "no finished run"),
+        (("score-map", "--out", "x.csv"), "no scores behind these sources"),
+        (("curves", "--out", "x.csv"), "no epoch has been run"),
+        (("curves", "--out", "x.csv", "--style", "ikml"), "did you mean 'icml'"),
+    ],
+)
+def test_errors_are_one_sentence(words, sentence, store):
+    document = json.loads(ict("figure", *words, "--json", code=2))
+    assert sentence in document["error"]
+    assert "\n" not in document["error"]
+
+
+def test_report_is_one_page_without_a_server(store, tmp_path):
+    study = filled(store)
+    out = tmp_path / "report.html"
+    ict("report", "k_ratio_digits", "--out", str(out))
+    page = out.read_text()
+    assert not re.search(r"<(?:script|link|img)[^>]{0,200}(?:src|href)=", page)
+    for words in ("Accuracy on digits against K/D", "12 done", "Accuracy against K", "Training",
+                  "Scores", "Results", "Differences on the same seeds", "Provenance"):  # fmt: skip
+        assert words in page
+    assert all(run_id in page for run_id in study.run_ids[:-1])
+    own = [r["accuracy"] for r in ratio_series(store.table()) if r["ratio"] == 0.25]
+    assert f"{100 * np.mean(own):.4g}" in page
+    assert "is there already" in ict("report", "k_ratio_digits", "--out", str(out), code=2)
+
+
+def test_overlap_rows_have_the_contracts_names_and_are_kept(store, monkeypatch):
+    ids = [add_scores(store, task) for task in ("digits", "count")]
+    words = ("overlap", *ids, "--ratio", "0.125", "--permutations", "20", "--json")
+    rows = json.loads(ict(*words))
+    assert len(rows) == 12
+    assert rows[0].keys() >= {
+        "task_a", "task_b", "block", "k", "channels", "overlap", "jaccard", "kuncheva", "floor",
+        "ceiling", "ratio_to_ceiling", "p_permutation",
+    }  # fmt: skip
+    assert (rows[3]["task_a"], rows[3]["task_b"], rows[3]["block"]) == ("digits", "count", 3)
+    assert all(row["k"] == 24 and row["channels"] == 192 for row in rows)
+    assert all(row["ratio_low"] <= row["ratio_to_ceiling"] <= row["ratio_high"] for row in rows)
+    from ict.analysis import pairs
+
+    monkeypatch.setattr(pairs, "_pair", None)  # a second call computes nothing
+    assert json.loads(ict(*words)) == rows
+    assert "p_permutation" in ict(*words[:-1])
+
+
+def test_stability_and_energy_print_a_row_a_block(store):
+    score = add_scores(store, "digits")
+    rows = json.loads(ict("stability", score, "--resamples", "10", "--shuffles", "5", "--json"))
+    assert [row["block"] for row in rows] == list(range(12))
+    assert all(-0.2 <= row["low"] <= row["stability"] <= row["high"] for row in rows)
+    split = json.loads(ict("energy", score, "--json"))
+    for row in split:
+        assert sum(row[p] for p in ("offset", "class", "image", "token")) == pytest.approx(1)
+    assert "participation_ratio" in ict("energy", score)
+
+
+def test_what_was_made_of_sums_outlives_them(store, tmp_path):
+    """A copy without per-image sums still tells ceiling, stability and energy; other scores do not."""
+    ids = [add_scores(store, task) for task in ("digits", "count")]
+    rows = json.loads(ict("overlap", *ids, "--permutations", "0", "--json"))
+    steady = json.loads(ict("stability", ids[0], "--json"))
+    split = json.loads(ict("energy", ids[0], "--json"))
+    copy = Store(shutil.copytree(store.root, tmp_path / "copy"))
+    metas = []
+    for score_id in ids:
+        path = copy.score_dir(score_id) / "scores.safetensors"
+        bare = load_scores(path, kinds=("",))
+        meta = {**bare.meta, "keep_images": False}
+        path.write_bytes(to_bytes(ChannelScores(bare.arrays, meta)))
+        metas.append(load_scores(path).meta)
+    at = {"site": "attn", "store": copy}
+    assert kept_rows(metas, ratio=0.125, **at) == rows
+    assert kept_stability_rows(metas[0], [24], **at) == steady
+    assert kept_energy_rows(metas[0], **at) == split
+    assert kept_rows(metas[::-1], ratio=0.125, **at) is None
+    assert kept_rows(metas, ratio=0.25, **at) is None
+    anew = [{**meta, "seconds": 1.5} for meta in metas]  # the same scores, computed another time
+    assert kept_rows(anew, ratio=0.125, **at) is None
+    assert kept_energy_rows(anew[0], **at) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("overlap", "digits"), "two tasks or more"),
+        (("overlap", "digits", "digitz"), "did you mean 'digits'"),
+        (("overlap", "digits", "digits"), "named twice"),
+        (("overlap", "digits", "count", "--criterion", "taylor"), "cannot be recomputed"),
+        (("overlap", "digits", "count", "--site", "atn"), "site"),
+        (("overlap", "digits", "count", "--k", "3", "--ratio", "0.1"), "choose one"),
+    ],
+)
+def test_overlap_refuses_before_anything_is_computed(words, sentence, store, monkeypatch):
+    monkeypatch.setattr(wanted.subprocess, "run", None)
+    assert sentence in json.loads(ict(*words, "--json", code=2))["error"]
+
+
+def test_missing_scores_are_computed_by_a_child_that_keeps_images(store, monkeypatch):
+    asked = []
+
+    def child(command, **options):
+        asked.append((command, options["env"]["ICT_STORE"]))
+        path = store.score_dir(add_scores(store, command[4])) / "scores.safetensors"
+        return subprocess.CompletedProcess(command, 0, json.dumps({"path": str(path)}), "")
+
+    monkeypatch.setattr(wanted.subprocess, "run", child)
+    ict("overlap", "digits", "count", "--permutations", "0", "--json")
+    assert [command[1:5] for command, _ in asked] == [
+        ["-m", "ict", "score", "digits"], ["-m", "ict", "score", "count"],
+    ]  # fmt: skip
+    assert all("--keep-images" in command for command, _ in asked)
+    assert {root for _, root in asked} == {str(store.root)}
+
+
+def test_a_failing_child_passes_its_sentence_on(store, monkeypatch):
+    def child(command, **_):
+        return subprocess.CompletedProcess(command, 1, '{"error": "no space left"}', "")
+
+    monkeypatch.setattr(wanted.subprocess, "run", child)
+    assert json.loads(ict("overlap", "digits", "count", "--json", code=1)) == {
+        "error": "no space left"
+    }
+
+
+def test_sources_say_what_a_score_file_lacks(store, tmp_path):
+    from ict.errors import InputError
+    from ict.scores import ChannelScores, to_bytes
+
+    path = tmp_path / "bare.safetensors"
+    path.write_bytes(
+        to_bytes(ChannelScores({"attn.0": np.ones((1, 4), np.float32)}, {"task": "t"}))
+    )
+    with pytest.raises(InputError, match="--keep-images"):
+        open_source(path)
+    add_scores(store, "digits")
+    whole = Store(store.root).scores()[0]["path"]
+    with pytest.raises(InputError, match="site 'mlp_branch'"):
+        open_source(whole, site="mlp_branch")
+
+
+def test_reading_and_drawing_import_neither_torch_nor_streamlit():
+    code = (
+        "import sys, ict.analysis.pairs, ict.analysis.benchmark, ict.figures, ict.figures.export, "
+        "ict.figures.report, ict.cli.analysis, ict.cli.figure; "
+        "bad = {'torch', 'timm', 'streamlit', 'matplotlib'} & set(sys.modules); print(bad); "
+        "sys.exit(bool(bad))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert Path(sys.executable).exists()

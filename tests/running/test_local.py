@@ -1,0 +1,205 @@
+"""Local runs: the queue, the slots, cancel, resume, crashes; toy runs on the real launcher."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ict.errors import IctError
+from ict.machine import cores
+from ict.running import follow, local
+from ict.running.slots import Slot
+from ict.store import Run, Store
+from ict.store.locks import RunLock
+from tests.toy_runner import expected
+from tests.toys import kill, lines, processes, toys, until
+
+pytest_plugins = ("toy_plugin",)
+
+
+def finish(store: Store, runs: list[Run]) -> None:
+    for run in runs:
+        follow.wait(store, run.id)
+
+
+def test_submit_returns_at_once_and_everything_is_done(toy_store: Store):
+    runs = toys(toy_store, 6, seconds=0.2)
+    assert local.submit(toy_store, [run.id for run in runs], slots=2) == [run.id for run in runs]
+    assert any(run.status() != "done" for run in runs)
+    finish(toy_store, runs)
+    for run in runs:
+        assert run.result().unknown["digest"] == expected(run)
+        assert len(lines(run, "starts.txt")) == 1
+    until(lambda: not processes(toy_store))  # workers end when nothing is queued
+
+
+def test_what_is_done_running_or_queued_is_not_queued_again(toy_store: Store):
+    done, running, waiting = toys(toy_store, 3, seconds=0.2)
+    local.submit(toy_store, [done.id])
+    finish(toy_store, [done])
+    local.submit(toy_store, [running.id, waiting.id])
+    until(lambda: running.status() == "running")
+    before = (waiting.path / "queued").read_bytes()
+    assert local.submit(toy_store, [done.id, running.id, waiting.id, waiting.id]) == []
+    assert (waiting.path / "queued").read_bytes() == before
+    assert local.alive(toy_store, [done.id, running.id, waiting.id]) == {running.id}
+
+
+def test_oldest_first_also_when_the_clock_jumps(toy_store: Store):
+    runs = toys(toy_store, 5, seconds=0.01)
+    order = [3, 0, 4, 1, 2]
+    blocker = RunLock(Slot("cpu", 1, 0).device_lock(toy_store).path)
+    blocker.path.parent.mkdir(parents=True)
+    assert blocker.acquire()
+    for i, number in enumerate(order):
+        local.submit(toy_store, [runs[number].id])
+        when = time.time() + (-1) ** i * 86400 * (i + 1)  # a day ahead, two days back, …
+        os.utime(runs[number].path / "queued", (when, when))
+    blocker.release()
+    finish(toy_store, runs)
+    begun = {float(lines(run, "spans.txt")[0][0]): i for i, run in enumerate(runs)}
+    assert [begun[moment] for moment in sorted(begun)] == order
+
+
+def test_twenty_submits_at_once_execute_once(toy_store: Store):
+    run = toys(toy_store, 1, seconds=0.1)[0]
+    code = (
+        "import sys\nfrom ict.running import local, follow\nfrom ict.store import Store\n"
+        "sys.stdin.readline()\nstore = Store()\nlocal.submit(store, [sys.argv[1]])\n"
+        "print(follow.wait(store, sys.argv[1]).result().unknown['digest'])"
+    )
+    command = [sys.executable, "-c", code, run.id]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    launchers = [subprocess.Popen(command, **pipes) for _ in range(20)]
+    time.sleep(0.5)
+    for launcher in launchers:
+        launcher.stdin.write("go\n")
+        launcher.stdin.flush()
+    answers = [launcher.communicate(timeout=60)[0].strip() for launcher in launchers]
+    assert answers == [expected(run)] * 20
+    assert len(lines(run, "starts.txt")) == 1
+
+
+def test_two_devices_are_both_busy_and_never_exceed_their_slots(toy_store: Store):
+    runs = toys(toy_store, 12, seconds=0.08)
+    local.submit(toy_store, [run.id for run in runs], slots=2, device=["fake:0", "fake:1"])
+    finish(toy_store, runs)
+    spans = [tuple(lines(run, "spans.txt")[0]) for run in runs]
+    for device in ("fake:0", "fake:1"):
+        mine = [(float(a), float(b)) for a, b, where in spans if where == device]
+        assert len(mine) >= 4
+        assert max_overlap(mine) == 2
+    assert max_overlap([(float(a), float(b)) for a, b, _ in spans]) >= 3
+    threads = {run.execution()["threads"] for run in runs}
+    assert threads == {max(1, cores() // 4)}
+
+
+def max_overlap(spans: list[tuple[float, float]]) -> int:
+    """How many of these intervals ran at once, at most."""
+    return max(sum(a <= start < b for a, b in spans) for start, _ in spans)
+
+
+def test_runs_that_divide_a_device_differently_never_share_it(toy_store: Store):
+    whole = toys(toy_store, 2, prefix="whole", seconds=0.05)
+    halves = toys(toy_store, 4, prefix="half", seconds=0.05)
+    local.submit(toy_store, [whole[0].id], slots=1)
+    local.submit(toy_store, [run.id for run in halves], slots=2)
+    local.submit(toy_store, [whole[1].id], slots=1)
+    finish(toy_store, whole + halves)
+    for run in whole:
+        begun, ended = map(float, lines(run, "spans.txt")[0][:2])
+        for other in halves:
+            a, b = map(float, lines(other, "spans.txt")[0][:2])
+            assert b <= begun or ended <= a
+    assert [run.execution()["threads"] for run in (whole[0], halves[0])] == [
+        cores(),
+        max(1, cores() // 2),
+    ]
+
+
+def test_a_dead_worker_frees_neither_its_run_nor_its_slot(toy_store: Store):
+    first, second = toys(toy_store, 2, seconds=0.4)
+    local.submit(toy_store, [first.id, second.id])
+    until(lambda: bool(lines(first, "starts.txt")))
+    kill(first.execution()["pid"])
+    until(lambda: not Slot("cpu", 1, 0).has_worker(toy_store))
+    assert first.status() == "running"
+    assert not Slot("cpu", 1, 0).device_lock(toy_store).acquire()
+    assert local.start_workers(toy_store) == 1
+    time.sleep(0.3)
+    assert second.status() == "queued"  # the new worker waits for the orphan's slot
+    finish(toy_store, [first, second])
+    assert (
+        max_overlap([tuple(map(float, lines(r, "spans.txt")[0][:2])) for r in (first, second)]) == 1
+    )
+    assert [len(lines(run, "starts.txt")) for run in (first, second)] == [1, 1]
+
+
+def test_killed_with_its_worker_then_resumed_gives_the_same(toy_store: Store):
+    run = toys(toy_store, 1, steps=8, seconds=0.1)[0]
+    local.submit(toy_store, [run.id], slots=2)
+    until((run.path / "checkpoint" / "state.json").exists)
+    kill(run.execution()["pid"])
+    kill(run.holder()["pid"])
+    until(lambda: run.status() == "killed")
+    time.sleep(0.2)
+    assert run.status() == "killed"
+    with pytest.raises(IctError, match="was killed; `ict resume"):
+        follow.wait(toy_store, run.id)
+    threads = run.execution()["threads"]
+    local.submit(toy_store, [run.id], slots=1)
+    finish(toy_store, [run])
+    assert run.result().unknown["digest"] == expected(run)
+    assert run.execution()["threads"] == threads  # as at its first start, whatever is asked now
+
+
+@pytest.mark.parametrize(("crashes", "status"), [(2, "done"), (3, "failed")])
+def test_a_crashing_run_is_tried_three_times(toy_store: Store, crashes: int, status: str):
+    run = toys(toy_store, 1, crash=crashes)[0]
+    local.submit(toy_store, [run.id])
+    assert follow.until_ended(toy_store, run) == status
+    assert len(lines(run, "starts.txt")) == 3
+    if status == "failed":
+        assert run.error()["message"].startswith("the run was killed by signal 9, 3 times")
+        local.submit(toy_store, [run.id])  # asked again: three new tries, and the last goes through
+        finish(toy_store, [run])
+        assert run.error() is None
+
+
+def test_a_run_that_fails_with_a_reason_is_not_tried_again(toy_store: Store):
+    run = toys(toy_store, 1, fail="k=900: ict_tiny has 192 channels")[0]
+    local.submit(toy_store, [run.id])
+    with pytest.raises(IctError, match="failed: k=900: ict_tiny has 192 channels"):
+        follow.wait(toy_store, run.id)
+    assert len(lines(run, "starts.txt")) == 1
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_cancel_ends_what_runs_and_what_waits_at_once(toy_store: Store, deaf: bool):
+    running, waiting = toys(toy_store, 2, steps=1000, seconds=0.05, deaf=deaf)
+    local.submit(toy_store, [running.id, waiting.id])
+    until((running.path / "checkpoint" / "state.json").exists)
+    begun = time.monotonic()
+    assert local.cancel(toy_store, [running.id, waiting.id]) == [running.id, waiting.id]
+    assert (
+        time.monotonic() - begun < 6.0
+    )  # 1.2 s of grace and a kill, on a machine full of other work
+    assert [running.status(), waiting.status()] == ["cancelled", "cancelled"]
+    until(lambda: not processes(toy_store))
+    assert local.cancel(toy_store, [running.id]) == []
+    with pytest.raises(IctError, match="was cancelled"):
+        follow.wait(toy_store, running.id)
+    assert local.submit(toy_store, [running.id]) == [running.id]
+    until(lambda: running.status() == "running")
+
+
+def test_a_terminated_run_is_not_restarted_behind_ones_back(toy_store: Store):
+    run = toys(toy_store, 1, steps=1000, seconds=0.05)[0]
+    local.submit(toy_store, [run.id])
+    until((run.path / "checkpoint" / "state.json").exists)
+    os.kill(run.holder()["pid"], signal.SIGTERM)
+    until(lambda: not processes(toy_store))
+    assert run.status() == "killed"

@@ -1,0 +1,169 @@
+"""Pages of channels: the pass against NumPy on all activations, the files, and their size."""
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+from safetensors.numpy import save_file
+
+from ict.catalogue import BUNDLED_WEIGHTS, get_backbone
+from ict.cli import main
+from ict.config import resolve
+from ict.errors import InputError
+from ict.scoring.inspect_task import adapter_norms, inspect_task, request_inspection
+from ict.scoring.inspection import BINS, inspect_channels
+from ict.store.inspect_files import channel_page, inspections, load_inspect
+from tests.tiny_models import images_of, plain_sites, split, tiny_swin, tiny_vit
+
+IMAGES, LABELS = images_of(per_class=7)
+
+
+def pages(model, size: int, site: str = "attn"):
+    return inspect_channels(model, split(IMAGES, LABELS, size), site=site, classes=4)
+
+
+@pytest.mark.parametrize("size", [5, 21])
+@pytest.mark.parametrize("site", ["attn", "mlp_branch"])
+def test_pages_equal_numpy_on_all_activations(size, site):
+    found = pages(tiny_vit(), size, site).arrays()
+    for b, values in enumerate(plain_sites(tiny_vit(), IMAGES, site)):
+        v = values.detach().double().numpy()[:, 1:]  # (N, T, D)
+        energy = (v**2).sum(1)
+        order = np.argsort(-energy, axis=0)[:9].T
+        assert (found["images.0"][b] == order).all()
+        best = np.take_along_axis(energy.T, order, axis=1)
+        assert np.allclose(found["energies.0"][b], best, rtol=1e-5)
+        low, high = found["map_range.0"][b].T[:, :, None, None]
+        maps = low + found["maps.0"][b] / 255 * (high - low)
+        expected = v.transpose(2, 0, 1)[np.arange(24)[:, None], order]  # (D, 9, T)
+        assert np.abs(maps - expected).max() <= 1.01 * (high - low).max() / 255 / 2 + 1e-2
+        profile = [np.sqrt((v[k == LABELS] ** 2).mean((0, 1))) for k in range(3)]
+        assert np.allclose(found["profile.0"][b, :3], profile, rtol=1e-3)
+        assert np.isnan(found["profile.0"][b, 3]).all()
+        assert (found["histogram.0"][b].sum(1) == v.shape[0] * v.shape[1]).all()
+        for c in (0, 13):
+            start, stop = found["edges.0"][b, c]
+            clipped = np.clip(v[..., c], start, stop)
+            counts = np.histogram(clipped, bins=BINS, range=(start, stop))[0]
+            assert np.abs(found["histogram.0"][b, c] - counts).sum() <= 2  # float32 at an edge
+
+
+def test_large_maps_are_averaged_down_and_stages_stay_apart():
+    swin = tiny_swin()
+    swin.patch_embed.strict_img_size = False
+    found = pages(swin, 8).arrays()
+    assert found["maps.0"].shape == (2, 24, 9, 64)
+    assert found["maps.1"].shape == (2, 48, 9, 16)
+    fine = tiny_vit(patch_size=2).eval()  # 16 × 16 patches
+    found = inspect_channels(fine, split(IMAGES, LABELS, 8), site="attn", classes=3).arrays()
+    assert found["maps.0"].shape == (3, 24, 9, 196)
+    with torch.no_grad():
+        values = plain_sites(fine, IMAGES, "attn")[0][:, 1:].unflatten(1, (16, 16))
+    image = found["images.0"][0, 4, 0]
+    expected = torch.nn.functional.adaptive_avg_pool2d(values[image, :, :, 4][None], 14).flatten()
+    low, high = found["map_range.0"][0, 4]
+    assert np.allclose(low + found["maps.0"][0, 4, 0] / 255 * (high - low), expected, atol=0.02)
+
+
+def test_fewer_images_than_places():
+    found = inspect_channels(tiny_vit(), split(IMAGES[:4], LABELS[:4], 3), site="attn", classes=3)
+    images = found.arrays()["images.0"]
+    assert (np.sort(images[..., :4], axis=-1) == np.arange(4)).all()
+    assert (images[..., 4:] == -1).all()
+    assert found.shown() == [0, 1, 2, 3]
+
+
+def test_adapter_norms_of_a_run(tmp_path):
+    W = np.arange(9, dtype=np.float32).reshape(3, 3)
+    indices = np.array([4, 7, 100])
+    save_file(
+        {"blocks.2.drop_path1.adapter.weight": W, "blocks.2.drop_path1.adapter.indices": indices,
+         "head.weight": W},
+        tmp_path / "adapter.safetensors",
+    )  # fmt: skip
+    found = adapter_norms(tmp_path / "adapter.safetensors", get_backbone("ict_tiny"))
+    assert found["adapter_in.0"].shape == (12, 192)
+    assert np.allclose(found["adapter_in.0"][2, indices], np.linalg.norm(W, axis=0))
+    assert np.allclose(found["adapter_out.0"][2, indices], np.linalg.norm(W, axis=1))
+    assert np.isfinite(found["adapter_in.0"]).sum() == 3
+
+
+def test_command_then_a_page_without_torch(store):
+    arguments = ["inspect", "digits", "--weights", "none", "--limit", "30", "--json"]
+    document = json.loads(CliRunner().invoke(main, arguments).stdout)
+    again = json.loads(CliRunner().invoke(main, arguments).stdout)
+    assert again == document
+    (inspection,) = inspections(store)
+    assert str(inspection.path) == document["path"]
+    page = channel_page(inspection, 11, 191)
+    assert (page.stage, page.block, page.channel, page.width) == (0, 11, 191, 192)
+    assert len(page.images) == 9
+    assert page.images[0].energy >= page.images[-1].energy
+    assert page.images[0].map.shape == (8, 8)
+    assert Image.open(io.BytesIO(page.images[0].webp)).size == (96, 96)
+    assert page.histogram.sum() == 30 * 64
+    assert len(page.edges) == len(page.histogram) + 1
+    assert page.class_profile.shape == (10,)
+    assert page.adapter_in is None
+    script = (
+        "import sys; from ict.store.inspect_files import *; from ict.store import Store\n"
+        "channel_page(inspections(Store())[0], 3, 5); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    with pytest.raises(InputError, match="block 12: there are blocks 0 to 11"):
+        channel_page(inspection, 12, 0)
+    with pytest.raises(InputError, match="block 0 has channels 0 to 191"):
+        channel_page(inspection, 0, 192)
+
+
+def test_a_run_brings_its_backbone_weights_site_and_adapter(store):
+    asked = {
+        "backbone": "ict_tiny",
+        "k": 5,
+        "tune_site": "mlp_branch",
+        "epochs": 1,
+        "warmup_epochs": 0,
+    }
+    resolved = resolve({"task": "digits", **asked}, weights="none")
+    run = store.create_run(resolved.record())
+    prefix = "blocks.3.drop_path2.adapter"
+    W, indices = np.eye(5, dtype=np.float32), np.arange(5)
+    save_file(
+        {f"{prefix}.weight": W, f"{prefix}.indices": indices}, run.path / "adapter.safetensors"
+    )
+    request, _ = request_inspection(
+        store, task="digits", backbone=None, site=None, run=run.id, limit=9
+    )
+    assert (request.backbone, request.weights, request.site) == ("ict_tiny", "none", "mlp_branch")
+    inspection = load_inspect(inspect_task(store, request))
+    assert channel_page(inspection, 3, 4).adapter_in == 1.0
+    assert channel_page(inspection, 3, 5).adapter_in is None
+    with pytest.raises(InputError, match="trained on random weights"):
+        request_inspection(
+            store, task="digits", backbone=None, site=None, run=run.id, weights=BUNDLED_WEIGHTS
+        )
+    with pytest.raises(InputError, match="tunes ict_tiny, not deit_tiny"):
+        request_inspection(
+            store, task="digits", backbone="deit_tiny_patch16_224", site=None, run=run.id
+        )
+
+
+def test_a_vit_b_takes_less_than_64_mb():
+    stored = 12 * 768 * 9 * (196 + 4 + 4) + 12 * 768 * (8 + 32 * 4 + 8 + 8) + 12 * 397 * 768 * 2
+    thumbs = 1000 * 4000  # 96 × 96 WebP at quality 80: two to four kilobytes
+    assert stored + thumbs < 64e6
+
+
+def test_half_an_inspection_is_not_one(store):
+    folder = store.inspect_dir / "half"
+    folder.mkdir(parents=True)
+    (folder / "inspect.safetensors").write_bytes(b"x")
+    assert inspections(store) == []
+    with pytest.raises(InputError, match="no finished inspection"):
+        load_inspect(folder)
