@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 import ict
 from bench.speed import load
-from ict.config import resolve
 from ict.data import ImageSet
 from ict.machine import cores, prefers_bf16
 from ict.model.backbones import use_fastest_attention
+from ict.resolve import resolve
 from ict.training import Settings, Trainer
 from ict.training.methods import prepare
 

@@ -19,10 +19,10 @@ import torch
 from torch import nn
 
 import ict
-from ict.config import resolve
 from ict.criteria import Request, get_criterion
 from ict.machine import choose_device
 from ict.model.backbones import load_backbone, use_fastest_attention
+from ict.resolve import resolve
 from ict.training import halve_frozen_layers
 from ict.training.methods import prepare
 from ict.training.step import autocast, make_step

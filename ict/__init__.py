@@ -3,26 +3,18 @@
 Importing this package imports nothing heavy; the public names below load when first used.
 """
 
-import importlib
-from typing import Any
+from ict.public import old_names
+from ict.public.face import face, table
 
-_HOMES = {
-    "score": "ict.scoring",
-    "select": "ict.selection",
-    "attach": "ict.model.adapters",
-    "detach": "ict.model.adapters",
-    "load": "ict.model.adapters",
-    "RunConfig": "ict.config",
-    "Store": "ict.store",
-}
+_HOMES = table("""
+    ict.scoring.model_scores: score
+    ict.selection: select
+    ict.model.adapters: attach detach
+    ict.running.loading: load
+    ict.config: RunConfig
+    ict.store.store: Store
+""")
 __all__ = ["RunConfig", "Store", "attach", "detach", "load", "score", "select"]
+__getattr__, __dir__ = face(__name__, _HOMES)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'ict' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+old_names.install()

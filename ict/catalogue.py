@@ -27,6 +27,9 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@+-]{0,199}")
 _TABLE = Path(__file__).parent / "catalogue.json"
 
 
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
 @dataclass(frozen=True)
 class Backbone:
     """A vision transformer by its timm name (or `ict_tiny`, ours)."""
@@ -241,3 +244,11 @@ def _remember(cache: Path, remembered: dict[str, Any]) -> None:
         temporary.replace(cache)
     except OSError:
         return  # only a cache: the next call asks timm again
+
+
+def pixel_statistics(
+    backbone: str, normalisation: str
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and std of pixels in [0, 1]: the weights' own (`native`) or ImageNet's (the paper)."""
+    known = get_backbone(backbone)
+    return IMAGENET if normalisation == "imagenet" else (known.mean, known.std)

@@ -1,4 +1,4 @@
-"""What a run is asked to do: fields, checks, recipes, and the id that follows from them."""
+"""What a run is asked to do: its fields, their checks, and the id that follows from them."""
 
 import dataclasses
 import math
@@ -6,20 +6,14 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from ict import weights as weight_files
 from ict.catalogue import BUNDLED, Backbone, check_blocks, check_site, get_backbone
-from ict.criteria import own_tokens
 from ict.documents.bounded import json_value, odd_word
 from ict.documents.identity import canonical, digest, name_of
 from ict.errors import InputError, NewerError, did_you_mean, quoted
-from ict.machine import choose_device, prefers_bf16
-from ict.recipes import RECIPES, quick_rate, recipe_fields
-from ict.selection import resolve_k
-from ict.tasks import SPLITS, fingerprint, get_task
+from ict.public.old_names import moved_from
+from ict.tasks import SPLITS
 
 SCHEMA = 1
 NEUTRAL: dict[str, Any] = {"zeros": None}
@@ -145,7 +139,7 @@ class RunConfig:
         if not isinstance(record, Mapping) or "task" not in record:
             raise InputError("the configuration names no task: config.json is not a run's")
         _check_age(record)
-        return cls(**{name: _typed(name, value) for name, value in record.items()})
+        return cls(**{name: typed(name, value) for name, value in record.items()})
 
     def as_run(self) -> "RunConfig":
         """With the values that a run of it computes with: what version 0.1.0 made of a 0, if it is its."""
@@ -156,7 +150,7 @@ class RunConfig:
 
     def check_total(self) -> None:
         """Raises InputError if a field that the method reads has no value: nothing is filled in later."""
-        may_be_none = {*_MAY_BE_NONE, *_unread(self)}
+        may_be_none = {*_MAY_BE_NONE, *unread(self)}
         missing = [n for n in FIELDS if getattr(self, n) is None and n not in may_be_none]
         if self.score_task not in (None, self.task) and self.score_data is None:
             missing.append("score_data")
@@ -176,100 +170,14 @@ _TYPES = typing.get_type_hints(RunConfig)
 _FLOATS = tuple(name for name, hint in _TYPES.items() if float in typing.get_args(hint))
 
 
-@dataclass(frozen=True)
-class Resolved:
-    """A checked configuration with nothing left open, its id, and where its inputs lie."""
-
-    config: RunConfig
-    run_id: str
-    recipe: str
-    recipe_fields: tuple[str, ...]
-    sources: dict[str, str | None]
-
-    def record(
-        self, *, command: str | None = None, images: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
-        """What a run's `config.json` holds; `images` are the digests of `ict.store.same_images`."""
-        return {
-            "schema": SCHEMA,
-            "run_id": self.run_id,
-            "config": self.config.to_dict(),
-            "recipe": self.recipe,
-            "recipe_fields": list(self.recipe_fields),
-            "sources": self.sources,
-            **({} if images is None else {"images_sha256": dict(images)}),
-            "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "command": command,
-        }
-
-
 def parse_setting(text: str) -> tuple[str, Any]:
     """Reads `field=value` as `--set` takes it. Raises InputError for an unknown field or wrong type."""
     name, separator, value = text.partition("=")
     if not separator:
         raise InputError(f"--set {quoted(text)}: write field=value")
     name = {"test_curve": "report_best_test"}.get(name.strip(), name.strip())
-    _check_settable(name)
-    return name, _typed(name, json_value(value, f"--set {name}"))
-
-
-def resolve(
-    asked: Mapping[str, Any],
-    *,
-    recipe: str = "quick",
-    weights: str | Path | None = None,
-    root: Path | None = None,
-    device: str | None = None,
-    fetch: bool = True,
-) -> Resolved:
-    """Checks what is asked, fills in the recipe and the defaults, and finds data and weights.
-
-    `asked` maps RunConfig fields to values; what it sets, the recipe does not touch. `weights` is
-    None (bundled or hub), a file, or "none". With `fetch` false nothing is downloaded or read: the
-    id is then provisional. Raises InputError with one sentence for anything that cannot be run.
-    """
-    for name in asked:
-        _check_settable(name)
-    if recipe not in RECIPES:
-        raise InputError(
-            f"no recipe {quoted(recipe)}; there are {', '.join(RECIPES)}{did_you_mean(recipe, RECIPES)}"
-        )
-    given = {n: _without_sign(_typed(n, v)) for n, v in asked.items() if v is not None}
-    task = get_task(_required_task(given), root=root)
-    given["task"] = task.name
-    backbone = get_backbone(given.get("backbone", BUNDLED))
-    method = given.get("method", "ict")
-    _check_choice("method", method)
-    filled = recipe_fields(recipe, task=task, backbone=backbone.name, method=method)
-    if "k" in given or "ratio" in given:
-        filled.pop("k", None)
-        filled.pop("ratio", None)
-    from_recipe = tuple(name for name in filled if name not in given)
-    if "warmup_epochs" in filled:  # a warm-up longer than a short run would be all of it
-        filled["warmup_epochs"] = min(filled["warmup_epochs"], {**filled, **given}["epochs"] // 2)
-    config = RunConfig(**{**filled, **given})
-    _check(config, backbone)
-    wanted = given.get("weights") if weights is None else weights
-    found = weight_files.find(backbone, wanted, fetch=fetch)
-    config = dataclasses.replace(
-        config,
-        weights=found.identity,
-        data=fingerprint(task.name, root=root) if fetch else None,
-        precision=_precision(config.precision, device),
-    )
-    config = _with_selection(config, backbone, root=root, fetch=fetch)
-    if recipe == "quick" and "lr" not in given and isinstance(config.k, tuple):
-        config = dataclasses.replace(config, lr=quick_rate(max(config.k)))
-    config = _with_zeros(_without_unread(config))
-    if fetch:
-        config.check_total()
-    read = tuple(name for name in from_recipe if getattr(config, name) is not None)
-    sources = {
-        "weights_file": str(found.path) if found.path else None,
-        "weights_sha256": weight_files.digest_of(found.path) if found.path else None,
-        "data_root": str(root) if root else None,
-    }
-    return Resolved(config, run_id(config), recipe, read, sources)
+    check_settable(name)
+    return name, typed(name, json_value(value, f"--set {name}"))
 
 
 def run_id(config: RunConfig) -> str:
@@ -303,65 +211,32 @@ def _is_zero(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value == 0
 
 
-def _with_zeros(config: RunConfig) -> RunConfig:
-    """Says that zeros are meant, where version 0.1.0 would have run something else."""
-    as_written = ran_otherwise(config.to_dict()) is not None
-    return dataclasses.replace(config, zeros="as_written" if as_written else None)
-
-
-def _with_selection(
-    config: RunConfig, backbone: Backbone, *, root: Path | None, fetch: bool
-) -> RunConfig:
-    """K per stage, and the site, task and split that the scores come from."""
-    if config.method != "ict":
-        return config
-    ratio = 0.125 if config.k is None and config.ratio is None else config.ratio
-    score_task = get_task(config.score_task or config.task, root=root).name
-    other = score_task != config.task
-    return dataclasses.replace(
-        config,
-        k=resolve_k(backbone.widths, k=config.k, ratio=ratio),
-        ratio=None,
-        tokens=config.tokens or own_tokens(config.criterion or "class_l2"),
-        score_site=config.score_site or config.tune_site,
-        score_task=score_task,
-        score_split=config.score_split or config.train_split,
-        score_data=fingerprint(score_task, root=root) if other and fetch else None,
-        blocks=None if config.blocks is None else check_blocks(backbone, config.blocks),
-    )
-
-
-def _without_unread(config: RunConfig) -> RunConfig:
-    """Sets what the method does not read to None, so that it cannot change the id."""
-    nothing: dict[str, Any] = dict.fromkeys(_unread(config))
-    return dataclasses.replace(config, **nothing)
-
-
-def _unread(config: RunConfig) -> list[str]:
+def unread(config: RunConfig) -> list[str]:
     """Fields that the method does not read, nor anything that it does without them."""
-    unread: list[str] = []
+    names: list[str] = []
     if config.method != "ict":
-        unread += _SELECTION_FIELDS
+        names += _SELECTION_FIELDS
     elif config.criterion == "random":
-        unread += ["tokens", "score_site", "score_task", "score_split", "score_data"]
+        names += ["tokens", "score_site", "score_task", "score_split", "score_data"]
         if config.k == tuple(get_backbone(config.backbone).widths):  # all channels: nothing to draw
-            unread += ["selection_seed"]
+            names += ["selection_seed"]
     else:
-        unread += ["selection_seed"]
+        names += ["selection_seed"]
     if config.method == "linear":
-        unread += _TRAINING_FIELDS
+        names += _TRAINING_FIELDS
     if config.method in SEEDLESS:
-        unread += ["seed"]
+        names += ["seed"]
     if config.method != "lora":
-        unread += ["lora_rank"]
-    return unread
+        names += ["lora_rank"]
+    return names
 
 
-def _check(config: RunConfig, backbone: Backbone) -> None:
+def check(config: RunConfig, backbone: Backbone) -> None:
+    """Raises InputError for a choice, site, block or number that cannot be run."""
     for name in _CHOICES:
         value = getattr(config, name)
         if value is not None:
-            _check_choice(name, value)
+            check_choice(name, value)
     if config.criterion is not None:
         check_criterion(config.criterion)
     if config.method == "ict":
@@ -411,7 +286,8 @@ def _check_numbers(config: RunConfig) -> None:
         raise InputError(f"warmup_epochs={warmup}: choose at most the {epochs} epochs")
 
 
-def _check_choice(name: str, value: str) -> None:
+def check_choice(name: str, value: str) -> None:
+    """Raises InputError, with the nearest, unless `value` is one of the field's choices."""
     if value not in _CHOICES[name]:
         hint = did_you_mean(value, _CHOICES[name])
         raise InputError(f"{name}={quoted(value)}: choose one of {', '.join(_CHOICES[name])}{hint}")
@@ -424,7 +300,8 @@ def _check_field(name: str) -> None:
         )
 
 
-def _check_settable(name: str) -> None:
+def check_settable(name: str) -> None:
+    """Raises InputError for a field that does not exist or that follows from others."""
     _check_field(name)
     if name in _OWN:
         raise InputError(f"{name} is not to be set: it follows from the task and the program")
@@ -443,11 +320,6 @@ def _check_age(record: Mapping[str, Any]) -> None:
         raise NewerError(f"no field {quoted(unknown[0])} in a run's configuration: {newer}")
     if record.get("zeros") not in (None, "as_written"):
         raise NewerError(f"zeros={quoted(record['zeros'])} is not known: {newer}")
-
-
-def _without_sign(value: Any) -> Any:
-    """-0.0 as 0.0, which is the same question; anything else as it is."""
-    return 0.0 if isinstance(value, float) and value == 0 else value
 
 
 def _float(name: str, value: float) -> float:
@@ -470,7 +342,7 @@ def check_size(name: str, value: Any) -> None:
             raise InputError(f"{name}={quoted(one)}: the text {odd}")
 
 
-def _typed(name: str, value: Any) -> Any:
+def typed(name: str, value: Any) -> Any:
     """`value` as the field's type says; an InputError names the field and what it takes."""
     _check_field(name)
     check_size(name, value)
@@ -496,13 +368,5 @@ def _typed(name: str, value: Any) -> Any:
     raise InputError(f"{name}={quoted(value)}: give {' or '.join(names)}")
 
 
-def _precision(asked: str, device: str | None) -> str:
-    if asked != "auto":
-        return asked
-    return "bf16" if prefers_bf16(choose_device(device)) else "fp32"
-
-
-def _required_task(given: Mapping[str, Any]) -> str:
-    if "task" not in given:
-        raise InputError("no task given; `ict tasks` lists what can be trained on here")
-    return given["task"]
+if not typing.TYPE_CHECKING:
+    __getattr__ = moved_from(__name__)  # `resolve` was here in version 0.1.0

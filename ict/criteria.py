@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Batches = Callable[[], Iterable[tuple[Tensor, Tensor]]]
     """Called once a pass: normalised images (B, 3, S, S) and labels (B,), on the model's device."""
 
+__path__: list[str] = []  # its modules are in ict.scoring now; old names are found through here
 Progress = Callable[[int, int], None]
 
 
@@ -68,7 +69,7 @@ class Criterion:
                 raise InputError(
                     f"{self.name} has no option {quoted(option)}; {allowed}{did_you_mean(option, self.options)}"
                 )
-        module = importlib.import_module(f"ict.criteria.{self.module}")
+        module = importlib.import_module(f"ict.scoring.{self.module}")
         computed: Computed = module.compute(self.name, model, batches, request)
         for name, array in computed.arrays.items():
             if name.count(".") == 1 and not np.isfinite(array).all():
@@ -136,7 +137,7 @@ REGISTRY: dict[str, Criterion] = {
         ),
         Criterion(
             name="weight_norm",
-            module="weights",
+            module="weight_norm",
             formula="Σ_j |W_jc| · ‖h_c‖₂, W the linear layer that reads the site, h its input",
             source="after Wanda, arXiv 2306.11695",
         ),

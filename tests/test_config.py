@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 import ict.tasks
 from ict import weights as weight_files
 from ict.catalogue import BUNDLED_WEIGHTS, get_backbone
-from ict.config import FIELDS, NEUTRAL, RunConfig, parse_setting, resolve, run_id
+from ict.config import FIELDS, NEUTRAL, RunConfig, parse_setting, run_id
 from ict.errors import InputError
+from ict.resolve import resolve
 
 VIT = "vit_base_patch16_224.orig_in21k"
 

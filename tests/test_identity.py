@@ -7,16 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ict.config import (
-    NEUTRAL,
-    RunConfig,
-    parse_setting,
-    ran_otherwise,
-    resolve,
-    run_id,
-)
+from ict.config import NEUTRAL, RunConfig, parse_setting, ran_otherwise, run_id
 from ict.documents.identity import canonical, check_finite, digest
 from ict.errors import InputError
+from ict.resolve import resolve
 from ict.scoring import ScoreRequest
 from ict.scoring.causal import Plan
 from ict.scoring.causal_task import CausalRequest

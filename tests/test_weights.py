@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ict.catalogue import BUNDLED_WEIGHTS, get_backbone
-from ict.config import resolve
 from ict.errors import InputError
+from ict.resolve import resolve
 from ict.store import Store
 from ict.weights import digest_of, find, find_again
 

@@ -25,7 +25,7 @@ def fold(run: str, *, out: Path, weights: str | None, as_json: bool) -> None:
     here = Store().run(run)
     if here.result() is None:
         raise InputError(f"run {here.id} is {here.status()}, not done: there is nothing to fold")
-    from ict.model.folding import fold_run
+    from ict.running.fold_run import fold_run
 
     make_folder(out.absolute().parent)
     emit(fold_run(here, out, weights=weights), as_json=as_json)

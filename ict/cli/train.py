@@ -18,19 +18,12 @@ from ict.cli.common import (
     say_unreadable,
     typed_command,
 )
-from ict.config import (
-    CRITERIA,
-    Resolved,
-    RunConfig,
-    check_criterion,
-    check_size,
-    parse_setting,
-    resolve,
-)
+from ict.config import CRITERIA, RunConfig, check_criterion, check_size, parse_setting
 from ict.documents.bounded import json_value
 from ict.errors import InputError, quoted
 from ict.machine import calm_threads, choose_device, cores
 from ict.recipes import RECIPES
+from ict.resolve import Resolved, resolve
 from ict.store.store import Store
 from ict.tasks import SPLITS, get_task, is_here
 

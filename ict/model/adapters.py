@@ -165,17 +165,3 @@ def _check_fits(model: nn.Module, selection: Selection, blocks: list[nn.Module])
             raise InputError(
                 f"block {chosen.block} has an adapter at {quoted(selection.site)} already; detach first"
             )
-
-
-def load(
-    run: str | Path, *, store: str | Path | None = None, weights: str | Path | None = None
-) -> nn.Module:
-    """The adapted model of a finished run, in evaluation mode: `run` is an id or a run's folder.
-
-    Needs the very weights that the run was trained on; `weights` says where they lie if they were
-    moved. timm's `resolve_model_data_config(model)` gives the size, mean and std of its pixels.
-    Raises InputError if the run is not done, and if only other weights are to be had.
-    """
-    from ict.running.execute import load_run
-
-    return load_run(run, store=store, weights=weights)

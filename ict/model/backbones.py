@@ -11,14 +11,12 @@ from typing import Any
 
 import timm
 import torch
-from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from ict.catalogue import BUNDLED, QKV_SITES, STREAM_SITES, Backbone, get_backbone
-from ict.errors import InputError, did_you_mean, quoted
+from ict.errors import InputError
+from ict.model.architecture import TINY, build_architecture
 from ict.model.weight_fit import load_weights
-
-TINY = {"img_size": 64, "patch_size": 8, "embed_dim": 192, "depth": 12, "num_heads": 3}
 
 _NOTES = "ict_weights_notes"  # attribute of a loaded model: what its weights file left over
 
@@ -33,26 +31,6 @@ _BLOCKS = {
     ("eva", "EvaBlock"): False,
     ("eva", "EvaBlockPostNorm"): False,
 }
-
-
-def build_architecture(name: str, *, classes: int = 0, drop_path: float = 0.0) -> nn.Module:
-    """The named architecture with random weights. Raises InputError for an unknown name.
-
-    `classes` = 0 leaves the classification head out; the model then gives pooled features (B, F).
-    """
-    if name == BUNDLED:
-        return VisionTransformer(**TINY, num_classes=classes, drop_path_rate=drop_path)
-    try:
-        model = timm.create_model(name, num_classes=classes, drop_path_rate=drop_path)
-    except (RuntimeError, ValueError) as error:
-        names = [BUNDLED, *timm.list_models(), *timm.list_models(pretrained=True)]
-        hint = did_you_mean(name, names) if name not in names else f" ({error})"
-        raise InputError(f"no backbone {quoted(name)} in timm {timm.__version__}{hint}") from error
-    if hasattr(model, "head_dist"):
-        raise InputError(
-            f"{name} has two heads, one for distillation; use {name.replace('_distilled', '')}"
-        )
-    return model
 
 
 def load_backbone(

@@ -9,20 +9,14 @@ LayerScale and P_S the channels chosen of D,
 so W' = M diag(γ) W and b' = M diag(γ) b + s P_S b_a, and γ becomes 1.
 """
 
-import json
-from pathlib import Path
-
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from ict.errors import InputError, quoted
-from ict.files import atomic_write_bytes
 from ict.model.adapters import detach
 from ict.model.backbones import block_kind, block_stages
 from ict.model.channel_adapter import ChannelAdapter
 from ict.model.sites import Site, find_site
-from ict.store.run_folder import Run
 
 _LAYERS = {
     "attn_branch": ("attn.proj", "ls1", "gamma_1"),
@@ -52,43 +46,6 @@ def fold(model: nn.Module) -> nn.Module:
     return detach(model)
 
 
-def fold_run(run: Run, out: Path, *, weights: str | Path | None = None) -> dict[str, object]:
-    """Writes the folded model of a finished run as safetensors with timm's own keys.
-
-    The header holds what timm needs: `architecture`, `num_classes`, image size, pixel mean and std.
-    `weights` is where the run's weights lie now. Raises InputError if it cannot be folded, if `out`
-    exists, or if only other weights than the run's are to be had.
-    """
-    from ict.config import RunConfig
-    from ict.running.loading import rebuild
-
-    config = RunConfig.from_dict(run.config)
-    if out.exists():
-        raise InputError(f"{out} exists; choose another name or remove it first")
-    if config.method not in ("ict", "linear", "full", "bitfit"):
-        raise InputError(
-            f"run {run.id} is method {quoted(config.method)}; ict, linear, full and bitfit fold"
-        )
-    if config.method == "ict" and config.tune_site not in FOLDABLE:
-        raise InputError(_refusal(str(config.tune_site)))
-    model = fold(rebuild(run, weights=weights))
-    pixels = model.pretrained_cfg
-    classes = int(model.get_classifier().out_features)
-    header: dict[str, object] = {
-        "architecture": config.backbone,
-        "num_classes": classes,
-        "input_size": list(pixels["input_size"]),
-        "mean": list(pixels["mean"]),
-        "std": list(pixels["std"]),
-        "run_id": run.id,
-        "task": config.task,
-    }
-    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    metadata = {key: v if isinstance(v, str) else json.dumps(v) for key, v in header.items()}
-    atomic_write_bytes(out, save(state, metadata={"format": "pt", **metadata}))
-    return {**header, "path": str(out), "tensors": len(state), "bytes": out.stat().st_size}
-
-
 def _adapted(block: nn.Module) -> list[tuple[str, Site]]:
     sites = [(name, find_site(block, name)) for name in ("attn", "block", *FOLDABLE)]
     return [(name, site) for name, site in sites if site is not None and site.adapter is not None]
@@ -96,7 +53,7 @@ def _adapted(block: nn.Module) -> list[tuple[str, Site]]:
 
 def _check(block: nn.Module, name: str) -> None:
     if name not in FOLDABLE:
-        raise InputError(_refusal(name))
+        raise InputError(refusal(name))
     if name in _LAYERS and block_kind(block) in _NORM_AFTER:
         raise InputError(
             f"site {quoted(name)} of {type(block).__name__} cannot be folded: a norm stands between the layer and "
@@ -108,7 +65,7 @@ def _check(block: nn.Module, name: str) -> None:
         )
 
 
-def _refusal(site: str) -> str:
+def refusal(site: str) -> str:
     return (
         f"site {quoted(site)} cannot be folded: it tunes the residual stream, which the skip connection carries "
         "past every layer; train at attn_branch, mlp_branch, q, k or v to get a plain checkpoint"

@@ -305,7 +305,7 @@ def _advice(best: Reading | None, tensors: State, model: nn.Module, name: str) -
 def what_fits(tensors: State, reading: Reading, *, tries: int = 6) -> list[str]:
     """Backbones of the same blocks and widths that the file's tensors fit, tried without memory."""
     from ict.catalogue import known
-    from ict.model.backbones import build_architecture
+    from ict.model.architecture import build_architecture
 
     shapes = {key: tensor.to("meta") for key, tensor in tensors.items()}
     converted = _converted(shapes, reading)

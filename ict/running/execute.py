@@ -64,19 +64,6 @@ def run(
         lock.release()
 
 
-def load_run(
-    run: str | Path, *, store: str | Path | None = None, weights: str | Path | None = None
-) -> Any:
-    """The trained timm model of a finished run, in evaluation mode, float32, on the CPU."""
-    from ict.running.loading import rebuild
-
-    folder = Path(run)
-    here = Run(folder.absolute()) if folder.is_dir() else Store(store).run(str(run))
-    if here.result() is None:
-        raise InputError(f"run {here.id} is {here.status()}, not done: there is nothing to load")
-    return rebuild(here, weights=weights)
-
-
 def _execute(run: Run, store: Store, execution: dict[str, Any]) -> RunResult:
     """Runs the pipeline; whatever goes wrong is kept as the run's error."""
     try:

@@ -1,66 +1,27 @@
-"""The trained model of a finished run, put together again."""
+"""The model of a finished run by its id: found without torch, put together with it."""
 
 from pathlib import Path
+from typing import Any
 
-from safetensors import safe_open
-from torch import nn
-
-from ict.catalogue import get_backbone
-from ict.config import RunConfig
 from ict.errors import InputError
-from ict.model.adapters import load_trained_state
-from ict.model.backbones import describe_pixels, load_backbone
-from ict.scoring.task_scores import pixel_statistics
-from ict.selection import Selection
 from ict.store.run_folder import Run
-from ict.training.methods import prepare
-from ict.weights import find_again
+from ict.store.store import Store
 
 
-def rebuild(run: Run, *, weights: str | Path | None = None) -> nn.Module:
-    """The trained model of a finished run: the backbone's weights and what the run changed.
+def load(
+    run: str | Path, *, store: str | Path | None = None, weights: str | Path | None = None
+) -> Any:
+    """The adapted timm model of a finished run, in evaluation mode, float32, on the CPU.
 
-    `weights` is where those weights lie now, if not where they lay. Its `pretrained_cfg` says which
-    pixels it was trained on. Raises InputError if only other weights than the run's are to be had.
+    `run` is an id or a run's folder. Needs the very weights that the run was trained on; `weights`
+    says where they lie if they were moved. timm's `resolve_model_data_config(model)` gives the size,
+    mean and std of its pixels. Raises InputError if the run is not done, and if only other weights
+    are to be had.
     """
-    stored = RunConfig.from_dict(run.config)
-    stored.check_total()
-    config = stored.as_run()
-    weights_file = weights_of(run, given=weights)
-    state = run.path / "adapter.safetensors"
-    with safe_open(state, framework="pt") as file:
-        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-    heads = [
-        shape[0] for name, shape in shapes.items() if name in ("head.weight", "head.fc.weight")
-    ]
-    if len(heads) != 1:
-        raise InputError(f"{state}: holds no classification head")
-    model = load_backbone(
-        config.backbone,
-        weights=str(config.weights),
-        weights_file=weights_file,
-        classes=heads[0],
-        seed=config.generator_seed,
-    )
-    record = run.selection()
-    prepare(model, config, Selection.from_dict(record) if record else None)
-    load_trained_state(model, state)
-    mean, std = pixel_statistics(config.backbone, config.pixel_normalisation)
-    describe_pixels(model, size=get_backbone(config.backbone).image_size, mean=mean, std=std)
-    return model.eval()
+    from ict.running.rebuild import rebuild
 
-
-def weights_of(run: Run, *, given: str | Path | None = None) -> Path | None:
-    """The file of the weights that the run is of, or None for random ones; see `find_again`."""
-    sources = run.record.get("sources") or {}
-    recorded = sources.get("weights_file")
-    try:
-        return find_again(
-            get_backbone(run.config["backbone"]),
-            run.config.get("weights"),
-            recorded=Path(recorded) if recorded else None,
-            given=given,
-            digest=sources.get("weights_sha256"),
-        )
-    except InputError as error:
-        raise InputError(f"run {run.id}: {error}") from error
+    folder = Path(run)
+    here = Run(folder.absolute()) if folder.is_dir() else Store(store).run(str(run))
+    if here.result() is None:
+        raise InputError(f"run {here.id} is {here.status()}, not done: there is nothing to load")
+    return rebuild(here, weights=weights)

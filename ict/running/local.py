@@ -90,7 +90,7 @@ def start_workers(store: Store) -> int:
 
 def _start_worker(store: Store, slot: Slot) -> None:
     make_folder(machine_dir(store))
-    command = [sys.executable, "-m", "ict.running.worker", str(store.root)]
+    command = [sys.executable, "-m", "ict.launch.worker", str(store.root)]
     command += [slot.device, str(slot.slots), str(slot.index)]
     with open(slot.log_path(store), "ab") as log:
         process = subprocess.Popen(

@@ -14,7 +14,7 @@ import torch
 from safetensors.numpy import save as save_arrays
 from torch import nn
 
-from ict.catalogue import get_backbone
+from ict.catalogue import get_backbone, pixel_statistics
 from ict.config import RunConfig, ran_otherwise
 from ict.data import Augment, ImageSet, StreamedSet, load_set, open_set
 from ict.errors import IctError, quoted
@@ -34,13 +34,13 @@ from ict.model.backbones import (
 )
 from ict.provenance import device_name, package_versions, peak_memory_bytes
 from ict.running.checkpoint import Checkpoint, best_epoch
-from ict.running.loading import weights_of
 from ict.scores import load_scores
-from ict.scoring.task_scores import ScoreRequest, pixel_statistics, score_task
+from ict.scoring.task_scores import ScoreRequest, score_task
 from ict.selection import Selection, select, select_random
 from ict.store.live import Live, log
 from ict.store.run_folder import Run, utc_now
 from ict.store.run_result import RunResult
+from ict.store.run_weights import weights_of
 from ict.store.same_images import UNRECORDED, check_run, recorded
 from ict.store.store import Store
 from ict.tasks import Split, fingerprint, get_task, load_split

@@ -62,7 +62,7 @@ def start(
     """
     execution = run.execution() or {}
     threads, device, slots = (str(execution[name]) for name in ("threads", "device", "slots"))
-    runner = os.environ.get("ICT_RUNNER", "ict.running.execute")
+    runner = os.environ.get("ICT_RUNNER", "ict.run")
     command = [sys.executable, "-m", runner, run.id, "--store", str(store.root)]
     command += ["--threads", threads, "--device", device, "--slots", slots]
     handed_down = {LOCK_FD: lock.fd, SLOT_FD: share.fd if share else None}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ict.catalogue import check_blocks, check_site, get_backbone
+from ict.catalogue import check_blocks, check_site, get_backbone, pixel_statistics
 from ict.config import check_criterion
 from ict.criteria import Progress
 from ict.data import batches, load_set
@@ -20,7 +20,7 @@ from ict.model.backbones import load_backbone
 from ict.provenance import package_versions
 from ict.scores import load_scores
 from ict.scoring.causal import Plan, measure
-from ict.scoring.task_scores import pixel_statistics, request_for, score_task
+from ict.scoring.task_scores import request_for, score_task
 from ict.store import same_images
 from ict.store.run_folder import utc_now
 from ict.store.store import Store

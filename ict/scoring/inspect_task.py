@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from ict.catalogue import Backbone, check_site, get_backbone
+from ict.catalogue import Backbone, check_site, get_backbone, pixel_statistics
 from ict.criteria import Progress
 from ict.data import batches, load_set
 from ict.documents.identity import digest, name_of
@@ -21,12 +21,11 @@ from ict.errors import InputError, quoted
 from ict.files import atomic_write_bytes, atomic_write_json, read_json
 from ict.model.backbones import load_backbone
 from ict.provenance import package_versions
-from ict.running.loading import weights_of
 from ict.scoring.inspection import inspect_channels
-from ict.scoring.task_scores import pixel_statistics
 from ict.store import same_images
 from ict.store.inspect_files import ROWS, THUMBS
 from ict.store.run_folder import utc_now
+from ict.store.run_weights import weights_of
 from ict.store.store import Store
 from ict.tasks import SPLITS, Split, fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests

@@ -1,18 +1,16 @@
-"""Scores of a task's channels: in a notebook on any timm model, or from a store and a task's name."""
+"""Scores of a task's channels by its name, kept in the store."""
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from ict import scores as score_files
-from ict.catalogue import get_backbone
+from ict.catalogue import get_backbone, pixel_statistics
 from ict.criteria import Progress, Request, get_criterion
 from ict.data import ImageSet, batches, load_set
 from ict.documents.identity import check_finite, digest, name_of
@@ -32,8 +30,6 @@ from ict.store.store import Store
 from ict.tasks import fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
 from ict.weights import find as find_weights
-
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,71 +57,6 @@ class ScoreRequest:
     def score_id(self) -> str:
         readable = f"{self.task}-{self.backbone}-{self.criterion}-{'_'.join(self.sites)}"
         return name_of(readable, digest(dataclasses.asdict(self)))
-
-
-def score(
-    model: nn.Module,
-    data: Iterable[tuple[Tensor, Tensor]] | Callable[[], Iterable[tuple[Tensor, Tensor]]],
-    *,
-    site: str | Sequence[str] = "attn",
-    criterion: str = "class_l2",
-    tokens: str | None = None,
-    classes: int | None = None,
-    keep_images: bool = False,
-    progress: Progress | None = None,
-    **options: Any,
-) -> ChannelScores:
-    """Scores every channel of a timm model at one or more sites, for a notebook.
-
-    `data` gives normalised images (B, 3, S, S) and labels (B,) on the model's device: a list, a
-    DataLoader, or a function that starts the pass anew (some criteria take more than one). `classes`
-    is found in a first look at the labels when it is not given. The model is in evaluation mode while
-    it is scored and is left as it was. Raises InputError for an unknown site, criterion or tokens.
-    """
-    check_finite(options)
-    again: Any = data if callable(data) else lambda: data
-    if not callable(data) and iter(data) is data:  # a generator is used up after one pass
-        kept = list(data)
-        again = lambda: kept  # noqa: E731
-    if not isinstance(model, nn.Module):
-        raise InputError(f"score needs a timm model, not {type(model).__name__}")
-    lowest, highest = _label_range(again())
-    if lowest < 0 or (classes is not None and highest >= classes):
-        raise InputError(
-            f"labels from {lowest} to {highest}: give 0 to {(classes or highest + 1) - 1}"
-        )
-    classes = highest + 1 if classes is None else classes
-    chosen = get_criterion(criterion)
-    sites = (site,) if isinstance(site, str) else tuple(site)
-    request = Request(
-        sites=sites,
-        classes=classes,
-        images=sum(len(labels) for _, labels in again()) if progress else 0,
-        tokens=tokens or chosen.default_tokens,
-        keep_images=keep_images,
-        options=options,
-        progress=progress,
-    )
-    was_training = model.training
-    try:
-        computed = chosen.compute(model.eval(), again, request)
-    finally:
-        model.train(was_training)
-    meta = {"criterion": criterion, "tokens": request.tokens, "classes": classes, **computed.meta}
-    return ChannelScores(computed.arrays, meta, computed.labels)
-
-
-def _label_range(data: Iterable[Any]) -> tuple[int, int]:
-    """The lowest and highest label of all batches; InputError for data that is no batch of both."""
-    lows, highs = [], []
-    for batch in data:
-        if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
-            raise InputError("each batch must be a pair: images (B, 3, S, S) and labels (B,)")
-        lows.append(int(batch[1].min()))
-        highs.append(int(batch[1].max()))
-    if not lows:
-        raise InputError("the data holds no batch: there is nothing to score")
-    return min(lows), max(highs)
 
 
 def request_for(
@@ -231,14 +162,6 @@ def score_task(
     atomic_write_bytes(path, score_files.to_bytes(finished))
     atomic_write_json(path.parent / "meta.json", meta)
     return path
-
-
-def pixel_statistics(
-    backbone: str, normalisation: str
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std of pixels in [0, 1]: the weights' own (`native`) or ImageNet's (the paper)."""
-    known = get_backbone(backbone)
-    return IMAGENET if normalisation == "imagenet" else (known.mean, known.std)
 
 
 def _compute(

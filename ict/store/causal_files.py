@@ -16,7 +16,7 @@ from ict.documents.shapes import (
     text,
     whole,
 )
-from ict.store.store import Store
+from ict.store.base import BaseStore
 
 FILE = "causal.json"
 _ADVICE = "delete the folder and run `ict causal` again"
@@ -60,7 +60,7 @@ def _check(document: Any, name: str) -> None:
         fields(dict.fromkeys(document["criteria"], measured))(row["scores"], f"scatter[{i}].scores")
 
 
-def causal_checks(store: Store) -> tuple[list[dict[str, Any]], list[Odd]]:
+def causal_checks(store: BaseStore) -> tuple[list[dict[str, Any]], list[Odd]]:
     """All finished checks of a store, newest first, and what is none."""
     names, troubles = names_in(store.causal_dir)
     checks, odd = split(read_check(store.causal_dir / name / FILE) for name in names)

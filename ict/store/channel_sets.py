@@ -15,8 +15,8 @@ from ict.documents.shapes import fields, text
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, make_folder, remove_file
 from ict.selection import BlockSelection, Selection
+from ict.store.base import BaseStore
 from ict.store.run_folder import check_selection, utc_now
-from ict.store.store import Store
 
 _NAME = re.compile(r"\w[\w .+=-]{0,59}")
 
@@ -69,7 +69,7 @@ def from_pairs(
     return Selection(blocks=tuple(blocks), **origin)
 
 
-def save(store: Store, chosen: ChannelSet) -> ChannelSet:
+def save(store: BaseStore, chosen: ChannelSet) -> ChannelSet:
     """Writes a set; raises InputError for a name that is taken or no file could carry, or no channel."""
     if not _NAME.fullmatch(chosen.name):
         raise InputError(
@@ -86,7 +86,7 @@ def save(store: Store, chosen: ChannelSet) -> ChannelSet:
     return dated
 
 
-def load(store: Store, name: str) -> ChannelSet:
+def load(store: BaseStore, name: str) -> ChannelSet:
     """The set of that name; raises InputError with the nearest."""
     found = _read(_path(store, name)) if _NAME.fullmatch(name) else None
     if isinstance(found, Odd):
@@ -99,23 +99,23 @@ def load(store: Store, name: str) -> ChannelSet:
     return found
 
 
-def list_sets(store: Store) -> list[ChannelSet]:
+def list_sets(store: BaseStore) -> list[ChannelSet]:
     """All readable sets of the store, by name."""
     return read_sets(store)[0]
 
 
-def read_sets(store: Store) -> tuple[list[ChannelSet], list[Odd]]:
+def read_sets(store: BaseStore) -> tuple[list[ChannelSet], list[Odd]]:
     """`list_sets(store)`, and the files that cannot be read."""
     names, troubles = names_in(store.sets_dir)
     found, odd = split(_read(store.sets_dir / name) for name in names if name.endswith(".json"))
     return found, troubles + odd
 
 
-def remove(store: Store, name: str) -> None:
+def remove(store: BaseStore, name: str) -> None:
     remove_file(_path(store, load(store, name).name))
 
 
-def _path(store: Store, name: str) -> Path:
+def _path(store: BaseStore, name: str) -> Path:
     return store.sets_dir / f"{name}.json"
 
 

@@ -12,7 +12,7 @@ from ict.documents.records import Odd, names_in, read_record, split
 from ict.documents.shapes import fields, list_of, shown, text, wrong
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_json, make_folder
-from ict.store.store import Store
+from ict.store.base import BaseStore
 from ict.tasks import get_task
 
 REQUIRED = ("method", "task", "test_accuracy")
@@ -22,7 +22,7 @@ _MOST_CELL = 1000  # characters; a note may be a sentence or two
 OPTIONAL = ("backbone", "seed", "k", "adapter_parameters", "note")
 
 
-def import_results(store: Store, path: Path) -> dict[str, Any]:
+def import_results(store: BaseStore, path: Path) -> dict[str, Any]:
     """Reads a CSV with columns method, task, test_accuracy (a fraction) and, if there, backbone,
     seed, k, adapter_parameters, note; keeps its rows in the store.
 
@@ -49,12 +49,12 @@ def import_results(store: Store, path: Path) -> dict[str, Any]:
     return {"name": name, "rows": len(rows), "path": str(target)}
 
 
-def imported_rows(store: Store) -> list[dict[str, Any]]:
+def imported_rows(store: BaseStore) -> list[dict[str, Any]]:
     """All imported results as rows like those of `Store.table()`, with `source` "imported: FILE"."""
     return read_imported(store)[0]
 
 
-def read_imported(store: Store) -> tuple[list[dict[str, Any]], list[Odd]]:
+def read_imported(store: BaseStore) -> tuple[list[dict[str, Any]], list[Odd]]:
     """`imported_rows(store)`, and the files that cannot be read."""
     folder = store.root / "imported"
     names, troubles = names_in(folder)

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,6 @@ from ict.documents.records import Odd
 from ict.files import StoreError, atomic_write_bytes, read_regular
 from ict.store.run_folder import Run, read_config, read_file, read_result
 from ict.store.run_result import ROW_FIELDS, RunResult
-from ict.store.store import Store
 
 VERSION: Final = 3
 _HEAD: Final = re.compile(rb'\{"version": %d, "sha256": "([0-9a-f]{64})", "runs": ' % VERSION)
@@ -35,23 +35,24 @@ _READ_WHILE: Final = {  # files that tell about a run in this state; an odd one 
 _memory: dict[str, tuple[list[int] | None, dict[str, Any]]] = {}
 
 
-def rows(store: Store) -> list[dict[str, Any]]:
+def rows(runs_dir: Path, ids: Iterable[str], index_path: Path) -> list[dict[str, Any]]:
     """One flat row a readable run, oldest first; see `Store.table`."""
-    return look(store)[0]
+    return look(runs_dir, ids, index_path)[0]
 
 
-def look(store: Store) -> tuple[list[dict[str, Any]], list[Odd]]:
+def look(
+    runs_dir: Path, ids: Iterable[str], index_path: Path
+) -> tuple[list[dict[str, Any]], list[Odd]]:
     """The rows of `Store.table`, and the folders of runs in which something cannot be read.
 
     A run whose configuration or result cannot be read has no row; one of which another file is odd
     has both.
     """
-    index_path = store.root / "index.json"
     cached = _load(index_path)
     kept: dict[str, Any] = {}
     table, troubles = [], []
-    for name in store.run_ids():
-        run = Run(store.runs_dir / name)
+    for name in ids:
+        run = Run(runs_dir / name)
         entry, row, trouble = _entry(run, cached.get(name))
         if entry is not None:
             kept[name] = entry

@@ -29,7 +29,7 @@ from ict.documents.records import Odd, names_in, read_record, split
 from ict.documents.shapes import fields, list_of, reader, shown, text, whole
 from ict.documents.tensor_files import check_shape, open_tensors, shapes
 from ict.errors import InputError
-from ict.store.store import Store
+from ict.store.base import BaseStore
 
 IMAGES = 9
 ROWS = "inspect.safetensors"
@@ -153,12 +153,12 @@ def _check_thumbs(path: str, _time: int, _size: int, _stages: tuple[tuple[int, i
         check_shape(found, "offsets", (shown_images + 1,))
 
 
-def inspections(store: Store) -> list[Inspection]:
+def inspections(store: BaseStore) -> list[Inspection]:
     """All finished inspections of a store, newest first."""
     return read_inspections(store)[0]
 
 
-def read_inspections(store: Store) -> tuple[list[Inspection], list[Odd]]:
+def read_inspections(store: BaseStore) -> tuple[list[Inspection], list[Odd]]:
     """`inspections(store)`, and the folders that cannot be read."""
     names, troubles = names_in(store.inspect_dir)
     found, odd = split(read_inspection(store.inspect_dir / name) for name in names)

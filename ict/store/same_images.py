@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from ict.config import Resolved, RunConfig
+from ict.config import RunConfig
 from ict.errors import IctError, InputError
+from ict.resolve import Resolved
+from ict.store.base import BaseStore
 from ict.store.run_folder import Run
-from ict.store.store import Store
 from ict.tasks.decodable import first_wide
 from ict.tasks.digests import ImageDigests
 
@@ -47,14 +48,14 @@ class Reading:
         """`images_sha256` of the images as they are; asked again, what was found first."""
         return {key: self.digests.of(*part, self.limit) for key, part in self.parts.items()}
 
-    def record(self, store: Store) -> dict[str, str]:
+    def record(self, store: BaseStore) -> dict[str, str]:
         """`now`; the store keeps the digest of each image, so that a change can be named."""
         found = self.now()
         for key, part in self.parts.items():
             store.keep_digests(found[key], self.digests.images(*part, self.limit))
         return found
 
-    def changes(self, store: Store, document: Mapping[str, Any] | None) -> str:
+    def changes(self, store: BaseStore, document: Mapping[str, Any] | None) -> str:
         """How many images differ from those that `document` records, and the first of them.
 
         "" when none does, and when the document records none.
@@ -81,7 +82,7 @@ class Reading:
         wide = (first_wide(*part, self.limit, self.digests) for part in self.parts.values())
         return next(filter(None, wide), None)
 
-    def trouble(self, store: Store, document: Mapping[str, Any] | None, undo: str) -> str:
+    def trouble(self, store: BaseStore, document: Mapping[str, Any] | None, undo: str) -> str:
         """Why what `document` tells of cannot be used again, and to `undo` it; "" if it can."""
         if found := self.changes(store, document):
             return f"was made from other images: {found}; put them back, or {undo}"
@@ -92,7 +93,7 @@ class Reading:
             return f"{seen} (first {wide}); {undo}"
         return ""
 
-    def _changed(self, store: Store, then: str, part: tuple[str, str]) -> list[str]:
+    def _changed(self, store: BaseStore, then: str, part: tuple[str, str]) -> list[str]:
         """Names of the images whose digest differs; none where the digests of then are not kept."""
         before, now = store.kept_digests(then), self.digests.images(*part, self.limit)
         if before is None or len(before) != len(now):
@@ -110,7 +111,7 @@ def recorded(document: Mapping[str, Any] | None) -> dict[str, str] | None:
 
 
 def ask(
-    store: Store,
+    store: BaseStore,
     wanted: Iterable[Resolved],
     *,
     command: str | None,
@@ -134,7 +135,7 @@ def ask(
     return [_ask(store, resolved, reading, command) for resolved, reading in pairs]
 
 
-def _refusal(store: Store, resolved: Resolved, reading: Reading) -> str:
+def _refusal(store: BaseStore, resolved: Resolved, reading: Reading) -> str:
     run = Run(store.runs_dir / resolved.run_id)
     if not run.record or not _has_work(run):
         return ""
@@ -146,7 +147,7 @@ def _has_work(run: Run) -> bool:
     return run.marked("checkpoint") or run.status() in ("done", "running")
 
 
-def _ask(store: Store, resolved: Resolved, reading: Reading, command: str | None) -> Run:
+def _ask(store: BaseStore, resolved: Resolved, reading: Reading, command: str | None) -> Run:
     now = reading.record(store)
     run = store.create_run(resolved.record(command=command, images=now))
     if recorded(run.record) != now and not _has_work(run):
@@ -163,7 +164,7 @@ def unrecorded(runs: Iterable[Run]) -> str:
     return f"run {old[0]}{more} is used as it is: {UNRECORDED}"
 
 
-def check_run(store: Store, run: Run, config: RunConfig, digests: ImageDigests) -> None:
+def check_run(store: BaseStore, run: Run, config: RunConfig, digests: ImageDigests) -> None:
     """Raises IctError if the images are not those that the run was asked for, or begun, with."""
     reading, undo = Reading.of_run(config, digests), f"`ict remove {run.id}` and ask again"
     if found := reading.changes(store, run.record):
@@ -174,7 +175,7 @@ def check_run(store: Store, run: Run, config: RunConfig, digests: ImageDigests) 
 
 
 def check_file(
-    store: Store, folder: Path, meta: Mapping[str, Any] | None, reading: Reading
+    store: BaseStore, folder: Path, meta: Mapping[str, Any] | None, reading: Reading
 ) -> None:
     """Raises InputError if the scores (or what else is in `folder`) were made from other images."""
     if found := reading.trouble(store, meta, f"delete {folder} and ask again"):

@@ -33,16 +33,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ict.config import Resolved, resolve
 from ict.documents.bounded import LONGEST, read_text
 from ict.documents.records import Odd, names_in, read_record, split
 from ict.documents.shapes import anything, fields, list_of, table_of, text
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, explain, make_folder
 from ict.machine import MOST_SLOTS
+from ict.resolve import Resolved, resolve
+from ict.store.base import BaseStore
 from ict.store.run_folder import STATUSES, check_id, is_id, utc_now
 from ict.store.same_images import ask
-from ict.store.store import Store
 
 GRID = "grid"  # name of the members that [grid] itself makes
 _KEYS = ("name", "title", "recipe", "slots", "base", GRID, "compare", "tune", "example")
@@ -233,7 +233,7 @@ def _combinations(fixed: Mapping[str, Any], axes: Mapping[str, list[Any]]) -> li
 
 
 def create(
-    store: Store,
+    store: BaseStore,
     document: Mapping[str, Any],
     *,
     root: Path | None = None,
@@ -259,7 +259,7 @@ def create(
     return load_study(store, document["name"])
 
 
-def load_study(store: Store, name: str) -> Study:
+def load_study(store: BaseStore, name: str) -> Study:
     """The study of that name; raises InputError with the nearest."""
     path = _path(store, name)
     found = _read(path)
@@ -271,12 +271,12 @@ def load_study(store: Store, name: str) -> Study:
     return found
 
 
-def list_studies(store: Store) -> list[Study]:
+def list_studies(store: BaseStore) -> list[Study]:
     """All readable studies of the store, by name."""
     return read_studies(store)[0]
 
 
-def read_studies(store: Store) -> tuple[list[Study], list[Odd]]:
+def read_studies(store: BaseStore) -> tuple[list[Study], list[Odd]]:
     """`list_studies(store)`, and what lies among them and cannot be read."""
     names, troubles = names_in(store.studies_dir)
     found, odd = split(_read(store.studies_dir / name / _FILE) for name in names)
@@ -324,7 +324,7 @@ def _stored(content: Any) -> tuple[tuple[Member, ...], dict[str, Any], str | Non
     return members, content["document"], content.get("updated_at")
 
 
-def remove_study(store: Store, name: str, *, with_runs: bool = False) -> list[str]:
+def remove_study(store: BaseStore, name: str, *, with_runs: bool = False) -> list[str]:
     """Deletes the study; `with_runs` also its runs that no other study has. Gives their ids.
 
     Raises InputError while one of these runs is running.
@@ -347,7 +347,7 @@ def remove_study(store: Store, name: str, *, with_runs: bool = False) -> list[st
     return removed
 
 
-def rows(store: Store, study: Study) -> list[dict[str, Any]]:
+def rows(store: BaseStore, study: Study) -> list[dict[str, Any]]:
     """The store's row of each run of the study, with `member` (the row of the file) and `asked_*`.
 
     `asked_ratio`, … are the values that the study set, before they were resolved. A run whose
@@ -403,12 +403,12 @@ def _mean_accuracy(
     return None
 
 
-def counts(store: Store, study: Study) -> dict[str, int]:
+def counts(store: BaseStore, study: Study) -> dict[str, int]:
     """How many of the study's runs have each status, besides `runs` in all."""
     found = [row["status"] for row in rows(store, study)]
     tally = {status: found.count(status) for status in (*STATUSES, "unreadable", "missing")}
     return {"runs": len(found), **tally}
 
 
-def _path(store: Store, name: str) -> Path:
+def _path(store: BaseStore, name: str) -> Path:
     return store.studies_dir / check_id(name, "study") / _FILE

@@ -1,17 +1,17 @@
 """What lies in a store and cannot be read: each thing once, with what to do about it."""
 
 from ict.documents.records import Odd, names_in
+from ict.store.base import BaseStore
 from ict.store.causal_files import causal_checks
 from ict.store.channel_sets import read_sets
 from ict.store.imported_results import read_imported
 from ict.store.index import look
 from ict.store.inspect_files import read_inspections
 from ict.store.run_folder import run_trouble
-from ict.store.store import Store
 from ict.store.studies import read_studies
 
 
-def everything(store: Store) -> list[Odd]:
+def everything(store: BaseStore) -> list[Odd]:
     """All that cannot be read, folder by folder. Nothing here raises."""
     return [
         *_runs(store),
@@ -24,10 +24,13 @@ def everything(store: Store) -> list[Odd]:
     ]
 
 
-def _runs(store: Store) -> list[Odd]:
+def _runs(store: BaseStore) -> list[Odd]:
     """Runs that `Store.table` lacks, or has beside an odd file; and what is no run at all."""
     names, troubles = names_in(store.runs_dir)
-    found = {odd.path.name: odd for odd in look(store)[1]}
+    found = {
+        odd.path.name: odd
+        for odd in look(store.runs_dir, store.run_ids(), store.root / "index.json")[1]
+    }
     folders = set(store.run_ids())
     for name in names:
         if name in found:

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ict.analysis.intervals import t_interval
-from ict.config import resolve
+from ict.resolve import resolve
 from ict.running.execute import run
 from ict.store import Store
 

@@ -11,7 +11,7 @@ from ict.running import follow, local
 from ict.store import Store, atomic_write_json
 from tests.toys import lines, toys, until
 
-pytest_plugins = ("toy_plugin",)
+pytest_plugins = ("tests.toy_plugin",)
 
 
 def ict(*words: object, code: int = 0) -> Result:
@@ -184,8 +184,8 @@ def test_waiting_replaces_a_dead_worker(toy_store: Store, monkeypatch):
     local.submit(toy_store, [run.id])
     assert run.status() == "queued"
     monkeypatch.undo()
-    monkeypatch.setenv("ICT_RUNNER", "toy_runner")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("ICT_RUNNER", "tests.toy_runner")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert follow.wait(toy_store, run.id).status() == "done"
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from ict.config import resolve
 from ict.errors import InputError
-from ict.model.folding import fold_run
+from ict.resolve import resolve
 from ict.running.execute import run as execute
+from ict.running.fold_run import fold_run
 from ict.store.imported_results import import_results, imported_rows
 
 PLAIN = """

@@ -86,7 +86,7 @@ def png(seed: int) -> bytes:
 
 
 def main() -> None:
-    from ict.config import resolve
+    from ict.resolve import resolve
     from ict.scoring import request_for, score_task
     from ict.store import Store
 

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from test_families import FAMILIES, build, random_selection
 
 import ict
-from ict.config import resolve
 from ict.data import ImageSet
 from ict.model.adapters import count_parameters
 from ict.model.class_token import last_block_for_class_token, reads_class_token_alone
+from ict.resolve import resolve
 from ict.training import Settings, Trainer, evaluate
 from ict.training.methods import prepare
 

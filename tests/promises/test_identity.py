@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ict.config import RunConfig, parse_setting, resolve, run_id
+from ict.config import RunConfig, parse_setting, run_id
 from ict.errors import IctError, InputError
+from ict.resolve import resolve
 from ict.running.execute import run as execute
 from ict.store import Store
 

@@ -14,9 +14,9 @@ from torch import nn
 
 import ict.running.checkpoint
 import ict.running.execute
-from ict.config import resolve
 from ict.data import ImageSet
 from ict.errors import IctError
+from ict.resolve import resolve
 from ict.running import pipeline
 from ict.running.checkpoint import Behind, Checkpoint, best_epoch, epoch_of
 from ict.store import Store

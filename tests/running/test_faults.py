@@ -17,7 +17,7 @@ from ict.store import Run, Store
 from tests.toy_runner import expected
 from tests.toys import kill, lines, processes, toys, until
 
-pytest_plugins = ("toy_plugin",)
+pytest_plugins = ("tests.toy_plugin",)
 
 
 def submit_all(store: Store, runs: list[Run]) -> list[str]:

@@ -14,7 +14,7 @@ from ict.store import Run, Store
 from ict.store.locks import RunLock, lock_holder
 from tests.toys import lines, toys, until
 
-pytest_plugins = ("toy_plugin",)
+pytest_plugins = ("tests.toy_plugin",)
 
 
 def finish(store: Store, runs: list[Run]) -> None:

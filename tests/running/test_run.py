@@ -15,8 +15,9 @@ from safetensors.numpy import load_file
 
 import ict
 import ict.scores
-from ict.config import SEEDLESS, resolve
+from ict.config import SEEDLESS
 from ict.errors import IctError, InputError
+from ict.resolve import resolve
 from ict.running.execute import run as execute
 from ict.store import Store
 from ict.store.run_result import FIELDS as RESULT_FIELDS
@@ -394,9 +395,7 @@ def processes_of(store):
                 words = Path(f"/proc/{name}/cmdline").read_bytes().decode(errors="replace")
             except OSError:
                 continue
-            if str(store.root) in words and (
-                "ict.running.execute" in words or "ict.running.worker" in words
-            ):
+            if str(store.root) in words and ("ict.run" in words or "ict.launch.worker" in words):
                 found.append(int(name))
     return found
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from ict.config import RunConfig, resolve
+from ict.config import RunConfig
 from ict.errors import IctError, InputError
+from ict.resolve import resolve
 from ict.store import Store
 from ict.store.same_images import Reading, ask, check_run, recorded, unrecorded
 from ict.tasks.digests import ImageDigests

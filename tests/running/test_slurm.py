@@ -20,7 +20,7 @@ from ict.store import slurm_jobs as jobs
 from tests.toy_runner import expected
 from tests.toys import kill, lines, processes, toys, until
 
-pytest_plugins = ("toy_plugin",)
+pytest_plugins = ("tests.toy_plugin",)
 
 
 def answers() -> bool:

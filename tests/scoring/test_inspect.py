@@ -14,8 +14,8 @@ from safetensors.numpy import save_file
 
 from ict.catalogue import BUNDLED_WEIGHTS, get_backbone
 from ict.cli import main
-from ict.config import resolve
 from ict.errors import InputError
+from ict.resolve import resolve
 from ict.scoring.inspect_task import adapter_norms, inspect_task, request_inspection
 from ict.scoring.inspection import BINS, inspect_channels
 from ict.store.inspect_files import channel_page, inspections, load_inspect

@@ -12,7 +12,6 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 import ict
-from ict.config import resolve
 from ict.data import ImageSet
 from ict.errors import IctError, InputError
 from ict.model.adapters import (
@@ -23,6 +22,7 @@ from ict.model.adapters import (
 )
 from ict.model.backbones import add_head
 from ict.model.split_qkv import SplitQKV
+from ict.resolve import resolve
 from ict.training import (
     Evaluation,
     Settings,

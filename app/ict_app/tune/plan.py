@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ict.catalogue import get_backbone, parameter_counts
-from ict.config import Resolved, resolve
 from ict.documents.bounded import fraction
 from ict.errors import InputError, quoted
+from ict.resolve import Resolved, resolve
 from ict.store import run_times as study_plan
 from ict.tasks import get_task
 

@@ -1,0 +1,153 @@
+"""Modules of version 0.1.0 under the names that they had, so that a paper's script goes on working.
+
+An old name gives the very module that took its place, or, where its parts went to several, whichever
+has what is asked for.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, spec_from_loader
+from types import CodeType, ModuleType
+from typing import Any
+
+HOMES = {
+    old: tuple(homes.split())
+    for old, _, homes in (
+        line.partition(": ")
+        for line in """
+ict.adapters: ict.model.adapters ict.running.loading
+ict.analysis.wanted: ict.running.missing_scores
+ict.augment: ict.training.augment
+ict.backbones: ict.model.backbones
+ict.causal: ict.scoring.causal
+ict.causal_task: ict.scoring.causal_task
+ict.channel_adapter: ict.model.channel_adapter
+ict.channel_sets: ict.store.channel_sets
+ict.checkpoint: ict.running.checkpoint
+ict.class_token: ict.model.class_token
+ict.criteria.attribution: ict.scoring.attribution
+ict.criteria.captum_methods: ict.scoring.captum_methods
+ict.criteria.gradients: ict.scoring.gradients
+ict.criteria.heads: ict.scoring.heads
+ict.criteria.memory: ict.scoring.memory
+ict.criteria.norms: ict.scoring.norms
+ict.criteria.reading: ict.scoring.reading
+ict.criteria.statistics: ict.scoring.statistics
+ict.criteria.weights: ict.scoring.weight_norm
+ict.figures.drawings: ict.figures.by_name
+ict.figures.selections: ict.figures.overlap_curves
+ict.folding: ict.model.folding ict.running.fold_run
+ict.imported: ict.store.imported_results
+ict.inspect_files: ict.store.inspect_files
+ict.inspect_task: ict.scoring.inspect_task
+ict.inspection: ict.scoring.inspection
+ict.jobs: ict.store.slurm_jobs
+ict.launch: ict.running.cancel ict.running
+ict.launch.batch: ict.running.batch
+ict.launch.child: ict.running.run_process
+ict.launch.follow: ict.running.follow
+ict.launch.local: ict.running.local
+ict.launch.queue: ict.running.queue
+ict.launch.slots: ict.running.slots
+ict.launch.slurm: ict.running.slurm
+ict.launch.worker: ict.running.worker
+ict.live: ict.store.live
+ict.loading: ict.running.loading
+ict.locks: ict.store.locks
+ict.methods: ict.training.methods
+ict.pipeline: ict.running.pipeline
+ict.pretrain: pretrain
+ict.pretrain.__main__: pretrain.__main__
+ict.pretrain.banks: pretrain.banks
+ict.pretrain.generator: pretrain.generator
+ict.pretrain.model: pretrain.model
+ict.pretrain.targets: pretrain.targets
+ict.pretrain.train: pretrain.train
+ict.probe: ict.training.linear_probe
+ict.replicas: ict.training.replicas
+ict.run: ict.running.execute
+ict.run_folder: ict.store.run_folder
+ict.run_table: ict.store.index
+ict.sites: ict.model.sites
+ict.step: ict.training.step
+ict.studies: ict.store.studies
+ict.study_plan: ict.store.run_times ict.store.studies
+""".strip().splitlines()
+    )
+}
+
+
+class _Joined(ModuleType):
+    """Stands for an old module whose parts went to several."""
+
+    def __init__(self, name: str, homes: Sequence[str]) -> None:
+        super().__init__(name)
+        self.__path__: list[str] = []  # its modules are found by their own old names
+        self._homes = homes
+
+    def __getattr__(self, name: str) -> Any:
+        if f"{self.__name__}.{name}" in HOMES:
+            return importlib.import_module(f"{self.__name__}.{name}")
+        for home in self._homes:
+            module = importlib.import_module(home)
+            if hasattr(module, name):
+                return getattr(module, name)
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+
+class _OldNames(MetaPathFinder, Loader):
+    """Finds the modules of `HOMES`."""
+
+    def __init__(self) -> None:
+        self._own_specs: dict[str, ModuleSpec | None] = {}
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return spec_from_loader(fullname, self) if fullname in HOMES else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        homes = HOMES[spec.name]
+        if len(homes) > 1:
+            return _Joined(spec.name, homes)
+        module = importlib.import_module(homes[0])
+        self._own_specs[spec.name] = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing to run; the import system has laid the old name's spec over the module's own."""
+        name = module.__spec__.name if module.__spec__ else ""
+        if name in self._own_specs:
+            module.__spec__ = self._own_specs.pop(name)
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """For `python -m` with an old name: workers and runs are still found by these words."""
+        home = HOMES[fullname][0]
+        spec = find_spec(home)
+        loader: Any = spec.loader if spec else None
+        code: CodeType | None = loader.get_code(home) if loader else None
+        return code
+
+
+_MOVED = {"ict.config": {"resolve": "ict.resolve", "Resolved": "ict.resolve"}}
+
+
+def moved_from(module: str) -> Callable[[str], Any]:
+    """`__getattr__` of a module that stayed, for those of its names that moved to another."""
+    homes = _MOVED[module]
+
+    def look_up(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(homes[name]), name)
+
+    return look_up
+
+
+def install() -> None:
+    """Makes old names importable in this process."""
+    if not any(isinstance(finder, _OldNames) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _OldNames())

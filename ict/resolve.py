@@ -1,0 +1,168 @@
+"""From what is asked to a total configuration: recipe and defaults filled in, data and weights found.
+
+Nothing below here fills in a default.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ict import weights as weight_files
+from ict.catalogue import BUNDLED, Backbone, check_blocks, get_backbone
+from ict.config import (
+    SCHEMA,
+    RunConfig,
+    check,
+    check_choice,
+    check_settable,
+    ran_otherwise,
+    run_id,
+    typed,
+    unread,
+)
+from ict.criteria import own_tokens
+from ict.errors import InputError, did_you_mean, quoted
+from ict.machine import choose_device, prefers_bf16
+from ict.recipes import RECIPES, quick_rate, recipe_fields
+from ict.selection import resolve_k
+from ict.tasks import fingerprint, get_task
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A checked configuration with nothing left open, its id, and where its inputs lie."""
+
+    config: RunConfig
+    run_id: str
+    recipe: str
+    recipe_fields: tuple[str, ...]
+    sources: dict[str, str | None]
+
+    def record(
+        self, *, command: str | None = None, images: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """What a run's `config.json` holds; `images` are the digests of `ict.store.same_images`."""
+        return {
+            "schema": SCHEMA,
+            "run_id": self.run_id,
+            "config": self.config.to_dict(),
+            "recipe": self.recipe,
+            "recipe_fields": list(self.recipe_fields),
+            "sources": self.sources,
+            **({} if images is None else {"images_sha256": dict(images)}),
+            "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "command": command,
+        }
+
+
+def resolve(
+    asked: Mapping[str, Any],
+    *,
+    recipe: str = "quick",
+    weights: str | Path | None = None,
+    root: Path | None = None,
+    device: str | None = None,
+    fetch: bool = True,
+) -> Resolved:
+    """Checks what is asked, fills in the recipe and the defaults, and finds data and weights.
+
+    `asked` maps RunConfig fields to values; what it sets, the recipe does not touch. `weights` is
+    None (bundled or hub), a file, or "none". With `fetch` false nothing is downloaded or read: the
+    id is then provisional. Raises InputError with one sentence for anything that cannot be run.
+    """
+    for name in asked:
+        check_settable(name)
+    if recipe not in RECIPES:
+        raise InputError(
+            f"no recipe {quoted(recipe)}; there are {', '.join(RECIPES)}{did_you_mean(recipe, RECIPES)}"
+        )
+    given = {n: _without_sign(typed(n, v)) for n, v in asked.items() if v is not None}
+    task = get_task(_required_task(given), root=root)
+    given["task"] = task.name
+    backbone = get_backbone(given.get("backbone", BUNDLED))
+    method = given.get("method", "ict")
+    check_choice("method", method)
+    filled = recipe_fields(recipe, task=task, backbone=backbone.name, method=method)
+    if "k" in given or "ratio" in given:
+        filled.pop("k", None)
+        filled.pop("ratio", None)
+    from_recipe = tuple(name for name in filled if name not in given)
+    if "warmup_epochs" in filled:  # a warm-up longer than a short run would be all of it
+        filled["warmup_epochs"] = min(filled["warmup_epochs"], {**filled, **given}["epochs"] // 2)
+    config = RunConfig(**{**filled, **given})
+    check(config, backbone)
+    wanted = given.get("weights") if weights is None else weights
+    found = weight_files.find(backbone, wanted, fetch=fetch)
+    config = dataclasses.replace(
+        config,
+        weights=found.identity,
+        data=fingerprint(task.name, root=root) if fetch else None,
+        precision=_precision(config.precision, device),
+    )
+    config = _with_selection(config, backbone, root=root, fetch=fetch)
+    if recipe == "quick" and "lr" not in given and isinstance(config.k, tuple):
+        config = dataclasses.replace(config, lr=quick_rate(max(config.k)))
+    config = _with_zeros(_without_unread(config))
+    if fetch:
+        config.check_total()
+    read = tuple(name for name in from_recipe if getattr(config, name) is not None)
+    sources = {
+        "weights_file": str(found.path) if found.path else None,
+        "weights_sha256": weight_files.digest_of(found.path) if found.path else None,
+        "data_root": str(root) if root else None,
+    }
+    return Resolved(config, run_id(config), recipe, read, sources)
+
+
+def _with_selection(
+    config: RunConfig, backbone: Backbone, *, root: Path | None, fetch: bool
+) -> RunConfig:
+    """K per stage, and the site, task and split that the scores come from."""
+    if config.method != "ict":
+        return config
+    ratio = 0.125 if config.k is None and config.ratio is None else config.ratio
+    score_task = get_task(config.score_task or config.task, root=root).name
+    other = score_task != config.task
+    return dataclasses.replace(
+        config,
+        k=resolve_k(backbone.widths, k=config.k, ratio=ratio),
+        ratio=None,
+        tokens=config.tokens or own_tokens(config.criterion or "class_l2"),
+        score_site=config.score_site or config.tune_site,
+        score_task=score_task,
+        score_split=config.score_split or config.train_split,
+        score_data=fingerprint(score_task, root=root) if other and fetch else None,
+        blocks=None if config.blocks is None else check_blocks(backbone, config.blocks),
+    )
+
+
+def _without_unread(config: RunConfig) -> RunConfig:
+    """Sets what the method does not read to None, so that it cannot change the id."""
+    nothing: dict[str, Any] = dict.fromkeys(unread(config))
+    return dataclasses.replace(config, **nothing)
+
+
+def _with_zeros(config: RunConfig) -> RunConfig:
+    """Says that zeros are meant, where version 0.1.0 would have run something else."""
+    as_written = ran_otherwise(config.to_dict()) is not None
+    return dataclasses.replace(config, zeros="as_written" if as_written else None)
+
+
+def _without_sign(value: Any) -> Any:
+    """-0.0 as 0.0, which is the same question; anything else as it is."""
+    return 0.0 if isinstance(value, float) and value == 0 else value
+
+
+def _precision(asked: str, device: str | None) -> str:
+    if asked != "auto":
+        return asked
+    return "bf16" if prefers_bf16(choose_device(device)) else "fp32"
+
+
+def _required_task(given: Mapping[str, Any]) -> str:
+    if "task" not in given:
+        raise InputError("no task given; `ict tasks` lists what can be trained on here")
+    return given["task"]

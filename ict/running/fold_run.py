@@ -1,0 +1,48 @@
+"""A finished run as a plain timm checkpoint."""
+
+import json
+from pathlib import Path
+
+from safetensors.torch import save
+
+from ict.errors import InputError, quoted
+from ict.files import atomic_write_bytes
+from ict.model.folding import FOLDABLE, fold, refusal
+from ict.store.run_folder import Run
+
+
+def fold_run(run: Run, out: Path, *, weights: str | Path | None = None) -> dict[str, object]:
+    """Writes the folded model of a finished run as safetensors with timm's own keys.
+
+    The header holds what timm needs: `architecture`, `num_classes`, image size, pixel mean and std.
+    `weights` is where the run's weights lie now. Raises InputError if it cannot be folded, if `out`
+    exists, or if only other weights than the run's are to be had.
+    """
+    from ict.config import RunConfig
+    from ict.running.rebuild import rebuild
+
+    config = RunConfig.from_dict(run.config)
+    if out.exists():
+        raise InputError(f"{out} exists; choose another name or remove it first")
+    if config.method not in ("ict", "linear", "full", "bitfit"):
+        raise InputError(
+            f"run {run.id} is method {quoted(config.method)}; ict, linear, full and bitfit fold"
+        )
+    if config.method == "ict" and config.tune_site not in FOLDABLE:
+        raise InputError(refusal(str(config.tune_site)))
+    model = fold(rebuild(run, weights=weights))
+    pixels = model.pretrained_cfg
+    classes = int(model.get_classifier().out_features)
+    header: dict[str, object] = {
+        "architecture": config.backbone,
+        "num_classes": classes,
+        "input_size": list(pixels["input_size"]),
+        "mean": list(pixels["mean"]),
+        "std": list(pixels["std"]),
+        "run_id": run.id,
+        "task": config.task,
+    }
+    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    metadata = {key: v if isinstance(v, str) else json.dumps(v) for key, v in header.items()}
+    atomic_write_bytes(out, save(state, metadata={"format": "pt", **metadata}))
+    return {**header, "path": str(out), "tensors": len(state), "bytes": out.stat().st_size}
