@@ -93,6 +93,11 @@ def over_seeds(
     return [_group(members, by, value) for members in groups.values()]
 
 
+def grouped(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """`over_seeds` as flat rows, for tables."""
+    return [group.to_dict() for group in over_seeds(rows)]
+
+
 def key(row: Row, names: Sequence[str] = SETTINGS) -> tuple[str, ...]:
     """The values of `names` such that equal ones are equal: 1 and 1.0, missing and NaN alike.
 

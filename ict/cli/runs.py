@@ -76,12 +76,12 @@ def runs(
 
 def _grouped(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
     """One row a setting, and its columns: also those settings that alone tell two rows apart."""
-    from ict.analysis.groups import over_seeds, telling
+    from ict.analysis.groups import grouped, telling
 
     after = _GROUP_COLUMNS.index("k") + 1
     more = [name for name in telling(rows) if name not in _GROUP_COLUMNS]
     columns = [*_GROUP_COLUMNS[:after], *more, *_GROUP_COLUMNS[after:]]
-    return [found.to_dict() for found in over_seeds(rows)], columns
+    return grouped(rows), columns
 
 
 def _run_table(rows: list[dict[str, Any]], columns: list[str]) -> str:
@@ -226,11 +226,11 @@ def _short(digests: dict[str, str]) -> str:
 @click.argument("runs", nargs=-1, required=True)
 def cancel(runs: tuple[str, ...], *, as_json: bool) -> None:
     """Takes RUNS out of the queue, or stops them at their last checkpoint."""
-    from ict import running as launch
+    from ict.running.cancel import cancel as cancel_runs
 
     store = Store()
     ids = [store.run(run).id for run in runs]
-    cancelled = launch.cancel(store, ids)
+    cancelled = cancel_runs(store, ids)
     rows = [{"run_id": run_id, "status": store.run(run_id).status()} for run_id in ids]
     emit(rows, as_json=as_json)
     for run_id in ids:

@@ -196,12 +196,12 @@ def list_(*, as_json: bool) -> None:
 @click.argument("name")
 def cancel(name: str, *, as_json: bool) -> None:
     """Takes the runs of a study out of the queue and stops those that run."""
-    from ict import running as launch
+    from ict.running.cancel import cancel as cancel_runs
 
     store = Store()
     here = studies.load_study(store, name)
     known = set(store.run_ids())
-    cancelled = launch.cancel(store, [run_id for run_id in here.run_ids if run_id in known])
+    cancelled = cancel_runs(store, [run_id for run_id in here.run_ids if run_id in known])
     document = {"name": here.name, "cancelled": cancelled}
     emit(document, as_json=as_json, text=f"study {here.name}: {len(cancelled)} run(s) cancelled")
 

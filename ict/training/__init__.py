@@ -1,12 +1,31 @@
-"""The training loop and what each method trains. Needs torch when a name is first used."""
+"""The training loop and what each method trains. Needs torch."""
 
-from ict.public.face import face, table
-
-__getattr__, __dir__ = face(
-    __name__,
-    table("""
-        ict.training.loop: Forward Settings EpochReport Evaluation Trainer learning_rate evaluate pooled_features halve_frozen_layers EVALUATION_BATCH
-        ict.training.methods: prepare
-        ict.training.step: Step make_step ReplicaStep GraphStep autocast make_repeatable
-        """),
+from ict.training.loop import (
+    EVALUATION_BATCH,
+    EpochReport,
+    Evaluation,
+    Settings,
+    Trainer,
+    evaluate,
+    halve_frozen_layers,
+    learning_rate,
+    pooled_features,
 )
+from ict.training.methods import prepare
+from ict.training.step import autocast, make_repeatable, make_step
+
+__all__ = [
+    "EVALUATION_BATCH",
+    "EpochReport",
+    "Evaluation",
+    "Settings",
+    "Trainer",
+    "autocast",
+    "evaluate",
+    "halve_frozen_layers",
+    "learning_rate",
+    "make_repeatable",
+    "make_step",
+    "pooled_features",
+    "prepare",
+]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ict import running as launch
 from ict.cli import main
 from ict.errors import InputError
 from ict.running import slurm
+from ict.running.cancel import cancel as cancel_runs
 from ict.store import Run, Store
 from ict.store import slurm_jobs as jobs
 from tests.toy_runner import expected
@@ -151,7 +151,7 @@ def test_cancel_reaches_waiting_and_running_jobs(slurm_store: Store):
     runs = toys(slurm_store, 3, steps=1000, seconds=0.05)
     submit(slurm_store, runs, parallel=1)
     until(lambda: started(runs[0]), 30)
-    assert launch.cancel(slurm_store, [run.id for run in runs]) == [run.id for run in runs]
+    assert cancel_runs(slurm_store, [run.id for run in runs]) == [run.id for run in runs]
     until(lambda: {run.status() for run in runs} == {"cancelled"}, 15)
     until(lambda: not processes(slurm_store), 15)
 

@@ -207,9 +207,9 @@ def action(label: str, icon: str, act: Callable[[], object]) -> None:
 
 def cancel(shown: Store, ids: Sequence[str]) -> None:
     """Cancels runs wherever they wait or run."""
-    from ict import running as launch
+    from ict.running.cancel import cancel as cancel_runs
 
-    launch.cancel(shown, ids)
+    cancel_runs(shown, ids)
 
 
 def _submit(shown: Store, run: Run) -> None:
