@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 
+from ict import studies
 from ict.scores import ChannelScores, to_bytes
 from ict.selection import select
-from ict.store import Store, studies
+from ict.store import Store
 from tests.result_documents import result_document
 
 DOCUMENT = {

@@ -6,7 +6,7 @@ conductance            LayerConductance (arXiv 1805.12233): Σ over the images b
                        and the image of ∂F/∂a · Δa
 ablation               LayerFeatureAblation: F(x) − F(x with channel c at its mean)
 
-F is the log-probability of the true class under a cross-fitted head (ict/criteria/heads.py). A score
+F is the log-probability of the true class under a cross-fitted head (ict/scoring/heads.py). A score
 is mean_n |Σ_t attribution|; with `signed` it is mean_n Σ_t attribution, which is stored beside it in
 any case. With images kept `image_attribution` holds Σ_t attribution of each. Tokens default to `all`. The baseline image is 0 after normalisation (the mean colour), or
 with `baseline_image="mean"` the mean of the images; ablation replaces a channel by its mean over

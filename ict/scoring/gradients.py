@@ -5,7 +5,7 @@ fisher     1/(2N) Σ_n (Σ_t a·g)²        Theis et al. 2018, arXiv 1801.05787
 gradient   Σ_n (Σ_t g)²                 FISH Mask, arXiv 2111.09839: the per-image *empirical* Fisher
                                         (Kunstner et al., arXiv 1905.12558) of a shift of the channel
 
-The loss is the cross-entropy of a cross-fitted head (ict/criteria/heads.py), summed over images, so
+The loss is the cross-entropy of a cross-fitted head (ict/scoring/heads.py), summed over images, so
 a batch may be split anywhere. Tokens default to `all`: under a class-token head the patch tokens
 behind the last attention have gradient 0, which is refused. Two passes; memory does not grow with
 the number of images, unless per-image sums are kept (`image_product` Σ_t a·g or `image_gradient`

@@ -115,7 +115,7 @@ class BaseStore:
 
         A list of one value (`k` of a ViT) is that value, a longer one is text. Config fields win
         over result fields of the same name. Rows that `filter` refuses are left out. Fast for
-        thousands of runs (ict/run_table.py).
+        thousands of runs (ict/store/index.py).
         """
         from ict.store.index import rows
 

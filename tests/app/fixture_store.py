@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ict.locks import RunLock
+from ict.studies import Study, create
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -13,8 +15,6 @@ from ict.config import RunConfig, run_id
 from ict.scores import ChannelScores, to_bytes
 from ict.selection import select
 from ict.store import Run, Store
-from ict.store.locks import RunLock
-from ict.store.studies import Study, create
 from tests.result_documents import result_document
 
 VIT_SMALL = ((12, 192),)

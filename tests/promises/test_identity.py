@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from ict.run import run as execute
 
-from ict.config import RunConfig, parse_setting, run_id
+from ict.config import RunConfig, parse_setting, resolve, run_id
 from ict.errors import IctError, InputError
-from ict.resolve import resolve
-from ict.running.execute import run as execute
 from ict.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,8 +109,9 @@ def test_an_old_zero_is_listed_and_not_reused(store, part, field):
 
 @pytest.mark.promise("A model of an old folder loads as it ran: scale=0 as 1")
 def test_an_old_zero_goes_on_as_it_ran(store):
+    from ict.adapters import adapters
+
     import ict as package
-    from ict.model.adapters import adapters
 
     old = old_run(store, "ict-k24-fdf471b9449b")
     one = dataclasses.replace(RunConfig.from_dict(old.config), scale=1.0)
@@ -134,7 +134,7 @@ NUMBERS = "epochs batch_size lr lr_multiplier weight_decay warmup_epochs drop_pa
 @pytest.mark.promise("NaN and infinity are refused in every field, by --set, API, TOML and store")
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
 def test_nan_and_infinity_are_refused_everywhere(tmp_path, word):
-    from ict.store.studies import expand, read_toml
+    from ict.studies import expand, read_toml
 
     let_in = []
     for field in NUMBERS:
@@ -169,7 +169,8 @@ def test_scale_nan_from_the_command_line(store):
 @pytest.mark.promise("NaN is refused in options of a criterion and in an adapter's scale")
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_nan_is_refused_in_a_notebook(value):
-    from ict.model.channel_adapter import ChannelAdapter
+    from ict.channel_adapter import ChannelAdapter
+
     from ict.scoring import ScoreRequest
 
     with pytest.raises(InputError, match="finite"):
@@ -195,7 +196,7 @@ def test_a_diverged_run_is_failed(store, split):
 def test_a_probe_on_nan_is_failed(store, monkeypatch):
     import torch
 
-    from ict.running import pipeline
+    from ict import pipeline
 
     run = a_run(store, method="linear")
     build = pipeline.Pipeline._model
@@ -241,7 +242,7 @@ def test_golden_scores_keep_their_ids():
 # A child process that dies at a chosen place: argv are run id, store and what is to happen there.
 DIES = """
 import os, signal, sys
-import ict.files, ict.running.execute
+import ict.files, ict.run
 from ict.store import Store
 run_id, root, where = sys.argv[1:]
 replace = os.replace
@@ -250,7 +251,7 @@ def replaced(source, target):
         os.kill(os.getpid(), signal.SIGKILL)
     replace(source, target)
 ict.files.os.replace = replaced
-ict.running.execute.run(run_id, Store(root), threads=1, device="cpu")
+ict.run.run(run_id, Store(root), threads=1, device="cpu")
 """
 
 
@@ -342,9 +343,7 @@ main()
 def test_a_missing_version_fails_nothing(store, kind):
     if kind == "run":
         run = a_run(store, epochs=1)
-        main = MISSING.replace(
-            "from ict.cli import main\nmain()", "import ict.running.execute\nict.run.main()"
-        )
+        main = MISSING.replace("from ict.cli import main\nmain()", "import ict.run\nict.run.main()")
         words = [run.id, "--store", str(store.root), "--device", "cpu"]
     else:
         main = MISSING

@@ -327,8 +327,9 @@ STUDY = {
 
 def ask() -> list[str]:
     """Asks for the study's two runs, and starts none."""
+    from ict.studies import create
+
     from ict.store import Store
-    from ict.store.studies import create
 
     return create(Store(), STUDY).run_ids
 
@@ -363,8 +364,9 @@ def test_digests_beside_the_config(root: Path) -> None:
 @pytest.mark.promise("Bundled tasks have digests too")
 @pytest.mark.parametrize("task", ["digits", "count", "sprites_loc"])
 def test_digests_of_bundled_tasks(task: str) -> None:
+    from ict.studies import create
+
     from ict.store import Store
-    from ict.store.studies import create
 
     document = {**STUDY, "base": {**STUDY["base"], "task": task}}
     record = Store().run(create(Store(), document).run_ids[0]).record
@@ -374,8 +376,9 @@ def test_digests_of_bundled_tasks(task: str) -> None:
 @pytest.mark.promise("Images that changed since a run was asked for are noticed before it trains")
 @pytest.mark.parametrize("split", SPLITS)
 def test_checked_before_training(root: Path, split: str) -> None:
+    from ict.run import run
+
     from ict.errors import IctError
-    from ict.running.execute import run
     from ict.store import Store
 
     folder = make_task(root, "birds", "bmp")

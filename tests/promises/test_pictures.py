@@ -200,9 +200,10 @@ def test_every_figure_of_the_package_and_the_command_has_a_sample():
     """So that what is compared here is all that there is."""
     import inspect
 
+    from ict.figures.drawings import FIGURES
+
     from ict import figures
     from ict.figures import samples
-    from ict.figures.by_name import FIGURES
 
     assert set(FIGURES) <= set(samples.figures("light"))
     text = inspect.getsource(samples.figures)

@@ -60,8 +60,9 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Any:
     def show(name: str, **query: str) -> list[pd.DataFrame]:
         streamlit.cache_data.clear()
         streamlit.cache_resource.clear()
-        if "ict_app.common.readers" in sys.modules:
-            sys.modules["ict_app.common.readers"].forget_rows()
+        for readers in ("ict_app.readers", "ict_app.common.readers"):  # of 0.1.0, and now
+            if readers in sys.modules:
+                sys.modules[readers].forget_rows()
         app = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=120)
         app.switch_page(str(ROOT / "pages" / f"{name}.py"))
         for field, value in query.items():
