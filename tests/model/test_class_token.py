@@ -4,7 +4,6 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
-from test_families import FAMILIES, build, random_selection
 
 import ict
 from ict.data import ImageSet
@@ -13,6 +12,7 @@ from ict.model.class_token import last_block_for_class_token, reads_class_token_
 from ict.resolve import resolve
 from ict.training import Settings, Trainer, evaluate
 from ict.training.methods import prepare
+from tests.model.test_families import FAMILIES, build, random_selection
 
 CLASS_TOKEN = ("vit", "deit", "deit3", "dinov2", "dinov2, registers", "clip")
 SITES = ("attn", "attn_branch", "mlp_branch", "block")
