@@ -236,7 +236,10 @@ def figures(theme: Theme = "light") -> dict[str, go.Figure]:
         ),
         "causal-deletion": deletion_curves(deletion_table(), untouched=0.9, theme=theme),
         "causal-insertion": deletion_curves(
-            deletion_table(), direction="insertion", untouched=0.9, theme=theme
+            deletion_table().assign(accuracy=lambda rows: 1.02 - rows["accuracy"]),
+            direction="insertion",
+            untouched=0.9,
+            theme=theme,
         ),
         "stability": stability_lines(stability_table(), theme=theme),
         "transfer": transfer_matrix(transfer_table(), theme=theme),

@@ -7,7 +7,7 @@ submit. A figure is drawn at its true size: 96 px are one inch, 1 pt is 4/3 px.
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 
@@ -68,11 +68,40 @@ def size_px(figure: go.Figure, style: Style, span: Span | None = None) -> tuple[
     width = round(inches * PX_PER_INCH)
     # letters do not shrink with the column, so a narrow figure needs more height for its labels
     room = 6.5 * points + max(float(meta.get("aspect", 0.62)) * width, 9 * points)
+    room += _legend_rows(figure, width, points) * 2.2 * points + _below_axis(figure, width, points)
     rows = float(meta.get("rows", 0)) * points * 1.18 + 5 * points
     steps = min(
         math.ceil(max(room * 0.85, rows) / _STEP_PX), style.max_inches * PX_PER_INCH // _STEP_PX
     )
     return width, int(steps) * _STEP_PX
+
+
+def _text_px(text: str, letters: float) -> float:
+    """About how wide a text is, in px; its longest line counts."""
+    return max(len(line) for line in text.split("<br>")) * 0.52 * letters
+
+
+def _legend_rows(figure: go.Figure, width: int, font_px: float) -> int:
+    """Rows of a legend above the axes, after the first."""
+    names = [trace.name for trace in figure.data if trace.name and trace.showlegend is not False]
+    if figure.layout.legend.orientation != "h" or figure.layout.showlegend is False or not names:
+        return 0
+    entry = max(_text_px(name, 0.875 * font_px) for name in names) + 40  # line, symbol and gaps
+    return math.ceil(len(names) / max((width - 4 * font_px) // entry, 1)) - 1
+
+
+def _below_axis(figure: go.Figure, width: int, font_px: float) -> float:
+    """px that upright names below an axis take, more than the room that every figure has."""
+    longest = 0.0
+    for trace in figure.select_traces(lambda trace: trace.type in ("bar", "heatmap")):
+        if _named(trace) and _bar_names(trace, width, font_px)[1]:
+            longest = max(longest, *(_text_px(name, 0.8 * font_px) for name in trace.x))
+    return max(longest - 4 * font_px, 0.0)
+
+
+def _named(trace: Any) -> bool:
+    """Whether names stand along x."""
+    return trace.x is not None and len(trace.x) > 0 and isinstance(trace.x[0], str)
 
 
 def restyle(figure: go.Figure, style: Style, span: Span | None = None) -> go.Figure:
@@ -96,6 +125,7 @@ def restyle(figure: go.Figure, style: Style, span: Span | None = None) -> go.Fig
         },
         paper_bgcolor=style.background,
         plot_bgcolor=style.background,
+        legend={"maxheight": height, "tracegroupgap": 0},  # else rows below half of it are hidden
     )
     _scale_strokes(printed, font_px / _SCREEN_FONT_PX)
     _part_panels(printed, height, font_px)
@@ -103,6 +133,8 @@ def restyle(figure: go.Figure, style: Style, span: Span | None = None) -> go.Fig
     _fit_cell_text(printed, (width, height), font_px)
     _fit_names(printed, (width, height), font_px)
     _fit_rows(printed, height, font_px)
+    _fit_bars(printed, width, font_px)
+    _fold_titles(printed, height)
     printed.for_each_xaxis(_upright)
     return printed
 
@@ -155,12 +187,24 @@ def _upright(axis: go.layout.XAxis) -> None:
 
 
 def _fit_names(figure: go.Figure, size: tuple[int, int], font_px: float) -> None:
-    """Every row and column of a matrix keeps its name, in smaller letters where they are many."""
+    """Every row and column of a matrix keeps its name, in smaller letters where they are many.
+
+    Where long names of the rows leave too little for those of the columns, every second, third, …
+    column keeps its own.
+    """
     for trace in figure.select_traces({"type": "heatmap"}):
-        if trace.x is None or not isinstance(trace.x[0], str):
+        if not _named(trace):
             continue
-        for axis, pixels in ((figure.layout.xaxis, size[0]), (figure.layout.yaxis, size[1])):
-            axis.update(tickfont_size=_letters(pixels, len(trace.x), font_px), dtick=1)
+        across, down = (
+            _letters(pixels, len(names), font_px)
+            for pixels, names in zip(size, (trace.x, trace.y), strict=True)
+        )
+        beside = (
+            max(_text_px(str(name), down) for name in trace.y) + 8 * font_px
+        )  # and a colour bar
+        step = max(math.ceil(0.95 * across * len(trace.x) / max(size[0] - beside, 1)), 1)
+        figure.layout.xaxis.update(tickfont_size=across, dtick=step)
+        figure.layout.yaxis.update(tickfont_size=down, dtick=1)
 
 
 def _letters(pixels: int, names: int, font_px: float) -> float:
@@ -175,6 +219,40 @@ def _fit_rows(figure: go.Figure, height: int, font_px: float) -> None:
             letters = _letters(height, len(trace.y), font_px)
             trace.textfont.size = letters
             figure.layout.yaxis.update(tickfont_size=letters, dtick=1)
+
+
+def _fit_bars(figure: go.Figure, width: int, font_px: float) -> None:
+    """Every bar keeps its name: upright where they do not fit beside each other."""
+    for trace in figure.select_traces({"type": "bar"}):
+        if _named(trace):
+            letters, upright = _bar_names(trace, width, font_px)
+            turn = -90 if upright else 0
+            figure.layout.xaxis.update(tickfont_size=letters, dtick=1, tickangle=turn)
+
+
+def _bar_names(trace: Any, width: int, font_px: float) -> tuple[float, bool]:
+    """Letters of the names along x in px, and whether the names must stand upright."""
+    inside = 0.8 * width
+    letters = _letters(round(inside / 0.6), len(trace.x), font_px)
+    widest = max(_text_px(name, letters) for name in trace.x)
+    return letters, widest > 0.85 * inside / len(trace.x)
+
+
+def _fold_titles(figure: go.Figure, height: int) -> None:
+    """Titles beside an axis that are longer than it go on two lines."""
+    inside = _inner_px(figure, height)
+    letters = figure.layout.template.layout.font.size
+    for axis in figure.select_yaxes():
+        low, high = axis.domain or (0, 1)
+        text = axis.title.text or ""
+        if _text_px(text or " ", letters) > (high - low) * inside and "<br>" not in text:
+            middle = min(
+                (i for i, c in enumerate(text) if c == " "),
+                key=lambda i: abs(i - len(text) / 2),
+                default=None,
+            )
+            if middle is not None:
+                axis.title.text = f"{text[:middle]}<br>{text[middle + 1 :]}"
 
 
 def _fit_cell_text(figure: go.Figure, size: tuple[int, int], font_px: float) -> None:
