@@ -7,6 +7,7 @@ Without Chrome there is no PDF, SVG or PNG; everything else is made, and one sen
 import io
 import json
 import struct
+import threading
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +30,7 @@ FORMATS = ("pdf", "svg", "png", "html", "csv", "tex", "txt", "json")
 NEED_CHROME = ("pdf", "svg", "png")
 PNG_DPI = 300
 MISSING = "missing-formats.txt"
+_copying = threading.Lock()  # Plotly takes a figure apart while it copies it: one thread at a time
 _GL = ("scattergl", "heatmapgl", "scatter3d", "surface", "mesh3d", "scatterpolargl", "splom")
 
 
@@ -75,7 +77,8 @@ def export(
     """
     chosen = get_style(style)
     _check_formats(formats)
-    printed = restyle(bundle.figure, chosen, span)
+    with _copying:
+        printed = restyle(bundle.figure, chosen, span)
     _refuse_rasters(printed)
     drawing = browser.Drawing(printed)
     files: dict[str, bytes] = {}
