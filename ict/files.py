@@ -185,8 +185,9 @@ def read_regular(path: Path | str, most: int = MOST_BYTES) -> bytes:
     Raises OSError, and InputError for what is no file or too large.
     """
     with open(open_regular(path), "rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
+        large = os.fstat(file.fileno()).st_size > most
+        content = b"" if large else file.read(most + 1)
+    if large or len(content) > most:
         raise InputError(f"has more than {most >> 20} MiB, which no such file has")
     return content
 

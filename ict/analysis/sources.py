@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
+from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
 from ict.scores import load_scores
 
@@ -103,9 +103,9 @@ def open_source(path: str | Path, *, site: str | None = None, name: str | None =
     if scores.labels is None:
         raise InputError(f"{path}: has no per-image sums; score again with --keep-images")
     try:
-        with safe_open(path, framework="numpy") as file:
+        with open_tensors(path) as file:
             probe = file.get_slice(f"{site}.0.per_image")[:, 0:1, 0:8][:, 0]
-    except SafetensorError:
+    except InputError:
         raise InputError(
             f"{path}: site {quoted(site)} has no per-image sums; score again with --keep-images"
         ) from None

@@ -11,7 +11,6 @@ import click
 from tqdm import tqdm
 
 from ict.documents.bounded import number, odd_word, whole_number
-from ict.documents.records import Odd
 from ict.documents.shapes import shown
 from ict.errors import IctError, one_sentence, printable, quoted
 from ict.machine import MOST_SLOTS
@@ -144,12 +143,11 @@ def emit(document: Any, *, as_json: bool, text: str | None = None) -> None:
         click.echo("\n".join(_lines(document)))
 
 
-def say_unreadable(store: Store, more: Sequence[Odd] = ()) -> None:
-    """Names on stderr, once each, what the store holds and nobody can read, with what to do.
+def say_unreadable(store: Store) -> None:
+    """Names on stderr, once each, what of the store and the tasks nobody can read, with what to do."""
+    from ict.tasks import troubles
 
-    `more` is what else was met that cannot be read.
-    """
-    found = [*more, *store.unreadable()]
+    found = list(dict.fromkeys([*store.unreadable(), *troubles()]))
     for odd in found[:_MOST_NAMED]:
         click.echo(f"ict: left out {odd}", err=True)
     if len(found) > _MOST_NAMED:

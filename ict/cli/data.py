@@ -9,7 +9,7 @@ from ict.cli.common import Progress, command, emit, say_unreadable, table
 from ict.errors import IctError, InputError, quoted
 from ict.files import absolute
 from ict.store.store import Store
-from ict.tasks import bundled, find_folder, get_task, list_tasks, troubles, vtab, where_looked
+from ict.tasks import bundled, find_folder, get_task, list_tasks, vtab, where_looked
 from ict.tasks.hub import DEFAULT_REPO
 from ict.tasks.links import write_link
 
@@ -20,7 +20,7 @@ def tasks(*, as_json: bool) -> None:
     store = Store()
     rows = list_tasks()
     emit(rows, as_json=as_json, text=_tasks_text(rows))
-    say_unreadable(store, troubles())
+    say_unreadable(store)
 
 
 def _tasks_text(rows: list[dict[str, Any]]) -> str:

@@ -1,14 +1,16 @@
 """Channel adapters of a model: put them on a frozen backbone, take them off, save them, load them."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from ict.documents.tensor_files import header, open_tensors
 from ict.errors import InputError, quoted
 from ict.model.backbones import block_stages, classification_head, head_name
 from ict.model.channel_adapter import ChannelAdapter
@@ -128,14 +130,25 @@ def trained_state_bytes(model: nn.Module, metadata: dict[str, Any]) -> bytes:
     return save(trained_state(model), metadata={"meta": json.dumps(metadata, sort_keys=True)})
 
 
+@contextmanager
+def open_state(path: str | Path) -> Iterator[Any]:
+    """A file of trained parameters, opened; the InputError of one that is torn names it."""
+    try:
+        with open_tensors(path, framework="pt") as file:
+            yield file
+    except InputError as error:
+        said = str(error)
+        raise (error if said.startswith(str(path)) else InputError(f"{path}: {said}")) from error
+
+
 def load_trained_state(model: nn.Module, path: str | Path) -> dict[str, Any]:
     """Reads what `trained_state_bytes` wrote into a model of the same make; gives the metadata.
 
     Raises InputError if the file names parameters that the model lacks, or other channels.
     """
     state = model.state_dict()
-    with safe_open(path, framework="pt") as file:
-        metadata = json.loads((file.metadata() or {}).get("meta", "{}"))
+    with open_state(path) as file:
+        metadata = header(file)
         missing = [name for name in file.keys() if name not in state]  # noqa: SIM118
         if missing:
             raise InputError(
@@ -145,6 +158,11 @@ def load_trained_state(model: nn.Module, path: str | Path) -> dict[str, Any]:
     for name, tensor in content.items():
         if name.endswith(".indices") and not torch.equal(tensor, state[name].cpu()):
             raise InputError(f"{path}: {name} are other channels than the model's")
+        if tensor.shape != state[name].shape:
+            shapes = f"{tuple(tensor.shape)}, not {tuple(state[name].shape)}"
+            raise InputError(
+                f"{path}: {name} has the shape {shapes}; it was made for another model"
+            )
     with torch.no_grad():
         for name, tensor in content.items():
             state[name].copy_(tensor)

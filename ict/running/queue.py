@@ -132,7 +132,9 @@ def _reserve(store: Store, count: int) -> int:
     path = store.workers_dir / "sequence.json"
     with RunLock(store.workers_dir / "sequence.lock"):
         last = read_json(path)
-        if not isinstance(last, int):  # never written, or lost: go on after what still waits
+        if (
+            not isinstance(last, int) or isinstance(last, bool) or not 0 <= last < _LAST - count
+        ):  # never written, or lost: go on after what still waits
             places = [ticket.sequence for ticket in waiting(store)]
             last = max((place for place in places if place < _LAST), default=0)
         atomic_write_json(path, last + count)

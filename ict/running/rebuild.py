@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from safetensors import safe_open
 from torch import nn
 
 from ict.catalogue import get_backbone, pixel_statistics
 from ict.config import RunConfig
 from ict.errors import InputError
-from ict.model.adapters import load_trained_state
+from ict.model.adapters import load_trained_state, open_state
 from ict.model.backbones import describe_pixels, load_backbone
 from ict.selection import Selection
 from ict.store.run_folder import Run
@@ -27,7 +26,7 @@ def rebuild(run: Run, *, weights: str | Path | None = None) -> nn.Module:
     config = stored.as_run()
     weights_file = weights_of(run, given=weights)
     state = run.path / "adapter.safetensors"
-    with safe_open(state, framework="pt") as file:
+    with open_state(state) as file:
         shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     heads = [
         shape[0] for name, shape in shapes.items() if name in ("head.weight", "head.fc.weight")

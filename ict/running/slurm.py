@@ -22,7 +22,7 @@ from typing import Any
 
 from ict.documents.bounded import LONGEST, odd_word
 from ict.errors import IctError, InputError, quoted
-from ict.files import atomic_write_json, make_private_folder, read_json, remove_file
+from ict.files import atomic_write_json, make_private_folder, remove_file
 from ict.machine import cores, devices
 from ict.running import queue
 from ict.running import run_process as child
@@ -220,9 +220,8 @@ _call = _Call()
 
 def job_of(run: Run) -> str | None:
     """The Slurm job that the run waits in or runs as; None for a local one."""
-    document = read_json(run.path / "job.json")
-    job = document.get("job") if isinstance(document, dict) else None
-    return job if isinstance(job, str) and job_state(job) is not None else None
+    job = run.job()
+    return job if job is not None and job_state(job) is not None else None
 
 
 def cancel(store: Store, jobs: Mapping[str, str]) -> list[str]:

@@ -15,13 +15,14 @@ from ict.criteria import Progress
 from ict.data import batches, load_set
 from ict.documents.identity import digest, name_of
 from ict.errors import InputError, quoted
-from ict.files import atomic_write_json, read_json
+from ict.files import atomic_write_json
 from ict.model.backbones import load_backbone
 from ict.provenance import package_versions
 from ict.scores import load_scores
 from ict.scoring.causal import Plan, measure
 from ict.scoring.task_scores import request_for, score_task
 from ict.store import same_images
+from ict.store.causal_files import read_check
 from ict.store.run_folder import utc_now
 from ict.store.store import Store
 from ict.tasks import fingerprint, get_task, load_split
@@ -70,12 +71,12 @@ def check(
     batch_size: int = 50,
     progress: Progress | None = None,
 ) -> Path:
-    """The causal check of `request` in the store, computed unless it is there; scores likewise."""
+    """The causal check of `request` in the store, computed unless it is there and whole; scores likewise."""
     path = store.causal_dir / request.causal_id / "causal.json"
     read = {split: (request.task, split) for split in ("train800", "val200")}
     reading = same_images.Reading(read, ImageDigests(root), request.limit)
-    if path.is_file():
-        found = read_json(path)
+    found = read_check(path)
+    if isinstance(found, dict):
         same_images.check_file(store, path.parent, found, reading)
         return path
     reading.now()  # before the images are read

@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
 
 from ict.catalogue import Backbone, check_site, get_backbone, pixel_statistics
 from ict.criteria import Progress
 from ict.data import batches, load_set
 from ict.documents.identity import digest, name_of
+from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
-from ict.files import atomic_write_bytes, atomic_write_json, read_json
+from ict.files import atomic_write_bytes, atomic_write_json
 from ict.model.backbones import load_backbone
 from ict.provenance import package_versions
 from ict.scoring.inspection import inspect_channels
 from ict.store import same_images
-from ict.store.inspect_files import ROWS, THUMBS
+from ict.store.inspect_files import ROWS, THUMBS, Inspection, read_inspection
 from ict.store.run_folder import utc_now
 from ict.store.run_weights import weights_of
 from ict.store.store import Store
@@ -121,9 +121,9 @@ def inspect_task(
     folder = store.inspect_dir / request.inspect_id
     read = {request.split: (request.task, request.split)}
     reading = same_images.Reading(read, ImageDigests(root), request.limit)
-    if (folder / "meta.json").is_file():
-        meta = read_json(folder / "meta.json")
-        same_images.check_file(store, folder, meta, reading)
+    found = read_inspection(folder)
+    if isinstance(found, Inspection):
+        same_images.check_file(store, folder, dict(found.meta), reading)
         return folder
     reading.now()  # before the images are read
     started = time.perf_counter()
@@ -182,8 +182,9 @@ def adapter_norms(path: Path | None, backbone: Backbone) -> dict[str, np.ndarray
     if path is None:
         return arrays
     try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
+        with open_tensors(path) as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except InputError as error:
         raise InputError(f"{path}: not a readable adapter ({error})") from error
     for name, weight in tensors.items():
         place = _ADAPTER.search(name)

@@ -20,12 +20,12 @@ from ict.files import (
     atomic_write_json,
     check_writable,
     make_folder,
-    read_json,
 )
 from ict.model.backbones import load_backbone, weights_notes
 from ict.provenance import package_versions, peak_memory_bytes
 from ict.scores import ChannelScores
 from ict.store import same_images
+from ict.store.score_folder import read_score
 from ict.store.store import Store
 from ict.tasks import fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
@@ -109,7 +109,7 @@ def score_task(
     images: ImageSet | None = None,
     digests: ImageDigests | None = None,
 ) -> Path:
-    """The score file of `request`, computed unless the store has it (with per-image sums if asked).
+    """The score file of `request`, computed unless the store has it whole (with sums if asked).
 
     `batch_size` is 16 for images of 224 pixels and up to 64 for smaller ones, unless it is given.
     Raises InputError if the store has it of other images than those of now (`digests`).
@@ -119,8 +119,8 @@ def score_task(
     path = store.score_dir(request.score_id) / "scores.safetensors"
     read = {} if _is_random(request) else {request.split: (request.task, request.split)}
     reading = same_images.Reading(read, digests or ImageDigests(root), request.limit)
-    if path.is_file():
-        meta = read_json(path.parent / "meta.json")
+    meta = read_score(path.parent)
+    if isinstance(meta, dict):
         same_images.check_file(store, path.parent, meta, reading)
         if not keep_images or _has_images(path):
             return path

@@ -29,8 +29,8 @@ _READ_WHILE: Final = {  # files that tell about a run in this state; an odd one 
     "failed": ("error.json", "execution.json"),
     "queued": ("queued",),
     "running": ("execution.json", "live.json"),
-    "killed": ("execution.json",),
-    "cancelled": ("execution.json",),
+    "killed": ("error.json", "execution.json"),
+    "cancelled": ("error.json", "execution.json"),
 }
 _memory: dict[str, tuple[list[int] | None, dict[str, Any]]] = {}
 

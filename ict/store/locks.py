@@ -16,8 +16,9 @@ import struct
 from pathlib import Path
 from typing import Any, Self
 
-from ict.errors import IctError
-from ict.files import explain
+from ict.documents.shapes import fields, text, whole
+from ict.errors import IctError, InputError
+from ict.files import explain, read_json
 
 LOCK_FD = "ICT_LOCK_FD"  # environment: descriptor of the run's lock, inherited from the worker
 SLOT_FD = "ICT_SLOT_FD"  # environment: descriptor of the device slot, kept while the run lives
@@ -129,7 +130,7 @@ def lock_holder(path: Path | str, *, start: int = 0, length: int = 0) -> dict[st
     Asks the kernel and never takes the lock, so that looking disturbs nobody.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
     try:
@@ -145,11 +146,14 @@ def lock_holder(path: Path | str, *, start: int = 0, length: int = 0) -> dict[st
 def written_holder(path: Path | str) -> dict[str, Any]:
     """What the last holder wrote into the lock file; says nothing about whether it still holds."""
     holder: dict[str, Any] = {"host": None, "pid": None, "job": None}
-    with contextlib.suppress(OSError, ValueError):
-        written = json.loads(Path(path).read_bytes())
-        if isinstance(written, dict):
-            holder |= written
+    written = read_json(Path(path))
+    with contextlib.suppress(InputError):
+        _HOLDER(written, "")
+        holder |= written
     return holder
+
+
+_HOLDER = fields({}, {"host": text, "pid": whole(), "job": text, "start_ticks": whole()})
 
 
 def start_ticks(pid: int) -> int | None:

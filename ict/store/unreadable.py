@@ -9,6 +9,7 @@ from ict.store.index import look
 from ict.store.inspect_files import read_inspections
 from ict.store.run_folder import run_trouble
 from ict.store.studies import read_studies
+from ict.tasks.links import LINKS, look_at_links
 
 
 def everything(store: BaseStore) -> list[Odd]:
@@ -21,6 +22,7 @@ def everything(store: BaseStore) -> list[Odd]:
         *causal_checks(store)[1],
         *read_sets(store)[1],
         *read_imported(store)[1],
+        *look_at_links(store.root / LINKS)[1],
     ]
 
 

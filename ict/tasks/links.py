@@ -11,12 +11,13 @@ from ict.errors import InputError, quoted
 from ict.files import absolute, atomic_write_json, make_folder, store_root
 from ict.tasks import bundled
 
+LINKS = "links.json"  # in the store: task name → folder
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def links_path() -> Path:
     """The file in the store that holds task name → folder."""
-    return store_root() / "links.json"
+    return store_root() / LINKS
 
 
 def read_links() -> dict[str, Path]:
@@ -30,9 +31,9 @@ def read_links() -> dict[str, Path]:
     return links
 
 
-def look_at_links() -> tuple[dict[str, Path], list[Odd]]:
+def look_at_links(path: Path | None = None) -> tuple[dict[str, Path], list[Odd]]:
     """Linked folders by task, and what of the links file cannot be read."""
-    path = links_path()
+    path = path or links_path()
     found = read_record(path, _table, advice="delete it and link anew with `ict data link`")
     if isinstance(found, Odd):
         return {}, [Odd(path, f"cannot be read: {found.reason}")]

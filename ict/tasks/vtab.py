@@ -18,7 +18,7 @@ import numpy as np
 from ict.documents.records import Odd, odd, read_record
 from ict.documents.shapes import fields, list_of, reader, text, whole
 from ict.errors import InputError, quoted
-from ict.files import read_regular
+from ict.files import open_regular, read_regular
 from ict.tasks.lists import (
     MAX_LABEL,
     MOST_LIST_BYTES,
@@ -152,7 +152,7 @@ def troubles_of(folder: Path) -> list[Odd]:
 
 def _list_trouble(path: Path) -> Odd | None:
     try:
-        read_regular(path, MOST_LIST_BYTES)
+        os.close(open_regular(path))
     except (OSError, ValueError) as error:
         return odd(path, error, advice="put the list of images in its place")
     return None

@@ -81,14 +81,12 @@ def causal_checks(shown: Store) -> list[dict[str, Any]]:
 
 def unreadable(shown: Store) -> list[Odd]:
     """What the store and the tasks hold and nobody can read, at most a second old."""
-    return _recent(("unreadable", str(shown.root)), lambda: [*shown.unreadable(), *task_troubles()])
-
-
-def task_troubles() -> list[Odd]:
-    """What cannot be read of tasks, outside the store."""
     from ict.tasks import troubles
 
-    return troubles()
+    return _recent(
+        ("unreadable", str(shown.root)),
+        lambda: list(dict.fromkeys([*shown.unreadable(), *troubles()])),
+    )
 
 
 def forget_rows() -> None:
