@@ -8,11 +8,15 @@ from typing import Any
 from ict.documents.records import Odd, read_record
 from ict.documents.shapes import reader, shown, text
 from ict.documents.tensor_files import open_tensors
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.scores import META, check
 from ict.store.run_folder import is_id
 
 FILE = "scores.safetensors"
+_SAME = (
+    "task", "criterion", "backbone", "weights", "data", "split", "tokens", "sites", "images", "classes",
+    "stages", "options",
+)  # fmt: skip
 _ADVICE = "delete the folder and run `ict score` again"
 
 
@@ -31,7 +35,7 @@ def read_score(folder: Path) -> dict[str, Any] | Odd | None:
         return Odd(folder, f"meta.json: {meta.reason}")
     try:
         status = os.stat(path)
-        _check_file(str(path), status.st_mtime_ns, status.st_size)
+        _check_same(meta, _meta_of(str(path), status.st_mtime_ns, status.st_size))
     except FileNotFoundError:
         return None
     except (OSError, InputError) as error:
@@ -45,7 +49,18 @@ def _check_meta(meta: Any, name: str) -> None:
 
 
 @functools.lru_cache(maxsize=4096)
-def _check_file(path: str, _time: int, _size: int) -> None:
-    """Raises InputError unless the score file is whole. Remembered while the file is the same."""
+def _meta_of(path: str, _time: int, _size: int) -> dict[str, Any]:
+    """The meta in the score file's own header. Raises InputError unless the file is whole.
+
+    Remembered while the file is the same.
+    """
     with open_tensors(path) as file:
-        check(file)
+        return check(file)
+
+
+def _check_same(meta: dict[str, Any], own: dict[str, Any]) -> None:
+    """Raises InputError where meta.json, by which scores are found, says other than the scores do."""
+    for name in _SAME:
+        said, is_ = meta.get(name), own.get(name)
+        if is_ is not None and said != is_:
+            raise InputError(f"{name} is {quoted(is_)}, but meta.json says {quoted(said)}")
