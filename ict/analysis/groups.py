@@ -257,5 +257,7 @@ def _told(value: Any) -> Any:
 
 
 def _same(value: Any) -> str:
+    if value is None or type(value) is str:  # most fields of most runs
+        return str(value)
     number = _number(value)
     return str(_told(value)) if number is None else repr(number)
