@@ -4,7 +4,6 @@ import captum.attr
 import numpy as np
 import pytest
 import torch
-from test_sites_adapters import hooks
 
 import ict
 from ict.errors import InputError
@@ -13,6 +12,7 @@ from ict.scores import load_scores
 from ict.scoring import request_for, score_task
 from ict.scoring.captum_methods import METHODS, Task
 from ict.scoring.reading import pooled_features
+from tests.model.test_sites_adapters import hooks
 from tests.scoring.test_formulas import IMAGES, LABELS, close, heads_of, restated_gradients, scored
 from tests.tiny_models import plain_sites, split, tiny_swin, tiny_vit
 
