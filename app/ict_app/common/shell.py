@@ -12,7 +12,7 @@ from ict.store import Store
 from ict_app.common import links, readers, words
 from ict_app.common.controls import arrive
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 _PAGES = _ROOT / "pages"
 ICON = str(_ROOT / "assets" / "icon.png")  # a named icon would be fetched from the network
 MOST_NAMED = 200  # things that cannot be read; more would be a page of them
