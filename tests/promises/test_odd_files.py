@@ -214,6 +214,7 @@ def test_a_result_of_wrong_types(whole, odd):
     run = paths["result"].parent.name
     before = ids()
     rewrite(paths["result"], **odd)
+    paths["index"].unlink()
     for words in (["runs"], ["runs", "--group"], ["runs", "--json"], ["study", "show", "k_ratio"]):
         line = left_out(ict(*words), run)
         assert "result.json" in line
@@ -246,6 +247,7 @@ def test_a_config_that_is_none(whole, odd):
         rewrite(paths["config"], **odd)
     else:
         paths["config"].write_text(odd)
+    paths["index"].unlink()  # it hid what it had seen whole
     for words in (["runs"], ["runs", "--group"], ["runs", "--json"], ["study", "show", "k_ratio"]):
         assert "config.json" in left_out(ict(*words), run)
     assert ids() == [name for name in before if name != run]
@@ -454,7 +456,10 @@ def spoiled_store(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[
 def spoiled(spoiled_store, monkeypatch) -> list[str]:
     """What the bad things in `$ICT_STORE` are called."""
     sys.path.insert(0, str(ROOT / "app"))
-    from ict_app import readers
+    try:
+        from ict_app.common import readers
+    except ImportError:  # where they were at first
+        from ict_app import readers
 
     base, names = spoiled_store
     monkeypatch.setenv("ICT_STORE", str(base / "store"))
