@@ -239,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except InputError as error:
             print(json.dumps({"error": str(error)}))
         return
-    path = Path(__file__).parent / "catalogue.json"
+    path = Path(__file__).parents[1] / "catalogue.json"
     print(f"{write_catalogue(path)} backbones written to {path}")
 
 
