@@ -1,11 +1,9 @@
 """One hidden Chrome for all exports of a process: started at the first, used by every thread.
 
-kaleido has such a server of its own (`start_sync_server`), but it waits for ever when Chrome does
-not start, and two threads can be handed each other's picture. This one keeps kaleido's page open on
-an event loop of its own, so errors come back to the one who asked.
-
-kaleido draws the SVG, and only that: a PDF that it prints is moved, shrunk and cut by its page's
-margins, a PNG squeezed to whole pixels. Both are made from the one SVG by `ict.figures.printing`.
+It is kept open on an event loop of its own, so errors come back to the one who asked. plotly.js draws
+a figure once, as SVG (`ict.figures.plotting`); PDF and PNG are made from that (`ict.figures.printing`).
+kaleido, which does the same in one call, loads plotly.js anew for each file, and what it prints is
+moved, shrunk and cut by its page's margins.
 """
 
 import asyncio
@@ -18,13 +16,14 @@ import plotly.graph_objects as go
 
 from ict.errors import IctError
 from ict.figures.pdf_page import PageError
-from ict.figures.printing import Printer, precise
+from ict.figures.plotting import Plotter
+from ict.figures.printing import Printer
 
 GET_CHROME = (
     "PDF, SVG and PNG are drawn by Chrome, which was not found: install chromium (Debian: "
     "`apt install chromium-headless-shell`), run `plotly_get_chrome`, or set BROWSER_PATH to one"
 )
-PAGES = 2  # that draw at once: one reloads while the other draws
+PAGES = 2  # that draw at once
 _START_SECONDS = 60.0
 _DRAW_SECONDS = 90.0
 
@@ -38,32 +37,38 @@ class WrongPageError(NoChromeError):
 
 
 class _Chrome:
-    """kaleido's pages and the printer's, kept open on their own event loop."""
+    """A started browser with its plotter and its printer, on an event loop of their own."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._kaleido: Any = None
+        self._browser: Any = None
+        self._plotter: Any = None
         self._printer: Any = None
         self._call(self._open(), _START_SECONDS)
 
     def make(self, drawing: "Drawing", kind: str, scale: float) -> bytes:
+        if drawing.svg is None:
+            drawing.figure_json = (
+                drawing.figure.to_json()
+            )  # here, where the loop need not wait for it
         made: bytes = self._call(self._make(drawing, kind, scale), _DRAW_SECONDS)
         return made
 
     def close(self) -> None:
         try:
-            self._call(self._kaleido.__aexit__(None, None, None), 10)
+            self._call(self._browser.close(), 10)
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
 
     async def _open(self) -> None:
-        from kaleido import Kaleido
+        from choreographer import Browser
 
-        # MathJax would be fetched from the network
-        self._kaleido = await Kaleido(n=PAGES, mathjax=False).__aenter__()
-        self._printer = Printer(self._kaleido, PAGES)
+        self._browser = Browser()
+        await self._browser.open()
+        self._plotter = Plotter(self._browser, PAGES)
+        self._printer = Printer(self._browser, PAGES)
 
     async def _make(self, drawing: "Drawing", kind: str, scale: float) -> bytes:
         size = (drawing.width, drawing.height)
@@ -77,9 +82,8 @@ class _Chrome:
 
     async def _svg(self, drawing: "Drawing") -> bytes:
         if drawing.svg is None:
-            size = {"width": drawing.width, "height": drawing.height}
-            drawn = await self._kaleido.calc_fig(drawing.figure, opts={"format": "svg", **size})
-            drawing.svg = precise(drawn)
+            size = (drawing.width, drawing.height)
+            drawing.svg = await self._plotter.svg(drawing.figure_json, *size)
         return drawing.svg
 
     def _call(self, coroutine: Any, seconds: float) -> Any:
@@ -107,7 +111,7 @@ class Drawing:
     """A figure, drawn once for all its files, at the size in its layout (else 700 × 500 px)."""
 
     def __init__(self, figure: go.Figure) -> None:
-        self.figure: dict[str, Any] = figure.to_plotly_json()
+        self.figure, self.figure_json = figure, ""
         self.width: float = figure.layout.width or 700
         self.height: float = figure.layout.height or 500
         self.svg: bytes | None = None

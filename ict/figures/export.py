@@ -137,7 +137,7 @@ def provenance(
         "columns": [str(name) for name in bundle.table.columns],
         **bundle.provenance,
         **redraws,
-        "versions": versions_of(("ict", "plotly", "kaleido", "pandas"))
+        "versions": versions_of(("ict", "plotly", "choreographer", "pandas"))
         | dict(bundle.provenance.get("versions", {})),
     }
 

@@ -6,9 +6,6 @@ larger than itself; a sheet of the same size with coloured marks, printed by the
 where the figure came to lie; and the page is cut there (`ict.figures.pdf_page`). Marks that are not
 whole mean that the sheet is too small for this browser: the figure is then printed smaller and
 enlarged again in the PDF, where lines and letters lose nothing.
-
-Letters stand where they were drawn, to a fraction of a px: hinting would move them by up to half a px
-in a PNG, though not in a PDF.
 """
 
 import asyncio
@@ -19,12 +16,12 @@ from typing import Any
 
 from ict.figures import pdf_page
 from ict.figures.pdf_page import Colour, Frame, PageError
+from ict.figures.tabs import Tab, Tabs
 
 ROOM_PX = 48.0  # around the figure on its sheet
 ZOOMS = (1.0, 0.5, 0.25, 0.125)
 MARK_PX = 8.0
 _CORNERS: tuple[Colour, ...] = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1))
-PRECISE = b'<svg text-rendering="geometricPrecision" '
 STYLE = """
 @page { size: %(sheet_width)spx %(sheet_height)spx; margin: 0 }
 html, body { margin: 0; padding: 0 }
@@ -32,11 +29,6 @@ html { overflow: hidden }
 img { position: absolute; left: %(room)spx; top: %(room)spx; width: %(width)spx; height: %(height)spx;
       transform: scale(%(zoom)s); transform-origin: 0 0 }
 """
-
-
-def precise(svg: bytes) -> bytes:
-    """The SVG with letters that are not moved to whole pixels."""
-    return svg.replace(b"<svg ", PRECISE, 1)
 
 
 @dataclass(frozen=True)
@@ -92,13 +84,10 @@ class _Measured:
 
 
 class Printer:
-    """Blank tabs of one started browser, and how it prints each size of figure."""
+    """Prints in up to `count` tabs of a started browser, and knows how it prints each size."""
 
-    def __init__(self, browser: Any, tabs: int) -> None:
-        """`browser` is a `choreographer.Browser`; `tabs` print at once, opened when needed."""
-        self._browser = browser
-        self._slots = asyncio.Semaphore(tabs)
-        self._idle: list[tuple[Any, str]] = []
+    def __init__(self, browser: Any, count: int) -> None:
+        self._tabs = Tabs(browser, count)
         self._measured: dict[tuple[float, float], asyncio.Task[_Measured]] = {}
 
     async def pdf(
@@ -143,56 +132,29 @@ class Printer:
                 return _Measured(sheet, found, pdf_page.media_box(printed))
         raise PageError(f"on a marker page of {width:g} × {height:g} px {trouble}")
 
-    async def _show(self, html: str, taken: Callable[[Any], Awaitable[bytes]]) -> bytes:
+    async def _show(self, html: str, taken: Callable[[Tab], Awaitable[bytes]]) -> bytes:
         """What is `taken` from a tab that shows the page `html`."""
-        async with self._slots:
-            tab, frame = self._idle.pop() if self._idle else await self._open()
-            try:
-                await _send(tab, "Page.setDocumentContent", frameId=frame, html=html)
-                shown = "document.images[0].decode().then(() => true)"
-                await _send(tab, "Runtime.evaluate", expression=shown, awaitPromise=True)
-                return await taken(tab)
-            finally:
-                self._idle.append((tab, frame))
-
-    async def _open(self) -> tuple[Any, str]:
-        tab = await self._browser.create_tab("about:blank")
-        tree = await _send(tab, "Page.getFrameTree")
-        return tab, tree["frameTree"]["frame"]["id"]
+        async with self._tabs.one() as tab:
+            await tab.show(html)
+            await tab.run("document.images[0].decode()")
+            return await taken(tab)
 
 
-async def _printed(tab: Any) -> bytes:
+async def _printed(tab: Tab) -> bytes:
     paper = {f"margin{side}": 0 for side in ("Top", "Bottom", "Left", "Right")}
-    answer = await _send(
-        tab,
-        "Page.printToPDF",
-        **paper,
-        printBackground=True,
-        preferCSSPageSize=True,
-        pageRanges="1",
+    answer = await tab.send(
+        "Page.printToPDF", **paper, printBackground=True, preferCSSPageSize=True, pageRanges="1"
     )
     return base64.b64decode(answer["data"])
 
 
-async def _painted(tab: Any, columns: int, rows: int) -> bytes:
+async def _painted(tab: Tab, columns: int, rows: int) -> bytes:
     """The page's image painted over a canvas of so many pixels."""
-    script = f"""(() => {{
+    png: str = await tab.run(f"""(() => {{
         const canvas = document.createElement("canvas");
         canvas.width = {columns};
         canvas.height = {rows};
         canvas.getContext("2d").drawImage(document.images[0], 0, 0, {columns}, {rows});
         return canvas.toDataURL("image/png").split(",")[1];
-    }})()"""
-    answer = await _send(tab, "Runtime.evaluate", expression=script, returnByValue=True)
-    return base64.b64decode(answer["result"]["value"], validate=True)
-
-
-async def _send(tab: Any, command: str, **parameters: Any) -> dict[str, Any]:
-    """The result of a DevTools command; RuntimeError if Chrome answers with an error."""
-    answer = await tab.send_command(command, params=parameters or None)
-    if "error" in answer:
-        raise RuntimeError(f"{command}: {answer['error'].get('message', answer['error'])}")
-    result: dict[str, Any] = answer["result"]
-    if "exceptionDetails" in result:
-        raise RuntimeError(f"{command}: {result['exceptionDetails'].get('text')}")
-    return result
+    }})()""")
+    return base64.b64decode(png, validate=True)

@@ -277,7 +277,7 @@ def test_json_says_where_a_figure_came_from():
     found = json.loads(export(bundle, "cvpr", ("json",))["k.json"])
     assert found["run_ids"] == ["r1"]
     assert found["command"] == "ict figure k-ratio --style=cvpr --out=k.json"  # in this style
-    assert found["versions"].keys() >= {"ict", "plotly", "kaleido", "torch"}
+    assert found["versions"].keys() >= {"ict", "plotly", "choreographer", "torch"}
     assert found["style"] == "cvpr"
     assert "95 % t interval" in found["caption"]
 

@@ -74,20 +74,19 @@ def test_a_changed_size_of_page_cuts_nothing(size, tmp_path, styled):
 
 @pytest.fixture
 def styled(monkeypatch):
-    """Gives Chrome's pages more rules: kaleido's, and the one that figures are printed on."""
+    """Gives the pages that Chrome prints more rules: ours, or kaleido's where that prints."""
     yield lambda rules: _add_rules(rules, monkeypatch)
     browser.stop()
 
 
 def _add_rules(rules: str, monkeypatch) -> None:
-    from kaleido import PageGenerator
-
-    header = PageGenerator.header + f"<style>{rules}</style>"
-    monkeypatch.setattr(PageGenerator, "header", header)
     try:
         from ict.figures import printing
     except ImportError:
-        pass
+        from kaleido import PageGenerator
+
+        header = PageGenerator.header + f"<style>{rules}</style>"
+        monkeypatch.setattr(PageGenerator, "header", header)
     else:
         monkeypatch.setattr(printing, "STYLE", printing.STYLE + rules.replace("%", "%%"))
     browser.stop()
