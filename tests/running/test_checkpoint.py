@@ -175,6 +175,9 @@ class Disk:
         target = rest[0] if rest and isinstance(rest[0], (str, os.PathLike)) else path
         if not str(target).startswith(self.folder) or "live.json" in str(target):
             return
+        reads = rest and isinstance(rest[0], int) and rest[0] & os.O_ACCMODE == os.O_RDONLY
+        if reads and not self.kill:  # a full disk can be read
+            return
         self.seen += 1
         if self.fails_at is not None and self.seen >= self.fails_at:
             if self.kill:
