@@ -1,6 +1,6 @@
 """Draws the pictures of this folder anew, with the commands that a user would type.
 
-    python docs/figures/make.py [--store FOLDER]
+    python -m docs.figures.make [--store FOLDER] [--out FOLDER] [--only NAME ...]
 
 The store is $ICT_STORE, or the example that comes with the project. What it does not hold is left
 as it is. PNG at 150 dpi keep the repository small; papers take the PDF of the same command.
@@ -21,13 +21,16 @@ PICTURE_DPI = 150
 
 
 def scores(store: Path) -> list[str]:
-    """Ids of the bundled tasks' class-aware scores with per-image sums, one a task."""
+    """Ids of the bundled tasks' class-aware scores of all images, one a task.
+
+    Noise ceilings and energies are drawn from their per-image sums, or from what was kept of those.
+    """
     from ict.store import Store
 
     found = {
         meta["task"]: meta["score_id"]
-        for meta in Store(store).scores()
-        if meta.get("criterion") == "class_l2" and meta.get("keep_images")
+        for meta in sorted(Store(store).scores(), key=lambda meta: bool(meta.get("keep_images")))
+        if meta.get("criterion") == "class_l2" and not meta.get("limit")
     }
     return [found[task] for task in TASKS if task in found]
 
@@ -73,7 +76,7 @@ def picture(words: list[str], store: Path, out: Path) -> None:
         factor = PICTURE_DPI / 300
         size = (round(image.width * factor), round(image.height * factor))
         small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-        small.quantize(255).save(out, optimize=True)
+        small.save(out, optimize=True)
 
 
 def report(store: Path, name: str, out: Path) -> None:
@@ -96,20 +99,32 @@ def report(store: Path, name: str, out: Path) -> None:
         small = image.resize(
             (image.width * 3 // 4, image.height * 3 // 4), Image.Resampling.LANCZOS
         )
-        small.quantize(255).save(out, optimize=True)
+        small.save(out, optimize=True)
+
+
+def names(store: Path) -> list[str]:
+    """The pictures that this store can give."""
+    made = list(commands(store))
+    return [*made, "report"] if "k-ratio" in made else made
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", type=Path, default=Path(os.environ.get("ICT_STORE") or EXAMPLE))
-    store = parser.parse_args().store.absolute()
-    made = commands(store)
-    for name, words in made.items():
-        picture(words, store, HERE / f"{name}.png")
-        print(HERE / f"{name}.png")
-    if "k-ratio" in made:
-        report(store, made["k-ratio"][-1].removeprefix("study:"), HERE / "report.png")
-        print(HERE / "report.png")
+    parser.add_argument("--out", type=Path, default=HERE)
+    parser.add_argument("--only", nargs="*", metavar="NAME")
+    chosen = parser.parse_args()
+    store, made = chosen.store.absolute(), commands(chosen.store.absolute())
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    for name in names(store):
+        out = chosen.out / f"{name}.png"
+        if chosen.only and name not in chosen.only:
+            continue
+        if name == "report":
+            report(store, made["k-ratio"][-1].removeprefix("study:"), out)
+        else:
+            picture(made[name], store, out)
+        print(out)
 
 
 if __name__ == "__main__":

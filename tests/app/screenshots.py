@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = ("train", "run", "curves", "channels", "overlap", "inspect", "ablation", "benchmark")
 PAGES += ("export", "data", "criteria", "transfer")
 HIGHEST = 2400
+FOLDER = ROOT / "assets" / "screenshots"
 
 
 def shoot(visitor: Visitor, name: str, path: Path) -> None:
@@ -33,7 +34,7 @@ def shoot(visitor: Visitor, name: str, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("store", type=Path, nargs="?", help="an empty one when left out")
-    parser.add_argument("--out", type=Path, default=ROOT / "assets" / "screenshots")
+    parser.add_argument("--out", type=Path, default=FOLDER)
     parser.add_argument("--only", nargs="*", default=PAGES)
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
