@@ -167,6 +167,10 @@ _TYPE_WORDS: dict[Any, str] = {
 _LIST_WORDS = "a list of whole numbers such as [0,1]"
 FIELDS = tuple(field.name for field in dataclasses.fields(RunConfig))
 _TYPES = typing.get_type_hints(RunConfig)
+_OPTIONS = {
+    name: typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for name, hint in _TYPES.items()
+}
 _FLOATS = tuple(name for name, hint in _TYPES.items() if float in typing.get_args(hint))
 
 
@@ -346,8 +350,7 @@ def typed(name: str, value: Any) -> Any:
     """`value` as the field's type says; an InputError names the field and what it takes."""
     _check_field(name)
     check_size(name, value)
-    hint = _TYPES[name]
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    options = _OPTIONS[name]
     if value is None and type(None) in options:
         return None
     if isinstance(value, (list, tuple)) and any(typing.get_origin(o) is tuple for o in options):

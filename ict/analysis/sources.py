@@ -5,6 +5,7 @@ Shapes: N images, L blocks, D channels, F = L·D flattened, C classes.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +92,7 @@ def open_source(path: str | Path, *, site: str | None = None, name: str | None =
     Raises InputError if it is none, or if its criterion cannot be recomputed from such sums.
     """
     path = Path(path)
-    path = path / "scores.safetensors" if path.is_dir() else path
+    path = path / "scores.safetensors" if os.path.isdir(path) else path
     scores = load_scores(path, kinds=("",))
     site = site or scores.only_site()
     criterion = str(scores.meta.get("criterion", "class_l2"))

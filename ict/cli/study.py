@@ -64,6 +64,8 @@ def run(source: str, *, no_wait: bool, as_json: bool, **how: Any) -> None:
     tally = studies.counts(store, here)
     document = {"name": here.name, "path": str(here.path), "submitted": len(queued), **tally}
     emit(document, as_json=as_json, text=_sentence(document))
+    if tally["unreadable"]:
+        say_unreadable(store)
     if not no_wait and tally["done"] < tally["runs"]:
         raise SystemExit(1)
 

@@ -6,6 +6,7 @@ the same figure wherever it lies.
 """
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,14 @@ def _rows(store: Store, run_ids: Sequence[str]) -> list[Row]:
 
 def _is_folder(path: Path) -> bool:
     """Whether a name of one part names a folder here."""
-    return path.parent.name in ("inspect", "causal") and path.is_dir()
+    return path.parent.name in ("inspect", "causal") and os.path.isdir(path)
 
 
 def _score_path(name: str, store: Store) -> Path | None:
     if name.endswith(".safetensors"):
         return Path(name).absolute()
     path = store.scores_dir / name / "scores.safetensors"
-    return path if path.is_file() else None
+    return path if os.path.isfile(path) else None
 
 
 def bundle(name: str, found: Found, choice: Choice) -> FigureBundle:

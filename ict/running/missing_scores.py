@@ -88,9 +88,9 @@ def sources(
 def _given(task: str, wanted: Wanted, store: Store) -> Path | None:
     """The file if `task` names a score file or a score id."""
     path = Path(task)
-    if task.endswith(".safetensors") or (path / "scores.safetensors").is_file():
+    if task.endswith(".safetensors") or os.path.isfile(path / "scores.safetensors"):
         return path
-    if "-" in task and (store.scores_dir / task / "scores.safetensors").is_file():
+    if "-" in task and os.path.isfile(store.scores_dir / task / "scores.safetensors"):
         return store.scores_dir / task / "scores.safetensors"
     get_task(task)
     return None

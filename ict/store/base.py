@@ -31,7 +31,7 @@ class BaseStore:
 
     def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
         self.root = store_root() if root is None else absolute(root)
-        if self.root.is_file():
+        if os.path.isfile(self.root):
             raise InputError(f"{self.root} is a file: set ICT_STORE to a folder")
         self.runs_dir = self.root / "runs"
         self.scores_dir = self.root / "scores"
@@ -67,7 +67,7 @@ class BaseStore:
     def keep_digests(self, name: str, digests: Sequence[str]) -> None:
         """Keeps the digest of each image behind the digest `name`, so that a change can be named."""
         path = self._digests_path(name)
-        if not path.is_file():
+        if not os.path.isfile(path):
             make_folder(path.parent)
             atomic_write_bytes(path, "".join(f"{digest[:16]}\n" for digest in digests).encode())
 
@@ -185,4 +185,4 @@ def _moved(before: dict[str, Any], now: dict[str, Any]) -> bool:
     The id holds what they are: the same id, the same weights.
     """
     places = [(record.get("sources") or {}).get("weights_file") for record in (before, now)]
-    return None not in places and places[0] != places[1] and not Path(str(places[0])).is_file()
+    return None not in places and places[0] != places[1] and not os.path.isfile(str(places[0]))

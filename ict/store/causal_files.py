@@ -5,13 +5,13 @@ from typing import Any
 
 from ict.documents.records import Odd, names_in, read_record, split
 from ict.documents.shapes import (
-    anything,
     fields,
     list_of,
     measured,
     number,
     one_of,
     reader,
+    table,
     table_of,
     text,
     whole,
@@ -40,7 +40,7 @@ _CHECK = fields(
         "notes": list_of(text),
         "validation_images": whole(),
         "train_images": whole(),
-        "score_ids": table_of(anything),
+        "score_ids": table,
         "log_probability": number,
     },
 )

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ict.documents.records import Odd
 from ict.files import StoreError, atomic_write_bytes, read_regular
-from ict.store.run_folder import Run, read_config, read_file, read_result
+from ict.store.run_folder import Run, read_file, read_result, read_run
 from ict.store.run_result import ROW_FIELDS, RunResult
 
 VERSION: Final = 3
@@ -76,11 +76,10 @@ def _entry(
     stamps = {name: _stamp(f"{run.path}/{file}") for name, file in _READ.items()}
     odd: list[str] = []
     if cached is None or any(cached[name] != stamps[name] for name in _READ):
-        if trouble := run.trouble():
-            return None, None, trouble
-        record, result = read_config(run.path), read_result(run.path)
-        if not isinstance(record, dict) or isinstance(result, Odd):
-            return None, None, run.trouble()  # it changed between the two looks
+        found = read_run(run.path)
+        if isinstance(found, Odd):
+            return None, None, found
+        record, result = found
         stamps["result"] = stamps["result"] if result else None
         cached = {**stamps, "row": _flat_row(record, result)}
         odd += _odd_files(run, ("selection.json",))

@@ -21,9 +21,11 @@ from ict.documents.shapes import (
     number,
     reader,
     shown,
+    table,
     table_of,
     text,
     whole,
+    wholes,
 )
 from ict.errors import InputError, NewerError, quoted
 from ict.files import StoreError, open_regular, read_json_lines, remove_file, touch
@@ -226,7 +228,7 @@ def holder_process(run: Run) -> int | None:
 
 
 _RECORD = fields(
-    {"config": table_of(lambda _value, _name: None), "created_at": text},
+    {"config": table, "created_at": text},
     {
         "recipe": text,
         "recipe_fields": list_of(text),
@@ -239,7 +241,7 @@ _BLOCK = fields(
         "stage": whole(0, 99),
         "block": whole(0, 9999),
         "width": whole(1, 10**6),
-        "indices": list_of(whole(0, 10**6)),
+        "indices": wholes(10**6),
     }
 )
 _SELECTION = fields(
@@ -249,15 +251,13 @@ _SELECTION = fields(
 
 
 def check_selection(value: Any, name: str) -> None:
-    """What `Selection.from_dict` takes: channels below each block's width, each once."""
+    """What `Selection.from_dict` takes: channels below each block's width."""
     _SELECTION(value, name)
     for i, block in enumerate(value["blocks"]):
         indices, where = block["indices"], f"{name}.blocks[{i}]".lstrip(".")
         if max(indices, default=0) >= block["width"]:
             width = block["width"]
             raise InputError(f"{where} has the channel {max(indices)} of {width}, 0 to {width - 1}")
-        if len(set(indices)) < len(indices):
-            raise InputError(f"{where} has a channel twice")
 
 
 _FILES: dict[str, Check] = {
@@ -328,14 +328,22 @@ def run_trouble(folder: Path) -> Odd | None:
         return Odd(folder, "not a folder; delete it, or take it out of the store")
     if not is_id(folder.name):
         return Odd(folder, "its name is not a run id; rename it, or take it out of the store")
+    found = read_run(folder)
+    return found if isinstance(found, Odd) else None
+
+
+def read_run(folder: Path) -> tuple[dict[str, Any], RunResult | None] | Odd:
+    """What was asked in a run's folder and what came out, None where nothing has yet."""
     config = read_config(folder)
     if config is None:
-        reason = "no config.json: not a run folder, or half-written; delete it"
+        reason = "no config.json: not a run folder, or half-written; take it out of the store"
         return Odd(folder, reason)
     if isinstance(config, Odd):
         return Odd(folder, f"config.json: {config.reason}")
     result = read_result(folder)
-    return Odd(folder, f"result.json: {result.reason}") if isinstance(result, Odd) else None
+    if isinstance(result, Odd):
+        return Odd(folder, f"result.json: {result.reason}")
+    return config, result
 
 
 def _stored(document: Any) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from typing import Any
 
 from ict.documents.bounded import LONGEST, read_text
 from ict.documents.records import Odd, names_in, read_record, split
-from ict.documents.shapes import anything, fields, list_of, table_of, text
+from ict.documents.shapes import fields, list_of, table, text
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, explain, make_folder
 from ict.machine import MOST_SLOTS
@@ -286,8 +286,8 @@ def read_studies(store: BaseStore) -> tuple[list[Study], list[Odd]]:
 _FILE = "study.json"
 _CONTENT = fields(
     {
-        "document": table_of(anything),
-        "members": list_of(fields({"name": text, "run_id": text, "asked": table_of(anything)})),
+        "document": table,
+        "members": list_of(fields({"name": text, "run_id": text, "asked": table})),
     },
     {"updated_at": text},
 )

@@ -504,3 +504,35 @@ def restore(path: Path, content: bytes) -> None:
     elif os.path.lexists(path):
         path.unlink()
     path.write_bytes(content)
+
+
+@pytest.mark.promise("A link to a run that cannot be read opens a page that says so, no traceback")
+@pytest.mark.parametrize(("page", "key"), [("run", "run"), ("channels", "of"), ("inspect", "of")])
+def test_a_link_to_a_bad_run(spoiled, page, key):
+    from streamlit.testing.v1 import AppTest
+
+    app = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    app.switch_page(str(ROOT / "pages" / f"{page}.py"))
+    app.query_params[key] = spoiled[0]
+    app.run()
+    assert not app.exception, app.exception[0].stack_trace
+
+
+@pytest.mark.promise("A store of another user is said to be so, not shown as empty")
+def test_a_store_that_may_not_be_listed(whole, monkeypatch):
+    store, _ = whole
+    real = {name: getattr(os, name) for name in ("listdir", "scandir")}
+
+    def refusing(name: str) -> Any:
+        def call(path: Any = ".") -> Any:
+            if str(path) == str(store.runs_dir):
+                raise PermissionError(13, "Permission denied", str(path))
+            return real[name](path)
+
+        return call
+
+    for name in real:
+        monkeypatch.setattr(os, name, refusing(name))
+    done = ict("runs", "--json")
+    assert json.loads(done.stdout) == []
+    left_out(done, "/runs:")

@@ -204,7 +204,7 @@ def test_foreign_and_half_written_folders_are_reported_and_skipped(store: Store)
     torn_result = "`ict remove torn-1` deletes the run, then it can be run again"
     reasons = {path.name: reason for path, reason in store.unreadable()}
     assert reasons == {
-        "foreign": "no config.json: not a run folder, or half-written; delete it",
+        "foreign": "no config.json: not a run folder, or half-written; take it out of the store",
         "half": f"config.json: is not whole JSON (line 1: Unterminated string starting at); {again}",
         "listy": f"config.json: the file is [], not a table of fields; {again}",
         "a file": "not a folder; delete it, or take it out of the store",

@@ -83,10 +83,13 @@ def unreadable(shown: Store) -> list[Odd]:
     """What the store and the tasks hold and nobody can read, at most a second old."""
     from ict.tasks import troubles
 
-    return _recent(
-        ("unreadable", str(shown.root)),
-        lambda: list(dict.fromkeys([*shown.unreadable(), *troubles()])),
-    )
+    stores = (shown, own_store()) if is_example(shown) else (shown,)
+
+    def look() -> list[Odd]:
+        found = [odd for store in stores for odd in store.unreadable()]
+        return list(dict.fromkeys([*found, *troubles()]))
+
+    return _recent(("unreadable", str(shown.root)), look)
 
 
 def forget_rows() -> None:

@@ -1,5 +1,6 @@
 """What *Channels* shows: a run's scores with its choice, or a score file. Nothing draws here."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,7 @@ def open_source(shown: Store, key: str, site: str | None = None) -> Source:
     """The scores behind a key of `options`; InputError if they cannot be read."""
     own, score_id, wanted = None, key, site
     label = key
-    if not (shown.score_dir(key) / "meta.json").is_file():
+    if not os.path.isfile(shown.score_dir(key) / "meta.json"):
         run = shown.run(key)
         result = run.result()
         score_id = str(result.score_id if result else None)
