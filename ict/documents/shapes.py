@@ -53,6 +53,12 @@ def measured(value: Any, name: str) -> None:
         number(value, name)
 
 
+def log_probability(value: Any, name: str) -> None:
+    """At most 0; minus infinity where the true class had no probability left, NaN where none was measured."""
+    if value != -math.inf:
+        measured(value, name)
+
+
 def whole(low: int = 0, high: int = LARGEST) -> Check:
     """A whole number from `low` to `high`."""
 

@@ -7,6 +7,7 @@ from ict.documents.records import Odd, names_in, read_record, split
 from ict.documents.shapes import (
     fields,
     list_of,
+    log_probability,
     measured,
     number,
     one_of,
@@ -22,7 +23,7 @@ FILE = "causal.json"
 _ADVICE = "delete the folder and run `ict causal` again"
 _CURVE = fields(
     {"series": text, "mode": one_of("deletion", "insertion"), "fraction": number, "accuracy": number},
-    {"seed": whole(), "criterion": text, "order": text, "log_probability": number, "k": list_of(whole())},
+    {"seed": whole(), "criterion": text, "order": text, "log_probability": log_probability, "k": list_of(whole())},
 )  # fmt: skip
 _SCATTER = fields(
     {"block": whole(), "channel": whole(), "scores": table_of(measured), "effect_size": measured},
@@ -41,7 +42,7 @@ _CHECK = fields(
         "validation_images": whole(),
         "train_images": whole(),
         "score_ids": table,
-        "log_probability": number,
+        "log_probability": log_probability,
     },
 )
 
