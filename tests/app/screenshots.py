@@ -23,6 +23,7 @@ def shoot(visitor: Visitor, name: str, path: Path) -> None:
     width = page.viewport_size["width"]
     visitor.open("/" if name == "train" else f"/{name}")
     page.wait_for_timeout(2500)
+    page.locator("[data-testid=stStatusWidget]").wait_for(state="detached", timeout=60_000)
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": max(700, min(height, HIGHEST))})
     page.wait_for_timeout(1000)
