@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ict.documents.bounded import number, odd_word, whole_number
 from ict.documents.shapes import shown
-from ict.errors import IctError, one_sentence, printable, quoted
+from ict.errors import IctError, InputError, one_sentence, printable, quoted
 from ict.machine import MOST_SLOTS
 from ict.store.store import Store
 
@@ -147,7 +147,11 @@ def say_unreadable(store: Store) -> None:
     """Names on stderr, once each, what of the store and the tasks nobody can read, with what to do."""
     from ict.tasks import troubles
 
-    found = list(dict.fromkeys([*store.unreadable(), *troubles()]))
+    found = list(dict.fromkeys(store.unreadable()))
+    try:
+        found = list(dict.fromkeys([*found, *troubles()]))
+    except InputError as error:  # the folder of tasks is none: no reason to show no runs
+        click.echo(f"ict: {error}", err=True)
     for odd in found[:_MOST_NAMED]:
         click.echo(f"ict: left out {odd}", err=True)
     if len(found) > _MOST_NAMED:
