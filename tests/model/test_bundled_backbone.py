@@ -40,7 +40,7 @@ def test_the_card_names_this_file_by_its_hash():
 def test_the_command_of_the_card_is_understood(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    command = re.search(r"python -m ict\.pretrain (.+)", CARD.read_text())
+    command = re.search(r"python -m pretrain (.+)", CARD.read_text())
     assert command is not None
     from pretrain import __main__ as entry
 
