@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import stats
+import scipy
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
@@ -16,7 +16,7 @@ Stages = Sequence[np.ndarray]  # (blocks, D) a stage
 def spearman(scores: Mapping[str, Stages]) -> np.ndarray:
     """Spearman's correlation of whole score vectors, (L, C, C), for C named criteria or tasks."""
     names = list(scores)
-    ranked = [[stats.rankdata(stage, axis=1) for stage in scores[name]] for name in names]
+    ranked = [[scipy.stats.rankdata(stage, axis=1) for stage in scores[name]] for name in names]
     rows = []
     for stage in range(len(ranked[0])):
         values = np.stack([one[stage] for one in ranked], axis=1)  # (blocks, C, D)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from ict.errors import InputError
 
@@ -23,7 +23,7 @@ def chance(k: int, width: int, *, level: float = 0.95) -> Chance:
     """Mean K²/D, sd, the central `level` quantiles, and the expected Jaccard index."""
     if not 1 <= k <= width:
         raise InputError(f"k={k}: a block has {width} channels; choose 1 to {width}")
-    law = stats.hypergeom(width, k, k)
+    law = scipy.stats.hypergeom(width, k, k)
     counts = np.arange(max(0, 2 * k - width), k + 1)
     return Chance(
         mean=float(law.mean()),
@@ -36,4 +36,4 @@ def chance(k: int, width: int, *, level: float = 0.95) -> Chance:
 
 def p_at_least(overlap: int, k: int, width: int) -> float:
     """P(o ≥ overlap) by chance. Nearly always 0 for real tasks, and then it means little."""
-    return float(stats.hypergeom(width, k, k).sf(overlap - 1))
+    return float(scipy.stats.hypergeom(width, k, k).sf(overlap - 1))

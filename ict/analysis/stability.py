@@ -6,9 +6,9 @@ Carlo error of M resamples only; it does not say how the index would be with oth
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy import stats
 
 from ict.analysis.overlap import top_masks
 from ict.analysis.resample import bootstrap_weights, half_splits, part_scores
@@ -53,7 +53,7 @@ def nogueira(masks: np.ndarray, *, level: float = 0.95) -> Stability:
         + index / 2 * (2 * share * part - part - share + 1)
     ) / room
     variance = 4 / resamples**2 * ((influence - influence.mean()) ** 2).sum()
-    half = float(stats.norm.ppf((1 + level) / 2)) * float(np.sqrt(variance))
+    half = NormalDist().inv_cdf((1 + level) / 2) * float(np.sqrt(variance))
     return Stability(float(index), float(index - half), float(index + half), frequency)
 
 

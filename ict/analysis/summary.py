@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from ict.analysis.groups import draw_of, seed_of, varying, varying_within, words
 from ict.analysis.intervals import Interval, t_interval
@@ -90,7 +90,7 @@ def across_tasks(
     low, high = np.quantile(totals, (0.025, 0.975))
     p = None
     if len(tasks) >= 6 and np.any(means != 0):
-        p = float(stats.wilcoxon(means).pvalue)
+        p = float(scipy.stats.wilcoxon(means).pvalue)
     return AcrossTasks(
         tasks=len(tasks),
         difference=float(means.mean()),

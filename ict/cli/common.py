@@ -5,7 +5,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
@@ -14,7 +14,9 @@ from ict.documents.bounded import number, odd_word, whole_number
 from ict.documents.shapes import shown
 from ict.errors import IctError, InputError, one_sentence, printable, quoted
 from ict.machine import MOST_SLOTS
-from ict.store.store import Store
+
+if TYPE_CHECKING:
+    from ict.store.store import Store
 
 MOST = 1_000_000  # of anything that is counted out: permutations, images, draws
 
@@ -143,7 +145,7 @@ def emit(document: Any, *, as_json: bool, text: str | None = None) -> None:
         click.echo("\n".join(_lines(document)))
 
 
-def say_unreadable(store: Store) -> None:
+def say_unreadable(store: "Store") -> None:
     """Names on stderr, once each, what of the store and the tasks nobody can read, with what to do."""
     from ict.tasks import troubles
 

@@ -131,7 +131,7 @@ _TRANSFORMERS: tuple[Rule, ...] = (
     (r"\b(attention\.output\.dense|attention\.o_proj|self_attn\.out_proj)\.", "attn.proj."),
     (r"\battention\.(?=relative_position_bias|logit_scale|continuous)", "attn."),
     (r"^(encoder\.)?relative_position_bias\.", "rel_pos_bias."),
-    (r"^(blocks\.\d+\.)(?:attn\.)?relative_position_bias\.", r"\1attn."),
+    (r"^((?:layers\.\d+\.)?blocks\.\d+\.)(?:attn\.)?relative_position_bias\.", r"\1attn."),
     (r"\bcontinuous_position_bias_mlp\.", "cpb_mlp."),
     (r"\b(layernorm_before|layer_norm1)\.", "norm1."),
     (r"\b(layernorm_after|layer_norm2)\.", "norm2."),

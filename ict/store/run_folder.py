@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ict.documents.records import Odd, read_record
 from ict.documents.shapes import (
@@ -30,8 +30,10 @@ from ict.documents.shapes import (
 from ict.errors import InputError, NewerError, quoted
 from ict.files import StoreError, open_regular, read_json_lines, remove_file, touch
 from ict.store.locks import is_process, lock_holder, written_holder
-from ict.store.run_result import RunResult
 from ict.store.slurm_jobs import job_state
+
+if TYPE_CHECKING:
+    from ict.store.run_result import RunResult
 
 STATUSES = ("done", "running", "queued", "failed", "killed", "cancelled", "created")
 CHECKPOINT = "checkpoint"  # folder of what a run resumes from
@@ -156,10 +158,10 @@ class Run:
         """The content of the `queued` marker: sequence, slots, devices, tries, launcher."""
         return self._read("queued") or {}
 
-    def result(self) -> RunResult | None:
+    def result(self) -> "RunResult | None":
         """What came out; None while there is none, or where `result.json` is no result."""
         found = read_result(self.path)
-        return found if isinstance(found, RunResult) else None
+        return None if isinstance(found, Odd) else found
 
     def error(self) -> dict[str, Any] | None:
         """message, type and traceback of the last failed try."""
@@ -315,10 +317,12 @@ def read_config(folder: Path) -> dict[str, Any] | Odd | None:
     return read_record(folder / "config.json", _stored, advice=advice, most=MOST_RUN_BYTES)
 
 
-def read_result(folder: Path) -> RunResult | Odd | None:
+def read_result(folder: Path) -> "RunResult | Odd | None":
     """What came out of a run; None while there is no result.json."""
     advice = f"`ict remove {shown(folder.name)}` deletes the run, then it can be run again"
     path = folder / "result.json"
+    from ict.store.run_result import RunResult  # takes longer to import than a worker to look round
+
     return read_record(path, RunResult.from_dict, advice=advice, most=MOST_RUN_BYTES)
 
 
@@ -332,7 +336,7 @@ def run_trouble(folder: Path) -> Odd | None:
     return found if isinstance(found, Odd) else None
 
 
-def read_run(folder: Path) -> tuple[dict[str, Any], RunResult | None] | Odd:
+def read_run(folder: Path) -> "tuple[dict[str, Any], RunResult | None] | Odd":
     """What was asked in a run's folder and what came out, None where nothing has yet."""
     config = read_config(folder)
     if config is None:

@@ -2,7 +2,6 @@
 
 from ict.documents.records import Odd
 from ict.store.base import BaseStore
-from ict.store.unreadable import everything
 
 
 class Store(BaseStore):
@@ -10,4 +9,8 @@ class Store(BaseStore):
 
     def unreadable(self) -> list[Odd]:
         """What lies in the store and cannot be read, each thing once: path, and reason with advice."""
+        from ict.store.unreadable import (
+            everything,  # reads studies and sets: a worker needs neither
+        )
+
         return everything(self)
