@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -255,24 +256,44 @@ ict.run.run(run_id, Store(root), threads=1, device="cpu")
 """
 
 
+# A child process that ends a run and says which epochs it trained: argv are run id and store.
+ENDS = """
+import sys
+import ict.run
+from ict.store import Store
+from ict.training import Trainer
+run_id, root = sys.argv[1:]
+epoch = Trainer.epoch
+Trainer.epoch = lambda self, n, **more: print("epoch", n, flush=True) or epoch(self, n, **more)
+ict.run.run(run_id, Store(root), threads=1, device="cpu")
+"""
+
+
+def end_in_a_child(run, store):
+    """Epochs that were trained, and the result as its file holds it.
+
+    A process of its own, as a resume is: what a process computed before decides where its buffers lie,
+    and with that the last bits of a product.
+    """
+    words = [sys.executable, "-c", ENDS, run.id, str(store.root)]
+    child = subprocess.run(words, capture_output=True, text=True, check=True)
+    trained = [int(n) for n in re.findall(r"^epoch (\d+)$", child.stdout, re.MULTILINE)]
+    return trained, json.loads((run.path / "result.json").read_text())
+
+
 @pytest.mark.promise("A run killed after its last epoch, before its result, resumes at the test")
 @pytest.mark.parametrize("where", ["result.json", "predictions.safetensors"])
-def test_a_kill_before_the_result_costs_no_epoch(store, tmp_path, monkeypatch, where):
-    from ict.training import Trainer
-
-    whole = finish(a_run(Store(tmp_path / "twin")), Store(tmp_path / "twin"))
+def test_a_kill_before_the_result_costs_no_epoch(store, tmp_path, where):
+    twin = Store(tmp_path / "twin")
+    whole_epochs, whole = end_in_a_child(a_run(twin), twin)
+    assert len(whole_epochs) == SMALL["epochs"]
     run = a_run(store)
     child = subprocess.run(
         [sys.executable, "-c", DIES, run.id, str(store.root), where], check=False
     )
     assert child.returncode == -9
     assert run.status() == "killed"
-    trained = []
-    epoch = Trainer.epoch
-    monkeypatch.setattr(
-        Trainer, "epoch", lambda self, n, **more: trained.append(n) or epoch(self, n, **more)
-    )
-    result = finish(run, store)
+    trained, result = end_in_a_child(run, store)
     assert trained == []
     for name in ("test_accuracy", "test_loss", "val_accuracy", "train_loss", "selected_epoch"):
         assert result[name] == whole[name]
