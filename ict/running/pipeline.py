@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import save as save_arrays
 from torch import nn
 
 from ict.catalogue import get_backbone, pixel_statistics
@@ -38,6 +37,7 @@ from ict.scores import load_scores
 from ict.scoring.task_scores import ScoreRequest, score_task
 from ict.selection import Selection, select, select_random
 from ict.store.live import Live, log
+from ict.store.predictions import Predictions, write_predictions
 from ict.store.run_folder import Run, utc_now
 from ict.store.run_result import RunResult
 from ict.store.run_weights import weights_of
@@ -45,7 +45,7 @@ from ict.store.same_images import UNRECORDED, check_run, recorded
 from ict.store.store import Store
 from ict.tasks import Split, fingerprint, get_task, load_split
 from ict.tasks.decodable import check_decodable
-from ict.tasks.digests import ImageDigests
+from ict.tasks.digests import ImageDigests, listed
 from ict.training.linear_probe import ProbeStep, fit_linear
 from ict.training.loop import (
     WARMUP_LR,
@@ -417,12 +417,16 @@ class Pipeline:
         metadata = {"run_id": self.run.id, "config": self.config.to_dict()}
         path = self.run.path
         atomic_write_bytes(path / "adapter.safetensors", trained_state_bytes(model, metadata))
-        arrays: dict[str, np.ndarray] = {
-            "predictions": test.predictions.astype(np.int64),
-            "labels": test.labels.astype(np.int64),
-            "probabilities": test.probabilities.astype(np.float32),
-        }
-        atomic_write_bytes(path / "predictions.safetensors", save_arrays(arrays))
+        images = self.digests.images(self.config.task, "test", self.config.limit)
+        answers = Predictions(
+            test.predictions,
+            test.labels,
+            test.probabilities,
+            test.losses,
+            test_sha256=listed(images, test.labels),
+            classes=self.task.classes,
+        )
+        write_predictions(path, answers)
 
 
 def _augmentation(name: str | None) -> Augment | None:

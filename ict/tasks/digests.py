@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ict.errors import InputError
 from ict.files import StoreError, atomic_write_bytes, make_folder, read_regular, user_cache
 from ict.tasks import bundled, find_folder, load_split
@@ -72,6 +74,17 @@ class ImageDigests:
 def combined(digests: Sequence[str]) -> str:
     """The digest of images in an order, from each one's."""
     return hashlib.sha256(b"".join(map(bytes.fromhex, digests))).hexdigest()
+
+
+def listed(digests: Sequence[str], labels: np.ndarray) -> str:
+    """The digest of a list: each image's digest (32 bytes) and label (8, little-endian), in order.
+
+    Two lists with one digest ask the same questions; the files' names do not count.
+    """
+    whole = hashlib.sha256()
+    for digest, label in zip(digests, labels, strict=True):
+        whole.update(bytes.fromhex(digest) + int(label).to_bytes(8, "little", signed=True))
+    return whole.hexdigest()
 
 
 def file_digests(

@@ -71,11 +71,15 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Answers for N images in their order: labels, most probable class, its probability."""
+    """Answers for N images in their order: labels, most probable class, its probability.
+
+    `losses` (N,) are the cross entropies of the images, `loss` is their mean.
+    """
 
     labels: np.ndarray
     predictions: np.ndarray
     probabilities: np.ndarray
+    losses: np.ndarray
     loss: float
 
     @property
@@ -217,19 +221,21 @@ def evaluate(model: nn.Module, images: ImageSet | StreamedSet, settings: Forward
             logits = replica(pixels).float()
             top = logits.softmax(dim=1).max(dim=1)
             odd = (~logits.isfinite()).any(dim=1).sum()
-            loss = F.cross_entropy(logits, labels, reduction="sum")
-            return top.indices, top.values, loss, odd
+            losses = F.cross_entropy(logits, labels, reduction="none")
+            loss = F.cross_entropy(logits, labels, reduction="sum")  # as 0.1.0 did, to the last bit
+            return top.indices, top.values, losses, loss, odd
 
     answers = _for_all(model, images, settings, answer)
-    predictions, probabilities, losses, odd = zip(*answers, strict=True)
+    predictions, probabilities, losses, sums, odd = zip(*answers, strict=True)
     _check_finite(int(torch.stack(odd).sum()), len(images), "logits")
-    loss = float(torch.stack(losses).double().sum()) / len(images)
+    loss = float(torch.stack(sums).double().sum()) / len(images)
     if not math.isfinite(loss):
         raise IctError(f"the loss on {len(images)} images is {loss}: lower the learning rate")
     return Evaluation(
         images.labels.cpu().numpy(),
         torch.cat(predictions).cpu().numpy(),
         torch.cat(probabilities).cpu().numpy(),
+        torch.cat(losses).cpu().numpy(),
         loss,
     )
 

@@ -20,7 +20,9 @@ from ict.errors import IctError, InputError
 from ict.resolve import resolve
 from ict.running.execute import run as execute
 from ict.store import Store
+from ict.store.predictions import read_predictions
 from ict.store.run_result import FIELDS as RESULT_FIELDS
+from ict.tasks.digests import ImageDigests, listed
 
 SMALL = {"task": "digits", "limit": 48, "epochs": 2, "batch_size": 16}
 
@@ -65,10 +67,16 @@ def test_a_finished_run_holds_what_the_design_promises(store):
     } <= set(rows[0])
     selection = json.loads((here.path / "selection.json").read_text())
     assert [len(block["indices"]) for block in selection["blocks"]] == [24] * 12
-    answers = load_file(here.path / "predictions.safetensors")
-    assert (answers["labels"] == answers["predictions"]).mean() == pytest.approx(
-        result.test_accuracy
+    answers = read_predictions(here)
+    assert (answers.labels == answers.predictions).mean() == pytest.approx(result.test_accuracy)
+    assert answers.losses.mean() == pytest.approx(result.test_loss, abs=1e-6)
+    right = answers.labels == answers.predictions
+    np.testing.assert_allclose(
+        np.exp(-answers.losses[right]), answers.probabilities[right], rtol=1e-5
     )
+    assert answers.classes == 10
+    images = ImageDigests().images("digits", "test", 48)
+    assert answers.test_sha256 == listed(images, answers.labels)
     assert not (here.path / "checkpoint").exists()
     assert not (here.path / "live.json").exists()
     scores = ict.scores.load_scores(store.score_dir(result.score_id))

@@ -6,11 +6,12 @@ import os
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ict.errors import IctError, InputError
 from ict.tasks import bundled, digests, load_split
-from ict.tasks.digests import ImageDigests, cache_file, file_digests
+from ict.tasks.digests import ImageDigests, cache_file, file_digests, listed
 from tests.vtab_layout import make_task, write_image
 
 
@@ -41,6 +42,14 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     original = digests._digest
     monkeypatch.setattr(digests, "_digest", lambda path: seen.append(path) or original(path))
     return seen
+
+
+def test_a_lists_digest_counts_images_labels_and_their_order():
+    a, b = "0a" * 32, "0b" * 32
+    by_hand = bytes.fromhex(a) + bytes([3, 0, 0, 0, 0, 0, 0, 0]) + bytes.fromhex(b) + bytes(8)
+    assert listed((a, b), np.array([3, 0])) == hashlib.sha256(by_hand).hexdigest()
+    asked = [((a, b), [3, 0]), ((b, a), [0, 3]), ((a, b), [0, 3]), ((a,), [3]), ((a, a), [3, 0])]
+    assert len({listed(images, np.array(labels)) for images, labels in asked}) == len(asked)
 
 
 def test_it_is_the_digest_of_the_digests_in_the_lists_order(folder):

@@ -219,7 +219,7 @@ def test_bfloat16_storage_of_frozen_layers_changes_nothing_under_autocast():
 
 def test_accuracies_by_hand():
     labels, predictions = np.array([0, 0, 0, 1, 2, 2]), np.array([0, 0, 1, 1, 0, 2])
-    answers = Evaluation(labels, predictions, np.ones(6), 0.0)
+    answers = Evaluation(labels, predictions, np.ones(6), np.zeros(6), 0.0)
     assert answers.accuracy == pytest.approx(4 / 6)
     assert answers.balanced_accuracy == pytest.approx((2 / 3 + 1 + 1 / 2) / 3)
     assert answers.majority_accuracy == 0.5
