@@ -18,6 +18,7 @@ BENCHES = {
     "speed": [],
     "replicas": [],
     "overlap": [],
+    "coverage": [],
     "store": [],
     "export": [],
     "app": [],

@@ -1,0 +1,328 @@
+"""How often the intervals of `ict.analysis` hold, how often its verdicts are wrong, and its power.
+
+    OMP_NUM_THREADS=1 python -m bench.coverage [--quick] [--experiments 10000] [--json]
+
+Every experiment trains two methods on S seeds and looks at I test images. Image i is answered rightly
+by method m, seed s (and draw r of the second method's random channels) if
+
+    μ_m + difficulty_i + own_mi + seed_ms (+ draw_sr) + noise > 0,
+
+all of them normal: closed forms give the true difference, on these images over new seeds and draws,
+and over new images too. No estimator of the library is part of it. Tasks differ in how much their
+seeds spread (by 0.5, 1, 2). Half of the experiments have no true difference (*different* is false),
+half one of the margin, one point (*equivalent* is false); over fixed images their own rest of a
+difference is taken off first.
+"""
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from ict.analysis.differences import (
+    IMAGES,
+    MODELS,
+    SEEDS,
+    Difference,
+    over_images,
+    over_seeds,
+    over_seeds_and_draws,
+    over_seeds_and_images,
+    over_tasks,
+    unpaired,
+)
+from ict.analysis.power import Spread, power
+from ict.analysis.verdicts import MARGIN, judge
+
+DIFFICULTY, OWN, SEED = 2.0, 0.4, 0.05  # standard deviations beside a noise of 1
+SCALES = (0.5, 1.0, 2.0)  # of a task's seeds and draws
+TASKS = (1, 4, 19)
+BATCH = 100
+LEAST, MOST_FALSE, SHRINK = 0.93, 0.06, 1.4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One design. `crossed`: every draw is trained with every seed, instead of five of its own."""
+
+    seeds: int
+    images: int
+    accuracy: float
+    draws: int = 1
+    ratio: float = 0.0
+    """Standard deviation of a draw over that of a seed."""
+    crossed: bool = False
+    scales: tuple[float, ...] = SCALES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One estimate, and the truth that it speaks about."""
+
+    found: Difference
+    truth: float
+    gap: float
+    """0 or the margin: the difference over all images."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A batch of experiments: who is right, (batch, S, I) and (batch, S, R, I), with its truths."""
+
+    a: np.ndarray
+    b: np.ndarray
+    gap: np.ndarray
+    on_these: np.ndarray
+    of_first: np.ndarray
+    """Difference over all images of the first model of each method."""
+
+
+def simulate(cell: Cell, count: int, generator: np.random.Generator) -> World:
+    """`count` experiments of a cell."""
+
+    def normal(*shape: int) -> np.ndarray:
+        return generator.standard_normal((count, *shape), dtype=np.float32)
+
+    scale = generator.choice(cell.scales, count).astype(np.float32)
+    seed, draw = SEED * scale, SEED * cell.ratio * scale
+    gap = np.where(np.arange(count) % 2, MARGIN, 0.0)
+    start_a = _start(cell.accuracy, seed**2)
+    start_b = _start(cell.accuracy - gap, seed**2 + draw**2)
+    difficulty = DIFFICULTY * normal(cell.images)
+    of_a = start_a[:, None] + difficulty + OWN * normal(cell.images)
+    of_b = start_b[:, None] + difficulty + OWN * normal(cell.images)
+    draws = normal(1 if cell.crossed else cell.seeds, cell.draws)
+    shift_a = seed[:, None] * normal(cell.seeds)
+    shift_b = seed[:, None, None] * normal(cell.seeds, 1) + draw[:, None, None] * draws
+    a = of_a[:, None, :] + shift_a[..., None] + normal(cell.seeds, cell.images) > 0
+    noise = normal(cell.seeds, cell.draws, cell.images)
+    b = of_b[:, None, None, :] + shift_b[..., None] + noise > 0
+    wide_a, wide_b = np.sqrt(1 + seed**2), np.sqrt(1 + seed**2 + draw**2)
+    on_these = special.ndtr(of_a / wide_a[:, None]) - special.ndtr(of_b / wide_b[:, None])
+    wide = math.sqrt(1 + DIFFICULTY**2 + OWN**2)
+    firsts = [(start_a, shift_a[:, 0]), (start_b, shift_b[:, 0, 0])]
+    one, other = (special.ndtr((start + shift) / wide) for start, shift in firsts)
+    return World(a, b, gap, on_these.mean(axis=1), one - other)
+
+
+def _start(accuracy: float | np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """μ with which images, seeds and noise together give `accuracy`."""
+    found = special.ndtri(accuracy) * np.sqrt(1 + DIFFICULTY**2 + OWN**2 + variance)
+    return np.asarray(found, dtype=np.float32)
+
+
+Estimate = Callable[[np.ndarray, np.ndarray], Difference]
+
+
+def new_seeds(a: np.ndarray, b: np.ndarray) -> Difference:
+    return over_seeds(a.mean(axis=1) - b.mean(axis=(1, 2)), a.shape[1])
+
+
+def new_images(a: np.ndarray, b: np.ndarray) -> Difference:
+    return over_seeds_and_images(a - b.mean(axis=1, dtype=np.float32))
+
+
+def crossed_draws(a: np.ndarray, b: np.ndarray) -> Difference:
+    return over_seeds_and_draws(a.mean(axis=1)[:, None] - b.mean(axis=2), a.shape[1])
+
+
+def other_seeds(a: np.ndarray, b: np.ndarray) -> Difference:
+    return unpaired(a.mean(axis=1), b.mean(axis=(1, 2)), a.shape[1])
+
+
+def two_models(a: np.ndarray, b: np.ndarray) -> Difference:
+    one, other = a[0], b[0, 0]
+    return over_images(int((one & ~other).sum()), int((~one & other).sum()), len(one))
+
+
+KINDS: dict[str, Estimate] = {
+    SEEDS: new_seeds,
+    IMAGES: new_images,
+    "crossed draws": crossed_draws,
+    "unpaired seeds": other_seeds,
+    MODELS: two_models,
+}
+
+
+def trials(cell: Cell, kinds: tuple[str, ...], count: int, seed: int) -> dict[str, list[Trial]]:
+    """Estimates of `count` experiments, kind by kind."""
+    generator = np.random.default_rng([seed, cell.seeds, cell.images, cell.draws])
+    found: dict[str, list[Trial]] = {kind: [] for kind in kinds}
+    for begun in range(0, count, BATCH):
+        world = simulate(cell, min(BATCH, count - begun), generator)
+        for i, gap in enumerate(world.gap):
+            for kind in kinds:
+                truth = float(
+                    {IMAGES: world.gap, MODELS: world.of_first}.get(kind, world.on_these)[i]
+                )
+                estimate = KINDS[kind](world.a[i], world.b[i])
+                found[kind].append(Trial(found=estimate, truth=truth, gap=float(gap)))
+    return found
+
+
+def together(pool: list[Trial], tasks: int, seed: int) -> Iterator[Trial]:
+    """Each experiment with `tasks` − 1 others of the same gap, as one study of several tasks."""
+    if tasks == 1:
+        yield from pool
+        return
+    generator = np.random.default_rng([seed, tasks])
+    for gap in (0.0, MARGIN):
+        same = [trial for trial in pool if trial.gap == gap]
+        orders = [generator.permutation(len(same)) for _ in range(tasks)]
+        for chosen in zip(*orders, strict=True):
+            parts = [same[i] for i in chosen]
+            truth = math.fsum(part.truth for part in parts) / tasks
+            yield Trial(found=over_tasks([p.found for p in parts]), truth=truth, gap=gap)
+
+
+def row(cell: Cell, kind: str, tasks: int, pool: list[Trial]) -> dict[str, Any]:
+    """Coverage, coverage of the shrunk interval, mean half width and false verdicts of one cell."""
+    held = shrunk = count = 0
+    width, false = 0.0, {0.0: 0, MARGIN: 0}
+    for trial in together(pool, tasks, seed=1):
+        low, high = trial.found.interval()
+        off, half = abs(trial.found.mean - trial.truth), (high - low) / 2
+        held, shrunk, count = held + (off <= half), shrunk + (off <= half / SHRINK), count + 1
+        width += half
+        verdict = judge(replace(trial.found, mean=trial.found.mean - trial.truth + trial.gap))
+        false[trial.gap] += verdict.equivalent if trial.gap else verdict.different
+    return {
+        "over": kind,
+        **{n: getattr(cell, n) for n in ("seeds", "images", "accuracy", "draws", "ratio")},
+        "tasks": tasks,
+        "experiments": count,
+        "coverage": held / count,
+        "coverage_shrunk": shrunk / count,
+        "half_width": width / count,
+        "false_different": 2 * false[0.0] / count,
+        "false_equivalent": 2 * false[MARGIN] / count,
+    }
+
+
+def cells(*, quick: bool) -> Iterator[tuple[Cell, tuple[str, ...], tuple[int, ...]]]:
+    """Designs with the kinds of interval and the numbers of tasks that are tried on them."""
+    designs = product((3, 5), (200, 2000), (0.75, 0.97), (1, 5), (0.0, 1.0, 3.0))
+    for seeds, images, accuracy, draws, ratio in designs:
+        if quick and (images, draws) != (200, 5):
+            continue
+        cell = Cell(seeds=seeds, images=images, accuracy=accuracy, draws=draws, ratio=ratio)
+        yield cell, (SEEDS, IMAGES), TASKS
+        if draws == 5:
+            yield replace(cell, crossed=True), ("crossed draws",), (1,)
+        elif ratio == 0:
+            yield cell, ("unpaired seeds", MODELS), (1,)
+
+
+def coverage(experiments: int, *, quick: bool) -> list[dict[str, Any]]:
+    """A row of each cell, kind and number of tasks."""
+    rows = []
+    for cell, kinds, tasks in cells(quick=quick):
+        pools = trials(cell, kinds, experiments, seed=0)
+        for kind, pool in pools.items():
+            rows += [row(cell, kind, n, pool) for n in tasks]
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    return rows
+
+
+def predicted_power(experiments: int) -> list[dict[str, Any]]:
+    """Power as predicted from the true spreads, beside how often *different* was found."""
+    rows = []
+    for seeds, images, over in product((3, 5, 10), (200, 2000), (SEEDS, IMAGES)):
+        cell = Cell(seeds=seeds, images=images, accuracy=0.75, scales=(1.0,))
+        found = true_spread(cell)
+        asked = [x / 1000 for x in range(2, 200)]
+        for wanted in (0.5, 0.8):
+            gap = min(asked, key=lambda g: abs(power(g, seeds, images, found, over) - wanted))
+            rows.append(_power_row(cell, over, gap, found, experiments))
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    return rows
+
+
+def _power_row(
+    cell: Cell, over: str, gap: float, found: Spread, experiments: int
+) -> dict[str, Any]:
+    generator = np.random.default_rng([2, cell.seeds, cell.images])
+    seen = 0
+    for begun in range(0, experiments, BATCH):
+        world = simulate(cell, min(BATCH, experiments - begun), generator)
+        for i, own in enumerate(world.gap):
+            estimate = KINDS[over](world.a[i], world.b[i])
+            off = own if over == IMAGES else world.on_these[i]
+            seen += judge(replace(estimate, mean=estimate.mean - float(off) + gap)).different
+    return {
+        "over": over,
+        "seeds": cell.seeds,
+        "images": cell.images,
+        "difference": gap,
+        "predicted": power(gap, cell.seeds, cell.images, found, over),
+        "found": seen / experiments,
+    }
+
+
+def true_spread(cell: Cell, samples: int = 1_000_000) -> Spread:
+    """Of seeds, images and the rest, integrated over the model itself where both are as accurate."""
+    (scale,) = cell.scales
+    generator, sd = np.random.default_rng(3), SEED * scale
+    start = float(_start(cell.accuracy, np.asarray(sd**2)))
+    seed, common, *own = generator.standard_normal((4, samples))
+    seeds = 2 * np.var(special.ndtr((start + sd * seed) / math.sqrt(1 + DIFFICULTY**2 + OWN**2)))
+    of_image = [start + DIFFICULTY * common + OWN * one for one in own]
+    a, b = (special.ndtr(value / math.sqrt(1 + sd**2)) for value in of_image)
+    total, images = np.mean(a + b - 2 * a * b), np.var(a - b)
+    return Spread(
+        seed=float(seeds), image=float(images), rest=float(total - seeds - images), seeds=99
+    )
+
+
+def failures(found: dict[str, Any]) -> list[str]:
+    """What does not hold: intervals that are too narrow or too wide, false verdicts, wrong power."""
+    slack = 2 * NormalDist().inv_cdf(0.999) * math.sqrt(0.05 * 0.95 / found["experiments"]) / 2
+    said = []
+    for one in found["cells"]:
+        name = " ".join(f"{n}={one[n]}" for n in list(one)[:7])
+        if one["coverage"] < LEAST - slack:
+            said.append(f"{name}: covers {one['coverage']:.3f}")
+        if one["coverage_shrunk"] >= 0.95:
+            said.append(f"{name}: shrunk by {SHRINK} it covers {one['coverage_shrunk']:.3f}")
+        for verdict in ("false_different", "false_equivalent"):
+            if one[verdict] > MOST_FALSE + slack:
+                said.append(f"{name}: {verdict} {one[verdict]:.3f}")
+    for one in found["power"]:
+        if abs(one["predicted"] - one["found"]) > 0.03 + slack:
+            said.append(f"power {one}")
+    return said
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser.add_argument("--quick", action="store_true", help="a quarter of the cells")
+    parser.add_argument("--experiments", type=int, help="of a cell (10,000; quick: 1,000)")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    experiments = asked.experiments or (1_000 if asked.quick else 10_000)
+    begun = time.perf_counter()
+    found: dict[str, Any] = {
+        "experiments": experiments,
+        "cells": coverage(experiments, quick=asked.quick),
+        "power": predicted_power(experiments // 2),
+    }
+    found["failures"] = failures(found)
+    found["seconds"] = time.perf_counter() - begun
+    if asked.json:
+        print(json.dumps(found))
+    else:
+        print("\n".join(found["failures"]) or "every interval holds, and none is needlessly wide")
+    return int(bool(found["failures"]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,249 @@
+"""Is A better than B? A difference of accuracies with an interval that names what it generalises over.
+
+The unit of replication is the training seed: S seeds, each with the difference d_s of two accuracies
+on the same I test images. Draws of random channels are nested in the seed and averaged there.
+
+- `over_seeds`: *these images, new seeds*. A paired t interval of the d_s.
+- `over_seeds_and_images`: *new images too*. From d[s, i] in [−1, 1], two crossed random factors with
+  one value a cell (Scheffé 1959, ch. 7.4): Var(mean) = (MS_S + MS_I − MS_E) / (S I), never less than
+  the larger of MS_S and MS_I over S I, with Satterthwaite's degrees of freedom.
+- `over_seeds_and_draws`: *these images, new seeds and draws*. The same, of differences by seed and
+  draw, for studies whose draws were crossed with the seeds.
+- `over_images`: *these two models, new images*. Paired proportions, half an image added to each cell
+  of the table of right and wrong (Agresti and Min 2005).
+- `over_tasks`: the mean of several fixed tasks, their variances added (Satterthwaite 1946).
+
+A spread that a test set cannot show is not taken for none: a standard deviation over seeds is at
+least half an image, and over images at least what one image that differs gives. Closed forms only;
+`python -m bench.coverage` simulates how often they hold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from scipy import special
+
+from ict.errors import InputError
+
+SEEDS: Final = "these images, new seeds"
+DRAWS: Final = "these images, new seeds and new draws"
+IMAGES: Final = "new seeds and new images"
+MODELS: Final = "these two trained models, new images"
+EXPLORATORY_BELOW: Final = 5
+"""Fewer seeds than these are a look, whatever they say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Mean of A − B as a fraction, its standard error, and what an interval of it speaks about."""
+
+    mean: float
+    standard_error: float
+    """NaN where nothing was repeated, so that there is no interval."""
+    degrees: float
+    """Of freedom, of Student's t."""
+    seeds: int
+    images: int
+    over: str
+    """SEEDS, DRAWS, IMAGES or MODELS."""
+    tasks: int = 1
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Two-sided t interval, cut at −1 and 1, which no difference of accuracies passes."""
+        if math.isnan(self.standard_error):
+            return math.nan, math.nan
+        half = float(special.stdtrit(self.degrees, (1 + level) / 2)) * self.standard_error
+        return max(-1.0, self.mean - half), min(1.0, self.mean + half)
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of no difference; NaN without an interval."""
+        if math.isnan(self.standard_error):
+            return math.nan
+        return float(2 * special.stdtr(self.degrees, -abs(self.mean) / self.standard_error))
+
+    @property
+    def exploratory(self) -> bool:
+        return self.seeds < EXPLORATORY_BELOW
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything that a file or `--json` tells, None for what could not be told."""
+        low, high = self.interval()
+        found: dict[str, float | str | None] = {
+            "difference": self.mean,
+            "low": low,
+            "high": high,
+            "standard_error": self.standard_error,
+            "degrees": None if math.isinf(self.degrees) else self.degrees,
+            "p": self.p,
+            "seeds": self.seeds,
+            "images": self.images,
+            "tasks": self.tasks,
+            "over": self.over,
+        }
+        return {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in found.items()
+        }
+
+
+def paired_by_seed(a: Mapping[Any, float], b: Mapping[Any, float]) -> list[float]:
+    """a − b of every seed that both have (keys: `groups.by_seed`).
+
+    What reads no seed (key None) is the same at every seed of the other, so that it pairs with each.
+    """
+    if a.keys() == {None}:
+        a = dict.fromkeys(b, a[None])
+    elif b.keys() == {None}:
+        b = dict.fromkeys(a, b[None])
+    return [a[seed] - b[seed] for seed in a if seed in b]
+
+
+def over_seeds(differences: Sequence[float], images: int) -> Difference:
+    """Of S paired differences on `images` test images; one seed has no interval.
+
+    Raises InputError without any.
+    """
+    values = np.asarray(differences, dtype=float)
+    if len(values) == 0:
+        raise InputError("the two have no seed in common: nothing can be paired")
+    return Difference(
+        mean=float(values.mean()),
+        standard_error=_spread(values, images) / math.sqrt(len(values)),
+        degrees=len(values) - 1 if len(values) > 1 else math.nan,
+        seeds=len(values),
+        images=images,
+        over=SEEDS,
+    )
+
+
+def unpaired(a: Sequence[float], b: Sequence[float], images: int) -> Difference:
+    """Of accuracies whose seeds are not shared (Welch 1947).
+
+    One value has no spread of its own: against several it takes theirs, so that 1/1 + 1/n of it is
+    the variance; against one there is no interval.
+    """
+    sides = [np.asarray(values, dtype=float) for values in (a, b)]
+    if not all(map(len, sides)):
+        raise InputError("one of the two has no result: there is nothing to compare")
+    spreads = [_spread(values, images) for values in sides]
+    told = [i for i, spread in enumerate(spreads) if not math.isnan(spread)]
+    spreads = [spreads[i] if i in told else spreads[told[0]] if told else math.nan for i in (0, 1)]
+    variances = [spread**2 / len(values) for spread, values in zip(spreads, sides, strict=True)]
+    freedoms = [max(len(values), 1) - 1 for values in sides]
+    if len(told) == 2:
+        degrees = _satterthwaite(variances, freedoms)
+    else:
+        degrees = float(max(freedoms)) if told else math.nan
+    return Difference(
+        mean=float(sides[0].mean() - sides[1].mean()),
+        standard_error=math.sqrt(sum(variances)),
+        degrees=degrees,
+        seeds=min(map(len, sides)),
+        images=images,
+        over=SEEDS,
+    )
+
+
+def over_seeds_and_images(d: np.ndarray) -> Difference:
+    """Of d (S, I): what seed s of A gains over that of B on image i, draws averaged.
+
+    Raises InputError for one seed, or one image.
+    """
+    if d.ndim != 2 or min(d.shape) < 2:
+        raise InputError(
+            "new seeds and new images need at least two seeds and two test images; "
+            f"these are {' × '.join(map(str, d.shape))}"
+        )
+    images = d.shape[1]
+    return replace(_crossed(d, 0.5 / images, math.sqrt(1 / images)), images=images, over=IMAGES)
+
+
+def over_seeds_and_draws(d: np.ndarray, images: int) -> Difference:
+    """Of d (S, R): A of seed s minus B of seed s with draw r, all pairs trained."""
+    if d.ndim != 2 or min(d.shape) < 2:
+        raise InputError("crossed draws need at least two seeds and two draws")
+    return replace(_crossed(d, 0.5 / images, 0.5 / images), images=images, over=DRAWS)
+
+
+def over_images(lost: int, gained: int, images: int) -> Difference:
+    """Of one model of A and one of B: `lost` images are right under A alone, `gained` under B alone."""
+    if images < 1 or lost + gained > images:
+        raise InputError(
+            f"{lost} + {gained} images that differ among {images}: no table of two models"
+        )
+    mean, all_of = (lost - gained) / images, images + 2
+    centre = (lost - gained) / all_of
+    variance = ((lost + gained + 1) / all_of - centre**2) / all_of
+    return Difference(
+        mean=mean,
+        standard_error=math.sqrt(variance),
+        degrees=math.inf,
+        seeds=1,
+        images=images,
+        over=MODELS,
+    )
+
+
+def over_tasks(parts: Sequence[Difference]) -> Difference:
+    """The mean over fixed tasks, as sure as its parts are; they must speak about the same.
+
+    Raises InputError otherwise, or without any.
+    """
+    if len({part.over for part in parts}) != 1:
+        raise InputError("differences of several tasks must generalise over the same")
+    variances = [part.standard_error**2 / len(parts) ** 2 for part in parts]
+    return Difference(
+        mean=math.fsum(part.mean for part in parts) / len(parts),
+        standard_error=math.sqrt(math.fsum(variances)),
+        degrees=_satterthwaite(variances, [part.degrees for part in parts]),
+        seeds=min(part.seeds for part in parts),
+        images=sum(part.images for part in parts),
+        over=parts[0].over,
+        tasks=sum(part.tasks for part in parts),
+    )
+
+
+def _spread(values: np.ndarray, images: int) -> float:
+    """Standard deviation (n − 1) of accuracies, at least half an image; NaN for one value."""
+    return max(float(values.std(ddof=1)), 0.5 / images) if len(values) > 1 else math.nan
+
+
+def _crossed(d: np.ndarray, least_row: float, least_column: float) -> Difference:
+    """Two crossed random factors, one value a cell; the least spreads are of a row's, a column's mean."""
+    rows, columns = d.shape
+    mean = float(d.mean())
+    of_rows, of_columns = d.mean(axis=1), d.mean(axis=0)
+    rest = d - of_rows[:, None] - of_columns[None, :] + mean
+    squares = (
+        columns * max(float(of_rows.var(ddof=1)), least_row**2),
+        rows * max(float(of_columns.var(ddof=1)), least_column**2),
+        float((rest**2).sum()) / ((rows - 1) * (columns - 1)),
+    )
+    freedoms = (rows - 1, columns - 1, (rows - 1) * (columns - 1))
+    total = squares[0] + squares[1] - squares[2]
+    larger = int(squares[1] > squares[0])
+    degrees = float(freedoms[larger])
+    if total > squares[larger]:
+        degrees = total**2 / sum(ms**2 / df for ms, df in zip(squares, freedoms, strict=True))
+    return Difference(
+        mean=mean,
+        standard_error=math.sqrt(max(total, squares[larger]) / (rows * columns)),
+        degrees=degrees,
+        seeds=rows,
+        images=columns,
+        over=DRAWS,
+    )
+
+
+def _satterthwaite(variances: Sequence[float], degrees: Sequence[float]) -> float:
+    """Degrees of freedom of a sum of independent variance estimates."""
+    below = math.fsum(v**2 / df for v, df in zip(variances, degrees, strict=True))
+    if math.isnan(below):
+        return math.nan
+    return math.fsum(variances) ** 2 / below if below > 0 else math.inf

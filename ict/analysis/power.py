@@ -1,0 +1,185 @@
+"""What n seeds on m test images can find.
+
+From d[s, i], what seed s of A gains over that of B on image i, come three spreads: of seeds, of images,
+and the rest (Scheffé 1959, ch. 7.4). They say how wide an interval of other n and m will be, and with
+the noncentral t how often a true difference is found. From three seeds the spread of seeds is known
+within 0.5 to 6.3 times: so what is needed is a range.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from scipy import special
+
+from ict.analysis.differences import IMAGES, SEEDS
+from ict.errors import InputError
+
+POWER: Final = 0.8
+LEVEL: Final = 0.05
+MOST_SEEDS: Final = 1000
+ONE_NUMBER_FROM: Final = 10
+"""Seeds below which n is told as a range."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """Variances of d[s, i] as fractions squared: of seeds, of images, of their interaction with noise."""
+
+    seed: float
+    image: float
+    rest: float
+    seeds: int
+    """That they were found from."""
+
+    def of_mean(self, n: int, images: int, over: str) -> tuple[float, float]:
+        """Variance of a mean of n seeds on `images` images, and the degrees of freedom of its estimate."""
+        by_seed = self.seed + self.rest / images
+        if over == SEEDS:
+            return by_seed / n, n - 1.0
+        squares = (
+            images * self.seed + self.rest,
+            n * self.image + self.rest,
+            self.rest,
+        )
+        freedoms = (n - 1, images - 1, (n - 1) * (images - 1))
+        total = squares[0] + squares[1] - squares[2]
+        below = sum(ms**2 / df for ms, df in zip(squares, freedoms, strict=True))
+        return total / (n * images), total**2 / below
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needed:
+    """Seeds that find `difference` with 80 %: a range where few seeds told the spread.
+
+    None: no number of seeds up to 1,000; with `smallest`, what the test set lets be found at best.
+    """
+
+    difference: float
+    images: int
+    over: str
+    low: int | None
+    high: int | None
+    expected: int | None
+    """Only where ten seeds or more told the spread."""
+    smallest: float
+    """What any number of seeds could find on these images, as a fraction; 0 over seeds alone."""
+
+    @property
+    def sentence(self) -> str:
+        asked = f"{100 * self.difference:g} points on {self.images:,} test images ({self.over})"
+        if self.smallest > self.difference:
+            return (
+                f"no number of seeds finds {asked}: the test set is too small, it shows "
+                f"{100 * self.smallest:.2g} points at best"
+            )
+        if self.low is None:
+            return f"over {MOST_SEEDS:,} seeds would be needed to find {asked} with 80 %"
+        if self.expected is not None:
+            return f"about {self.expected} seeds find {asked} with 80 %"
+        high = f"over {MOST_SEEDS:,}" if self.high is None else str(self.high)
+        return f"between {self.low} and {high} seeds find {asked} with 80 %"
+
+    def to_dict(self) -> dict[str, Any]:
+        names = ("difference", "images", "over", "low", "high", "expected", "smallest", "sentence")
+        return {name: getattr(self, name) for name in names}
+
+
+def spread(d: np.ndarray) -> Spread:
+    """The three spreads of d (S, I). Raises InputError for one seed."""
+    if d.ndim != 2 or min(d.shape) < 2:
+        raise InputError("the spread of seeds needs two seeds at least")
+    rows, columns = d.shape
+    of_rows, of_columns = d.mean(axis=1), d.mean(axis=0)
+    rest = d - of_rows[:, None] - of_columns[None, :] + d.mean()
+    noise = float((rest**2).sum()) / ((rows - 1) * (columns - 1))
+    return Spread(
+        seed=max(0.0, float(of_rows.var(ddof=1)) - noise / columns),
+        image=max(0.0, float(of_columns.var(ddof=1)) - noise / rows),
+        rest=noise,
+        seeds=rows,
+    )
+
+
+def power(difference: float, n: int, images: int, found: Spread, over: str = SEEDS) -> float:
+    """The chance that the 95 % interval of n seeds on `images` images leaves out 0."""
+    if n < 2:
+        return 0.0
+    variance, degrees = found.of_mean(n, images, over)
+    if variance == 0:
+        return float(difference != 0)
+    t = float(special.stdtrit(degrees, 1 - LEVEL / 2))
+    shift = abs(difference) / math.sqrt(variance)
+    return 1 - _noncentral(degrees, shift, t) + _noncentral(degrees, shift, -t)
+
+
+def detectable(n: int, images: int, found: Spread, over: str = SEEDS) -> float:
+    """The difference, as a fraction, that n seeds find with 80 %; 1 where none below is."""
+    low, high = 0.0, 1.0
+    if power(high, n, images, found, over) < POWER:
+        return high
+    for _ in range(50):
+        middle = (low + high) / 2
+        below = power(middle, n, images, found, over) < POWER
+        low, high = (middle, high) if below else (low, middle)
+    return high
+
+
+def seeds_needed(difference: float, images: int, found: Spread, over: str = SEEDS) -> Needed:
+    """How many seeds find `difference` (a fraction) on `images` test images with 80 %.
+
+    Raises InputError unless the difference is above 0 and at most 1.
+    """
+    if not 0 < difference <= 1:
+        raise InputError(f"{100 * difference:g} points: name a difference above 0 and up to 100")
+    least, most = variance_factors(found.seeds)
+    expected = _fewest(difference, images, found, over)
+    smallest = 0.0
+    if over == IMAGES:
+        z = float(special.ndtri(1 - LEVEL / 2) + special.ndtri(POWER))
+        smallest = z * math.sqrt(found.image / images)
+    return Needed(
+        difference=difference,
+        images=images,
+        over=over,
+        low=_fewest(difference, images, _scaled(found, least), over),
+        high=_fewest(difference, images, _scaled(found, most), over),
+        expected=expected if found.seeds >= ONE_NUMBER_FROM else None,
+        smallest=smallest,
+    )
+
+
+def variance_factors(seeds: int, level: float = 0.95) -> tuple[float, float]:
+    """Between which multiples of the variance found from `seeds` values the true one lies (χ²)."""
+    degrees = seeds - 1
+    tails = ((1 - level) / 2, (1 + level) / 2)  # of the upper tail
+    low, high = (degrees / float(special.chdtri(degrees, tail)) for tail in tails)
+    return low, high
+
+
+def _scaled(found: Spread, factor: float) -> Spread:
+    """With the variance over seeds, noise included, `factor` times as large."""
+    return Spread(
+        seed=found.seed * factor, image=found.image, rest=found.rest * factor, seeds=found.seeds
+    )
+
+
+def _fewest(difference: float, images: int, found: Spread, over: str) -> int | None:
+    if power(difference, MOST_SEEDS, images, found, over) < POWER:
+        return None
+    low, high = 1, MOST_SEEDS  # power at low is too small, at high enough
+    while high - low > 1:
+        middle = (low + high) // 2
+        enough = power(difference, middle, images, found, over) >= POWER
+        low, high = (low, middle) if enough else (middle, high)
+    return high
+
+
+def _noncentral(degrees: float, shift: float, t: float) -> float:
+    """P(T ≤ t) of the noncentral t; by the normal where SciPy's series gives nothing (large shifts)."""
+    found = float(special.nctdtr(degrees, shift, t))
+    if math.isnan(found) or degrees > 1e4:
+        scale = math.sqrt(1 + t * t / (2 * degrees))
+        return float(special.ndtr((t * (1 - 1 / (4 * degrees)) - shift) / scale))
+    return found
