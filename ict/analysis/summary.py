@@ -151,7 +151,7 @@ def _series_row(row: Mapping[str, Any], apart: Sequence[str], rate: str | None) 
     said = [words(name, row[name]) for name in apart if row.get(name) is not None]
     return {
         "series": ", ".join([str(row["series"]), *([rate] if rate else []), *said]),
-        "ratio": _ratio(row) if ict else None,
+        "ratio": ratio_of(row) if ict else None,
         "k": row.get("k") if ict else None,
         "seed": seed_of(row),
         "selection_seed": draw_of(row),
@@ -183,8 +183,8 @@ def _control(row: Mapping[str, Any]) -> bool:
     return str(row.get("criterion")).split(":")[0] in ("random", "lowest")
 
 
-def _ratio(row: Mapping[str, Any]) -> float | None:
-    """K over the width of the (first) stage."""
+def ratio_of(row: Mapping[str, Any]) -> float | None:
+    """K over the width of the (first) stage; None without K."""
     from ict.catalogue import get_backbone
 
     k = row.get("k")

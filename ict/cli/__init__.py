@@ -26,6 +26,7 @@ _MODULES = {
     "energy": "analysis",
     "causal": "criteria",
     "inspect": "criteria",
+    "compare": "compare",
     "figure": "figure",
     "report": "figure",
     "fold": "methods",

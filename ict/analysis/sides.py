@@ -1,0 +1,153 @@
+"""What is compared: runs, a row of a study, or all runs that agree with a filter.
+
+    RUN                         one run, by its id
+    study:NAME/ROW              the runs of a study's row (`grid`, or the name of a [[compare]])
+    FIELD=VALUE[,FIELD=VALUE…]  runs of the store by settings: method=ict,criterion=random,ratio=0.125
+
+A filter may follow a row of a study: `study:NAME/random-K,ratio=0.125`. Of a study that tuned a rate,
+the runs at the chosen one are taken.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ict.analysis import groups
+from ict.analysis.summary import ratio_of
+from ict.config import FIELDS
+from ict.documents.bounded import json_value, number
+from ict.errors import InputError, did_you_mean, quoted
+from ict.store import studies
+from ict.store.imported_results import imported_rows
+from ict.store.store import Store
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Side:
+    """Finished runs that stand for one method, and how they were asked for."""
+
+    name: str
+    rows: tuple[Row, ...]
+
+    def on(self, task: str) -> "Side":
+        """Its runs of one task."""
+        return Side(self.name, tuple(row for row in self.rows if str(row.get("task")) == task))
+
+    @property
+    def tasks(self) -> list[str]:
+        return list(dict.fromkeys(str(row.get("task")) for row in self.rows))
+
+
+def find_side(text: str, store: Store) -> Side:
+    """The runs that `text` names. Raises InputError where it names none, or none is finished."""
+    head, _, rest = text.partition(",")
+    if head.startswith("study:"):
+        rows, filters = study_row(head.removeprefix("study:"), store), rest
+    elif "=" in head:
+        rows, filters = store.table(), text
+    else:
+        run_id = store.run(head).id
+        rows, filters = store.table(lambda row: row["run_id"] == run_id), rest
+    tests = [_test(part) for part in filters.split(",") if part]
+    found = [row for row in rows if all(test(row) for test in tests)]
+    done = [row for row in found if row.get("status") == "done"]
+    if not done:
+        _refuse_imported(text, tests, store)
+        many = (
+            f"{len(found)} run{'s' * (len(found) != 1)}, none of them finished"
+            if found
+            else "no run"
+        )
+        raise InputError(f"{quoted(text)} names {many}; `ict runs` lists what is there")
+    return Side(text, tuple(done))
+
+
+def study_row(text: str, store: Store) -> list[dict[str, Any]]:
+    """Rows of `NAME/ROW` of a study, at the chosen rates. Raises InputError for an unknown row."""
+    name, _, member = text.partition("/")
+    study = studies.load_study(store, name)
+    rows = studies.rows(store, study)
+    members = list(dict.fromkeys(str(row["member"]) for row in rows))
+    if member not in members:
+        raise InputError(
+            f"study {name} has no row {quoted(member)}{did_you_mean(member, members)}; "
+            f"write study:{name}/ROW with one of {', '.join(members)}"
+        )
+    return [row for row in rows if row["member"] == member and row["chosen"]]
+
+
+def at_ratio(side: Side, ratio: float) -> Side:
+    """Its runs with this K/D, beside those of methods that have none."""
+    kept = [row for row in side.rows if _has_ratio(row, ratio) or row.get("k") is None]
+    return Side(side.name, tuple(kept))
+
+
+def ratios(side: Side) -> list[float]:
+    """The K/D of its runs, ascending."""
+    found = {ratio for row in side.rows if (ratio := ratio_of(row)) is not None}
+    return sorted(found)
+
+
+def one_setting(side: Side) -> None:
+    """Raises InputError if its runs of a task differ in more than their seeds."""
+    for task in side.tasks:
+        differing = groups.telling(side.on(task).rows)
+        if differing:
+            values = {
+                name: sorted({groups.words(name, row.get(name)) for row in side.on(task).rows})
+                for name in differing
+            }
+            example = "; ".join(", ".join(map(quoted, found[:4])) for found in values.values())
+            raise InputError(
+                f"{quoted(side.name)} holds several settings on {task} ({example}): narrow it, "
+                f"as in {quoted(side.name)},{differing[0]}=…"
+            )
+
+
+def _refuse_imported(text: str, tests: Sequence[Callable[[Row], bool]], store: Store) -> None:
+    if any(all(test(row) for test in tests) for row in imported_rows(store) if tests):
+        raise InputError(
+            f"{quoted(text)} names imported results: they have no answer for each test image and it is "
+            "not known which images those were; `ict figure benchmark` draws them beside your runs"
+        )
+
+
+def _test(part: str) -> Callable[[Row], bool]:
+    """Whether a row has the setting that `part` (FIELD=VALUE) names."""
+    field, equals, value = part.partition("=")
+    if not equals or field not in (*FIELDS, "ratio", "source"):
+        known = sorted({*FIELDS, "ratio", "source"})
+        raise InputError(
+            f"{quoted(part)} is no filter{did_you_mean(field, known)}; write FIELD=VALUE with a field "
+            "of `ict train --help`"
+        )
+    if field == "ratio":
+        ratio = number(value)
+        if ratio is None:
+            raise InputError(f"{quoted(part)}: a ratio is a number, K over the width")
+        return lambda row: _has_ratio(row, ratio)
+    if field == "source":
+        return lambda row: str(row.get("source")) == value
+    wanted = groups.key({field: _read(field, value)}, (field,))
+    return lambda row: groups.key(row, (field,)) == wanted
+
+
+def _read(field: str, value: str) -> Any:
+    """As a row of the table holds it: a list of one value is that value, a longer one is text."""
+    found = json_value(value, field)
+    if isinstance(found, list):
+        return found[0] if len(found) == 1 else ", ".join(map(str, found))
+    return found
+
+
+def _has_ratio(row: Row, ratio: float) -> bool:
+    own = ratio_of(row)
+    return own is not None and math.isclose(own, ratio, rel_tol=1e-6)
+
+
+def named(rows: Sequence[Row], name: str) -> Side:
+    """Rows that are at hand already, as a side: those that are finished."""
+    return Side(name, tuple(row for row in rows if row.get("status") == "done"))
