@@ -40,6 +40,10 @@ class InputError(IctError, ValueError):
     exit_code = 2
 
 
+class DivergedError(IctError):
+    """Training left the finite numbers: a lower learning rate is needed."""
+
+
 class NewerError(InputError):
     """Written by a newer version of ict: the sentence says so, and to update."""
 

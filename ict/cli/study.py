@@ -1,12 +1,15 @@
 """`ict study run|show|list|plan|cancel|remove`."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ict.analysis.draws import shared_draw_words
 from ict.cli.common import SLOTS, Whole, command, emit, say_unreadable, table, typed_command
 from ict.cli.runs import confirm
+from ict.cli.study_words import plan_text, sentence, stage_text
 from ict.documents.bounded import whole_number
 from ict.errors import InputError, quoted
 from ict.machine import choose_device, cores, devices
@@ -14,7 +17,9 @@ from ict.store import studies
 from ict.store.same_images import unrecorded
 from ict.store.store import Store
 
-_COLUMNS = "member run_id status asked_ratio seed selection_seed lr_multiplier test_accuracy"
+_COLUMNS = (
+    "member run_id status asked_ratio seed selection_seed lr_multiplier edge test_accuracy".split()
+)
 
 
 @click.group("study")
@@ -51,22 +56,75 @@ def run(source: str, *, no_wait: bool, as_json: bool, **how: Any) -> None:
     """Runs what is missing of a study, and waits for it. What is done is never repeated."""
     store = Store()
     device = choose_device(how["device"]) if how["device"] else None
-    here = studies.create(store, _document(store, source), device=device, command=typed_command())
+    document = _document(store, source)
+
+    def ask() -> studies.Study:
+        return studies.create(store, document, device=device, command=typed_command())
+
+    here = ask()
     if said := unrecorded(store.run(run_id) for run_id in here.run_ids):
         click.echo(f"ict: {said}", err=True)
     submit = _submitter(store, here, device, how)
-    ids = [run_id for run_id in here.run_ids if store.run(run_id).status() != "done"]
-    queued = submit(ids) if ids else []
-    if not no_wait and ids:
+    here, submitted = _to_the_end(store, here, ask, submit, wait=not no_wait, quiet=as_json)
+    _say_how_it_ended(store, here, submitted, waited=not no_wait, as_json=as_json)
+
+
+def _to_the_end(
+    store: Store,
+    here: studies.Study,
+    ask: Callable[[], studies.Study],
+    submit: Callable[[Sequence[str]], Sequence[str]],
+    *,
+    wait: bool,
+    quiet: bool,
+) -> tuple[studies.Study, int]:
+    """Submits what is missing, waits, and asks again: the second stage of [tune] follows the first.
+
+    Gives the study as it then is and how many runs were submitted. Each run is submitted once.
+    """
+    submitted = 0
+    tried: set[str] = set()
+    while ids := [run_id for run_id in _open_runs(store, here) if run_id not in tried]:
+        tried |= {*ids}
+        submitted += len(submit(ids))
+        if not wait:
+            break
         from ict.running.batch import wait_all
 
-        wait_all(store, ids, submit, quiet=as_json)
+        wait_all(store, ids, submit, quiet=quiet)
+        here = ask()
+    return here, submitted
+
+
+def _open_runs(store: Store, here: studies.Study) -> list[str]:
+    """What is not done; a value of [tune] that diverged has lost, and is not tried again."""
+    lost = _diverged(store, here)
+    ids = [run_id for run_id in here.run_ids if run_id not in lost]
+    return [run_id for run_id in ids if store.run(run_id).status() != "done"]
+
+
+def _diverged(store: Store, here: studies.Study) -> set[str]:
+    """The runs that tried a value in vain."""
+    tried = (one for search in studies.searches(store, here) for one in search.trials)
+    return {run_id for one in tried if one.diverged for run_id in one.run_ids}
+
+
+def _say_how_it_ended(
+    store: Store, here: studies.Study, submitted: int, *, waited: bool, as_json: bool
+) -> None:
+    """Prints how the study stands; exits with 1 if it was waited for and something is missing."""
     tally = studies.counts(store, here)
-    document = {"name": here.name, "path": str(here.path), "submitted": len(queued), **tally}
-    emit(document, as_json=as_json, text=_sentence(document))
+    stand = studies.standing(store, here)
+    document = {"name": here.name, "path": str(here.path), "submitted": submitted, **tally}
+    lines = [sentence(document), *stage_text(stand)]
+    if stand and stand.waiting and not waited:
+        lines.append(f"the second stage begins when this is asked again: ict study run {here.name}")
+    told = {**document, "tune": stand and stand.to_dict()}
+    emit(told, as_json=as_json, text="\n".join(lines))
     if tally["unreadable"]:
         say_unreadable(store)
-    if not no_wait and tally["done"] < tally["runs"]:
+    ended = tally["done"] + len(_diverged(store, here))
+    if waited and (ended < tally["runs"] or (stand and (stand.waiting or stand.failed))):
         raise SystemExit(1)
 
 
@@ -102,24 +160,6 @@ def _setting(text: str) -> tuple[str, Any]:
     return name.strip(), value.strip() if read is None else read
 
 
-def _sentence(document: dict[str, Any]) -> str:
-    parts = [f"{document['done']} of {document['runs']} runs done"]
-    parts += [
-        f"{document[status]} {status}"
-        for status in (
-            "running",
-            "queued",
-            "failed",
-            "killed",
-            "cancelled",
-            "unreadable",
-            "missing",
-        )
-        if document[status]
-    ]
-    return f"study {document['name']}: {', '.join(parts)}"
-
-
 @command("plan")
 @click.argument("source", metavar="STUDY.toml|NAME")
 @click.option("--slots", type=SLOTS, help="Runs that share a device.")
@@ -131,37 +171,34 @@ def plan(source: str, *, slots: int | None, device: str | None, as_json: bool) -
     store = Store()
     document = _document(store, source)
     chosen = choose_device(device) if device else None
-    asked = studies.wishes(document, device=chosen)
-    configs = {member.run_id: resolved.config.to_dict() for member, resolved in asked}
+    table = studies.results(store)
+    asked = studies.asked(document, device=chosen, results=table)
+    named = asked.first + asked.second
+    configs = {member.run_id: resolved.config.to_dict() for member, resolved in named}
+    waiting = [resolved.config.to_dict() for _, resolved in asked.waiting]
     slots = slots or document.get("slots", 1)
     count = 1 if chosen else len(devices())
     threads = max(1, cores() // (slots * count))
-    made = make_plan(configs, store.table(), slots=slots, devices=count, threads=threads)
-    made = {"name": document["name"], **made, "repeats": studies.repeats(asked)}
-    emit(made, as_json=as_json, text=_plan_text(made))
-
-
-def _plan_text(made: dict[str, Any]) -> str:
-    return "\n".join([_time_text(made), *map(_repeat_text, made["repeats"])])
-
-
-def _repeat_text(found: dict[str, Any]) -> str:
-    runs = "1 run" if found["runs"] == 1 else f"{found['runs']} runs"
-    unread = ", ".join(found["unread"])
-    return (
-        f"{found['method']}: {found['asked']} combinations are {runs}, which {unread} cannot change"
+    made = make_plan(
+        configs, list(table.values()), slots=slots, devices=count, threads=threads, waiting=waiting
     )
+    made = {"name": document["name"], **made, "stages": _stages(asked)}
+    shared = shared_draw_words([*configs.values(), *waiting])
+    made |= {"repeats": studies.repeats(named), "shared_draws": [shared] if shared else []}
+    emit(made, as_json=as_json, text=plan_text(made))
 
 
-def _time_text(made: dict[str, Any]) -> str:
-    missing, seconds = made["missing"], made["expected_seconds"]
-    text = f"study {made['name']}: {made['runs']} runs, {made['done']} done, {missing} missing"
-    if not missing:
-        return text
-    if seconds is None:
-        return f"{text}; no run like these was measured yet, so the time is not known"
-    text += f"; about {max(1, round(seconds / 60))} min, {made['at_once']} at once"
-    return text + (f" ({made['unmeasured']} not counted)" if made["unmeasured"] else "")
+def _stages(asked: studies.Asked) -> list[dict[str, int]]:
+    """Runs of each stage of [tune]; nothing where there is one stage."""
+    if not asked.searches:
+        return []
+    first = {member.run_id for member, _ in asked.first}
+    second = {member.run_id for member, _ in asked.second} - first
+    waiting = len(asked.waiting)
+    return [
+        {"stage": 1, "runs": len(first), "waiting": 0},
+        {"stage": 2, "runs": len(second) + waiting, "waiting": waiting},
+    ]
 
 
 @command("show")
@@ -173,11 +210,13 @@ def show(name: str, *, as_json: bool) -> None:
     rows = studies.rows(store, here)
     tally = studies.counts(store, here)
     document = {"name": here.name, "title": here.title, "path": str(here.path), **tally}
-    columns = [
-        column for column in _COLUMNS.split() if any(row.get(column) is not None for row in rows)
-    ]
-    text = f"{_sentence(document)}\n{table(rows, columns)}"
-    emit({**document, "document": here.document, "rows": rows}, as_json=as_json, text=text)
+    columns = [column for column in _COLUMNS if any(row.get(column) is not None for row in rows)]
+    stand = studies.standing(store, here)
+    text = "\n".join([sentence(document), *stage_text(stand), table(rows, columns)])
+    primary = here.primary and vars(here.primary)
+    told = {"document": here.document, "primary": primary, "tune": stand and stand.to_dict()}
+    found = [one.to_dict() for one in studies.searches(store, here)]
+    emit({**document, **told, "searches": found, "rows": rows}, as_json=as_json, text=text)
     say_unreadable(store)
 
 

@@ -308,6 +308,7 @@ class Pipeline:
         last = rows[selected - 1]
         return {
             "val_accuracy": last["val_accuracy"],
+            "val_loss": last["val_loss"],
             "train_accuracy": last["train_accuracy"],
             "train_loss": last["train_loss"],
             "selected_epoch": selected,

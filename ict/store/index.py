@@ -21,7 +21,7 @@ from ict.files import StoreError, atomic_write_bytes, read_regular
 from ict.store.run_folder import Run, read_file, read_result, read_run
 from ict.store.run_result import ROW_FIELDS, RunResult
 
-VERSION: Final = 3
+VERSION: Final = 4
 _HEAD: Final = re.compile(rb'\{"version": %d, "sha256": "([0-9a-f]{64})", "runs": ' % VERSION)
 _MOST_BYTES: Final = 1 << 30
 _READ: Final = {"config": "config.json", "result": "result.json", "selection": "selection.json"}

@@ -46,6 +46,8 @@ class RunResult:
     test_images: Count | None = None
     val_accuracy: Fraction | None = None
     """On val200; None where the run trained on it."""
+    val_loss: Loss | None = None
+    """Likewise, of the tested epoch (nats); results of version 0.1.0 and of the probe have none."""
     cross_validated_accuracy: Fraction | None = None
     """Of the linear probe without val200: 5 folds of its training images."""
     train_accuracy: Fraction | None = None

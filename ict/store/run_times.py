@@ -54,10 +54,12 @@ def plan(
     slots: int,
     devices: int,
     threads: int,
+    waiting: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """What is missing of `configs` (run id → configuration) in a store with `table`, and how long.
 
-    `expected_seconds` counts `slots` × `devices` runs at once, and is None when no run like them
+    `waiting` are configurations like those of runs whose ids are not known yet, because a field of
+    theirs is still to be chosen: they are missing too. `expected_seconds` counts `slots` × `devices` runs at once, and is None when no run like them
     was measured yet; `unmeasured` says for how many that is so.
     """
     by_id = {row["run_id"]: row for row in table}
@@ -67,15 +69,17 @@ def plan(
         run_id: expected_seconds({**configs[run_id], "threads": threads}, measured)
         for run_id in missing
     }
-    known = [seconds for seconds in guesses.values() if seconds is not None]
-    at_once = max(1, min(slots * devices, len(missing)))
+    later = [expected_seconds({**config, "threads": threads}, measured) for config in waiting]
+    known = [seconds for seconds in (*guesses.values(), *later) if seconds is not None]
+    count = len(missing) + len(waiting)
+    at_once = max(1, min(slots * devices, count))
     return {
-        "runs": len(configs),
+        "runs": len(configs) + len(waiting),
         "done": len(configs) - len(missing),
-        "missing": len(missing),
+        "missing": count,
         "at_once": at_once,
-        "expected_seconds": sum(known) / at_once if known or not missing else None,
-        "unmeasured": len(missing) - len(known),
+        "expected_seconds": sum(known) / at_once if known or not count else None,
+        "unmeasured": count - len(known),
         "measured_runs": len(measured),
         "missing_runs": [
             {
@@ -84,5 +88,6 @@ def plan(
                 "expected_seconds": guesses[run_id],
             }
             for run_id in missing
-        ],
+        ]
+        + [{"run_id": None, "status": "waiting", "expected_seconds": guess} for guess in later],
     }

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ict.data import Augment, ImageSet, StreamedSet, batches
-from ict.errors import IctError
+from ict.errors import DivergedError
 from ict.model.adapters import adapters
 from ict.model.backbones import classification_head
 from ict.model.class_token import last_block_for_class_token
@@ -130,7 +130,7 @@ class Trainer:
     ) -> tuple[float, float, float]:
         """Trains epoch `epoch`, counted from 1; gives mean loss, accuracy and the last lr.
 
-        Raises IctError if the loss is not finite: the run has diverged.
+        Raises DivergedError if the loss is not finite: the run has diverged.
         """
         s = self.settings
         torch.manual_seed(_epoch_seed(s.seed, epoch))  # drop path, dropout
@@ -159,7 +159,7 @@ class Trainer:
                 on_step(step + 1, self.steps)
         mean_loss = float(loss_sum) / seen  # the one wait for the device
         if not math.isfinite(mean_loss):
-            raise IctError(
+            raise DivergedError(
                 f"the loss became {mean_loss} in epoch {epoch}: lower the learning rate ({s.lr:g})"
             )
         return mean_loss, float(hits) / seen, lr
@@ -212,7 +212,7 @@ def learning_rate(position: float, settings: Settings) -> float:
 def evaluate(model: nn.Module, images: ImageSet | StreamedSet, settings: Forward) -> Evaluation:
     """Answers of the model for all images; the same arithmetic as in training, without its noise.
 
-    Raises IctError if a logit is not finite: such answers mean nothing.
+    Raises DivergedError if a logit is not finite: such answers mean nothing.
     """
 
     def answer(replica: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
@@ -230,7 +230,7 @@ def evaluate(model: nn.Module, images: ImageSet | StreamedSet, settings: Forward
     _check_finite(int(torch.stack(odd).sum()), len(images), "logits")
     loss = float(torch.stack(sums).double().sum()) / len(images)
     if not math.isfinite(loss):
-        raise IctError(f"the loss on {len(images)} images is {loss}: lower the learning rate")
+        raise DivergedError(f"the loss on {len(images)} images is {loss}: lower the learning rate")
     return Evaluation(
         images.labels.cpu().numpy(),
         torch.cat(predictions).cpu().numpy(),
@@ -247,7 +247,7 @@ def pooled_features(
     *,
     on_images: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """What the head reads, (N, F) float32, for all images. Raises IctError if it is not finite."""
+    """What the head reads, (N, F) float32, for all images. Raises DivergedError if it is not finite."""
 
     def features(replica: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         with _inference(replica, images.device, settings):
@@ -267,9 +267,9 @@ def pooled_features(
 
 
 def _check_finite(odd: int, images: int, what: str) -> None:
-    """Raises IctError unless `odd`, how many images have a value that is not finite, is 0."""
+    """Raises DivergedError unless `odd`, how many images have a value that is not finite, is 0."""
     if odd:
-        raise IctError(
+        raise DivergedError(
             f"the {what} of {odd} of {images} images are NaN or infinite: the training diverged "
             "(lower the learning rate), or the backbone's weights or the images hold such values"
         )

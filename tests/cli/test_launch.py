@@ -1,6 +1,7 @@
 """`ict runs, show, cancel, resume, remove, study`, on toy runs."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,58 @@ def test_a_study_runs_once_and_a_new_seed_adds_its_own(toy_store: Store, study_f
     assert len(ask("runs", "--study", "tiny", "--method", "linear")) == 1
     assert ask("study", "remove", "tiny", "--yes") == {"name": "tiny", "removed_runs": []}
     assert len(ask("runs")) == 4
+
+
+TUNED = STUDY.replace(
+    "[[compare]]",
+    """[tune]
+lr_multiplier = [0.3, 1.0, 3.0]
+[[compare]]
+name = "random-K"
+criterion = "random"
+draws = 2
+[[compare]]""",
+    1,
+)
+
+
+def test_a_tuned_study_goes_on_to_its_second_stage_by_itself(toy_store: Store, study_file: Path):
+    study_file.write_text(TUNED)
+    made = ask("study", "plan", study_file)
+    assert [(one["stage"], one["runs"]) for one in made["stages"]] == [(1, 7), (2, 4)]
+    assert (made["runs"], made["missing"]) == (11, 11)
+    first = ask("study", "run", study_file)
+    assert (first["submitted"], first["done"], first["runs"]) == (11, 11, 11)
+    assert (first["tune"]["stage"], first["tune"]["waiting"]) == (2, 0)
+    kept = [row for row in ask("study", "show", "tiny")["rows"] if row["chosen"]]
+    assert {row["lr_multiplier"] for row in kept if row["member"] != "linear"} == {0.3}
+    shown = ict("study", "show", "tiny").stdout
+    assert "stage 2 of 2: value chosen for 2 of 2 settings" in shown
+    assert "at the edge of its list: random-K task=digits (lowest lr_multiplier)" in shown
+    assert ask("study", "run", "tiny")["submitted"] == 0
+
+
+def test_a_tuned_study_that_was_killed_between_its_stages_goes_on(
+    toy_store: Store, study_file: Path
+):
+    study_file.write_text(TUNED)
+    ask("study", "run", study_file, "--no-wait")
+    deadline = time.monotonic() + 60
+    while ask("study", "show", "tiny")["done"] < 7 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    shown = ask("study", "show", "tiny")
+    assert (shown["done"], shown["runs"], shown["tune"]["waiting"]) == (7, 7, 4)
+    assert "4 runs at chosen values are still to be started" in ict("study", "show", "tiny").stdout
+    again = ask("study", "run", "tiny")
+    assert (again["submitted"], again["done"], again["runs"]) == (4, 11, 11)
+
+
+def test_a_plan_says_which_seeds_share_a_draw(toy_store: Store, study_file: Path):
+    study_file.write_text(TUNED.replace("draws = 2\n", ""))
+    said = "one draw (selection_seed 0) is shared by seeds 1, 2: their interval holds no spread"
+    assert said in ict("study", "plan", study_file).stdout
+    study_file.write_text(TUNED)
+    assert ask("study", "plan", study_file)["shared_draws"] == []
 
 
 def test_a_study_goes_on_in_the_background_and_is_cancelled(toy_store: Store, study_file: Path):
