@@ -19,6 +19,7 @@ BENCHES = {
     "replicas": [],
     "overlap": [],
     "coverage": [],
+    "compare": [],
     "store": [],
     "export": [],
     "app": [],

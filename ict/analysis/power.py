@@ -7,7 +7,7 @@ within 0.5 to 6.3 times: so what is needed is a range.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -47,6 +47,10 @@ class Spread:
         total = squares[0] + squares[1] - squares[2]
         below = sum(ms**2 / df for ms, df in zip(squares, freedoms, strict=True))
         return total / (n * images), total**2 / below
+
+    def scaled(self, factor: float) -> "Spread":
+        """With the variance over seeds, noise included, `factor` times as large."""
+        return replace(self, seed=self.seed * factor, rest=self.rest * factor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +147,8 @@ def seeds_needed(difference: float, images: int, found: Spread, over: str = SEED
         difference=difference,
         images=images,
         over=over,
-        low=_fewest(difference, images, _scaled(found, least), over),
-        high=_fewest(difference, images, _scaled(found, most), over),
+        low=_fewest(difference, images, found.scaled(least), over),
+        high=_fewest(difference, images, found.scaled(most), over),
         expected=expected if found.seeds >= ONE_NUMBER_FROM else None,
         smallest=smallest,
     )
@@ -156,13 +160,6 @@ def variance_factors(seeds: int, level: float = 0.95) -> tuple[float, float]:
     tails = ((1 - level) / 2, (1 + level) / 2)  # of the upper tail
     low, high = (degrees / float(special.chdtri(degrees, tail)) for tail in tails)
     return low, high
-
-
-def _scaled(found: Spread, factor: float) -> Spread:
-    """With the variance over seeds, noise included, `factor` times as large."""
-    return Spread(
-        seed=found.seed * factor, image=found.image, rest=found.rest * factor, seeds=found.seeds
-    )
 
 
 def _fewest(difference: float, images: int, found: Spread, over: str) -> int | None:

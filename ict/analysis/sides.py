@@ -41,6 +41,11 @@ class Side:
         return list(dict.fromkeys(str(row.get("task")) for row in self.rows))
 
 
+def is_side(text: str) -> bool:
+    """Whether `text` is written as a row of a study or a filter: neither a run's id nor a whole study."""
+    return "=" in text or (text.startswith("study:") and "/" in text)
+
+
 def find_side(text: str, store: Store) -> Side:
     """The runs that `text` names. Raises InputError where it names none, or none is finished."""
     head, _, rest = text.partition(",")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 import plotly.graph_objects as go
 
+from ict.analysis.sides import Side
 from ict.figures.maps import View
 from ict.store.inspect_files import Inspection
 from ict.store.store import Store
@@ -85,6 +86,8 @@ class Found:
     checks: list[Mapping[str, Any]] = field(default_factory=list)
     imported: list[Row] = field(default_factory=list)
     """Other people's numbers."""
+    sides: list[Side] = field(default_factory=list)
+    """Runs by the name of their source, finished ones: what a comparison takes."""
 
 
 @dataclass(frozen=True, kw_only=True)

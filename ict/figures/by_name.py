@@ -6,7 +6,7 @@ sources is in it, so that nothing else is said to be and nothing is left out in 
 
 from collections.abc import Callable
 
-from ict.figures import draw_checks, draw_pairs, draw_runs, draw_scores
+from ict.figures import draw_checks, draw_comparisons, draw_pairs, draw_runs, draw_scores
 from ict.figures.asked import Choice, Drawn, Found, Request, Row
 
 __all__ = ["FIGURES", "Choice", "Drawn", "Found", "Request", "Row"]
@@ -17,6 +17,10 @@ FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
     "benchmark": (draw_runs.beside_published, "group means beside published methods"),
     "parameters": (draw_runs.against_parameters, "accuracy against trained parameters"),
     "transfer": (draw_runs.transfers, "tasks on each other's channels minus on their own"),
+    "compare": (draw_comparisons.differences, "A minus B by task, with intervals and verdicts"),
+    "flips": (draw_comparisons.flipped, "images that one of two runs alone gets right, by class"),
+    "agreement-methods": (draw_comparisons.agreements, "runs × runs: errors that they share"),
+    "power": (draw_comparisons.what_seeds_find, "the difference that n seeds find"),
     "score-map": (draw_scores.score_map, "scores of all blocks and channels, chosen ones marked"),
     "block-profile": (draw_scores.block_profile, "sorted scores of one block (--block)"),
     "class-profile": (draw_scores.class_bars, "one channel by class (--block, --channel)"),

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ict.analysis.sides import Side, find_side, is_side, named
 from ict.errors import InputError, did_you_mean
 from ict.figures.asked import Choice, Drawn, Found, Request, Row, one_or_all
 from ict.figures.by_name import FIGURES
@@ -32,8 +33,12 @@ def look_up(names: Sequence[str], store: Store) -> Found:
     """
     found = Found(store, names=list(names))
     wanted: list[str] = []
+    sides: dict[str, Side] = {}
     for name in names:
-        if name.startswith("study:"):
+        if is_side(name):
+            sides[name] = find_side(name, store)
+            found.rows.extend(map(dict, sides[name].rows))
+        elif name.startswith("study:"):
             study = studies.load_study(store, name.removeprefix("study:"))
             found.rows.extend(studies.rows(store, study))
         elif name == IMPORTED:
@@ -48,7 +53,10 @@ def look_up(names: Sequence[str], store: Store) -> Found:
             found.checks.append(load_check(store, name))
         else:
             wanted.append(store.run(name).id)
-    found.rows.extend(_rows(store, wanted))
+    rows = _rows(store, wanted)
+    sides |= {row["run_id"]: named([row], row["run_id"]) for row in rows}
+    found.sides.extend(sides[name] for name in names if name in sides)
+    found.rows.extend(rows)
     if not names:
         found.rows.extend(store.table())
         found.imported.extend(imported_rows(store))

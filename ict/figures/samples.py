@@ -12,6 +12,7 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from ict.analysis.overlap import at_every_k
+from ict.figures import comparison_samples
 from ict.figures.agreement import agreement_lines
 from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
@@ -288,4 +289,5 @@ def figures(theme: Theme = "light") -> dict[str, go.Figure]:
         "histogram": histogram(generator.normal(0.4, 1, 1000), unit="token mean", theme=theme),
         "benchmark": benchmark_dots(average_table(), theme=theme),
         "parameters": accuracy_against_parameters(average_table(), theme=theme),
+        **comparison_samples.figures(theme),
     }

@@ -1,0 +1,190 @@
+"""Figures of comparisons: A against B by task, flips by class, agreement of runs, power."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ict.analysis.comparing import Comparison, TaskComparison, compare
+from ict.analysis.flips import agreement
+from ict.analysis.power import detectable
+from ict.analysis.sides import Side, named
+from ict.documents.records import Odd
+from ict.errors import InputError
+from ict.figures import comparisons
+from ict.figures.asked import Choice, Drawn, Found, Row, of_runs
+from ict.figures.labels import labels
+from ict.store.predictions import Predictions, read_predictions
+from ict.tasks import load_split
+
+
+def _sides(found: Found, choice: Choice) -> tuple[Side, Side]:
+    """The two that were named, on the task that was asked for."""
+    sides = [_of_task(side, choice.task) for side in found.sides]
+    if len(sides) != 2:
+        raise InputError(
+            f"{len(sides)} source{'s' * (len(sides) != 1)}: this figure is of A and B; name two runs, rows "
+            "of a study (study:NAME/ROW) or filters (method=linear)"
+        )
+    return sides[0], sides[1]
+
+
+def _of_task(side: Side, task: str | None) -> Side:
+    kept = side if task is None else side.on(task)
+    if not kept.rows:
+        raise InputError(f"{side.name} has no finished run{f' on {task}' if task else ''}")
+    return kept
+
+
+def _compared(found: Found, choice: Choice) -> Comparison:
+    return compare(*_sides(found, choice), found.store)
+
+
+def differences(found: Found, choice: Choice) -> Drawn:
+    """The forest of `ict compare A B`."""
+    told = _compared(found, choice)
+    lines = [comparisons.Line(task, verdicts) for task, verdicts in told.of_tasks]
+    if len(lines) > 1:
+        lines.append(comparisons.Line(f"mean of {len(lines)} tasks", told.verdicts))
+    rows = _rows_of(found, told)
+    return Drawn(
+        figure=comparisons.forest(lines, told.a, told.b),
+        table=pd.DataFrame(
+            {"task": line.name, **verdict.to_dict()} for line in lines for verdict in line.verdicts
+        ),
+        context=" ".join(filter(None, [of_runs(rows), *told.notes, *_notes(told)])),
+        runs=rows,
+        facts={"a": told.a, "b": told.b, "margin": told.margin},
+    )
+
+
+def _notes(told: Comparison) -> list[str]:
+    return list(dict.fromkeys(note for one in told.tasks for note in one.notes))
+
+
+def _rows_of(found: Found, told: Comparison) -> list[Row]:
+    ids = {run for one in told.tasks for side in one.run_ids for run in side}
+    return [row for row in found.rows if row["run_id"] in ids]
+
+
+def flipped(found: Found, choice: Choice) -> Drawn:
+    """Images that one of two models alone gets right, by class."""
+    a, b = _sides(found, choice)
+    told = compare(a, b, found.store, by_class=True)
+    one = _only_task(told)
+    if one.flips is None:
+        raise InputError(
+            "flips are of one run against one, with their answers kept: name two runs; "
+            + " ".join(one.notes)
+        )
+    table = pd.DataFrame(
+        {"class": each.label, **each.flips.to_dict(), "p_holm": each.p} for each in one.by_class
+    )
+    rows = _rows_of(found, told)
+    return Drawn(
+        figure=comparisons.flip_bars(
+            one.flips, one.by_class, _class_names(one.task), told.a, told.b
+        ),
+        table=table[["class", "images", "lost", "gained", "changed_wrong", "p_exact", "p_holm"]],
+        context=" ".join([of_runs(rows), *one.notes]),
+        runs=rows,
+        facts={"a": told.a, "b": told.b, "n": {"images": one.images}},
+    )
+
+
+def _class_names(task: str) -> tuple[str, ...] | None:
+    """None where the task is not on this machine, or has no names."""
+    try:
+        return load_split(task, "test").class_names
+    except InputError:
+        return None
+
+
+def _only_task(told: Comparison) -> TaskComparison:
+    if len(told.tasks) != 1:
+        names = ", ".join(one.task for one in told.tasks)
+        raise InputError(f"runs on {names}: choose one with --task")
+    return told.tasks[0]
+
+
+def agreements(found: Found, choice: Choice) -> Drawn:
+    """Which errors runs share."""
+    rows = [r for r in found.rows if r.get("status") == "done" and choice.task in (None, r["task"])]
+    side = named(list({row["run_id"]: row for row in rows}.values()), "the sources")
+    if len(side.rows) < 2:
+        raise InputError("agreement is of two finished runs or more on one task")
+    if len(side.tasks) > 1:
+        raise InputError(f"runs on {', '.join(side.tasks)}: choose one with --task")
+    answers, reasons = _answers(found, side.rows)
+    told = [dict(row) for row in side.rows if row["run_id"] in answers]
+    if len(told) < 2:
+        raise InputError(
+            "fewer than two of these runs kept an answer for each image of the same test: "
+            + "; ".join(dict.fromkeys(reasons.values()))
+        )
+    names = labels(told)
+    shown = [f"{names[row['run_id']]}, seed {row['seed']}" for row in told]
+    first = answers[told[0]["run_id"]]
+    result = agreement([answers[row["run_id"]].predictions for row in told], first.labels)
+    pairs = [
+        {
+            "a": shown[i], "b": shown[j], "error_overlap": result.error_overlap[i, j],
+            "same_answer": result.same_answer[i, j],
+        }
+        for i in range(len(told)) for j in range(i)
+    ]  # fmt: skip
+    return Drawn(
+        figure=comparisons.agreement_matrix(result, shown, len(first)),
+        table=pd.DataFrame(pairs),
+        context=of_runs(told),
+        runs=told,
+        facts={"n": {"images": len(first)}},
+        reasons=reasons,
+    )
+
+
+def _answers(
+    found: Found, rows: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Predictions], dict[str, str]]:
+    """Answers on the test of the first run that kept any, and why others are left out."""
+    kept: dict[str, Predictions] = {}
+    reasons: dict[str, str] = {}
+    for row in rows:
+        read = read_predictions(found.store.run(row["run_id"]))
+        first = next(iter(kept.values()), None)
+        if read is None or isinstance(read, Odd):
+            reasons[row["run_id"]] = "no answer for each image"
+        elif first is not None and not _same(read, first):
+            reasons[row["run_id"]] = "other test images"
+        else:
+            kept[row["run_id"]] = read
+    return kept, reasons
+
+
+def _same(one: Predictions, other: Predictions) -> bool:
+    digests = {one.test_sha256, other.test_sha256} - {None}
+    return len(digests) < 2 and len(one) == len(other) and bool((one.labels == other.labels).all())
+
+
+def what_seeds_find(found: Found, choice: Choice) -> Drawn:
+    """Power of a comparison against the number of seeds."""
+    told = _compared(found, choice)
+    one = _only_task(told)
+    if one.spread is None:
+        raise InputError(
+            "power needs two seeds of each, paired, with their answers kept: " + " ".join(one.notes)
+        )
+    over = [difference.over for difference in one.differences]
+    rows = _rows_of(found, told)
+    points = [
+        {"seeds": n, "over": kind, "points": 100 * detectable(n, one.images, one.spread, kind)}
+        for kind in over
+        for n in comparisons.SEED_COUNTS
+    ]
+    return Drawn(
+        figure=comparisons.power_curves(one.spread, one.images, over, told.a, told.b),
+        table=pd.DataFrame(points),
+        context=" ".join([of_runs(rows), *one.notes]),
+        runs=rows,
+        facts={"a": told.a, "b": told.b, "n": {"images": one.images}},
+    )
