@@ -8,7 +8,7 @@ have none, and are held to their labels in order.
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -66,6 +66,7 @@ class Comparison:
     tasks: tuple[TaskComparison, ...]
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...]
+    sides: tuple[Side, Side] = field(repr=False)
 
     @property
     def of_tasks(self) -> list[tuple[str, list[Verdict]]]:
@@ -143,6 +144,7 @@ def compare(
         tasks=tuple(found),
         verdicts=tuple(judge(d, margin=margin, role=role) for d in _together(found)),
         notes=tuple(note for note in notes if note),
+        sides=(a, b),
     )
 
 

@@ -3,11 +3,13 @@
 import click
 
 from ict.analysis.comparing import Comparison, TaskComparison, compare
-from ict.analysis.sides import find_side
+from ict.analysis.sides import find_side, is_side
+from ict.analysis.study_contrasts import study_contrasts
 from ict.analysis.verdicts import Verdict
 from ict.cli.common import NUMBER, command, emit
 from ict.errors import InputError
 from ict.store.store import Store
+from ict.store.studies import load_study
 
 
 @command("compare")
@@ -39,12 +41,23 @@ def compare_command(a: str, b: str | None, *, margin: float, by: str | None, as_
         raise InputError(f"--margin {margin:g}: choose points above 0 and up to 100")
     store = Store()
     if b is None:
-        raise InputError("compare needs two: A and B, or study:NAME alone")
+        _study(a, store, margin / 100, as_json=as_json)
+        return
     found = compare(
         find_side(a, store), find_side(b, store), store,
         margin=margin / 100, by_class=by == "class",
     )  # fmt: skip
     emit(found.to_dict(), as_json=as_json, text="\n".join(lines(found)))
+
+
+def _study(source: str, store: Store, margin: float, *, as_json: bool) -> None:
+    if is_side(source) or not source.startswith("study:"):
+        raise InputError("compare needs two: A and B, or study:NAME alone")
+    study = load_study(store, source.removeprefix("study:"))
+    found = study_contrasts(store, study, margin=margin)
+    told = [found.sentence, *(one.sentence for one in found.all[bool(found.primary) :])]
+    told += [note for note in found.notes if note != found.sentence]
+    emit(found.to_dict(), as_json=as_json, text="\n\n".join(told))
 
 
 def lines(found: Comparison) -> list[str]:

@@ -114,3 +114,16 @@ def test_a_figure_of_two_refuses_other_numbers_of_sources(runs, tmp_path):
             "figure", "compare", *sources, "--out", str(tmp_path / "x.html"), "--json", code=2
         )
         assert "this figure is of A and B" in json.loads(said)["error"]
+
+
+def test_a_study_alone_tells_its_contrasts(store):
+    from ict.store import studies
+    from tests.analysis.test_study_contrasts import DOCUMENT, finish
+
+    finish(store, studies.create(store, DOCUMENT))
+    text = ict("compare", "study:three")
+    assert text.startswith("The primary contrast, grid − random-K at K/D = 0.125")
+    told = json.loads(ict("compare", "study:three", "--margin", "2", "--json"))
+    assert told["primary"]["verdicts"][0]["margin"] == 0.02
+    assert len(told["family"]) == 2
+    assert len(told["exploratory"]) == 6

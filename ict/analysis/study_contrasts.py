@@ -1,0 +1,224 @@
+"""What a study tells: the contrast that it declares, its other ratios, then everything else.
+
+The primary contrast (by default ICT minus random channels at K/D = 1/8) is tested alone at 5 %; the
+same two rows at other K/D are one family under Holm's correction; each other row against [grid] is
+exploratory, and so is whatever has fewer than five seeds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ict.analysis import groups
+from ict.analysis.comparing import Comparison, compare
+from ict.analysis.power import detectable
+from ict.analysis.sides import Side, at_ratio, named, ratios
+from ict.analysis.verdicts import (
+    EXPLORATORY,
+    FAMILY,
+    MARGIN,
+    PRIMARY,
+    Verdict,
+    judge_family,
+)
+from ict.errors import InputError
+from ict.store import studies
+from ict.store.store import Store
+from ict.store.studies import Study
+from ict.store.study_contrast import Contrast, primary
+from ict.store.study_rows import GRID, rows_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """One contrast of a study, and what came out."""
+
+    a: str
+    b: str
+    ratio: float | None
+    role: str
+    comparison: Comparison
+    verdicts: tuple[Verdict, ...]
+    """Over all tasks, adjusted in a family."""
+
+    @property
+    def name(self) -> str:
+        """`grid − random-K at K/D = 0.125`."""
+        at = "" if self.ratio is None else f" at K/D = {self.ratio:g}"
+        return f"{self.a} − {self.b}{at}"
+
+    @property
+    def draws(self) -> int:
+        """Random draws a seed; 0 without."""
+        return max((_draws(side) for side in self.comparison.sides), default=0)
+
+    @property
+    def sentence(self) -> str:
+        """The answer with seeds, draws and what these runs can tell."""
+        draws = (
+            f", {self.draws} draw{'s' * (self.draws != 1)} of channels a seed" if self.draws else ""
+        )
+        role = {
+            PRIMARY: "The primary contrast",
+            FAMILY: "Another ratio, under Holm's correction",
+        }.get(self.verdicts[0].role, "Exploratory")
+        verdict = self.verdicts[0].sentence.removesuffix("; exploratory")
+        return f"{role}, {self.name}{draws}: {verdict}.{self._can_tell()}"
+
+    def _can_tell(self) -> str:
+        spread = self.comparison.tasks[0].spread
+        if spread is None or len(self.comparison.tasks) > 1:
+            return ""
+        images, found = self.comparison.tasks[0].images, self.verdicts[0].difference
+        points = 100 * detectable(found.seeds, images, spread, found.over)
+        return (
+            f" {found.seeds} seeds on {images:,} test images find {points:.2g} points with 80 %, "
+            f"if seeds spread as these do."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "a": self.a,
+            "b": self.b,
+            "ratio": self.ratio,
+            "role": self.verdicts[0].role,
+            "sentence": self.sentence,
+            "verdicts": [verdict.to_dict() for verdict in self.verdicts],
+            "comparison": self.comparison.to_dict(),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyVerdicts:
+    """All contrasts of a study that its finished runs allow."""
+
+    study: str
+    primary: Told | None
+    family: tuple[Told, ...]
+    exploratory: tuple[Told, ...]
+    notes: tuple[str, ...]
+    """What could not be compared, and why."""
+
+    @property
+    def all(self) -> list[Told]:
+        return [*([self.primary] if self.primary else []), *self.family, *self.exploratory]
+
+    @property
+    def sentence(self) -> str:
+        """The first sentence of a report."""
+        if self.primary is not None:
+            return self.primary.sentence
+        return next(iter(self.notes), "This study declares no contrast of two rows.")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "study": self.study,
+            "sentence": self.sentence,
+            "primary": self.primary and self.primary.to_dict(),
+            "family": [one.to_dict() for one in self.family],
+            "exploratory": [one.to_dict() for one in self.exploratory],
+            "notes": list(self.notes),
+        }
+
+
+def study_contrasts(store: Store, study: Study, *, margin: float = MARGIN) -> StudyVerdicts:
+    """Every contrast of the finished runs of `study`, at the rates that it chose."""
+    rows = [row for row in studies.rows(store, study) if row.get("chosen", True)]
+    names = [str(row["name"]) for row in rows_of(study.document)]
+    sides = {name: named([row for row in rows if row["member"] == name], name) for name in names}
+    wanted = primary(study.document)
+    notes: list[str] = []
+    tell = _Teller(store, sides, margin, notes)
+    if wanted is None:
+        notes.append(
+            "This study declares no primary contrast, and has no random channels beside [grid] at K/D = 0.125."
+        )
+    first = tell.told(wanted, PRIMARY) if wanted else None
+    family = [tell.told(one, FAMILY) for one in _other_ratios(wanted, sides)] if wanted else []
+    rest = [tell.told(one, EXPLORATORY) for one in _others(wanted, sides)]
+    return StudyVerdicts(
+        study=study.name,
+        primary=first,
+        family=tuple(_adjusted([one for one in family if one is not None], margin)),
+        exploratory=tuple(one for one in rest if one is not None),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+@dataclass(frozen=True)
+class _Teller:
+    """Compares two rows of a study; what cannot be goes to the notes."""
+
+    store: Store
+    sides: dict[str, Side]
+    margin: float
+    notes: list[str]
+
+    def told(self, wanted: Contrast, role: str) -> Told | None:
+        a, b = (self._side(name, wanted.ratio) for name in (wanted.a, wanted.b))
+        at = "" if wanted.ratio is None else f" at K/D = {wanted.ratio:g}"
+        lacking = [side.name for side in (a, b) if not side.rows]
+        if lacking:
+            if role == PRIMARY:
+                self.notes.append(
+                    f"{wanted.a} − {wanted.b}{at}: no finished run of {' and '.join(lacking)} yet."
+                )
+            return None
+        try:
+            found = compare(a, b, self.store, margin=self.margin, role=role)
+        except InputError as error:
+            self.notes.append(f"{wanted.a} − {wanted.b}{at}: {error}.")
+            return None
+        return Told(
+            a=wanted.a, b=wanted.b, ratio=wanted.ratio, role=role,
+            comparison=found, verdicts=found.verdicts,
+        )  # fmt: skip
+
+    def _side(self, name: str, ratio: float | None) -> Side:
+        side = self.sides[name]
+        return side if ratio is None else at_ratio(side, ratio)
+
+
+def _other_ratios(wanted: Contrast, sides: dict[str, Side]) -> list[Contrast]:
+    """The primary contrast at the other K/D that both rows ran."""
+    both = [ratios(sides[name]) for name in (wanted.a, wanted.b)]
+    common = [one for one in both[0] if one in both[1] and one != wanted.ratio]
+    return [replace(wanted, ratio=ratio) for ratio in common]
+
+
+def _others(wanted: Contrast | None, sides: dict[str, Side]) -> list[Contrast]:
+    """[grid] at each K/D minus every other row there, without what is primary or its family."""
+    found = []
+    own: list[float | None] = [*ratios(sides[GRID])]
+    for name, side in sides.items():
+        if name == GRID or (wanted and {wanted.a, wanted.b} == {GRID, name}):
+            continue
+        of_side = ratios(side)
+        for ratio in own or [None]:
+            if not of_side or ratio is None or ratio in of_side:
+                found.append(Contrast(a=GRID, b=name, ratio=ratio))
+    return found
+
+
+def _adjusted(family: Sequence[Told], margin: float) -> list[Told]:
+    """With Holm's correction over the family, for each kind of interval by itself."""
+    kinds = max((len(one.verdicts) for one in family), default=0)
+    columns: list[list[Verdict | None]] = []
+    for kind in range(kinds):
+        having = [one for one in family if len(one.verdicts) > kind]
+        told = iter(judge_family([one.verdicts[kind].difference for one in having], margin=margin))
+        columns.append([next(told) if len(one.verdicts) > kind else None for one in family])
+    return [
+        replace(one, verdicts=tuple(v for column in columns if (v := column[i]) is not None))
+        for i, one in enumerate(family)
+    ]
+
+
+def _draws(side: Side) -> int:
+    """The most draws of random channels that a seed of it has."""
+    seen: dict[Any, set[int]] = {}
+    for row in side.rows:
+        if (draw := groups.draw_of(row)) is not None:
+            seen.setdefault(groups.seed_of(row), set()).add(draw)
+    return max(map(len, seen.values()), default=0)
