@@ -25,7 +25,7 @@ if table.empty:
     st.stop()
 if others := ablation_view.mixed(rows):
     st.warning(f"These runs also differ in {', '.join(others)}: filter, or choose a study.")
-ablation_view.panels(table, rows)
+ablation_view.panels(table, rows, ablation_view.fair_words(shown, rows))
 means, pairs = st.tabs(
     ["Means", "Paired differences"], key="ablation", on_change="rerun", bind="query-params"
 )

@@ -122,7 +122,7 @@ def ratio_series(
     series is the method, or for ICT the criterion when it is a control (random, lowest) or when
     criteria differ; ratio is K/D (None for methods without K), k as the run has it. Settings in which
     runs of one series, task and K differ part it, so that a mean is over seeds alone; so do learning
-    rates that were multiplied by several values, unless `rate` names them all. Runs on the channels
+    rates that were multiplied by several values, unless `rate` names them all ("": without a word). Runs on the channels
     of another task are left out: they are a transfer, not an ablation.
     """
     done = [r for r in rows if r.get("status") == "done" and r.get("test_accuracy") is not None]
@@ -131,7 +131,7 @@ def ratio_series(
     apart = varying_within(named, ("series", "task", "k"))
     ict = [row for row in named if row.get("method") == "ict"]
     apart += [n for n in varying(ict, ("lr_multiplier", "backbone")) if n not in apart]
-    if rate:
+    if rate is not None:
         apart = [name for name in apart if name != "lr_multiplier"]
     return [_series_row(row, apart, rate) for row in named]
 
@@ -164,8 +164,11 @@ def study_series(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """`ratio_series` of a study's rows: where it tuned, the tuned and the fixed learning rate.
 
     A tuned study marks with `chosen` the value that did best on val200; the fixed curve is that of
-    multiplier 1. One rate for all K confounds the choice of channels with step size, so both show.
+    multiplier 1. One rate for all K confounds the choice of channels with step size, so both show. A
+    search in two stages runs the other seeds at the chosen rate alone: there is no fixed curve.
     """
+    if any(row.get("stages") == 2 for row in rows) and all("chosen" in row for row in rows):
+        return ratio_series([row for row in rows if row["chosen"]], rate="")
     if all(row.get("chosen", True) for row in rows):
         return ratio_series(rows)
     tuned = ratio_series([row for row in rows if row.get("chosen")], rate="tuned rate")

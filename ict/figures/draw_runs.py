@@ -6,7 +6,9 @@ from typing import Any
 import pandas as pd
 
 from ict.analysis import benchmark, summary
+from ict.analysis.draws import shared_draw_words
 from ict.analysis.groups import over_seeds, seed_of
+from ict.analysis.rates import rate_cell, rate_words, with_searches
 from ict.analysis.transfer import transfer_table, without_partner
 from ict.errors import InputError
 from ict.figures import curves
@@ -111,7 +113,7 @@ def _last_epochs(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def against_k(found: Found, choice: Choice) -> Drawn:
-    rows = _done(found, choice)
+    rows = with_searches(found.store, _done(found, choice))
     tasks = sorted({str(row["task"]) for row in rows})
     if len(tasks) > 1:
         raise InputError(f"runs on {', '.join(tasks)}: choose one with --task")
@@ -119,11 +121,16 @@ def against_k(found: Found, choice: Choice) -> Drawn:
     if series.empty:
         raise InputError("no run on the task's own channels behind these sources")
     drawn = _of(rows, series["run_id"])
+    by = ["series", "ratio", "k"]
+    if any(row.get("edge") for row in drawn):
+        cells = {row["run_id"]: rate_cell(row) for row in drawn}
+        series["rate"] = series["run_id"].map(cells)
+        by.append("rate")
     return Drawn(
         figure=curves.accuracy_against_k(series),
-        table=grouped_accuracy(series, ["series", "ratio", "k"]),
+        table=grouped_accuracy(series, by),
         best={"mean": "max"},
-        context=of_runs(drawn),
+        context=_context(found, drawn),
         runs=drawn,
         reasons={row["run_id"]: _why_not_against_k(row) for row in rows if row not in drawn},
     )
@@ -134,7 +141,14 @@ def _why_not_against_k(row: Row) -> str:
         return "no test accuracy"
     if row.get("score_task") not in (None, row.get("task")):
         return "on the channels of another task"
-    return "another learning rate than the chosen and the fixed one"
+    fixed = "" if row.get("stages") == 2 else " and the fixed one"
+    return f"another learning rate than the chosen{fixed}"
+
+
+def _context(found: Found, drawn: Sequence[Row]) -> str:
+    """What the runs are, how their rates were found, and which random choices they share."""
+    rates = rate_words(with_searches(found.store, drawn))
+    return " ".join(filter(None, (of_runs(drawn), rates, shared_draw_words(drawn))))
 
 
 def _benchmark_table(found: Found, choice: Choice) -> tuple[pd.DataFrame, list[Row]]:
@@ -156,7 +170,7 @@ def beside_published(found: Found, choice: Choice) -> Drawn:
         figure=benchmark_dots(table, columns=columns),
         table=shown[kept],
         best=_BEST,
-        **_own_rows(rows, shown, "not all tasks of a group"),
+        **_own_rows(found, rows, shown, "not all tasks of a group"),
     )
 
 
@@ -167,11 +181,13 @@ def against_parameters(found: Found, choice: Choice) -> Drawn:
         figure=accuracy_against_parameters(table, column=choice.average),
         table=shown[["method", "source", *benchmark.AVERAGES, "parameters"]],
         best=_BEST,
-        **_own_rows(rows, shown, "not all 19 tasks, or no trained parameters"),
+        **_own_rows(found, rows, shown, "not all 19 tasks, or no trained parameters"),
     )
 
 
-def _own_rows(rows: Sequence[Row], shown: pd.DataFrame, incomplete: str) -> dict[str, Any]:
+def _own_rows(
+    found: Found, rows: Sequence[Row], shown: pd.DataFrame, incomplete: str
+) -> dict[str, Any]:
     """The runs in the rows that are drawn, and why the others are not."""
     ids = [i for runs in shown.get("runs", []) if isinstance(runs, list) for i in runs]
     drawn = _of(rows, ids)
@@ -186,7 +202,7 @@ def _own_rows(rows: Sequence[Row], shown: pd.DataFrame, incomplete: str) -> dict
         for row in rows
         if row.get("status") == "done" and row not in drawn
     }
-    return {"runs": drawn, "facts": facts, "reasons": reasons, "context": of_runs(drawn)}
+    return {"runs": drawn, "facts": facts, "reasons": reasons, "context": _context(found, drawn)}
 
 
 def transfers(found: Found, choice: Choice) -> Drawn:
@@ -211,7 +227,7 @@ def transfers(found: Found, choice: Choice) -> Drawn:
         summary=frame[kept].rename(
             columns={"difference": "mean", "accuracy": "accuracy_there", "own": "accuracy_own"}
         ),
-        context=of_runs(drawn),
+        context=_context(found, drawn),
         runs=drawn,
         reasons={
             row["run_id"]: "on another task's channels without a run on its own"

@@ -9,6 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ict.analysis import groups, summary
+from ict.analysis.draws import shared_draw_words
+from ict.analysis.rates import rate_cell, rate_words
 from ict.errors import InputError
 from ict.figures.by_name import Choice, Found, Row
 from ict.figures.export import FigureBundle, provenance
@@ -17,6 +19,7 @@ from ict.figures.page import Section, page
 from ict.figures.tables import latex_label, readable_cells
 from ict.store import studies
 from ict.store.store import Store
+from ict.store.study_search import LOSS, Trial
 
 
 def study_report(name: str, store: Store) -> str:
@@ -30,6 +33,7 @@ def study_report(name: str, store: Store) -> str:
     drawn = _figures(found)
     sections = [
         _opening(found.rows),
+        *_searches(studies.searches(store, study)),
         *(_section(title, one) for title, one in drawn),
         *_tables(found.rows),
         *_failures(found.rows),
@@ -48,14 +52,48 @@ def _opening(rows: Sequence[Row]) -> Section:
     text = f"Runs: {words}."
     if done:
         text += f" Tasks: {', '.join(tasks)}. Backbone: {', '.join(backbones)}."
+    fair = (rate_words([row for row in done if row["chosen"]]), shared_draw_words(done))
     return Section(
         notes=[
             text,
+            *filter(None, fair),
             "Accuracies are those of the epoch that each run's configuration selects, never of the "
             "best epoch on the test set. Intervals are 95 % t intervals over seeds; they do not "
             "contain the error of a small test set, which the tables give as sampling.",
         ]
     )
+
+
+def _searches(found: Sequence[studies.Search]) -> list[Section]:
+    """What [tune] tried for every setting, what it measured on val200, and what it chose."""
+    rows = [
+        {
+            "row": one.member,
+            "K/D": one.setting.get("ratio"),
+            **each.value,
+            "loss on val200": each.val_loss,
+            "accuracy on val200": each.val_accuracy and 100 * each.val_accuracy,
+            "": "diverged" if each.diverged else _choice_words(one, each),
+        }
+        for one in found
+        for each in one.trials
+    ]
+    if not rows:
+        return []
+    note = (
+        "Chosen on val200, never on the test set; with the first seed and draw alone where the study has "
+        "two stages. Losses equal to four decimals tie, and go to the middle of the list. A choice that "
+        "ends its list may have its best beyond."
+    )
+    cells = readable_cells(pd.DataFrame(rows))
+    return [Section(heading="What was tried", notes=[note], table=cells)]
+
+
+def _choice_words(one: studies.Search, each: Trial) -> str:
+    if one.chosen != each.value:
+        return ""
+    by = "" if one.by == LOSS else ", by accuracy"
+    return f"chosen{by}" + (f", {one.edge}" if one.edge else "")
 
 
 def _figures(found: Found) -> list[tuple[str, FigureBundle]]:
@@ -98,7 +136,9 @@ def _tables(rows: Sequence[Row]) -> list[Section]:
         return []
     names = ["method", *(name for name in groups.telling(done) if name != "method")]
     table = pd.DataFrame([group.to_dict() for group in groups.over_seeds(done)])
-    table = table[[*names, *_SHOWN]]
+    rates = {row["run_id"]: rate_cell(row) for row in done}
+    table["rate"] = [rates[ids[0]] for ids in table["run_ids"]]
+    table = table[[*names, "rate", *_SHOWN]]
     table[list(_PERCENT)] = 100 * table[list(_PERCENT)].astype(float)
     note = "Accuracies in percent."
     sections = [Section(heading="Results", notes=[note], table=readable_cells(table))]

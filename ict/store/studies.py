@@ -20,11 +20,19 @@ from ict.files import atomic_write_json, explain, make_folder
 from ict.store.base import BaseStore
 from ict.store.run_folder import STATUSES, check_id, is_id, utc_now
 from ict.store.same_images import ask
-from ict.store.study_choices import Stand, lost, results, settings, stand, words_by_run
+from ict.store.study_choices import (
+    UNSEARCHED,
+    Stand,
+    lost,
+    results,
+    settings,
+    stand,
+    words_by_run,
+)
 from ict.store.study_contrast import Contrast, primary
 from ict.store.study_file import check, read_toml
 from ict.store.study_grid import Asked, Member, asked, expand, repeats, unique, wishes
-from ict.store.study_rows import GRID, planned_runs, requested, stored
+from ict.store.study_rows import GRID, planned_runs, requested, stored, two_stages
 from ict.store.study_search import Search
 
 __all__ = [
@@ -186,24 +194,27 @@ def rows(store: BaseStore, study: Study) -> list[dict[str, Any]]:
     `asked_ratio`, … are the values that the study set, before they were resolved. A run whose
     folder is gone has status `missing`, one whose files cannot be read `unreadable`. Of a study with
     [tune], `chosen` tells whether the run has the value that was chosen for its setting on val200;
-    `searched` says among how many (1: nothing was searched), `edge` where the choice ends its list,
-    `searched_by` what was compared.
+    `searched` says among how many (1: nothing was searched) and `searched_of` of which fields, `edge`
+    where the choice ends its list, `searched_by` what was compared, `stages` how many [tune] has.
     """
     by_id = results(store, study.run_ids)
     found = settings(study.document, study.members, by_id)
     not_chosen, told = lost(found), words_by_run(found)
     here = set(store.run_ids())
+    stages = 2 if two_stages(study.document) else 1
     made = []
     for member in study.members:
         status = "unreadable" if member.run_id in here else "missing"
         row = by_id.get(member.run_id, {"run_id": member.run_id, "status": status})
         wanted = {f"asked_{field}": value for field, value in member.asked.items()}
-        kept = {"member": member.name, **wanted, **told.get(member.run_id, _UNSEARCHED)}
+        kept = {
+            "member": member.name,
+            "stages": stages,
+            **wanted,
+            **told.get(member.run_id, UNSEARCHED),
+        }
         made.append({**row, **kept, "chosen": member.run_id not in not_chosen})
     return made
-
-
-_UNSEARCHED = {"searched": 1, "edge": None, "searched_by": None}
 
 
 def searches(store: BaseStore, study: Study) -> list[Search]:

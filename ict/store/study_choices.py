@@ -99,11 +99,16 @@ def lost(found: Sequence[Setting]) -> set[str]:
     }
 
 
+UNSEARCHED = {"searched": 1, "searched_of": None, "edge": None, "searched_by": None}
+"""Columns of a run's row: values tried, of which fields, where the choice ends its list, by what."""
+
+
 def words_by_run(found: Sequence[Setting]) -> dict[str, dict[str, Any]]:
-    """What a row of a run says of its search: `searched` (values), `edge`, `searched_by`."""
+    """What a row of a run says of its search; `UNSEARCHED` where there was none."""
     return {
         member.run_id: {
             "searched": len(one.search.trials),
+            "searched_of": ", ".join(one.search.trials[0].value),
             "edge": one.search.edge,
             "searched_by": one.search.by,
         }

@@ -6,12 +6,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from ict.analysis.draws import shared_draw_words
 from ict.analysis.groups import Seed, by_seed, over_seeds, varying
-from ict.analysis.summary import paired_difference, ratio_series
+from ict.analysis.rates import rate_words, with_searches
+from ict.analysis.summary import paired_difference, ratio_series, study_series
 from ict.figures import accuracy_against_k
 from ict.figures.asked import Choice, Request
 from ict.store import Store
-from ict.store.studies import create, list_studies, load_study
+from ict.store.studies import create, list_studies, load_study, standing
 from ict.store.studies import rows as study_rows
 from ict_app.common import plot, readers, shell, words
 from ict_app.common.controls import linked_select
@@ -38,21 +40,29 @@ def choose(shown: Store, found: dict[str, str]) -> list[Row]:
         if tuned and st.toggle("Best learning rate of each only", value=True, key="best_rate",
                                bind="query-params"):  # fmt: skip
             rows = [row for row in rows if row["chosen"]]
-    _state(shown, name, {row["run_id"]: row["status"] for row in everything})
+    stand = standing(shown, load_study(shown, name))
+    statuses = {row["run_id"]: row["status"] for row in everything}
+    _state(shown, name, statuses, stand.waiting if stand else 0)
     return rows
 
 
-def _state(shown: Store, name: str, statuses: dict[str, str]) -> None:
-    """How far the study is, and what can be done about the rest; `statuses` by run id."""
+def _state(shown: Store, name: str, statuses: dict[str, str], to_come: int) -> None:
+    """How far the study is, and what can be done about the rest; `statuses` by run id.
+
+    `to_come` are the runs of a second stage that are not written yet.
+    """
     done = sum(status == "done" for status in statuses.values())
-    if done == len(statuses):
+    if done == len(statuses) and not to_come:
         return
     waiting = [run_id for run_id, status in statuses.items() if alive(status)]
     rest = len(statuses) - done - len(waiting)
-    st.progress(
-        done / len(statuses),
-        text=f"{done} of {len(statuses)} runs done, {len(waiting)} on their way",
-    )
+    total = len(statuses) + to_come
+    text = f"{done} of {total} runs done, {len(waiting)} on their way"
+    if to_come:
+        text += f", {to_come} in the second stage, at the rates that the first chooses"
+    if done == len(statuses):
+        rest = to_come
+    st.progress(done / total, text=text)
     with st.container(horizontal=True):
         if waiting and st.button("Look again", icon=":material/refresh:"):
             readers.forget_rows()
@@ -77,10 +87,22 @@ def series(rows: Sequence[Row]) -> pd.DataFrame:
     """One row a finished run: series, ratio, k, seed, accuracy, task, backbone, parameters, …"""
     extra = ("trainable_parameters", "train_seconds", "peak_memory_bytes")
     by_id = {row["run_id"]: row for row in rows}
-    found = ratio_series(rows)
+    found = _series(rows)
     return pd.DataFrame(
         [{**row, **{name: by_id[row["run_id"]].get(name) for name in extra}} for row in found]
     )
+
+
+def _series(rows: Sequence[Row]) -> list[Row]:
+    """Rates that were chosen stand for one curve; every rate that was tried is one of its own."""
+    return (
+        study_series(rows) if all(row.get("chosen", True) for row in rows) else ratio_series(rows)
+    )
+
+
+def fair_words(shown: Store, rows: Sequence[Row]) -> str:
+    """How the rates of these runs were found, and which random choices they share."""
+    return " ".join(filter(None, (rate_words(with_searches(shown, rows)), shared_draw_words(rows))))
 
 
 def mixed(rows: Sequence[Row]) -> list[str]:
@@ -99,8 +121,11 @@ def mixed(rows: Sequence[Row]) -> list[str]:
     )
 
 
-def panels(table: pd.DataFrame, rows: Sequence[Row]) -> None:
-    """One panel a task, two beside each other; series are named by what differs on that task."""
+def panels(table: pd.DataFrame, rows: Sequence[Row], said: str) -> None:
+    """One panel a task, two beside each other; series are named by what differs on that task.
+
+    `said` ends the caption.
+    """
     tasks = sorted(table["task"].unique())
     columns = st.columns(2) if len(tasks) > 1 else [st.container()]
     for i, task in enumerate(tasks):
@@ -108,7 +133,7 @@ def panels(table: pd.DataFrame, rows: Sequence[Row]) -> None:
         with columns[i % len(columns)]:
             if len(tasks) > 1:
                 st.markdown(f"**{words.plain(task)}**")
-            own = ratio_series([row for row in rows if row["task"] == task])
+            own = _series([row for row in rows if row["task"] == task])
             plot.draw(
                 accuracy_against_k(own, theme=shell.theme()), f"k-ratio-{task}",
                 f"Test accuracy on {task} against the share of tuned channels",
@@ -116,7 +141,7 @@ def panels(table: pd.DataFrame, rows: Sequence[Row]) -> None:
             )  # fmt: skip
     st.caption(
         "Dots are seeds, bars 95 % t intervals of their mean. One learning rate for all K confounds "
-        "the choice of channels with step size: a study with tuned rates shows both curves."
+        f"the choice of channels with step size: a study with [tune] chooses them. {said}"
     )
 
 
