@@ -16,13 +16,15 @@ from ict.public.old_names import moved_from
 from ict.tasks import SPLITS
 
 SCHEMA = 1
-NEUTRAL: dict[str, Any] = {"zeros": None}
+NEUTRAL: dict[str, Any] = {"zeros": None, "limit_rule": "first"}
 """Fields that version 0.1.0 had not → the value that means what it did: the one list of them.
 
-A change of what a configuration computes is a field more here. `resolve` sets the new value in new
-requests, which get new ids; at the neutral value it stays out of the canonical JSON, so that old
-folders keep theirs.
+A change of what a configuration computes is a field more here. `resolve` sets the value of NOW in new
+requests that read the field, which get new ids; at the neutral value it stays out of the canonical
+JSON, so that old folders keep theirs.
 """
+NOW: dict[str, Any] = {"limit_rule": "stratified"}
+"""What a new request resolves to where it reads the field (`reads_later`)."""
 CRITERIA = (
     "class_l2",
     "l2",
@@ -49,6 +51,11 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "score_split": SPLITS[:3],
     "select_by": ("last", "val"),
     "precision": ("auto", "fp32", "bf16"),
+    "limit_rule": ("first", "stratified"),
+}
+_LATER_CHOICES: dict[str, tuple[Any, ...]] = {
+    "zeros": (None, "as_written"),
+    **{name: allowed for name, allowed in _CHOICES.items() if name in NEUTRAL},
 }
 _OWN = ("schema", "data", "score_data", "zeros")
 _MAY_BE_NONE = ("ratio", "blocks", "limit", "score_data", *NEUTRAL)
@@ -108,7 +115,7 @@ class RunConfig:
     report_best_test: bool | None = False
     """Also look at the test set after every epoch; stored apart, marked optimistic, never selected by."""
     limit: int | None = None
-    """Use only the first so many images of each split (for trials)."""
+    """Use only so many images of each split (for trials)."""
     seed: int | None = 42
     """Of the head, the adapter, the order of images. None for a method that reads none (`SEEDLESS`)."""
     precision: str = "auto"
@@ -116,6 +123,8 @@ class RunConfig:
     zeros: str | None = None
     """`as_written` where a 0 means 0. None, as in version 0.1.0: a `scale` or `lr_multiplier` of 0
     runs as 1, and a warm-up to an `lr` of 0 begins at 1e-6."""
+    limit_rule: str = "first"
+    """Which images a `limit` leaves: `first` of the list, or `stratified` (`ict.tasks.limits`)."""
 
     def __post_init__(self) -> None:
         for name in _FLOATS:
@@ -235,6 +244,12 @@ def unread(config: RunConfig) -> list[str]:
     return names
 
 
+def reads_later(config: RunConfig) -> set[str]:
+    """The fields of NOW that a run of `config` reads; the others stay at their neutral value."""
+    reads = {"limit_rule": config.limit is not None}
+    return {name for name, read in reads.items() if read}
+
+
 def check(config: RunConfig, backbone: Backbone) -> None:
     """Raises InputError for a choice, site, block or number that cannot be run."""
     for name in _CHOICES:
@@ -322,8 +337,9 @@ def _check_age(record: Mapping[str, Any]) -> None:
         )
     if unknown:
         raise NewerError(f"no field {quoted(unknown[0])} in a run's configuration: {newer}")
-    if record.get("zeros") not in (None, "as_written"):
-        raise NewerError(f"zeros={quoted(record['zeros'])} is not known: {newer}")
+    for name, allowed in _LATER_CHOICES.items():
+        if record.get(name, NEUTRAL[name]) not in allowed:
+            raise NewerError(f"{name}={quoted(record[name])} is not known: {newer}")
 
 
 def _float(name: str, value: float) -> float:

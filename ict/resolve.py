@@ -13,12 +13,15 @@ from typing import Any
 from ict import weights as weight_files
 from ict.catalogue import BUNDLED, Backbone, check_blocks, get_backbone
 from ict.config import (
+    NEUTRAL,
+    NOW,
     SCHEMA,
     RunConfig,
     check,
     check_choice,
     check_settable,
     ran_otherwise,
+    reads_later,
     run_id,
     typed,
     unread,
@@ -105,7 +108,7 @@ def resolve(
     config = _with_selection(config, backbone, root=root, fetch=fetch)
     if recipe == "quick" and "lr" not in given and isinstance(config.k, tuple):
         config = dataclasses.replace(config, lr=quick_rate(max(config.k)))
-    config = _with_zeros(_without_unread(config))
+    config = _with_zeros(_as_of_now(_without_unread(config), given))
     if fetch:
         config.check_total()
     read = tuple(name for name in from_recipe if getattr(config, name) is not None)
@@ -143,6 +146,15 @@ def _without_unread(config: RunConfig) -> RunConfig:
     """Sets what the method does not read to None, so that it cannot change the id."""
     nothing: dict[str, Any] = dict.fromkeys(unread(config))
     return dataclasses.replace(config, **nothing)
+
+
+def _as_of_now(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:
+    """With what version 0.1.0 did otherwise done as now, unless it was asked for by name.
+
+    A later field that nothing reads is at its neutral value, so that it cannot change the id.
+    """
+    now = {n: given.get(n, NOW[n]) if n in reads_later(config) else NEUTRAL[n] for n in NOW}
+    return dataclasses.replace(config, **now)
 
 
 def _with_zeros(config: RunConfig) -> RunConfig:

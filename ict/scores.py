@@ -154,7 +154,7 @@ def _tokens(value: Any, name: str) -> None:
 
 _TEXTS = (
     "task", "criterion", "backbone", "weights", "data", "split", "tokens", "site", "score_id",
-    "pixel_normalisation", "precision", "device", "statistic",
+    "pixel_normalisation", "precision", "device", "statistic", "limit_rule",
 )  # fmt: skip
 META: Check = fields(
     {},

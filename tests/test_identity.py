@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ict.config import NEUTRAL, RunConfig, parse_setting, ran_otherwise, run_id
+from ict.config import NEUTRAL, NOW, RunConfig, parse_setting, ran_otherwise, run_id
 from ict.documents.identity import canonical, check_finite, digest
 from ict.errors import InputError
 from ict.resolve import resolve
@@ -16,6 +16,8 @@ from ict.scoring.causal import Plan
 from ict.scoring.causal_task import CausalRequest
 from ict.scoring.inspect_task import InspectRequest
 from ict.tasks import fingerprint
+from ict.tasks.limits import NEUTRAL as LIMIT_NEUTRAL
+from ict.tasks.limits import RULES
 from tests.golden.make import TASK, make_folder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +36,9 @@ def golden_config(part: str) -> dict:
 
 def request(kind: type, meta: dict):
     """The request that a stored file of 0.1.0 tells of."""
-    fields = {field.name: meta[field.name] for field in dataclasses.fields(kind)}
+    names = [field.name for field in dataclasses.fields(kind)]
+    assert [name for name in names if name not in meta] == ["limit_rule"] * (kind is not Plan)
+    fields = {name: meta[name] for name in names if name in meta}
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
 
 
@@ -83,11 +87,37 @@ def test_a_later_field_stays_out_of_the_id_at_its_neutral_value_alone(field):
     assert getattr(config, field) == NEUTRAL[field]
     assert field not in config.to_dict()
     assert RunConfig.from_dict(config.to_dict()) == config
-    other = {"zeros": "as_written"}[field]
+    other = NOW.get(field, "as_written")
+    assert other != NEUTRAL[field]
     changed = dataclasses.replace(config, **{field: other})
     assert changed.to_dict()[field] == other
     assert run_id(changed) != run_id(config)
     assert RunConfig.from_dict(changed.to_dict()) == changed
+
+
+READ = {"limit_rule": {"limit": 64}}
+"""What makes a run read a later field."""
+
+
+@pytest.mark.parametrize("field", NOW)
+def test_a_new_request_has_the_value_of_now_where_it_reads_the_field(field):
+    unread = resolve({"task": "digits", field: NOW[field]}, weights="none").config
+    assert field not in unread.to_dict()
+    now = resolve({"task": "digits", **READ[field]}, weights="none").config
+    assert now.to_dict()[field] == NOW[field]
+    then = resolve({"task": "digits", **READ[field], field: NEUTRAL[field]}, weights="none").config
+    assert field not in then.to_dict()
+    assert run_id(then) != run_id(now)
+
+
+@pytest.mark.parametrize("kind", [ScoreRequest, InspectRequest, CausalRequest])
+def test_the_rule_of_a_limit_is_part_of_every_id_but_the_old_ones(kind):
+    more = {"criteria": ("l2",), "plan": Plan()} if kind is CausalRequest else {}
+    asked = {"task": "digits", "backbone": "ict_tiny", "weights": "none", "data": "x", **more}
+    name = {"ScoreRequest": "score_id", "InspectRequest": "inspect_id"}.get(kind.__name__)
+    ids = [getattr(kind(**asked, limit=9, limit_rule=rule), name or "causal_id") for rule in RULES]
+    assert ids[0] != ids[1]
+    assert "limit_rule" not in canonical(dataclasses.asdict(kind(**asked)), LIMIT_NEUTRAL)
 
 
 def test_canonical_leaves_out_what_is_neutral_and_nothing_else():
@@ -188,7 +218,8 @@ def test_scale_has_limits(value):
     ("change", "sentence"),
     [({"schema": 2}, "schema 2, this version reads 1: a newer version of ict wrote it"),
      ({"image_size": 96}, "no field 'image_size' in a run's configuration: a newer version"),
-     ({"zeros": "as_dreamt"}, "zeros='as_dreamt' is not known: a newer version")],
+     ({"zeros": "as_dreamt"}, "zeros='as_dreamt' is not known: a newer version"),
+     ({"limit_rule": "wise"}, "limit_rule='wise' is not known: a newer version")],
 )  # fmt: skip
 def test_a_configuration_of_a_newer_version_says_so(change, sentence):
     with pytest.raises(InputError, match=sentence):

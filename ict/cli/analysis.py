@@ -25,7 +25,7 @@ _SCORED = (
         "--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3])
     ),
     click.option("--weights", metavar="FILE|none", help="As for `ict score`."),
-    click.option("--limit", type=Whole(1), help="Only the first so many images."),
+    click.option("--limit", type=Whole(1), help="Only so many images, of all classes."),
     click.option("--device", help="For scores that are missing: cpu, cuda:0, …"),
 )
 _CHOSEN = (

@@ -16,7 +16,7 @@ _COMMON = (
     click.option(
         "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
     ),
-    click.option("--limit", type=Whole(1), help="Only the first so many images."),
+    click.option("--limit", type=Whole(1), help="Only so many images, of all classes."),
     click.option("--batch-size", default=50, show_default=True, type=BATCH),
     click.option("--device", help="cpu, cuda:0, …; the first GPU by default."),
 )

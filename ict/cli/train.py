@@ -18,7 +18,14 @@ from ict.cli.common import (
     say_unreadable,
     typed_command,
 )
-from ict.config import CRITERIA, RunConfig, check_criterion, check_size, parse_setting
+from ict.config import (
+    CRITERIA,
+    NEUTRAL,
+    RunConfig,
+    check_criterion,
+    check_size,
+    parse_setting,
+)
 from ict.documents.bounded import json_value
 from ict.errors import InputError, quoted
 from ict.machine import calm_threads, choose_device, cores
@@ -84,7 +91,7 @@ def backbones(name: str | None, *, family: str | None, everything: bool, as_json
 @click.option("--tokens", type=click.Choice(["patch", "cls", "all"]))
 @click.option("--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3]))
 @click.option("--pixel-normalisation", default="native", type=click.Choice(["native", "imagenet"]))
-@click.option("--limit", type=Whole(1), help="Only the first so many images.")
+@click.option("--limit", type=Whole(1), help="Only so many images, of all classes.")
 @click.option(
     "--keep-images", is_flag=True, help="Keep per-image sums, for resamples without torch."
 )
@@ -201,7 +208,7 @@ def select(
 @click.option("--recipe", default="quick", show_default=True, help=", ".join(RECIPES))
 @click.option("--seed", type=SEED, help="42 by default.")
 @click.option(
-    "--limit", type=Whole(1, 10**9), help="Use only the first so many images of each split."
+    "--limit", type=Whole(1, 10**9), help="Use only so many images of each split, of all classes."
 )
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Any field of a run.")
 @click.option("--device", help="cpu, cuda:0, …; the first GPU by default.")
@@ -251,6 +258,7 @@ def train(
             split,
             digests=digests,
             limit=resolved.config.limit,
+            rule=resolved.config.limit_rule,
             progress=Progress(f"checking {split}"),
         )
     store = Store()
@@ -272,12 +280,17 @@ def train(
 
 def _say_unread(asked: dict[str, Any], config: RunConfig) -> None:
     """Names on stderr what was asked for and changes nothing, so that nobody believes it did."""
-    record = config.to_dict()
-    unread = [name for name in asked if name != "ratio" and record.get(name) is None]
+    unread = [name for name in asked if name != "ratio" and not _is_read(name, asked[name], config)]
     if "ratio" in asked and config.k is None:
         unread.append("ratio")
     if unread:
         click.echo(f"ict: {config.method} does not read {', '.join(unread)}: left out", err=True)
+
+
+def _is_read(name: str, value: Any, config: RunConfig) -> bool:
+    """Whether what was asked for stands in the configuration; a later field may be put back."""
+    found = getattr(config, name)
+    return found is not None and (name not in NEUTRAL or found == value)
 
 
 def _trained_on(config: RunConfig) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from ict.store.same_images import Reading, check_file
 from ict.store.store import Store
 from ict.tasks import fingerprint, get_task
 from ict.tasks.digests import ImageDigests
+from ict.tasks.limits import NEUTRAL, rule_for
 from ict.weights import find as find_weights
 
 
@@ -101,13 +102,14 @@ def _kept(task: str, wanted: Wanted, store: Store) -> Path | None:
 
     Raises InputError for one that was made from other images than those of now.
     """
-    asked = {
+    asked: dict[str, Any] = {
         "task": get_task(task).name,
         "backbone": wanted.backbone,
         "criterion": wanted.criterion,
         "tokens": wanted.tokens,
         "split": wanted.split,
         "limit": wanted.limit,
+        "limit_rule": rule_for(wanted.limit),
         "keep_images": True,
         "pixel_normalisation": "native",
         "data": fingerprint(task),
@@ -116,11 +118,13 @@ def _kept(task: str, wanted: Wanted, store: Store) -> Path | None:
         ).identity,
     }
     for meta in store.scores():
-        same = all(meta.get(name) == value for name, value in asked.items())
+        told = {**NEUTRAL, **meta}
+        same = all(told.get(name) == value for name, value in asked.items())
         if same and wanted.site in (meta.get("sites") or ()) and not meta.get("options"):
             path = Path(meta["path"])
             read = {wanted.split: (meta["task"], wanted.split)}
-            check_file(store, path.parent, meta, Reading(read, ImageDigests(), wanted.limit))
+            reading = Reading(read, ImageDigests(), wanted.limit, asked["limit_rule"])
+            check_file(store, path.parent, meta, reading)
             return path
     return None
 

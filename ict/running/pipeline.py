@@ -46,6 +46,7 @@ from ict.store.store import Store
 from ict.tasks import Split, fingerprint, get_task, load_split
 from ict.tasks.decodable import check_decodable
 from ict.tasks.digests import ImageDigests, listed
+from ict.tasks.limits import limited, said
 from ict.training.linear_probe import ProbeStep, fit_linear
 from ict.training.loop import (
     WARMUP_LR,
@@ -159,9 +160,8 @@ class Pipeline:
         split = self._split("test")
         self.test_size = len(split)  # `limit` may leave some out
         found = open_set(
-            split,
+            self._limited(split),
             self.backbone.image_size,
-            limit=self.config.limit,
             progress=self.live.phase("loading test"),
         )
         if isinstance(found, StreamedSet):
@@ -170,15 +170,15 @@ class Pipeline:
                 "test",
                 digests=self.digests,
                 limit=self.config.limit,
+                rule=self.config.limit_rule,
                 progress=self.live.phase("checking test"),
             )
         return found.to(self.device)
 
     def _images(self, name: str) -> ImageSet:
         return load_set(
-            self._split(name),
+            self._limited(self._split(name)),
             self.backbone.image_size,
-            limit=self.config.limit,
             progress=self.live.phase(f"loading {name}"),
         ).to(self.device)
 
@@ -186,11 +186,13 @@ class Pipeline:
         """The split, with what is short or left out noted for the result."""
         split = load_split(self.config.task, name, root=self.root)
         self.notes += [note for note in split.notes if note not in self.notes]
-        if self.config.limit is not None and self.config.limit < len(split):
-            self.notes.append(
-                f"{name}: only the first {self.config.limit} of {len(split)} images (limit)"
-            )
+        limit = self.config.limit
+        if limit is not None and limit < len(split):
+            self.notes.append(f"{name}: {said(self.config.limit_rule, limit, len(split))}")
         return split
+
+    def _limited(self, split: Split) -> Split:
+        return limited(split, self.config.limit, self.config.limit_rule)
 
     def _select(self, train: ImageSet) -> tuple[Selection | None, float]:
         c = self.config
@@ -229,6 +231,7 @@ class Pipeline:
             split=c.score_split,
             pixel_normalisation=c.pixel_normalisation,
             limit=c.limit,
+            limit_rule=c.limit_rule,
         )
         path = score_task(
             self.store,
@@ -418,7 +421,9 @@ class Pipeline:
         metadata = {"run_id": self.run.id, "config": self.config.to_dict()}
         path = self.run.path
         atomic_write_bytes(path / "adapter.safetensors", trained_state_bytes(model, metadata))
-        images = self.digests.images(self.config.task, "test", self.config.limit)
+        images = self.digests.images(
+            self.config.task, "test", self.config.limit, self.config.limit_rule
+        )
         answers = Predictions(
             test.predictions,
             test.labels,

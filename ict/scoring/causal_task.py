@@ -13,7 +13,7 @@ from ict.catalogue import check_blocks, check_site, get_backbone, pixel_statisti
 from ict.config import check_criterion
 from ict.criteria import Progress
 from ict.data import batches, load_set
-from ict.documents.identity import digest, name_of
+from ict.documents.identity import canonical, digest, name_of
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_json
 from ict.model.backbones import load_backbone
@@ -27,6 +27,7 @@ from ict.store.run_folder import utc_now
 from ict.store.store import Store
 from ict.tasks import fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
+from ict.tasks.limits import FIRST, NEUTRAL, limited, rule_for
 from ict.weights import find as find_weights
 
 if TYPE_CHECKING:
@@ -48,12 +49,13 @@ class CausalRequest:
     plan: Plan
     pixel_normalisation: str = "native"
     limit: int | None = None
+    limit_rule: str = FIRST
     schema: int = 1
 
     @property
     def causal_id(self) -> str:
         readable = f"{self.task}-{self.backbone}-{self.plan.site}"
-        return name_of(readable, digest(dataclasses.asdict(self)))
+        return name_of(readable, digest(canonical(dataclasses.asdict(self), NEUTRAL)))
 
     def record(self) -> dict[str, Any]:
         """Flat, as the file holds it."""
@@ -74,7 +76,7 @@ def check(
     """The causal check of `request` in the store, computed unless it is there and whole; scores likewise."""
     path = store.causal_dir / request.causal_id / "causal.json"
     read = {split: (request.task, split) for split in ("train800", "val200")}
-    reading = same_images.Reading(read, ImageDigests(root), request.limit)
+    reading = same_images.Reading(read, ImageDigests(root), request.limit, request.limit_rule)
     found = read_check(path)
     if isinstance(found, dict):
         same_images.check_file(store, path.parent, found, reading)
@@ -88,9 +90,9 @@ def check(
     mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
 
     def images_of(split: str) -> "Batches":
-        loaded = load_set(
-            load_split(request.task, split, root=root), backbone.image_size, limit=request.limit
-        ).to(device)
+        whole = load_split(request.task, split, root=root)
+        chosen = limited(whole, request.limit, request.limit_rule)
+        loaded = load_set(chosen, backbone.image_size).to(device)
         return lambda: batches(loaded, batch_size, mean=mean, std=std)
 
     model = load_backbone(
@@ -144,6 +146,7 @@ def _scores(
             split="train800",
             pixel_normalisation=request.pixel_normalisation,
             limit=request.limit,
+            limit_rule=request.limit_rule,
             weights=weights_file or ("none" if request.weights == "none" else None),
             root=root,
         )
@@ -189,5 +192,6 @@ def request_check(
         plan=plan,
         pixel_normalisation=pixel_normalisation,
         limit=limit,
+        limit_rule=rule_for(limit),
     )
     return request, found.path

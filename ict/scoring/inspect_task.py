@@ -15,7 +15,7 @@ from safetensors.numpy import save
 from ict.catalogue import Backbone, check_site, get_backbone, pixel_statistics
 from ict.criteria import Progress
 from ict.data import batches, load_set
-from ict.documents.identity import digest, name_of
+from ict.documents.identity import canonical, digest, name_of
 from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_bytes, atomic_write_json
@@ -29,6 +29,7 @@ from ict.store.run_weights import weights_of
 from ict.store.store import Store
 from ict.tasks import SPLITS, Split, fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
+from ict.tasks.limits import FIRST, NEUTRAL, limited, rule_for
 from ict.weights import Weights
 from ict.weights import find as find_weights
 
@@ -50,12 +51,13 @@ class InspectRequest:
     """A finished run whose adapter's weights stand beside the channels."""
     pixel_normalisation: str = "native"
     limit: int | None = None
+    limit_rule: str = FIRST
     schema: int = 1
 
     @property
     def inspect_id(self) -> str:
         readable = f"{self.task}-{self.backbone}-{self.site}"
-        return name_of(readable, digest(dataclasses.asdict(self)))
+        return name_of(readable, digest(canonical(dataclasses.asdict(self), NEUTRAL)))
 
 
 def request_inspection(
@@ -103,6 +105,7 @@ def request_inspection(
         run=run,
         pixel_normalisation=pixel_normalisation or config.get("pixel_normalisation") or "native",
         limit=limit,
+        limit_rule=rule_for(limit),
     )
     return request, found.path
 
@@ -120,7 +123,7 @@ def inspect_task(
     """The folder of the inspection, computed unless it is there; `meta.json` is written last."""
     folder = store.inspect_dir / request.inspect_id
     read = {request.split: (request.task, request.split)}
-    reading = same_images.Reading(read, ImageDigests(root), request.limit)
+    reading = same_images.Reading(read, ImageDigests(root), request.limit, request.limit_rule)
     found = read_inspection(folder)
     if isinstance(found, Inspection):
         same_images.check_file(store, folder, dict(found.meta), reading)
@@ -128,8 +131,8 @@ def inspect_task(
     reading.now()  # before the images are read
     started = time.perf_counter()
     backbone = get_backbone(request.backbone)
-    split = load_split(request.task, request.split, root=root)
-    split = split if request.limit is None else split.head(request.limit)
+    whole = load_split(request.task, request.split, root=root)
+    split = limited(whole, request.limit, request.limit_rule)
     images = load_set(split, backbone.image_size).to(device)
     model = load_backbone(
         request.backbone, weights=request.weights, weights_file=weights_file, classes=0

@@ -13,7 +13,7 @@ from ict import scores as score_files
 from ict.catalogue import get_backbone, pixel_statistics
 from ict.criteria import Progress, Request, get_criterion
 from ict.data import ImageSet, batches, load_set
-from ict.documents.identity import check_finite, digest, name_of
+from ict.documents.identity import canonical, check_finite, digest, name_of
 from ict.errors import InputError
 from ict.files import (
     atomic_write_bytes,
@@ -29,6 +29,7 @@ from ict.store.score_folder import read_score
 from ict.store.store import Store
 from ict.tasks import fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
+from ict.tasks.limits import FIRST, NEUTRAL, limited, rule_for
 from ict.weights import find as find_weights
 
 
@@ -46,6 +47,7 @@ class ScoreRequest:
     split: str = "train800val200"
     pixel_normalisation: str = "native"
     limit: int | None = None
+    limit_rule: str = FIRST
     seed: int = 0
     options: dict[str, Any] = field(default_factory=dict)
     schema: int = 1
@@ -56,7 +58,7 @@ class ScoreRequest:
     @property
     def score_id(self) -> str:
         readable = f"{self.task}-{self.backbone}-{self.criterion}-{'_'.join(self.sites)}"
-        return name_of(readable, digest(dataclasses.asdict(self)))
+        return name_of(readable, digest(canonical(dataclasses.asdict(self), NEUTRAL)))
 
 
 def request_for(
@@ -69,12 +71,16 @@ def request_for(
     split: str,
     pixel_normalisation: str,
     limit: int | None,
+    limit_rule: str | None = None,
     weights: str | Path | None = None,
     root: Path | None = None,
     seed: int = 0,
     options: dict[str, Any] | None = None,
 ) -> tuple[ScoreRequest, Path | None]:
-    """The request with weights and data identified, and the weights file. Raises InputError."""
+    """The request with weights and data identified, and the weights file. Raises InputError.
+
+    `limit_rule` is that of now unless an older request goes on.
+    """
     found = find_weights(get_backbone(backbone), weights, fetch=True)
     base = criterion.removeprefix("lowest:")
     base = "class_l2" if base == "lowest" else base
@@ -90,6 +96,7 @@ def request_for(
         split=split,
         pixel_normalisation=pixel_normalisation,
         limit=limit,
+        limit_rule=limit_rule or rule_for(limit),
         seed=seed,
         options=options or {},
     )
@@ -118,7 +125,9 @@ def score_task(
         raise InputError(f"batch_size={batch_size}: choose 1 or more images at once")
     path = store.score_dir(request.score_id) / "scores.safetensors"
     read = {} if _is_random(request) else {request.split: (request.task, request.split)}
-    reading = same_images.Reading(read, digests or ImageDigests(root), request.limit)
+    reading = same_images.Reading(
+        read, digests or ImageDigests(root), request.limit, request.limit_rule
+    )
     meta = read_score(path.parent)
     if isinstance(meta, dict):
         same_images.check_file(store, path.parent, meta, reading)
@@ -185,7 +194,8 @@ def _compute(
     ).to(device)
     if images is None:
         split = load_split(request.task, request.split, root=root)
-        images = load_set(split, backbone.image_size, limit=request.limit)
+        left = limited(split, request.limit, request.limit_rule)
+        images = load_set(left, backbone.image_size)
     images = images.to(device)
     mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
     if batch_size is None:

@@ -18,18 +18,20 @@ from ict.store.base import BaseStore
 from ict.store.run_folder import Run
 from ict.tasks.decodable import first_wide
 from ict.tasks.digests import ImageDigests
+from ict.tasks.limits import FIRST
 
 UNRECORDED = "the digests of its images were not recorded (it is of version 0.1.0)"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The first `limit` images (None: all) of some splits, with their digests of now."""
+    """The images that `limit` leaves of some splits (None: all), with their digests of now."""
 
     parts: Mapping[str, tuple[str, str]]
     """Key in `images_sha256` → task, split."""
     digests: ImageDigests
     limit: int | None = None
+    limit_rule: str = FIRST
 
     @classmethod
     def of_run(cls, config: RunConfig, digests: ImageDigests) -> Self:
@@ -42,17 +44,20 @@ class Reading:
             own = config.score_task == config.task
             key = config.score_split if own else f"{config.score_task}:{config.score_split}"
             parts[key] = (config.score_task, config.score_split)
-        return cls(parts, digests, config.limit)
+        return cls(parts, digests, config.limit, config.limit_rule)
 
     def now(self) -> dict[str, str]:
         """`images_sha256` of the images as they are; asked again, what was found first."""
-        return {key: self.digests.of(*part, self.limit) for key, part in self.parts.items()}
+        return {
+            key: self.digests.of(*part, self.limit, self.limit_rule)
+            for key, part in self.parts.items()
+        }
 
     def record(self, store: BaseStore) -> dict[str, str]:
         """`now`; the store keeps the digest of each image, so that a change can be named."""
         found = self.now()
         for key, part in self.parts.items():
-            store.keep_digests(found[key], self.digests.images(*part, self.limit))
+            store.keep_digests(found[key], self.digests.images(*part, self.limit, self.limit_rule))
         return found
 
     def changes(self, store: BaseStore, document: Mapping[str, Any] | None) -> str:
@@ -64,7 +69,7 @@ class Reading:
         found: list[str] = []
         unnamed: list[str] = []
         for key, part in self.parts.items():
-            if key not in then or then[key] == self.digests.of(*part, self.limit):
+            if key not in then or then[key] == self.digests.of(*part, self.limit, self.limit_rule):
                 continue
             names = self._changed(store, then[key], part)
             found += names
@@ -79,7 +84,10 @@ class Reading:
         """An image of more than 8 bits that went into a `document` without a record of its images."""
         if recorded(document) is not None:
             return None
-        wide = (first_wide(*part, self.limit, self.digests) for part in self.parts.values())
+        wide = (
+            first_wide(*part, self.limit, self.limit_rule, self.digests)
+            for part in self.parts.values()
+        )
         return next(filter(None, wide), None)
 
     def trouble(self, store: BaseStore, document: Mapping[str, Any] | None, undo: str) -> str:
@@ -95,10 +103,13 @@ class Reading:
 
     def _changed(self, store: BaseStore, then: str, part: tuple[str, str]) -> list[str]:
         """Names of the images whose digest differs; none where the digests of then are not kept."""
-        before, now = store.kept_digests(then), self.digests.images(*part, self.limit)
+        before, now = (
+            store.kept_digests(then),
+            self.digests.images(*part, self.limit, self.limit_rule),
+        )
         if before is None or len(before) != len(now):
             return []
-        names = self.digests.names(*part, self.limit)
+        names = self.digests.names(*part, self.limit, self.limit_rule)
         return [n for n, old, new in zip(names, before, now, strict=True) if old != new[:16]]
 
 

@@ -10,6 +10,7 @@ from ict.documents.shapes import list_of, reader, text
 from ict.files import StoreError, atomic_write_json, make_folder, user_cache
 from ict.tasks import bundled, pixels
 from ict.tasks.digests import ImageDigests
+from ict.tasks.limits import FIRST
 from ict.tasks.task import UNDECODABLE, open_rgb
 
 _RULES = "pixels-2"  # raise it when `ict.tasks.pixels` refuses what it took before
@@ -22,6 +23,7 @@ def check_decodable(
     digests: ImageDigests | None = None,
     root: str | Path | None = None,
     limit: int | None = None,
+    rule: str = FIRST,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Decodes every image of a split, in parallel. Raises InputError naming the first that cannot be.
@@ -31,11 +33,11 @@ def check_decodable(
     if name in bundled.TASKS:
         return
     digests = digests or ImageDigests(root)
-    key = f"{_RULES} {digests.of(name, split, limit)}"
+    key = f"{_RULES} {digests.of(name, split, limit, rule)}"
     passed = _passed()
     if key in passed:
         return
-    paths = digests.names(name, split, limit)
+    paths = digests.names(name, split, limit, rule)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for done, _ in enumerate(pool.map(_decode, paths), start=1):
             if progress is not None:
@@ -43,17 +45,19 @@ def check_decodable(
     _remember([*passed, key])
 
 
-def first_wide(name: str, split: str, limit: int | None, digests: ImageDigests) -> str | None:
-    """The first image of more than 8 bits a value, which version 0.1.0 read as white or black.
+def first_wide(
+    name: str, split: str, limit: int | None, rule: str, digests: ImageDigests
+) -> str | None:
+    """The first image (of those that `limit` leaves by `rule`) of more than 8 bits a value, which version 0.1.0 read as white or black.
 
     Only headers are read. A split that has none is remembered, by its digest.
     """
     if name in bundled.TASKS:
         return None
-    key = f"8 bits {digests.of(name, split, limit)}"
+    key = f"8 bits {digests.of(name, split, limit, rule)}"
     if key in _passed():
         return None
-    paths = digests.names(name, split, limit)
+    paths = digests.names(name, split, limit, rule)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for path, wide in zip(paths, pool.map(_is_wide, paths), strict=True):
             if wide:

@@ -22,8 +22,10 @@ import numpy as np
 from ict.errors import InputError
 from ict.files import StoreError, atomic_write_bytes, make_folder, read_regular, user_cache
 from ict.tasks import bundled, find_folder, load_split
+from ict.tasks.limits import FIRST, limited, stratified
 from ict.tasks.task import printable, reason
 
+_Key = tuple[str, str, int | None, str]
 Progress = Callable[[int, int], None]
 Stamp = tuple[int, int, int, int]  # inode, size, modified and changed in ns
 
@@ -37,38 +39,55 @@ class ImageDigests:
 
     def __init__(self, root: str | Path | None = None) -> None:
         self.root = root
-        self._known: dict[tuple[str, str, int | None], tuple[str, ...]] = {}
-        self._names: dict[tuple[str, str, int | None], tuple[str, ...]] = {}
+        self._known: dict[_Key, tuple[str, ...]] = {}
+        self._names: dict[_Key, tuple[str, ...]] = {}
 
     def images(
-        self, task: str, split: str, limit: int | None = None, *, progress: Progress | None = None
+        self,
+        task: str,
+        split: str,
+        limit: int | None = None,
+        rule: str = FIRST,
+        *,
+        progress: Progress | None = None,
     ) -> tuple[str, ...]:
-        """The digest of each of the first `limit` images (None: of all), hexadecimal.
+        """The digest of each image that `limit` leaves by `rule` (None: of all), hexadecimal.
 
         Raises InputError for a list that is not sound and a file that cannot be read. The images of
         a bundled task follow from its version: their digests are made from their names.
         """
-        key = (task, split, limit)
+        key = (task, split, limit, rule)
         if key not in self._known:
             if task in bundled.TASKS:
-                names = bundled.image_names(task, split)[:limit]
+                names = self._bundled_names(*key)
                 self._names[key] = names
                 self._known[key] = tuple(hashlib.sha256(n.encode()).hexdigest() for n in names)
             else:
-                paths = load_split(task, split, root=self.root).paths or ()
+                asked = limited(load_split(task, split, root=self.root), limit, rule)
                 folder = find_folder(task, root=self.root)
-                self._names[key] = tuple(map(str, paths[:limit]))
+                self._names[key] = tuple(map(str, asked.paths or ()))
                 self._known[key] = file_digests(folder, self._names[key], progress=progress)
         return self._known[key]
 
-    def names(self, task: str, split: str, limit: int | None = None) -> tuple[str, ...]:
+    def names(
+        self, task: str, split: str, limit: int | None = None, rule: str = FIRST
+    ) -> tuple[str, ...]:
         """What each of those images is called: its path, or its place in a bundled task."""
-        self.images(task, split, limit)
-        return self._names[task, split, limit]
+        self.images(task, split, limit, rule)
+        return self._names[task, split, limit, rule]
 
-    def of(self, task: str, split: str, limit: int | None = None) -> str:
-        """The digest of the split's first `limit` images in their order, hexadecimal."""
-        return combined(self.images(task, split, limit))
+    def of(self, task: str, split: str, limit: int | None = None, rule: str = FIRST) -> str:
+        """The digest of those images in their order, hexadecimal."""
+        return combined(self.images(task, split, limit, rule))
+
+    @staticmethod
+    def _bundled_names(task: str, split: str, limit: int | None, rule: str) -> tuple[str, ...]:
+        names = bundled.image_names(task, split)
+        if limit is None or limit >= len(names):
+            return names
+        if rule == FIRST:  # without the labels, which are drawn
+            return names[:limit]
+        return tuple(names[i] for i in stratified(load_split(task, split).labels, limit))
 
 
 def combined(digests: Sequence[str]) -> str:

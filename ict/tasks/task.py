@@ -84,6 +84,13 @@ class Split:
         shifted = (lambda index: render(start + index)) if render and start else render
         return replace(self, labels=self.labels[start:stop], paths=paths, render=shifted)
 
+    def taken(self, indices: np.ndarray) -> Self:
+        """The images of `indices`, in their order."""
+        paths = None if self.paths is None else tuple(self.paths[i] for i in indices)
+        render = self.render
+        moved = (lambda index: render(int(indices[index]))) if render else None
+        return replace(self, labels=self.labels[indices], paths=paths, render=moved)
+
     def image(self, index: int) -> Image.Image:
         """Image `index` as PIL RGB in its own size; InputError names a file that is no image."""
         with self.opened(index) as picture:

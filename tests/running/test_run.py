@@ -53,7 +53,7 @@ def test_a_finished_run_holds_what_the_design_promises(store):
     assert 0 <= result.test_accuracy <= 1
     assert (result.adapter_parameters, result.head_parameters) == (12 * (24 * 24 + 24), 1930)
     assert result.notes[0].startswith("random backbone weights")
-    assert any("only the first 48 of 800 images" in note for note in result.notes)
+    assert "train800: only 48 of 800 images, shared out over the classes (limit)" in result.notes
     assert result.official_data is False  # of 797 test images the first 48 alone
     rows = here.progress()
     assert [row["epoch"] for row in rows] == [1, 2]
@@ -75,7 +75,7 @@ def test_a_finished_run_holds_what_the_design_promises(store):
         np.exp(-answers.losses[right]), answers.probabilities[right], rtol=1e-5
     )
     assert answers.classes == 10
-    images = ImageDigests().images("digits", "test", 48)
+    images = ImageDigests().images("digits", "test", 48, "stratified")
     assert answers.test_sha256 == listed(images, answers.labels)
     assert not (here.path / "checkpoint").exists()
     assert not (here.path / "live.json").exists()
@@ -88,11 +88,12 @@ def test_the_loaded_model_answers_as_the_run_did(store):
 
     from ict.data import batches, load_set
     from ict.tasks import load_split
+    from ict.tasks.limits import limited
 
     here = small_run(store, precision="fp32")
     execute(here.id, store, threads=1, device="cpu")
     model = ict.load(here.id)
-    test = load_set(load_split("digits", "test"), 64, limit=48)
+    test = load_set(limited(load_split("digits", "test"), 48, "stratified"), 64)
     with torch.inference_mode():
         logits = torch.cat(
             [model(x) for x, _ in batches(test, 16, mean=(0.5,) * 3, std=(0.5,) * 3)]

@@ -14,6 +14,7 @@ from ict.figures.draw_checks import adapter_weights, weight_bars
 from ict.figures.draw_scores import inspection_of
 from ict.store import Run, Store
 from ict.store.inspect_files import DrivingImage, channel_page
+from ict.tasks import limits
 from ict_app.common import plot, readers, shell, words
 from ict_app.common.controls import linked_select
 from ict_app.common.sources import Source
@@ -117,12 +118,13 @@ def driving(shown: Store, source: Source, block: int, channel: int) -> None:
         return
     page = channel_page(found, block, channel)
     task = words.plain(found.meta.get("task"))
+    left = limits.words(found.meta.get("limit"), found.meta.get("limit_rule") or limits.FIRST)
     with st.container(horizontal=True, gap="small"):
         for image in page.images:
             st.image(_overlaid(image), width=100, caption=f"class {image.label}",
-                     alt=f"Image {image.index} of {task}, class {image.label}, with the channel's map")  # fmt: skip
+                     alt=f"Image {image.index} of {task}{left}, class {image.label}, with the channel's map")  # fmt: skip
     st.caption(
-        f"Images of {task}, by the channel's energy over all tokens; bright is where it is strong. "
+        f"Images of {task}{left}, by the channel's energy over all tokens; bright is where it is strong. "
         "They show what the channel responds to on this task, not what it causes."
     )
     plot.draw(

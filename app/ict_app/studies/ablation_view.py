@@ -116,9 +116,10 @@ def mixed(rows: Sequence[Row]) -> list[str]:
     if all(len({r.get("lr") for r in part if r.get("k") == k}) == 1
            for part in own for k in {r.get("k") for r in part}):  # fmt: skip
         found.discard("lr")  # it follows from K, as recipe quick has it
-    return sorted(
-        found & {"backbone", "epochs", "tune_site", "init", "batch_size", "augment", "limit", "lr"}
+    named = (
+        "backbone epochs tune_site init batch_size augment limit limit_rule lr schedule head_init"
     )
+    return sorted(found & set(named.split()))
 
 
 def panels(table: pd.DataFrame, rows: Sequence[Row], said: str) -> None:

@@ -168,8 +168,8 @@ def _more() -> dict[str, Any]:
                 "Batch size", 1, 65_536, None, key="batch", bind="query-params"
             ),
             "limit": d.number_input(
-                "First images only", 1, None, None, key="limit", bind="query-params",
-                help="For trials: of each split.",
+                "So many images only", 1, None, None, key="limit", bind="query-params",
+                help="For trials: of each split, shared out over the classes.",
             ),
             "init": a.selectbox(
                 "Start of the adapter", ["trunc_normal", "zero"], key="init", bind="query-params"
