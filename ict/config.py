@@ -16,14 +16,14 @@ from ict.public.old_names import moved_from
 from ict.tasks import SPLITS
 
 SCHEMA = 1
-NEUTRAL: dict[str, Any] = {"zeros": None, "limit_rule": "first"}
+NEUTRAL: dict[str, Any] = {"zeros": None, "limit_rule": "first", "draws_by_task": False}
 """Fields that version 0.1.0 had not → the value that means what it did: the one list of them.
 
 A change of what a configuration computes is a field more here. `resolve` sets the value of NOW in new
 requests that read the field, which get new ids; at the neutral value it stays out of the canonical
 JSON, so that old folders keep theirs.
 """
-NOW: dict[str, Any] = {"limit_rule": "stratified"}
+NOW: dict[str, Any] = {"limit_rule": "stratified", "draws_by_task": True}
 """What a new request resolves to where it reads the field (`reads_later`)."""
 CRITERIA = (
     "class_l2",
@@ -55,6 +55,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _LATER_CHOICES: dict[str, tuple[Any, ...]] = {
     "zeros": (None, "as_written"),
+    "draws_by_task": (False, True),
     **{name: allowed for name, allowed in _CHOICES.items() if name in NEUTRAL},
 }
 _OWN = ("schema", "data", "score_data", "zeros")
@@ -125,6 +126,8 @@ class RunConfig:
     runs as 1, and a warm-up to an `lr` of 0 begins at 1e-6."""
     limit_rule: str = "first"
     """Which images a `limit` leaves: `first` of the list, or `stratified` (`ict.tasks.limits`)."""
+    draws_by_task: bool = False
+    """Whether random channels depend on the task too; if not, all tasks share the draw of a seed."""
 
     def __post_init__(self) -> None:
         for name in _FLOATS:
@@ -246,7 +249,11 @@ def unread(config: RunConfig) -> list[str]:
 
 def reads_later(config: RunConfig) -> set[str]:
     """The fields of NOW that a run of `config` reads; the others stay at their neutral value."""
-    reads = {"limit_rule": config.limit is not None}
+    drawn = config.method == "ict" and config.criterion == "random"
+    reads = {
+        "limit_rule": config.limit is not None,
+        "draws_by_task": drawn and "selection_seed" not in unread(config),
+    }
     return {name for name, read in reads.items() if read}
 
 

@@ -123,11 +123,12 @@ def select(
     blocks: Sequence[int] | None = None,
     order: str = "top",
     seed: int = 0,
+    task: str | None = None,
 ) -> Selection:
     """Chooses K channels in each block of `scores` at `site` (the only one scored by default).
 
     `blocks` limits the choice to some blocks; `order` is `top` (the method), `lowest` or `random`
-    (its controls; `random` draws uniformly and depends on `seed`, not on the scores).
+    (its controls; `random` draws uniformly and depends on `seed` and `task`, not on the scores).
     Raises InputError for an unknown site or order, a K outside 1..D, and scores without a ranking.
     """
     if order not in ORDERS:
@@ -141,7 +142,7 @@ def select(
         for row in rows:
             if blocks is None or block in blocks:
                 indices = (
-                    random_k(len(row), one_k, seed=seed, block=block)
+                    random_k(len(row), one_k, seed=seed, block=block, task=task)
                     if order == "random"
                     else _ranked(row, one_k, order, block)
                 )
@@ -169,19 +170,25 @@ def select_random(
     blocks: Sequence[int] | None,
     seed: int,
     backbone: str | None = None,
+    task: str | None = None,
 ) -> Selection:
-    """A uniform draw for `stages` of (blocks, width), without any scores."""
+    """A uniform draw for `stages` of (blocks, width), without any scores; see `random_k`."""
     arrays = {
         f"{site}.{s}": np.zeros((n, width), np.float32) for s, (n, width) in enumerate(stages)
     }
     blank = ChannelScores(arrays, {"backbone": backbone})
-    return select(blank, site=site, k=list(ks), blocks=blocks, order="random", seed=seed)
+    return select(blank, site=site, k=list(ks), blocks=blocks, order="random", seed=seed, task=task)
 
 
-def random_k(width: int, k: int, *, seed: int, block: int) -> np.ndarray:
-    """K of `width` channels, uniform, a function of (seed, block) alone."""
+def random_k(width: int, k: int, *, seed: int, block: int, task: str | None = None) -> np.ndarray:
+    """K of `width` channels, uniform, a function of (seed, block, task) alone.
+
+    Without a task (as in version 0.1.0) all tasks share one draw, so that a mean over tasks is a
+    mean over one choice of channels.
+    """
     check_k(k, width)
-    digest = hashlib.sha256(json.dumps(["random channels", seed, block]).encode()).digest()
+    named = ["random channels", seed, block, *([] if task is None else [task])]
+    digest = hashlib.sha256(json.dumps(named).encode()).digest()
     generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "little")))
     return np.sort(generator.choice(width, size=k, replace=False))
 

@@ -95,7 +95,7 @@ def test_a_later_field_stays_out_of_the_id_at_its_neutral_value_alone(field):
     assert RunConfig.from_dict(changed.to_dict()) == changed
 
 
-READ = {"limit_rule": {"limit": 64}}
+READ = {"limit_rule": {"limit": 64}, "draws_by_task": {"criterion": "random"}}
 """What makes a run read a later field."""
 
 

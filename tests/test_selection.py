@@ -120,6 +120,26 @@ def test_random_is_uniform_and_its_own_function_of_seed_and_block():
     assert np.abs(counts - 1000).max() < 5 * 27.4
 
 
+def test_tasks_have_draws_of_their_own_or_share_the_draw_of_0_1_0():
+    """Draws of two tasks are as independent as two draws: their overlap is the hypergeometric one."""
+    assert random_k(100, 5, seed=3, block=2).tolist() == [11, 34, 62, 63, 79]  # as 0.1.0 drew
+    once, again = (
+        select_random([(1, 100)], site="attn", ks=[5], blocks=None, seed=3, task="digits")
+        for _ in range(2)
+    )
+    assert once == again
+    assert once != select_random([(1, 100)], site="attn", ks=[5], blocks=None, seed=3)
+    overlaps = [
+        len(
+            set(random_k(100, 25, seed=seed, block=0, task="digits"))
+            & set(random_k(100, 25, seed=seed, block=0, task="count"))
+        )
+        for seed in range(1000)
+    ]
+    # E = 25²/100 = 6.25; sd of one is 2.18, of the mean of 1,000 0.069
+    assert abs(np.mean(overlaps) - 6.25) < 5 * 0.069
+
+
 def test_random_needs_no_scores():
     drawn = select_random([(2, 8), (1, 16)], site="block", ks=[2, 4], blocks=None, seed=5)
     assert [(b.stage, b.block, len(b.indices)) for b in drawn.blocks] == [

@@ -14,7 +14,7 @@ from ict.analysis.summary import paired_difference
 from ict.config import FIELDS
 
 Row = Mapping[str, Any]
-_WHOSE: Final = ("seed", "selection_seed", "score_task", "score_data")
+_WHOSE: Final = ("seed", "selection_seed", "draws_by_task", "score_task", "score_data")
 _SCORES: Final = ("criterion", "tokens", "score_site", "score_split")  # what chance does not read
 
 

@@ -207,6 +207,7 @@ class Pipeline:
                 blocks=c.blocks,
                 seed=c.selection_seed,
                 backbone=c.backbone,
+                task=c.task if c.draws_by_task else None,
             )
         else:
             selection = self._scored_selection(train)
