@@ -16,14 +16,24 @@ from ict.public.old_names import moved_from
 from ict.tasks import SPLITS
 
 SCHEMA = 1
-NEUTRAL: dict[str, Any] = {"zeros": None, "limit_rule": "first", "draws_by_task": False}
+NEUTRAL: dict[str, Any] = {
+    "zeros": None,
+    "limit_rule": "first",
+    "draws_by_task": False,
+    "schedule": "batch",
+    "head_init": "random",
+    "head_lr": None,
+    "probe_version": 1,
+}
 """Fields that version 0.1.0 had not → the value that means what it did: the one list of them.
 
 A change of what a configuration computes is a field more here. `resolve` sets the value of NOW in new
 requests that read the field, which get new ids; at the neutral value it stays out of the canonical
 JSON, so that old folders keep theirs.
 """
-NOW: dict[str, Any] = {"limit_rule": "stratified", "draws_by_task": True}
+CHOSEN = ("schedule", "head_init", "head_lr")
+"""Later fields that are chosen, by a recipe or by name: their neutral value is the default still."""
+NOW: dict[str, Any] = {"limit_rule": "stratified", "draws_by_task": True, "probe_version": 2}
 """What a new request resolves to where it reads the field (`reads_later`)."""
 CRITERIA = (
     "class_l2",
@@ -52,10 +62,13 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "select_by": ("last", "val"),
     "precision": ("auto", "fp32", "bf16"),
     "limit_rule": ("first", "stratified"),
+    "schedule": ("batch", "released"),
+    "head_init": ("random", "uniform", "probe"),
 }
 _LATER_CHOICES: dict[str, tuple[Any, ...]] = {
     "zeros": (None, "as_written"),
     "draws_by_task": (False, True),
+    "probe_version": (1, 2),
     **{name: allowed for name, allowed in _CHOICES.items() if name in NEUTRAL},
 }
 _OWN = ("schema", "data", "score_data", "zeros")
@@ -128,6 +141,15 @@ class RunConfig:
     """Which images a `limit` leaves: `first` of the list, or `stratified` (`ict.tasks.limits`)."""
     draws_by_task: bool = False
     """Whether random channels depend on the task too; if not, all tasks share the draw of a seed."""
+    schedule: str = "batch"
+    """Of the rate: `batch` (warm-up and cosine step every batch) or `released` (the authors')."""
+    head_init: str = "random"
+    """How the head starts: `random` (truncated normal, 0.02), `uniform` as `nn.Linear` does, or as
+    the converged linear `probe`, before which nothing else may change the network's answers."""
+    head_lr: float | None = None
+    """The head's own learning rate; None: that of the rest."""
+    probe_version: int = 1
+    """Of the method `linear`: 1 stopped early and chose C on val200; 2 is `ict.training.probe`."""
 
     def __post_init__(self) -> None:
         for name in _FLOATS:
@@ -248,11 +270,13 @@ def unread(config: RunConfig) -> list[str]:
 
 
 def reads_later(config: RunConfig) -> set[str]:
-    """The fields of NOW that a run of `config` reads; the others stay at their neutral value."""
+    """The later fields that a run of `config` reads; the others stay at their neutral value."""
     drawn = config.method == "ict" and config.criterion == "random"
     reads = {
         "limit_rule": config.limit is not None,
         "draws_by_task": drawn and "selection_seed" not in unread(config),
+        "probe_version": config.method == "linear",
+        **dict.fromkeys(CHOSEN, config.method != "linear"),
     }
     return {name for name, read in reads.items() if read}
 
@@ -270,10 +294,27 @@ def check(config: RunConfig, backbone: Backbone) -> None:
         check_site(backbone, config.score_site or config.tune_site or "attn")
         check_blocks(backbone, config.blocks)
     _check_numbers(config)
+    _check_start(config)
     if config.select_by == "val" and config.train_split != "train800":
         raise InputError("select_by=val needs train_split=train800: val200 must not be trained on")
     if config.select_by == "val" and config.score_split not in (None, "train800"):
         raise InputError("select_by=val needs score_split=train800: scores must not see val200")
+
+
+def _check_start(config: RunConfig) -> None:
+    """Raises InputError where the head cannot start as the probe: the network answers otherwise."""
+    if config.head_init != "probe" or config.method != "ict":
+        return
+    if config.init != "zero":
+        raise InputError(
+            f"head_init=probe needs init=zero: with init={config.init} the adapter changes the "
+            "features that the probe was fitted on"
+        )
+    if config.scale_on_x and config.scale != 1:
+        raise InputError(
+            f"head_init=probe needs scale=1 where scale_on_x is set: scale={config.scale:g} changes "
+            "the features that the probe was fitted on"
+        )
 
 
 def check_criterion(criterion: str) -> None:
@@ -300,6 +341,8 @@ def _check_numbers(config: RunConfig) -> None:
         "scale": (-1e3, 1e3),
         "limit": (1, 10**9),
         "lora_rank": (1, 4096),
+        "head_lr": (0, 1e3),
+        "probe_version": (1, 2),
         "seed": (0, 2**31 - 1),
         "selection_seed": (0, 2**31 - 1),
     }

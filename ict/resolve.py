@@ -13,6 +13,7 @@ from typing import Any
 from ict import weights as weight_files
 from ict.catalogue import BUNDLED, Backbone, check_blocks, get_backbone
 from ict.config import (
+    CHOSEN,
     NEUTRAL,
     NOW,
     SCHEMA,
@@ -32,6 +33,9 @@ from ict.machine import choose_device, prefers_bf16
 from ict.recipes import RECIPES, quick_rate, recipe_fields
 from ict.selection import resolve_k
 from ict.tasks import fingerprint, get_task
+
+_AS_RELEASED = {"schedule": "released", "head_init": "uniform"}
+"""What recipe `released` sets beside `recipe_fields`: the rates and the start of the authors' code."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ def resolve(
     method = given.get("method", "ict")
     check_choice("method", method)
     filled = recipe_fields(recipe, task=task, backbone=backbone.name, method=method)
+    if recipe == "released":
+        filled |= _AS_RELEASED
     if "k" in given or "ratio" in given:
         filled.pop("k", None)
         filled.pop("ratio", None)
@@ -111,13 +117,18 @@ def resolve(
     config = _with_zeros(_as_of_now(_without_unread(config), given))
     if fetch:
         config.check_total()
-    read = tuple(name for name in from_recipe if getattr(config, name) is not None)
+    read = tuple(name for name in from_recipe if _is_read(config, name))
     sources = {
         "weights_file": str(found.path) if found.path else None,
         "weights_sha256": weight_files.digest_of(found.path) if found.path else None,
         "data_root": str(root) if root else None,
     }
     return Resolved(config, run_id(config), recipe, read, sources)
+
+
+def _is_read(config: RunConfig, name: str) -> bool:
+    later = name not in NEUTRAL or name in reads_later(config)
+    return later and getattr(config, name) is not None
 
 
 def _with_selection(
@@ -153,8 +164,10 @@ def _as_of_now(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:
 
     A later field that nothing reads is at its neutral value, so that it cannot change the id.
     """
-    now = {n: given.get(n, NOW[n]) if n in reads_later(config) else NEUTRAL[n] for n in NOW}
-    return dataclasses.replace(config, **now)
+    read = reads_later(config)
+    now: dict[str, Any] = {n: given.get(n, NOW[n]) for n in NOW if n in read}
+    unread = {n: NEUTRAL[n] for n in (*NOW, *CHOSEN) if n not in read}
+    return dataclasses.replace(config, **now, **unread)
 
 
 def _with_zeros(config: RunConfig) -> RunConfig:

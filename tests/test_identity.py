@@ -87,7 +87,8 @@ def test_a_later_field_stays_out_of_the_id_at_its_neutral_value_alone(field):
     assert getattr(config, field) == NEUTRAL[field]
     assert field not in config.to_dict()
     assert RunConfig.from_dict(config.to_dict()) == config
-    other = NOW.get(field, "as_written")
+    chosen = {"zeros": "as_written", "schedule": "released", "head_init": "uniform", "head_lr": 0.1}
+    other = {**NOW, **chosen}[field]
     assert other != NEUTRAL[field]
     changed = dataclasses.replace(config, **{field: other})
     assert changed.to_dict()[field] == other
@@ -95,7 +96,11 @@ def test_a_later_field_stays_out_of_the_id_at_its_neutral_value_alone(field):
     assert RunConfig.from_dict(changed.to_dict()) == changed
 
 
-READ = {"limit_rule": {"limit": 64}, "draws_by_task": {"criterion": "random"}}
+READ = {
+    "limit_rule": {"limit": 64},
+    "draws_by_task": {"criterion": "random"},
+    "probe_version": {"method": "linear"},
+}
 """What makes a run read a later field."""
 
 

@@ -99,6 +99,19 @@ def add_head(model: nn.Module, classes: int, *, seed: int) -> None:
     nn.init.zeros_(head.bias)
 
 
+def redraw_head(model: nn.Module, *, seed: int) -> None:
+    """The start of PyTorch's `nn.Linear`, as the authors' code has it, from `seed` alone.
+
+    Weights and biases are uniform within ±1/√F for F features.
+    """
+    head = classification_head(model)
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in (head.weight, head.bias):
+        nn.init.uniform_(
+            parameter, -(head.in_features**-0.5), head.in_features**-0.5, generator=generator
+        )
+
+
 def classification_head(model: nn.Module) -> nn.Linear:
     """The last linear layer, which reads the pooled features."""
     return model.get_classifier()

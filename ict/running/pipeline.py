@@ -5,7 +5,6 @@
 
 import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +21,17 @@ from ict.files import (
     atomic_write_bytes,
     atomic_write_json,
     read_json_lines,
-    remove_file,
 )
 from ict.model.adapters import count_parameters, trained_state_bytes
 from ict.model.backbones import (
-    classification_head,
     load_backbone,
+    redraw_head,
     use_fastest_attention,
     weights_notes,
 )
 from ict.provenance import device_name, package_versions, peak_memory_bytes
 from ict.running.checkpoint import Checkpoint, best_epoch
+from ict.running.probe_run import fit_linear_run, start_from_probe
 from ict.scores import load_scores
 from ict.scoring.task_scores import ScoreRequest, score_task
 from ict.selection import Selection, select, select_random
@@ -47,7 +46,6 @@ from ict.tasks import Split, fingerprint, get_task, load_split
 from ict.tasks.decodable import check_decodable
 from ict.tasks.digests import ImageDigests, listed
 from ict.tasks.limits import limited, said
-from ict.training.linear_probe import ProbeStep, fit_linear
 from ict.training.loop import (
     WARMUP_LR,
     EpochReport,
@@ -56,7 +54,6 @@ from ict.training.loop import (
     Settings,
     Trainer,
     evaluate,
-    pooled_features,
 )
 from ict.training.methods import prepare
 from ict.training.step import make_repeatable
@@ -101,7 +98,15 @@ class Pipeline:
         forward = self._forward()
         started = time.perf_counter()
         if self.config.method == "linear":
-            outcome = self._fit_linear(model, train, val, forward)
+            outcome, said = fit_linear_run(
+                self.run,
+                self.live,
+                model,
+                (train, val),
+                forward,
+                version=self.config.probe_version,
+            )
+            self.notes += said
         else:
             outcome = self._fit(model, train, val, self._settings(forward))
         train_seconds = time.perf_counter() - started + outcome.pop("earlier_seconds", 0.0)
@@ -259,6 +264,8 @@ class Pipeline:
             seed=c.generator_seed,
             drop_path=0.0 if c.drop_path is None else c.drop_path,  # linear reads none
         )
+        if c.head_init == "uniform":
+            redraw_head(model, seed=c.generator_seed)
         self.notes += weights_notes(model)
         use_fastest_attention(model, self.device, c.precision)
         return prepare(model, c, selection).to(self.device)
@@ -282,6 +289,8 @@ class Pipeline:
             label_smoothing=c.label_smoothing,
             seed=c.generator_seed,
             augment=_augmentation(c.augment),
+            schedule=c.schedule,
+            head_lr=c.head_lr,
         )
 
     def _fit(
@@ -291,6 +300,8 @@ class Pipeline:
         checkpoint = Checkpoint(self.run)
         behind = checkpoint.restore(trainer, select_by=self.config.select_by)
         rows = behind.rows
+        if self.config.head_init == "probe" and not rows:
+            behind.notes += start_from_probe(self.live, model, train, settings)
         for epoch in range(len(rows) + 1, settings.epochs + 1):
             rows.append(self._epoch(trainer, epoch, val, rows))
             if self.config.report_best_test:
@@ -361,45 +372,6 @@ class Pipeline:
             f"epoch {epoch}: loss {loss:.4f}, train {accuracy:.3f}{shown}, {report.seconds:.1f} s",
         )
         return report.to_dict()
-
-    def _fit_linear(
-        self, model: nn.Module, train: ImageSet, val: ImageSet | None, forward: Forward
-    ) -> dict[str, Any]:
-        """The probe leaves one line of progress for every regularisation strength that it tries."""
-        started = time.perf_counter()
-        remove_file(self.run.path / "progress.jsonl")
-        features = pooled_features(model, train, forward, on_images=self.live.phase("features"))
-        held_out = None
-        if val is not None:
-            held_out = pooled_features(model, val, forward), val.labels.cpu().numpy()
-        rate = len(train) / (time.perf_counter() - started)
-        tried: list[ProbeStep] = []
-
-        def on_step(step: ProbeStep) -> None:
-            tried.append(step)
-            row = {**asdict(step), "epoch": len(tried), "lr": None, "images_per_second": rate}
-            append_line(self.run.path / "progress.jsonl", json.dumps(row))
-            self.live.report("training", len(tried), 6, unit="regularisation strengths")
-            log(
-                self.run,
-                f"C={step.inverse_regularisation:g}: held-out accuracy {step.val_accuracy:.3f}",
-            )
-
-        head = classification_head(model)
-        chosen = fit_linear(head, (features, train.labels.cpu().numpy()), held_out, on_step=on_step)
-        if not chosen.converged:
-            self.notes.append("the linear probe did not converge within 2,000 iterations")
-        return {
-            "val_accuracy": chosen.val_accuracy if val is not None else None,
-            "cross_validated_accuracy": None if val is not None else chosen.val_accuracy,
-            "train_accuracy": chosen.train_accuracy,
-            "train_loss": chosen.train_loss,
-            "inverse_regularisation": chosen.inverse_regularisation,
-            "selected_epoch": None,
-            "images_per_second": rate,
-            "best_test_accuracy": None,
-            "best_test_epoch": None,
-        }
 
     def _test(self, model: nn.Module, forward: Forward) -> Evaluation:
         """The one look at the test set."""
