@@ -223,6 +223,20 @@ def test_released_recipe_leaves_the_scale_out():
     assert (config.scale, config.scale_on_x, config.lr) == (1.0, False, 0.013)
 
 
+def test_released_recipe_has_the_authors_schedule_and_start_where_something_is_trained():
+    asked = {"task": "cifar", "backbone": VIT}
+    found = resolve(asked, recipe="released", weights="none", fetch=False)
+    assert (found.config.schedule, found.config.head_init) == ("released", "uniform")
+    assert {"schedule", "head_init"} <= set(found.recipe_fields)
+    own = resolve({**asked, "schedule": "batch"}, recipe="released", weights="none", fetch=False)
+    assert own.config.schedule == "batch"
+    assert "schedule" not in own.recipe_fields
+    linear = resolve({**asked, "method": "linear"}, recipe="released", weights="none", fetch=False)
+    assert not {"schedule", "head_init"} & ({*linear.config.to_dict()} | {*linear.recipe_fields})
+    paper = resolve(asked, recipe="paper", weights="none", fetch=False).config.to_dict()
+    assert not {"schedule", "head_init"} & set(paper)
+
+
 def test_every_field_is_in_the_stored_configuration():
     assert (
         set(resolved().config.to_dict()) | set(NEUTRAL)
