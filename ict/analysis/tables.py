@@ -96,13 +96,34 @@ def energy_rows(source: Source, *, store: Store | None = None) -> list[dict[str,
         head = {"task": source.name, "images": len(sums.labels)}
         return [{**head, **row} for row in energy.split_table(sums)]
 
-    rows: list[dict[str, Any]] = cached(store, "energy", {"score": source.key}, compute)
+    rows: list[dict[str, Any]] = cached(store, "energy", _energy_key(source.key), compute)
     return rows
+
+
+def _energy_key(key: str) -> dict[str, Any]:
+    """Version 0.1.0 kept rows whose class share is not corrected, under the score alone."""
+    return {"score": key, "class_energy": "corrected"}
 
 
 def kept_energy_rows(
     meta: Mapping[str, Any], *, site: str, store: Store
 ) -> list[dict[str, Any]] | None:
-    """What `energy_rows` gave for the score file of `meta`; None if it never did."""
-    found: list[dict[str, Any]] | None = kept(store, "energy", {"score": key_of(meta, site)})
-    return found
+    """What `energy_rows` gave for the score file of `meta`; None if it never did.
+
+    What version 0.1.0 kept is corrected here, from the images and classes that the file counts.
+    """
+    key = key_of(meta, site)
+    found: list[dict[str, Any]] | None = kept(store, "energy", _energy_key(key))
+    if found is not None:
+        return found
+    older: list[dict[str, Any]] | None = kept(store, "energy", {"score": key})
+    classes = _classes(meta)
+    if older is None or classes is None or any(row["images"] <= classes for row in older):
+        return None
+    return [energy.corrected_row(row, classes) for row in older]
+
+
+def _classes(meta: Mapping[str, Any]) -> int | None:
+    """How many classes have images in a score file."""
+    counts = meta.get("images_per_class")
+    return sum(count > 0 for count in counts) if counts else meta.get("classes")

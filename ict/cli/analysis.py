@@ -172,7 +172,8 @@ def stability(
 def energy(tasks: tuple[str, ...], *, as_json: bool, **scored: Any) -> None:
     """Where the energy of the activations comes from: offset, class, image, token, by block.
 
-    The four shares add to 1. participation_ratio: how many channels carry the energy.
+    The four shares add to 1. class is corrected for what shuffled labels would give (shuffled), and so
+    may be below 0; image has what was taken off. participation_ratio: how many channels carry the energy.
     """
     store = Store()
     rows: list[dict[str, Any]] = []
@@ -186,6 +187,7 @@ def energy(tasks: tuple[str, ...], *, as_json: bool, **scored: Any) -> None:
         "class",
         "image",
         "token",
+        "shuffled",
         "participation_ratio",
     ]
     emit(rows, as_json=as_json, text=table(rows, shown))

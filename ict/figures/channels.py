@@ -16,6 +16,7 @@ PART_WORDS = {
     "image": "images within class",
     "token": "tokens within image",
 }
+SHUFFLED = "classes if labels were shuffled"
 MANY_CLASSES = 30
 
 
@@ -28,13 +29,17 @@ def energy_split(
 ) -> go.Figure:
     """Shares of Σ a² by block (or channel): offset, class, image, token; each row adds to 100 %.
 
-    Columns: `by`, offset, class, image, token (energies or shares; they are normalised here).
+    Columns: `by`, offset, class, image, token (energies or shares; they are normalised here), and
+    `shuffled` if it is known: the level that class means of labels without meaning would reach before
+    the correction. A class share below 0 is drawn as 0, taken off the images' share.
     """
     rows = pd.DataFrame(table)
     if rows.empty:
         return look.empty("no scores with per-image sums", theme)
-    parts = rows[list(PARTS)].to_numpy(float)
-    shares = 100 * parts / parts.sum(axis=1, keepdims=True)
+    whole = rows[list(PARTS)].to_numpy(float).sum(axis=1)
+    below = rows["class"].clip(upper=0)
+    rows = rows.assign(**{"class": rows["class"] - below, "image": rows["image"] + below})
+    shares = 100 * rows[list(PARTS)].to_numpy(float) / whole[:, None]
     figure = go.Figure()
     for i, part in enumerate(PARTS):
         figure.add_bar(
@@ -44,14 +49,30 @@ def energy_split(
             marker={"color": look.ENERGY_COLOURS[part], "line": {"width": 0}},
             hovertemplate=f"{by} %{{x}}<br>{PART_WORDS[part]}: %{{y:.1f}} %<extra></extra>",
         )
+    if "shuffled" in rows:
+        _shuffled_level(figure, rows[by], shares[:, 0], 100 * rows["shuffled"] / whole)
     figure.update_layout(barmode="stack", bargap=0.15)
     figure.update_xaxes(title_text=by, showgrid=False, type="category")
     figure.update_yaxes(title_text="share of the energy Σ a² (%)", range=[0, 100])
     look.legend_above(figure)
     caption = (
-        f"Energy of the activations by {by}, split exactly into offset, class, image and token."
+        f"Energy of the activations by {by}: offset, class, image and token, which add up to all of it; "
+        "the class share is that beyond what shuffled labels would give."
     )
     return look.finish(figure, title=title, caption=caption, theme=theme)
+
+
+def _shuffled_level(figure: go.Figure, at: pd.Series, offset: np.ndarray, level: pd.Series) -> None:
+    """A dash where the class part would end by chance alone; (n,) percentages."""
+    figure.add_scatter(
+        x=at,
+        y=offset + level,
+        mode="markers",
+        name=SHUFFLED,
+        marker={"symbol": "line-ew", "size": 14, "line": {"width": 1.5, "color": look.GREY}},
+        customdata=level,
+        hovertemplate=f"{SHUFFLED}: %{{customdata:.1f}} %<extra></extra>",
+    )
 
 
 def class_profile(

@@ -177,7 +177,7 @@ def energy_table() -> pd.DataFrame:
     generator = np.random.default_rng(7)
     parts = generator.dirichlet((6, 1, 2, 8), 12)
     table = pd.DataFrame(parts, columns=["offset", "class", "image", "token"])
-    return table.assign(block=range(12))
+    return table.assign(block=range(12), shuffled=0.02)
 
 
 def stability_table() -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """Permutations, stability, agreement and the energy split, against slow or exact references."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -190,6 +192,40 @@ def test_the_energy_split_sums_exactly_and_equals_the_definition(seed, classes, 
     np.testing.assert_allclose(found.total, (activations**2).sum(axis=(0, 1)), rtol=1e-9)
 
 
+def test_corrected_class_energy_has_the_mean_0_over_all_ways_to_deal_the_labels():
+    """Exactly: all 90 assignments of (0, 0, 1, 1, 2, 2) to six images."""
+    means = np.random.default_rng(3).normal(size=(6, 1, 4))
+    deals = set(itertools.permutations((0, 0, 1, 1, 2, 2)))
+    assert len(deals) == 90
+    exact = [energy.split(means**2 + 1, means, np.array(deal), 7) for deal in deals]
+    found = [one.corrected(images=6, classes=3) for one in exact]
+    image_and_class = exact[0].classes + exact[0].image
+    assert min(one.classes.min() for one in found) < 0
+    np.testing.assert_allclose(np.mean([one.classes for one in found], axis=0), 0, atol=1e-12)
+    shuffled = np.mean([one.classes for one in exact], axis=0)
+    np.testing.assert_allclose(shuffled, image_and_class * 2 / 5)
+    for one, before in zip(found, exact, strict=True):
+        np.testing.assert_allclose(one.total, before.total)
+
+
+def test_corrected_class_energy_is_that_of_the_class_means_that_were_planted():
+    """N T times the variance of class means, whatever the noise of few images a class adds."""
+    draws = np.random.default_rng(4)
+    labels = np.repeat(np.arange(100), 3)
+    planted = draws.normal(size=(100, 1, 500))
+    means = planted[labels] + 2 * draws.normal(size=(300, 1, 500))
+    exact = energy.split(means**2, means, labels, 1)
+    found = exact.corrected(images=300, classes=100)
+    # the mean of a class's 3 images varies by 1 + 4/3, of which 1 was planted; 3 · 99 = 297
+    assert found.classes.sum() / (297 * 500) == pytest.approx(1, rel=0.03)
+    assert exact.classes.sum() / (297 * 500) == pytest.approx(1 + 4 / 3, rel=0.03)
+
+
+def test_every_image_a_class_of_its_own_is_refused():
+    with pytest.raises(InputError, match="5 images of 5 classes: class and image energy cannot"):
+        energy.freedom(5, 5)
+
+
 def test_participation_ratio_counts_the_channels_that_carry_the_energy():
     assert energy.participation_ratio(np.array([[1.0, 1, 1, 1], [5, 0, 0, 0]])).tolist() == [4, 1]
 
@@ -203,7 +239,14 @@ def test_energy_table_adds_to_one_and_says_what_is_missing():
     )  # fmt: skip
     rows = energy.split_table(sums)
     assert [row["block"] for row in rows] == [0, 1]
-    for row in rows:
+    (exact,) = energy.of_sums(sums)
+    for block, row in enumerate(rows):
+        parts = exact.classes[block].sum(), exact.image[block].sum(), exact.total[block].sum()
+        assert row["class"] == pytest.approx((parts[0] - 3 / 16 * parts[1]) / parts[2])
+        assert row["shuffled"] == pytest.approx(3 / 19 * (parts[0] + parts[1]) / parts[2])
+        older = {**row, "images": 20, "class": parts[0] / parts[2], "image": parts[1] / parts[2]}
+        again = energy.corrected_row(older, 4)
+        assert {name: again[name] for name in row} == pytest.approx(row)
         assert row["offset"] + row["class"] + row["image"] + row["token"] == pytest.approx(1)
     with pytest.raises(InputError, match="token means"):
         energy.split_table(Sums("t", sums.labels, sums.per_image))

@@ -35,7 +35,8 @@ def test_energy_is_that_of_the_sums(open_page: Open, stores: dict[str, Store], s
     assert not app.exception
     rows = energy_rows(open_source(stores["sums"].score_dir(scored[0])))
     drawn = {trace["name"].split()[0]: trace for trace in last_figure(app)["data"]}
-    assert set(drawn) == {"offset", "class", "images", "tokens"}
+    assert set(drawn) == {"offset", "class", "images", "tokens", "classes"}
+    assert "beyond shuffled labels" in texts(app)
     assert "participation ratio" in texts(app)
     assert len(rows) == 12
 

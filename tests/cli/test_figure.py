@@ -179,7 +179,21 @@ def test_stability_and_energy_print_a_row_a_block(store):
     split = json.loads(ict("energy", score, "--json"))
     for row in split:
         assert sum(row[p] for p in ("offset", "class", "image", "token")) == pytest.approx(1)
+        assert row["shuffled"] > 0
     assert "participation_ratio" in ict("energy", score)
+
+
+def test_what_0_1_0_kept_of_energy_is_corrected_when_it_is_read():
+    """The example's rows are of that version: sprites_loc has 800 images of 16 classes."""
+    store = Store(Path(__file__).parents[2] / "assets" / "example_store")
+    (meta,) = (
+        m for m in store.scores() if m["score_id"].startswith("sprites_loc-ict_tiny-class_l2")
+    )
+    kept = next(store.root.glob("analysis/energy-93cfca1c823d.json"))
+    before = json.loads(kept.read_text())["result"]
+    for row, old in zip(kept_energy_rows(meta, site="attn", store=store), before, strict=True):
+        assert row["class"] == pytest.approx(old["class"] - 15 / 784 * old["image"])
+        assert sum(row[p] for p in ("offset", "class", "image", "token")) == pytest.approx(1)
 
 
 def test_what_was_made_of_sums_outlives_them(store, tmp_path):

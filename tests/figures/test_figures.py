@@ -208,8 +208,15 @@ def test_overlap_lines_show_chance_ceiling_and_the_halves():
 
 def test_energy_shares_add_to_one_hundred():
     figure = figures.energy_split(samples.energy_table().assign(offset=lambda t: t.offset * 7))
-    total = np.sum([t.y for t in figure.data], axis=0)
+    total = np.sum([t.y for t in figure.data if t.type == "bar"], axis=0)
     np.testing.assert_allclose(total, 100)
+
+
+def test_energy_of_classes_below_nothing_is_drawn_as_nothing():
+    row = {"block": 0, "offset": 0.5, "class": -0.02, "image": 0.12, "token": 0.4, "shuffled": 0.03}
+    drawn = {trace.name: float(trace.y[0]) for trace in figures.energy_split([row]).data}
+    parts = (50, 0, 10, 40, 53)  # the dash stands on the offset
+    np.testing.assert_allclose(list(drawn.values()), parts, atol=1e-9)
 
 
 def test_benchmark_dots_sort_by_the_last_column_and_mark_own_runs():

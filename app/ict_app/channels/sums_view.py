@@ -74,8 +74,9 @@ def _energy(shown: Store, source: Source, _picked: Selection, _how: Choice) -> N
     )  # fmt: skip
     few, many = (f(row["participation_ratio"] for row in rows) for f in (min, max))
     st.caption(
-        f"It shows what an L2 norm sums up: an offset that is the same for all images, class means, images "
-        f"within a class, tokens within an image. The energy sits in {few:.0f} to {many:.0f} channels a "
+        "It shows what an L2 norm sums up: an offset that is the same for all images, class means, images "
+        "within a class, tokens within an image. The class part is what goes beyond shuffled labels, which "
+        f"would reach the grey dashes by chance. The energy sits in {few:.0f} to {many:.0f} channels a "
         "block (participation ratio). It cannot show use: a constant offset may be what the next layer needs."
     )
 
