@@ -122,6 +122,34 @@ def test_every_method_ends_with_a_result_that_loads(store, method):
     assert ict.load(here.path) is not None
 
 
+def test_a_run_whose_head_starts_as_the_probe_begins_where_the_probe_ends(store):
+    """At rates of zero nothing is trained: its answers are those of the probe's own run."""
+    asked = {"precision": "fp32", "train_split": "train800val200"}
+    still = {"init": "zero", "head_init": "probe", "lr": 0.0, "head_lr": 0.0, "epochs": 1}
+    start = small_run(store, **asked, **still)
+    linear = small_run(store, **asked, method="linear")
+    results = [execute(one.id, store, threads=1, device="cpu") for one in (start, linear)]
+    found, expected = (read_predictions(one) for one in (start, linear))
+    np.testing.assert_array_equal(found.predictions, expected.predictions)
+    np.testing.assert_allclose(found.losses, expected.losses, atol=1e-4)
+    strength = results[1].inverse_regularisation
+    assert any(f"head starts as the linear probe: C={strength:g}" in n for n in results[0].notes)
+    assert results[1].cross_validated_accuracy is not None
+    assert results[1].val_accuracy is None
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_linear_run_of_each_version_says_how_its_strength_was_chosen(store, version):
+    here = small_run(store, method="linear", probe_version=version)
+    result = execute(here.id, store, threads=1, device="cpu")
+    assert ("probe_version" in here.config) == (version == 2)
+    assert (result.cross_validated_accuracy is None) == (version == 1)
+    assert result.val_accuracy is not None
+    lines = (here.path / "progress.jsonl").read_text().splitlines()
+    tried = [json.loads(line)["inverse_regularisation"] for line in lines]
+    assert tried == [1e-4, 1e-3, 1e-2, 0.1, 1, 10]
+
+
 @pytest.mark.parametrize("criterion", ["random", "lowest"])
 def test_controls_choose_what_they_say(store, criterion):
     main, control = small_run(store, epochs=1), small_run(store, epochs=1, criterion=criterion)
