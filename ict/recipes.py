@@ -30,14 +30,29 @@ def quick_rate(k: int) -> float:
     return _QUICK["ict"]["lr"] * min(1.0, QUICK_K / k)
 
 
+def check_rate(recipe: str, method: str) -> None:
+    """Raises InputError where a recipe has no learning rate for a method, so that one must be given.
+
+    The authors searched their rates for SCT (and on the test set); full tuning of flowers at their
+    0.05 is no baseline. Baselines are searched on val200, as VPT did (KMnP/vpt, `tune_vtab.py`, type
+    `finetune`: rates 0.005, 0.001, 0.0005, 0.0001 for 256 images a batch, in proportion for others).
+    """
+    if recipe != "quick" and method in ("full", "bitfit", "lora"):
+        raise InputError(
+            f"recipe {quoted(recipe)}: the authors' rates were searched for SCT, not for {method}; pass "
+            "--set lr=…, or choose one on val200 with [tune] in a study (VPT tried 0.005, 0.001, 0.0005 "
+            "and 0.0001 × batch size / 256)"
+        )
+
+
 def recipe_fields(recipe: str, *, task: Task, backbone: str, method: str) -> dict[str, Any]:
     """The RunConfig fields that a recipe sets for a task, a backbone and a method.
 
     `quick`: 20 epochs on train800, for a look on any machine. `paper`: the authors' learning rate,
     weight decay, drop path, scale, augmentation and label smoothing of each VTAB task (the CSV in
     `ict/tasks`), 100 epochs on all 1,000 images, ImageNet pixel statistics. `released`: the same,
-    with the scale left out, as the authors' published ViT code does. Raises InputError for a task
-    that the authors did not train on.
+    with the scale left out, as the authors' published ViT code does; of both, the rate is SCT's alone
+    (`check_rate`). Raises InputError for a task that the authors did not train on.
     """
     if recipe == "quick":
         return {"epochs": 20, "warmup_epochs": 2, "batch_size": 64, **_QUICK[method]}

@@ -30,7 +30,7 @@ from ict.config import (
 from ict.criteria import own_tokens
 from ict.errors import InputError, did_you_mean, quoted
 from ict.machine import choose_device, prefers_bf16
-from ict.recipes import RECIPES, quick_rate, recipe_fields
+from ict.recipes import RECIPES, check_rate, quick_rate, recipe_fields
 from ict.selection import resolve_k
 from ict.tasks import fingerprint, get_task
 
@@ -95,6 +95,8 @@ def resolve(
     filled = recipe_fields(recipe, task=task, backbone=backbone.name, method=method)
     if recipe == "released":
         filled |= _AS_RELEASED
+    if "lr" not in given:
+        check_rate(recipe, method)
     if "k" in given or "ratio" in given:
         filled.pop("k", None)
         filled.pop("ratio", None)

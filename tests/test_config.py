@@ -237,6 +237,22 @@ def test_released_recipe_has_the_authors_schedule_and_start_where_something_is_t
     assert not {"schedule", "head_init"} & set(paper)
 
 
+@pytest.mark.parametrize("method", ["full", "bitfit", "lora"])
+@pytest.mark.parametrize("recipe", ["paper", "released"])
+def test_the_authors_rates_are_of_their_method_alone(recipe: str, method: str):
+    asked = {"task": "oxford_flowers102", "backbone": VIT, "method": method}
+    how = {"recipe": recipe, "weights": "none", "fetch": False}
+    with pytest.raises(
+        InputError, match=rf"searched for SCT, not for {method}; pass --set lr="
+    ) as error:
+        resolve(asked, **how)
+    assert len(str(error.value).splitlines()) == 1
+    given = resolve({**asked, "lr": 0.05}, **how)
+    assert (given.config.lr, given.config.epochs) == (0.05, 100)
+    assert "lr" not in given.recipe_fields
+    assert resolve({**asked, "method": "linear"}, **how).config.lr is None
+
+
 def test_every_field_is_in_the_stored_configuration():
     assert (
         set(resolved().config.to_dict()) | set(NEUTRAL)
