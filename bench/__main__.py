@@ -17,6 +17,7 @@ from typing import Any
 BENCHES = {
     "speed": [],
     "replicas": [],
+    "k_step": [],
     "overlap": [],
     "coverage": [],
     "compare": [],
