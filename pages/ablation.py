@@ -32,4 +32,4 @@ means, pairs = st.tabs(
 with means:
     ablation_view.summary_table(table)
 with pairs:
-    ablation_view.paired(table)
+    ablation_view.paired(shown, table, rows)

@@ -117,6 +117,11 @@ def seed_of(row: Row) -> Seed:
     return None if row.get("method") in SEEDLESS else _whole(seed)
 
 
+def has_epochs(row: Row) -> bool:
+    """Whether a run trains over epochs. A converged probe does not: its lines are values of C."""
+    return row.get("method") not in SEEDLESS
+
+
 def draw_of(row: Row) -> int | None:
     """The seed of the random choice of channels; None where there is nothing to choose."""
     if str(row.get("criterion")) != "random" or _all_channels(row):

@@ -5,6 +5,7 @@ same two rows at other K/D are one family under Holm's correction; each other ro
 exploratory, and so is whatever has fewer than five seeds.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -98,7 +99,7 @@ class StudyVerdicts:
     family: tuple[Told, ...]
     exploratory: tuple[Told, ...]
     notes: tuple[str, ...]
-    """What could not be compared, and why."""
+    """What could not be compared, and why; and what the comparisons leave open."""
 
     @property
     def all(self) -> list[Told]:
@@ -137,6 +138,8 @@ def study_contrasts(store: Store, study: Study, *, margin: float = MARGIN) -> St
     first = tell.told(wanted, PRIMARY) if wanted else None
     family = [tell.told(one, FAMILY) for one in _other_ratios(wanted, sides)] if wanted else []
     rest = [tell.told(one, EXPLORATORY) for one in _others(wanted, sides)]
+    for one in (first, *family, *rest):
+        notes += [note for task in one.comparison.tasks for note in task.notes] if one else []
     return StudyVerdicts(
         study=study.name,
         primary=first,
@@ -188,17 +191,31 @@ def _other_ratios(wanted: Contrast, sides: dict[str, Side]) -> list[Contrast]:
 
 
 def _others(wanted: Contrast | None, sides: dict[str, Side]) -> list[Contrast]:
-    """[grid] at each K/D minus every other row there, without what is primary or its family."""
-    found = []
-    own: list[float | None] = [*ratios(sides[GRID])]
-    for name, side in sides.items():
-        if name == GRID or (wanted and {wanted.a, wanted.b} == {GRID, name}):
+    """[grid] at each K/D minus every other row there, and other rows of ICT minus random channels.
+
+    Without what is primary or its family.
+    """
+    found: list[Contrast] = []
+    for a, b in itertools.permutations(sides, 2):
+        if (wanted and {wanted.a, wanted.b} == {a, b}) or not _beside(a, b, sides):
             continue
-        of_side = ratios(side)
-        for ratio in own or [None]:
-            if not of_side or ratio is None or ratio in of_side:
-                found.append(Contrast(a=GRID, b=name, ratio=ratio))
+        own, other = ratios(sides[a]), ratios(sides[b])
+        common: list[float | None] = [one for one in own if not other or one in other]
+        found += [Contrast(a=a, b=b, ratio=one) for one in common if own]
+        if not own and not other:
+            found.append(Contrast(a=a, b=b, ratio=None))
     return found
+
+
+def _beside(a: str, b: str, sides: dict[str, Side]) -> bool:
+    """Whether a reader will ask for row a minus row b."""
+    if a == GRID:
+        return True
+    return b != GRID and _random(sides[b]) and not _random(sides[a]) and bool(ratios(sides[a]))
+
+
+def _random(side: Side) -> bool:
+    return {row.get("criterion") for row in side.rows} == {"random"}
 
 
 def _adjusted(family: Sequence[Told], margin: float) -> list[Told]:

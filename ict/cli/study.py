@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ict.analysis.draws import shared_draw_words
-from ict.cli.common import SLOTS, Whole, command, emit, say_unreadable, table, typed_command
+from ict.cli.common import NUMBER, SLOTS, Whole, command, emit, say_unreadable, table, typed_command
 from ict.cli.runs import confirm
 from ict.cli.study_words import plan_text, sentence, stage_text
 from ict.documents.bounded import whole_number
@@ -164,7 +164,15 @@ def _setting(text: str) -> tuple[str, Any]:
 @click.argument("source", metavar="STUDY.toml|NAME")
 @click.option("--slots", type=SLOTS, help="Runs that share a device.")
 @click.option("--device", help="cpu, cuda:0, …; all GPUs by default.")
-def plan(source: str, *, slots: int | None, device: str | None, as_json: bool) -> None:
+@click.option(
+    "--detect",
+    type=NUMBER,
+    metavar="POINTS",
+    help="How many seeds find such a difference of the primary contrast with 80 %.",
+)
+def plan(
+    source: str, *, slots: int | None, device: str | None, detect: float | None, as_json: bool
+) -> None:
     """What is missing of a study, and how long it will take by the runs already measured."""
     from ict.store.run_times import plan as make_plan
 
@@ -185,7 +193,14 @@ def plan(source: str, *, slots: int | None, device: str | None, as_json: bool) -
     made = {"name": document["name"], **made, "stages": _stages(asked)}
     shared = shared_draw_words([*configs.values(), *waiting])
     made |= {"repeats": studies.repeats(named), "shared_draws": [shared] if shared else []}
-    emit(made, as_json=as_json, text=plan_text(made))
+    text = plan_text(made)
+    if detect is not None:
+        from ict.analysis.study_power import detect as seeds_for
+
+        found = seeds_for(store, studies.load_study(store, document["name"]), detect)
+        made |= {"detect": [one.to_dict() for one in found]}
+        text = "\n".join([text, *(one.sentence for one in found)])
+    emit(made, as_json=as_json, text=text)
 
 
 def _stages(asked: studies.Asked) -> list[dict[str, int]]:

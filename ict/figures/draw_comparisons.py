@@ -9,12 +9,14 @@ from ict.analysis.comparing import Comparison, TaskComparison, compare
 from ict.analysis.flips import agreement
 from ict.analysis.power import detectable
 from ict.analysis.sides import Side, named
+from ict.analysis.study_contrasts import study_contrasts
 from ict.documents.records import Odd
 from ict.errors import InputError
 from ict.figures import comparisons
 from ict.figures.asked import Choice, Drawn, Found, Row, of_runs
 from ict.figures.labels import labels
 from ict.store.predictions import Predictions, read_predictions
+from ict.store.studies import load_study
 from ict.tasks import load_split
 
 
@@ -41,7 +43,9 @@ def _compared(found: Found, choice: Choice) -> Comparison:
 
 
 def differences(found: Found, choice: Choice) -> Drawn:
-    """The forest of `ict compare A B`."""
+    """The forest of `ict compare A B` by task, or of `ict compare study:NAME` by contrast."""
+    if len(found.names) == 1 and found.names[0].startswith("study:") and not found.sides:
+        return _of_study(found, found.names[0].removeprefix("study:"))
     told = _compared(found, choice)
     lines = [comparisons.Line(task, verdicts) for task, verdicts in told.of_tasks]
     if len(lines) > 1:
@@ -55,6 +59,26 @@ def differences(found: Found, choice: Choice) -> Drawn:
         context=" ".join(filter(None, [of_runs(rows), *told.notes, *_notes(told)])),
         runs=rows,
         facts={"a": told.a, "b": told.b, "margin": told.margin},
+    )
+
+
+def _of_study(found: Found, name: str) -> Drawn:
+    told = study_contrasts(found.store, load_study(found.store, name))
+    if not told.all:
+        raise InputError(told.sentence.rstrip("."))
+    lines = [comparisons.Line(one.name, one.verdicts) for one in told.all]
+    ids = {row["run_id"] for one in told.all for side in one.comparison.sides for row in side.rows}
+    rows = list({row["run_id"]: row for row in found.rows if row["run_id"] in ids}.values())
+    return Drawn(
+        figure=comparisons.forest(lines, "first row", "second row"),
+        table=pd.DataFrame(
+            {"contrast": one.name, **verdict.to_dict()}
+            for one in told.all
+            for verdict in one.verdicts
+        ),
+        context=" ".join(dict.fromkeys([told.sentence, of_runs(rows), *told.notes])),
+        runs=rows,
+        facts={"study": name, "margin": told.all[0].verdicts[0].margin},
     )
 
 

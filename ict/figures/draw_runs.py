@@ -7,7 +7,7 @@ import pandas as pd
 
 from ict.analysis import benchmark, summary
 from ict.analysis.draws import shared_draw_words
-from ict.analysis.groups import over_seeds, seed_of
+from ict.analysis.groups import has_epochs, over_seeds, seed_of
 from ict.analysis.rates import rate_cell, rate_words, with_searches
 from ict.analysis.transfer import transfer_table, without_partner
 from ict.errors import InputError
@@ -52,11 +52,13 @@ def _of(rows: Sequence[Row], ids: Iterable[Any]) -> list[Row]:
 def over_epochs(found: Found, choice: Choice) -> Drawn:
     rows = [r for r in asked(found, choice) if r["status"] not in ("missing", "unreadable")]
     rows = _of(rows, [row["run_id"] for row in rows])
+    converged = {r["run_id"]: "a converged probe has no epochs" for r in rows if not has_epochs(r)}
+    rows = [row for row in rows if row["run_id"] not in converged]
     progress = {r["run_id"]: found.store.run(r["run_id"]).progress() for r in rows}
     if not rows and choice.task is not None:
         raise InputError(f"no run on {choice.task} behind these sources")
     if not any(progress.values()):
-        raise InputError("no epoch has been run yet")
+        raise InputError(next(iter(converged.values()), "no epoch has been run yet"))
     lines = [line for one in progress.values() for line in one]
     with_val = any(line.get("val_accuracy") is not None for line in lines)
     metric = choice.metric or ("val_accuracy" if with_val else "train_accuracy")
@@ -78,7 +80,8 @@ def over_epochs(found: Found, choice: Choice) -> Drawn:
         context=of_runs(drawn),
         runs=drawn,
         facts={"metric": metric, "smooth": choice.smooth},
-        reasons={
+        reasons=converged
+        | {
             r["run_id"]: f"no {words} was written"
             if progress[r["run_id"]]
             else "no epoch has ended"

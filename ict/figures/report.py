@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from ict.analysis import groups, summary
+from ict.analysis import groups
 from ict.analysis.draws import shared_draw_words
 from ict.analysis.rates import rate_cell, rate_words
+from ict.analysis.study_contrasts import StudyVerdicts, study_contrasts
 from ict.errors import InputError
 from ict.figures.by_name import Choice, Found, Row
 from ict.figures.export import FigureBundle, provenance
@@ -30,11 +31,14 @@ def study_report(name: str, store: Store) -> str:
     """
     study = studies.load_study(store, name)
     found = look_up([f"study:{name}"], store)
+    told = study_contrasts(store, study)
     drawn = _figures(found)
     sections = [
+        Section(heading="Answer", notes=[told.sentence]),
         _opening(found.rows),
         *_searches(studies.searches(store, study)),
         *(_section(title, one) for title, one in drawn),
+        *_contrasts(told),
         *_tables(found.rows),
         *_failures(found.rows),
         Section(summary="The study as it was asked for", folded=_json(study.document)),
@@ -99,11 +103,10 @@ def _choice_words(one: studies.Search, each: Trial) -> str:
 def _figures(found: Found) -> list[tuple[str, FigureBundle]]:
     """Every figure that the study's runs can be drawn as, by title; what cannot is left out."""
     tasks = sorted({str(row["task"]) for row in found.rows if row["status"] == "done"})
-    wanted: list[tuple[str, str, Choice]] = []
+    wanted: list[tuple[str, str, Choice]] = [("Differences by contrast", "compare", Choice())]
     for task in tasks:
         at = f" on {task}" if len(tasks) > 1 else ""
-        if len({row.get("k") for row in found.rows if row.get("task") == task}) > 2:
-            wanted.append((f"Accuracy against K{at}", "k-ratio", Choice(task=task)))
+        wanted.append((f"Accuracy against K{at}", "k-ratio", Choice(task=task)))
         wanted.append((f"Training{at}", "curves", Choice(task=task, metric="train_accuracy")))
         wanted.append((f"Scores{at}", "score-map", Choice(task=task)))
     if len(tasks) > 1:
@@ -141,46 +144,36 @@ def _tables(rows: Sequence[Row]) -> list[Section]:
     table = table[[*names, "rate", *_SHOWN]]
     table[list(_PERCENT)] = 100 * table[list(_PERCENT)].astype(float)
     note = "Accuracies in percent."
-    sections = [Section(heading="Results", notes=[note], table=readable_cells(table))]
-    if differences := paired_with_controls(rows):
-        note = (
-            "ICT with its first criterion minus each other series, in points, paired by seed; p values "
-            "of paired t tests, corrected by Holm over all rows."
-        )
-        cells = readable_cells(pd.DataFrame(differences))
-        sections.append(Section(heading="Differences on the same seeds", notes=[note], table=cells))
-    return sections
+    return [Section(heading="Results", notes=[note], table=readable_cells(table))]
 
 
-def paired_with_controls(rows: Sequence[Row]) -> list[Row]:
-    """`ict` minus every other series with the same task and K (or no K), paired by seed."""
-    table = pd.DataFrame(summary.study_series(rows))
-    if table.empty:
+def _contrasts(told: StudyVerdicts) -> list[Section]:
+    """Every contrast as a row, each kind of interval by itself."""
+    rows = [
+        {
+            "contrast": one.name,
+            "role": verdict.role,
+            "over": verdict.difference.over,
+            "seeds": verdict.difference.seeds,
+            "draws a seed": one.draws or None,
+            "points": 100 * verdict.difference.mean,
+            "low": 100 * verdict.difference.interval()[0],
+            "high": 100 * verdict.difference.interval()[1],
+            "p": verdict.p,
+            "verdict": verdict.words,
+        }
+        for one in told.all
+        for verdict in one.verdicts
+    ]
+    if not rows:
         return []
-    own = next((s for s in table["series"] if str(s).startswith(("ict", "class_l2"))), None)
-    result: list[Row] = []
-    for (task, ratio), part in table[table["series"] == own].groupby(["task", "ratio"]):
-        mine = _by_seed(part)
-        others = table[(table["task"] == task) & (table["series"] != own)]
-        for series, other in others.groupby("series", sort=False):
-            same = other[(other["ratio"] == ratio) | other["ratio"].isna()]
-            found = summary.paired_difference(mine, _by_seed(same))
-            if found.n >= 2:
-                result.append(
-                    {
-                        "task": task, "K/D": ratio, "minus": series, "n": found.n,
-                        "difference": 100 * found.mean, "low": 100 * found.low,
-                        "high": 100 * found.high, "p": found.p,
-                    }
-                )  # fmt: skip
-    if result:
-        for row, p in zip(result, summary.holm([row.pop("p") for row in result]), strict=True):
-            row["p (Holm)"] = float(p)
-    return result
-
-
-def _by_seed(part: pd.DataFrame) -> dict[groups.Seed, float]:
-    return groups.by_seed(part.to_dict("records"), "accuracy")
+    note = (
+        "Points of test accuracy, paired by seed, at the rates that the study chose. The primary "
+        "contrast is tested alone; its other ratios are one family, their p values under Holm's "
+        "correction; everything else is exploratory, and so is whatever has fewer than five seeds."
+    )
+    cells = readable_cells(pd.DataFrame(rows))
+    return [Section(heading="Differences", notes=[note, *told.notes], table=cells)]
 
 
 def _failures(rows: Sequence[Row]) -> list[Section]:

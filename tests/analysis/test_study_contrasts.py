@@ -135,3 +135,22 @@ def test_a_study_without_controls_says_so(store: Store):
     assert (found.primary, found.all) == (None, [])
     assert "declares no primary contrast" in found.sentence
     assert json.dumps(found.to_dict())
+
+
+def test_what_finds_a_difference_is_told_with_hours(store: Store):
+    from ict.analysis.power import seeds_needed
+    from ict.analysis.study_power import detect
+    from ict.errors import InputError
+
+    study = studies.create(store, DOCUMENT)
+    with pytest.raises(InputError, match="two finished seeds of both rows"):
+        detect(store, study, 1.0)
+    found = told(store)
+    one = found.primary.comparison.tasks[0]
+    plans = detect(store, studies.load_study(store, "three"), 1.0)
+    assert [plan.needed for plan in plans] == [
+        seeds_needed(0.01, 400, one.spread, difference.over) for difference in one.differences
+    ]
+    assert all(plan.have == 5 for plan in plans)
+    assert plans[0].hours(5) == 0
+    assert plans[0].sentence.startswith("digits: ")

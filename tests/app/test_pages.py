@@ -266,20 +266,24 @@ def test_the_rest_of_a_study_is_started_with_its_slots(
     assert {i for i in study.run_ids if stores["study"].run(i).status() == "done"} == done
 
 
-def test_paired_differences_are_over_common_seeds() -> None:
-    import pandas as pd
-    from ict_app.studies.ablation_view import differences
+def test_paired_differences_are_what_compare_says(store: Store) -> None:
+    """Over common seeds, draws averaged in their seed, whatever the order of the rows."""
+    import numpy as np
+    from ict_app.studies.ablation_view import differences, series
 
-    rows = [
-        ("ict", 1, 0.9),
-        ("ict", 2, 0.8),
-        ("random", 1, 0.7),
-        ("random", 2, 0.7),
-        ("random", 3, 0.1),
-    ]
-    table = pd.DataFrame(
-        [{"task": "t", "series": s, "ratio": 0.1, "seed": i, "accuracy": a} for s, i, a in rows]
-    )
-    (found,) = differences(table, "ict")
-    assert found["n"] == 2
-    assert found["difference"] == pytest.approx(15.0)
+    from tests.answered_runs import run_of
+
+    labels = np.arange(100) % 10
+    for seed, wrong in ((1, 10), (2, 20)):
+        said = np.where(np.arange(100) < wrong, (labels + 1) % 10, labels)
+        run_of(store, said, labels, seed=seed, method="ict", ratio=0.125)
+    for seed, draw, wrong in ((1, 10, 25), (1, 11, 35), (2, 20, 30), (3, 30, 90)):
+        said = np.where(np.arange(100) < wrong, (labels + 1) % 10, labels)
+        asked = {"method": "ict", "ratio": 0.125, "criterion": "random"}
+        run_of(store, said, labels, seed=seed, selection_seed=draw, **asked)
+    for rows in (store.table(), store.table()[::-1]):
+        found, notes = differences(store, series(rows), rows, "ict")
+        assert [row["n"] for row in found] == [2, 2]
+        assert found[0]["difference"] == pytest.approx((20 + 10) / 2)
+        assert found[0]["verdict"]
+        assert any("Paired on the 2 seeds" in note for note in notes)

@@ -6,10 +6,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from ict.analysis.comparing import compare
 from ict.analysis.draws import shared_draw_words
-from ict.analysis.groups import Seed, by_seed, over_seeds, varying
+from ict.analysis.groups import over_seeds, varying
 from ict.analysis.rates import rate_words, with_searches
-from ict.analysis.summary import paired_difference, ratio_series, study_series
+from ict.analysis.sides import named
+from ict.analysis.summary import ratio_series, study_series
+from ict.analysis.verdicts import Verdict
+from ict.errors import InputError
 from ict.figures import accuracy_against_k
 from ict.figures.asked import Choice, Request
 from ict.store import Store
@@ -196,47 +200,61 @@ def summary_table(table: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
-def _points(runs: pd.DataFrame) -> dict[Seed, float]:
-    """The accuracy of each seed in percent, the mean of its draws."""
-    values = by_seed(runs.to_dict("records"), "accuracy")
-    return {seed: 100 * accuracy for seed, accuracy in values.items()}
-
-
-def differences(table: pd.DataFrame, primary: str) -> list[Row]:
-    """`primary` minus every other series on the seeds that both have, by task and K, in points."""
-    rows = []
+def differences(
+    shown: Store, table: pd.DataFrame, rows: Sequence[Row], primary: str
+) -> tuple[list[Row], list[str]]:
+    """`primary` minus every other series by task and K, with verdicts; and what cannot be compared."""
+    by_id = {row["run_id"]: row for row in rows}
+    found: list[Row] = []
+    notes: list[str] = []
     for task, part in table.groupby("task"):
         ours = part[part["series"] == primary]
-        for name, theirs in part[part["series"] != primary].groupby("series"):
+        for name, theirs in part[part["series"] != primary].groupby("series", sort=False):
             for ratio, one in ours.groupby("ratio", dropna=False):
                 other = theirs if theirs["ratio"].isna().all() else theirs[theirs["ratio"] == ratio]
-                found = paired_difference(_points(one), _points(other))
-                if found.n:
-                    rows.append(
-                        {"task": task, "contrast": f"{primary} − {name}", "K/D": ratio, "n": found.n,
-                         "difference": found.mean,
-                         "interval": "" if found.n < 2 else f"{found.low:+.2f} – {found.high:+.2f}"}
-                    )  # fmt: skip
-    return rows
+                if other.empty:
+                    continue
+                sides = [named([by_id[i] for i in runs["run_id"]], series)
+                         for runs, series in ((one, primary), (other, str(name)))]  # fmt: skip
+                try:
+                    told = compare(sides[0], sides[1], shown)
+                except InputError as error:
+                    notes.append(f"{primary} − {name}: {error}")
+                    continue
+                notes += [note for each in told.tasks for note in each.notes]
+                found += [_difference_row(task, f"{primary} − {name}", ratio, one)
+                          for one in told.verdicts]  # fmt: skip
+    return found, list(dict.fromkeys(notes))
 
 
-def paired(table: pd.DataFrame) -> None:
-    """The primary contrast is declared by the choice above the table."""
+def _difference_row(task: Any, contrast: str, ratio: float, verdict: Verdict) -> Row:
+    difference = verdict.difference
+    low, high = (100 * bound for bound in difference.interval())
+    return {
+        "task": task, "contrast": contrast, "K/D": ratio, "n": difference.seeds,
+        "over": difference.over, "difference": 100 * difference.mean,
+        "interval": f"{low:+.2f} – {high:+.2f}" if low <= high else "", "verdict": verdict.words,
+    }  # fmt: skip
+
+
+def paired(shown: Store, table: pd.DataFrame, rows: Sequence[Row]) -> None:
+    """Each difference with its verdict; which series is compared is declared above the table."""
     names = list(dict.fromkeys(table["series"]))
     if len(names) < 2:
         st.caption("One series only: no contrast. Add a control, such as criterion *random*.")
         return
     primary = st.selectbox("Against each other series", names, key="primary", bind="query-params")
-    rows = differences(table, primary)
-    if not rows:
-        st.caption("The series share no seed at the same K.")
-        return
-    number = st.column_config.NumberColumn
-    st.dataframe(
-        rows, hide_index=True, placeholder="", height="content" if len(rows) < 14 else 480,
-        column_config={
-            "K/D": number(format="%.4g"), "difference": number("points", format="%+.2f"),
-            "interval": "95 % t interval",
-        },
-    )  # fmt: skip
-    st.caption("Paired on the same seeds. Below six seeds no rank test can reach p < 0.05.")
+    found, notes = differences(shown, table, rows, primary)
+    if found:
+        number = st.column_config.NumberColumn
+        st.dataframe(
+            found, hide_index=True, placeholder="", height="content" if len(found) < 14 else 480,
+            column_config={
+                "K/D": number(format="%.4g"), "n": "seeds",
+                "difference": number("points", format="%+.2f"), "interval": "95 % interval",
+            },
+        )  # fmt: skip
+    else:
+        st.caption("No two series can be compared at the same K.")
+    st.caption(" ".join(["Exploratory: `ict compare study:NAME` tests the contrast that a study "
+                         "declares.", *map(words.plain, notes)]))  # fmt: skip

@@ -62,7 +62,8 @@ def curves(shown: Store, rows: Sequence[dict[str, Any]]) -> None:
             "Mean over the last epochs", 1, 50, 1, key="smooth", bind="query-params", width=200,
             help="1 is off: what was measured.",
         )  # fmt: skip
-    drawn = list(islice((row for row in rows if _stamp(shown, row)[2]), DRAWN))
+    epochs = (row for row in rows if run_groups.has_epochs(row) and _stamp(shown, row)[2])
+    drawn = list(islice(epochs, DRAWN))
     if not drawn:
         st.info("None of these runs has finished an epoch yet.", icon=":material/hourglass_empty:")
         return
