@@ -64,6 +64,11 @@ class BaseStore:
         """Writes the digests of the images that `run` is asked for beside its configuration."""
         atomic_write_json(run.path / "config.json", {**run.record, "images_sha256": images})
 
+    def record_weights(self, run: Run, path: Path) -> None:
+        """Writes where the weights of `run` lie now; they must be those that it was asked for with."""
+        sources = {**(run.record.get("sources") or {}), "weights_file": str(path)}
+        atomic_write_json(run.path / "config.json", {**run.record, "sources": sources})
+
     def keep_digests(self, name: str, digests: Sequence[str]) -> None:
         """Keeps the digest of each image behind the digest `name`, so that a change can be named."""
         path = self._digests_path(name)

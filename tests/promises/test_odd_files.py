@@ -275,6 +275,21 @@ NAMED = [  # kinds that `ict runs` names; caches are built anew, and of the rest
 ]  # fmt: skip
 
 
+@pytest.mark.promise("A figure of a run that cannot be read says why; among others it is left out")
+def test_a_figure_of_a_bad_run(whole, tmp_path):
+    _, paths = whole
+    bad = paths["result"].parent.name
+    rewrite(paths["result"], test_accuracy="high")
+    out = tmp_path / "c.json"
+    asked = ["figure", "k-ratio", "--out", str(out), "--force", "--json", "--from", bad]
+    error = json.loads(ict(*asked, code=2).stdout)["error"]
+    assert bad in error and "test_accuracy is 'high'" in error
+    others = [row["run_id"] for row in json.loads(ict("runs", "--status", "done", "--json").stdout)]
+    done = ict(*asked, *others)
+    assert json.loads(out.read_text())["left_out"] == {"not finished (unreadable)": [bad]}
+    assert "1 (not finished (unreadable))" in done.output
+
+
 @pytest.mark.promise(
     "Any JSON file of 2,000 brackets is named once, with what to do, and the rest goes on"
 )
@@ -306,6 +321,25 @@ def test_links_that_are_torn_or_odd(whole, content):
         left_out(done, "links.json")
         left_out(ict("tasks"), "links.json")
     assert ict("train", "digits", "--dry-run", "--json").exit_code == 0
+
+
+@pytest.mark.promise(
+    "An odd link spoils its own task alone: another linked task is found and checked"
+)
+def test_an_odd_link_beside_a_sound_one(whole):
+    _, paths = whole
+    links = {"birds": str(paths["info"].parent), "owls": 3, "svhn": "here"}
+    paths["links"].write_text(json.dumps(links))
+    report = json.loads(ict("data", "check", "birds", "--json", code=1).stdout)  # no image is there
+    assert "links.json" not in json.dumps(report)
+    for name in ("owls", "svhn"):  # never the folder of that name under ICT_VTAB_ROOT
+        said = json.loads(ict("data", "check", name, "--json", code=2).stdout)["error"]
+        assert "links no folder: owls → 3, svhn → 'here'" in said
+    assert ict("data", "link", "owls", links["birds"]).exit_code == 0
+    assert json.loads(paths["links"].read_text()) == {
+        "birds": links["birds"],
+        "owls": links["birds"],
+    }
 
 
 @pytest.mark.promise("One task's info.json never hides the other tasks")
