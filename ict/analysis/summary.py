@@ -123,7 +123,8 @@ def ratio_series(
     criteria differ; ratio is K/D (None for methods without K), k as the run has it. Settings in which
     runs of one series, task and K differ part it, so that a mean is over seeds alone; so do learning
     rates that were multiplied by several values, unless `rate` names them all. Runs on the channels
-    of another task are left out: they are a transfer, not an ablation.
+    of another task are left out: they are a transfer, not an ablation; so are those of a backbone that
+    is not known here, which have no K/D.
     """
     done = [r for r in rows if r.get("status") == "done" and r.get("test_accuracy") is not None]
     done = [r for r in done if r.get("score_task") in (None, r.get("task"))]
@@ -133,7 +134,8 @@ def ratio_series(
     apart += [n for n in varying(ict, ("lr_multiplier", "backbone")) if n not in apart]
     if rate:
         apart = [name for name in apart if name != "lr_multiplier"]
-    return [_series_row(row, apart, rate) for row in named]
+    series = [_series_row(row, apart, rate) for row in named]
+    return [one for one in series if one["ratio"] is not None or one["method"] != "ict"]
 
 
 def _series(done: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -184,11 +186,10 @@ def _control(row: Mapping[str, Any]) -> bool:
 
 
 def _ratio(row: Mapping[str, Any]) -> float | None:
-    """K over the width of the (first) stage."""
-    from ict.catalogue import get_backbone
+    """K over the width of the (first) stage; None where timm here does not know the backbone."""
+    from ict.catalogue import widths_here
 
-    k = row.get("k")
-    if k is None:
+    k, widths = row.get("k"), widths_here(str(row.get("backbone")))
+    if k is None or widths is None:
         return None
-    first = int(str(k).split(",", maxsplit=1)[0])
-    return first / get_backbone(str(row["backbone"])).widths[0]
+    return int(str(k).split(",", maxsplit=1)[0]) / widths[0]

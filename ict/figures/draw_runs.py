@@ -8,6 +8,7 @@ import pandas as pd
 from ict.analysis import benchmark, summary
 from ict.analysis.groups import over_seeds, seed_of
 from ict.analysis.transfer import transfer_table, without_partner
+from ict.catalogue import widths_here
 from ict.errors import InputError
 from ict.figures import curves
 from ict.figures.asked import Choice, Drawn, Found, Row, of_runs
@@ -134,6 +135,8 @@ def _why_not_against_k(row: Row) -> str:
         return "no test accuracy"
     if row.get("score_task") not in (None, row.get("task")):
         return "on the channels of another task"
+    if row.get("method") == "ict" and widths_here(str(row.get("backbone"))) is None:
+        return "of a backbone that is not known here"
     return "another learning rate than the chosen and the fixed one"
 
 

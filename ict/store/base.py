@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ict.documents.identity import check_id, is_id
 from ict.documents.records import Odd, names_in, split
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import (
@@ -18,12 +19,7 @@ from ict.files import (
     store_root,
 )
 from ict.store.locks import RunLock
-from ict.store.run_folder import (
-    Run,
-    check_id,
-    is_id,
-    utc_now,
-)
+from ict.store.run_folder import Run, utc_now
 
 
 class BaseStore:

@@ -87,9 +87,10 @@ def _folders(root: str | Path | None) -> dict[str, Path | None]:
     Raises InputError for links that cannot be read: the task might be linked to another folder.
     """
     at = vtab_root(root)
-    under_root: dict[str, Path | None]
-    under_root = vtab.folders_of(at) if at is not None and os.path.isdir(at) else {}
-    return under_root if root is not None else under_root | read_links()
+    found: dict[str, Path | None] = {}
+    if at is not None and os.path.isdir(at):
+        found.update(vtab.folders_of(at))
+    return found if root is not None else found | read_links()
 
 
 def _listed(root: str | Path | None) -> tuple[dict[str, Path], list[Odd]]:
