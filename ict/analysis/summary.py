@@ -141,7 +141,7 @@ def ratio_series(
 def _series(done: Sequence[Mapping[str, Any]]) -> list[str]:
     own = {str(r.get("criterion")) for r in done if r.get("method") == "ict" and not _control(r)}
     return [
-        str(row["criterion"])
+        str(row.get("criterion"))
         if row.get("method") == "ict" and (_control(row) or len(own) > 1)
         else str(row.get("method"))
         for row in done

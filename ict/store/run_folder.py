@@ -226,7 +226,6 @@ _RECORD = fields(
         "command": text,
     },
 )
-_WHAT_RAN = fields(dict.fromkeys(("task", "backbone", "method"), text))
 _BLOCK = fields(
     {
         "stage": whole(0, 99),
@@ -351,7 +350,6 @@ def _stored(document: Any) -> dict[str, Any]:
             "ict wrote it; update ict to read it"
         )
     RunConfig.from_dict(document["config"])
-    _WHAT_RAN(document["config"], "config")
     return dict(document)
 
 

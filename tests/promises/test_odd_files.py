@@ -229,7 +229,6 @@ ODD_CONFIGS = {
     "half a character": {"command": "\ud800"},
     "epochs in words": {"config": {"task": "digits", "epochs": "many"}},
     "no task": {"config": {}},
-    "no backbone": {"config": {"task": "digits", "method": "ict"}},
     "config in a list": {"config": ["digits"]},
     "infinite rate": {"config": {"task": "digits", "lr": float("inf")}},
     "brackets": "[" * NESTED,
@@ -255,6 +254,20 @@ def test_a_config_that_is_none(whole, odd):
     assert ids() == [name for name in before if name != run]
     assert all(one.id != run for one in store.runs())
     assert "config.json" in json.loads(ict("show", run, "--json", code=2).stdout)["error"]
+
+
+@pytest.mark.promise(
+    "A config that lacks fields, or names a backbone that timm lacks, spoils no report"
+)
+@pytest.mark.parametrize("odd", [{}, {"backbone": "vit_of_the_future", "method": "ict", "k": [3]}])
+def test_a_config_that_lacks_fields(whole, odd, tmp_path):
+    _, paths = whole
+    rewrite(paths["config"], config={"task": "digits", **odd})
+    paths["index"].unlink()
+    ict("report", "k_ratio", "--out", str(tmp_path / "r.html"))
+    ict("figure", "k-ratio", "--task", "digits", "--out", str(tmp_path / "k.json"))
+    left_out = json.loads((tmp_path / "k.json").read_text())["left_out"]
+    assert (paths["config"].parent.name in str(left_out)) == bool(odd)
 
 
 @pytest.mark.promise("A config of a newer schema, or with settings of one, says that it is newer")
