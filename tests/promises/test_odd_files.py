@@ -586,3 +586,19 @@ def test_a_store_that_may_not_be_listed(whole, monkeypatch):
     done = ict("runs", "--json")
     assert json.loads(done.stdout) == []
     left_out(done, "/runs:")
+
+
+@pytest.mark.promise("An ICT_STORE that can name no folder is said in one sentence, on every page")
+@pytest.mark.parametrize("page", ["train", "run", "data"])
+@pytest.mark.parametrize("odd", ["{file}", "~nobody-of-this-name/x", "/tmp/" + "y" * 300])
+def test_a_store_that_can_be_none(tmp_path, monkeypatch, page, odd):
+    from streamlit.testing.v1 import AppTest
+
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("ICT_STORE", odd.format(file=tmp_path / "file"))
+    monkeypatch.syspath_prepend(str(ROOT / "app"))
+    app = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    app.switch_page(str(ROOT / "pages" / f"{page}.py"))
+    app.run()
+    assert not app.exception
+    assert len(app.error) == 1
