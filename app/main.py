@@ -9,6 +9,7 @@ from ict_app.common import links, shell
 
 st.set_page_config(page_title="ict", page_icon=shell.ICON, layout="wide", initial_sidebar_state=220)
 page = st.navigation(shell.pages())
+shell.require_store()
 links.check()
 shell.sidebar()
 page.run()

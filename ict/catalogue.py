@@ -163,6 +163,15 @@ def from_record(record: dict[str, Any]) -> Backbone:
 
 
 @functools.cache
+def widths_here(name: str) -> tuple[int, ...] | None:
+    """Channels of each stage of a backbone that a run names; None where timm here does not know it."""
+    try:
+        return get_backbone(name).widths
+    except IctError:
+        return None
+
+
+@functools.cache
 def _catalogue() -> dict[str, Backbone]:
     table = json.loads(_TABLE.read_text())
     architectures = table["architectures"]

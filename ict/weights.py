@@ -5,11 +5,14 @@ No torch here: files are hashed, hub files are found in (or fetched into) the Hu
 
 import functools
 import hashlib
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from ict.catalogue import BUNDLED, BUNDLED_WEIGHTS, Backbone
-from ict.errors import InputError
+from ict.errors import IctError, InputError, quoted
 from ict.files import absolute
 
 _HUB_FILES = ("model.safetensors", "open_clip_model.safetensors")
@@ -84,6 +87,29 @@ def digest_of(path: Path) -> str:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); give another --weights FILE"
         ) from error
+
+
+def check_fits(backbone: str, path: Path) -> None:
+    """Raises InputError if the file at `path` holds no weights of `backbone`, before a run waits for it.
+
+    What ships with ict is not asked about. Reading takes torch, so it is done in a process of its own,
+    once for a file while it is unchanged.
+    """
+    if path != BUNDLED_WEIGHTS:
+        _fits(backbone, path, digest_of(path))
+
+
+@functools.lru_cache(maxsize=256)
+def _fits(backbone: str, path: Path, _digest: str) -> None:
+    command = [sys.executable, "-m", "ict.model.backbones", "--fits", backbone, str(path)]
+    child = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        answer = json.loads(child.stdout)
+    except ValueError:
+        last_line = (child.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise IctError(f"{path}: could not be read as weights: {quoted(last_line)}") from None
+    if "error" in answer:
+        raise InputError(answer["error"], code=answer["code"])
 
 
 def _file_again(

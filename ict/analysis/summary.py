@@ -122,8 +122,9 @@ def ratio_series(
     series is the method, or for ICT the criterion when it is a control (random, lowest) or when
     criteria differ; ratio is K/D (None for methods without K), k as the run has it. Settings in which
     runs of one series, task and K differ part it, so that a mean is over seeds alone; so do learning
-    rates that were multiplied by several values, unless `rate` names them all ("": without a word). Runs on the channels
-    of another task are left out: they are a transfer, not an ablation.
+    rates that were multiplied by several values, unless `rate` names them all ("": without a word).
+    Runs on the channels of another task are left out: they are a transfer, not an ablation; so are
+    those of a backbone that is not known here, which have no K/D.
     """
     done = [r for r in rows if r.get("status") == "done" and r.get("test_accuracy") is not None]
     done = [r for r in done if r.get("score_task") in (None, r.get("task"))]
@@ -133,13 +134,14 @@ def ratio_series(
     apart += [n for n in varying(ict, ("lr_multiplier", "backbone")) if n not in apart]
     if rate is not None:
         apart = [name for name in apart if name != "lr_multiplier"]
-    return [_series_row(row, apart, rate) for row in named]
+    series = [_series_row(row, apart, rate) for row in named]
+    return [one for one in series if one["ratio"] is not None or one["method"] != "ict"]
 
 
 def _series(done: Sequence[Mapping[str, Any]]) -> list[str]:
     own = {str(r.get("criterion")) for r in done if r.get("method") == "ict" and not _control(r)}
     return [
-        str(row["criterion"])
+        str(row.get("criterion"))
         if row.get("method") == "ict" and (_control(row) or len(own) > 1)
         else str(row.get("method"))
         for row in done
@@ -187,11 +189,10 @@ def _control(row: Mapping[str, Any]) -> bool:
 
 
 def ratio_of(row: Mapping[str, Any]) -> float | None:
-    """K over the width of the (first) stage; None without K."""
-    from ict.catalogue import get_backbone
+    """K over the width of the (first) stage; None without K, or where the backbone is not known here."""
+    from ict.catalogue import widths_here
 
-    k = row.get("k")
-    if k is None:
+    k, widths = row.get("k"), widths_here(str(row.get("backbone")))
+    if k is None or widths is None:
         return None
-    first = int(str(k).split(",", maxsplit=1)[0])
-    return first / get_backbone(str(row["backbone"])).widths[0]
+    return int(str(k).split(",", maxsplit=1)[0]) / widths[0]

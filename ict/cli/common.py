@@ -49,7 +49,9 @@ class Number(click.ParamType):
 
 
 SEED = Whole(0, 2**31 - 1)
-DRAWS = Whole(0, 100_000)  # resamples, permutations: each is a pass over all scores
+DRAWS = Whole(
+    0, 20_000
+)  # resamples, permutations: each is a pass over all scores, and 16 KB of memory
 BATCH = Whole(1, 65_536)
 SLOTS = Whole(1, MOST_SLOTS)
 NUMBER = Number()

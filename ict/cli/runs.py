@@ -243,14 +243,32 @@ def cancel(runs: tuple[str, ...], *, as_json: bool) -> None:
 @click.option("--slots", type=SLOTS, help="Runs that share the device.")
 @click.option("--device", help="cpu, cuda:0, …; all GPUs by default.")
 @click.option("--wait", is_flag=True, help="Follow the run to its end.")
-def resume(run: str, *, slots: int | None, device: str | None, wait: bool, as_json: bool) -> None:
-    """Goes on with RUN from its last checkpoint; a running or finished one is only shown."""
+@click.option("--weights", metavar="FILE", help="Where the weights file lies now, if it was moved.")
+def resume(
+    run: str,
+    *,
+    slots: int | None,
+    device: str | None,
+    wait: bool,
+    weights: str | None,
+    as_json: bool,
+) -> None:
+    """Goes on with RUN from its last checkpoint; a running or finished one is only shown.
+
+    Refuses other weights than those that it was asked for with.
+    """
     from ict.machine import choose_device
     from ict.running import follow, local
+    from ict.store.run_weights import weights_of
 
     store = Store()
     here = store.run(run)
-    if here.status() != "done":
+    if not here.record:
+        raise InputError(str(here.trouble()))
+    if here.status() not in ("done", "running"):
+        found = weights_of(here, given=weights)
+        if weights is not None and found is not None:
+            store.record_weights(here, found)
         where = choose_device(device) if device else None
         local.submit(store, [here.id], slots=slots, device=where)
     if wait:

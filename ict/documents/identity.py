@@ -7,10 +7,25 @@ value it stays out of the canonical JSON, so that what was asked then keeps its 
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from ict.errors import InputError
+from ict.errors import InputError, quoted
+
+_ID = re.compile(r"\w[\w.+=@-]{0,200}")
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` can be the name of a folder in the store; no path leaves it."""
+    return _ID.fullmatch(text) is not None
+
+
+def check_id(text: str, kind: str = "run") -> str:
+    """`text` if it can be the name of a folder in the store; raises InputError otherwise."""
+    if not is_id(text):
+        raise InputError(f"{quoted(text)} is not a {kind} id: letters, digits and ._+=@- only")
+    return text
 
 
 def canonical(record: Mapping[str, Any], neutral: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ict.documents.identity import is_id
 from ict.errors import InputError, quoted
 
 Check = Callable[[Any, str], None]
@@ -33,6 +34,13 @@ def wrong(value: Any, name: str, wanted: str) -> InputError:
 def text(value: Any, name: str) -> None:
     if not isinstance(value, str):
         raise wrong(value, name, "text")
+
+
+def an_id(value: Any, name: str) -> None:
+    """The name of a run's, a score's … folder in the store: none that leads out of it."""
+    text(value, name)
+    if not is_id(value):
+        raise wrong(value, name, "the id of something in the store")
 
 
 def flag(value: Any, name: str) -> None:

@@ -10,6 +10,7 @@ from ict.analysis.draws import shared_draw_words
 from ict.analysis.groups import has_epochs, over_seeds, seed_of
 from ict.analysis.rates import rate_cell, rate_words, with_searches
 from ict.analysis.transfer import transfer_table, without_partner
+from ict.catalogue import widths_here
 from ict.errors import InputError
 from ict.figures import curves
 from ict.figures.asked import Choice, Drawn, Found, Row, of_runs
@@ -144,6 +145,8 @@ def _why_not_against_k(row: Row) -> str:
         return "no test accuracy"
     if row.get("score_task") not in (None, row.get("task")):
         return "on the channels of another task"
+    if row.get("method") == "ict" and widths_here(str(row.get("backbone"))) is None:
+        return "of a backbone that is not known here"
     fixed = "" if row.get("stages") == 2 else " and the fixed one"
     return f"another learning rate than the chosen{fixed}"
 

@@ -64,11 +64,17 @@ def look_up(names: Sequence[str], store: Store) -> Found:
 
 
 def _rows(store: Store, run_ids: Sequence[str]) -> list[Row]:
-    """The store's rows of these runs, in this order."""
+    """The store's rows of these runs, in this order; a bare one where a run cannot be read.
+
+    Raises InputError where none of them can.
+    """
     wanted = set(run_ids)
     rows = store.table(lambda row: row["run_id"] in wanted) if wanted else []
     by_id = {row["run_id"]: row for row in rows}
-    return [by_id[run_id] for run_id in run_ids if run_id in by_id]
+    if run_ids and not by_id:
+        raise InputError(str(store.run(run_ids[0]).trouble()))
+    bare = {"status": "unreadable"}  # as `studies.rows` has them
+    return [by_id.get(run_id, {"run_id": run_id, **bare}) for run_id in run_ids]
 
 
 def _is_folder(path: Path) -> bool:

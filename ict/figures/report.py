@@ -52,7 +52,7 @@ def _opening(rows: Sequence[Row]) -> Section:
     states = pd.Series([row["status"] for row in rows], dtype=object).value_counts()
     words = ", ".join(f"{count} {state}" for state, count in states.items()) or "none yet"
     tasks = sorted({str(row["task"]) for row in done})
-    backbones = sorted({str(row["backbone"]) for row in done})
+    backbones = sorted({str(row.get("backbone")) for row in done})
     text = f"Runs: {words}."
     if done:
         text += f" Tasks: {', '.join(tasks)}. Backbone: {', '.join(backbones)}."

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
+from ict.figures.plain_text import show_names_as_they_are
+
 Theme = Literal["light", "dark", "print"]
 
 # Okabe and Ito's seven colours without black (invisible on dark) and yellow (invisible on white);
@@ -192,7 +194,7 @@ def finish(
     span: Literal["column", "text"] = "column",
     rows: int = 0,
 ) -> go.Figure:
-    """Puts template, title, size and caption on a figure.
+    """Puts template, title, size and caption on a figure; names in it are text, not markup.
 
     `aspect` is height over width on paper, `span` the width it needs there (one column or the whole
     text), `rows` how many lines of text stand below each other. They travel with the caption in
@@ -207,7 +209,7 @@ def finish(
     )
     if title:
         figure.update_layout(title_text=title)
-    return figure
+    return show_names_as_they_are(figure)
 
 
 def legend_above(figure: go.Figure) -> go.Figure:

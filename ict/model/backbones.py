@@ -241,16 +241,27 @@ def _record(backbone: Backbone) -> dict[str, Any]:
     return json.loads(json.dumps(backbone.__dict__))
 
 
+def _answer(described: str | None, fits: Sequence[str] | None) -> dict[str, Any]:
+    if fits is None:
+        return _record(describe(str(described)))
+    name, path = fits
+    notes = load_weights(build_architecture(name, classes=0), name, Path(path))
+    return {"notes": notes}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Describes one backbone as JSON, or rewrites the catalogue."""
+    """Describes one backbone as JSON, or tries a weights file on one, or rewrites the catalogue."""
     parser = argparse.ArgumentParser(prog="python -m ict.model.backbones", description=main.__doc__)
     parser.add_argument("--describe", metavar="NAME", help="print what NAME looks like")
+    parser.add_argument(
+        "--fits", nargs=2, metavar=("NAME", "FILE"), help="whether FILE is weights of NAME"
+    )
     options = parser.parse_args(arguments)
-    if options.describe:
+    if options.describe or options.fits:
         try:
-            print(json.dumps(_record(describe(options.describe))))
+            print(json.dumps(_answer(options.describe, options.fits)))
         except InputError as error:
-            print(json.dumps({"error": str(error)}))
+            print(json.dumps({"error": error.sentence, "code": error.code}))
         return
     path = Path(__file__).parents[1] / "catalogue.json"
     print(f"{write_catalogue(path)} backbones written to {path}")

@@ -78,12 +78,12 @@ def write(run: Run, ticket: Ticket) -> None:
 def waiting(store: Store, device: str | None = None) -> list[Ticket]:
     """The queue for `device` (or for all), first come first; what is cancelled or held is left out.
 
-    One look at each run folder; only queued ones are read.
+    So is a run of another user that this one may not write to: it waits for a worker of its owner. One look at each run folder; only queued ones are read.
     """
     tickets = []
     for name in store.run_ids():
         run = Run(store.runs_dir / name)
-        if not run.marked("queued") or not run.has("config.json"):
+        if not run.marked("queued") or not run.has("config.json") or not _ours(run):
             continue
         ticket = read_ticket(run)
         if ticket is None or not (device is None or ticket.fits(device)):
@@ -91,6 +91,13 @@ def waiting(store: Store, device: str | None = None) -> list[Ticket]:
         if not run.marked("cancelled") and run.holder() is None:
             tickets.append(ticket)
     return sorted(tickets, key=lambda ticket: (ticket.sequence, ticket.run_id))
+
+
+def _ours(run: Run) -> bool:
+    """Whether this user may write into the run's folder, and take its lock."""
+    lock = run.path / "lock"
+    may = os.access(run.path, os.W_OK | os.X_OK)
+    return may and (os.access(lock, os.R_OK | os.W_OK) or not os.path.lexists(lock))
 
 
 def read_ticket(run: Run) -> Ticket | None:

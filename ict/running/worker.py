@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from ict.files import StoreError, atomic_write_json, remove_file
+from ict.files import FULL, StoreError, atomic_write_json, remove_file
 from ict.machine import cores
 from ict.running import queue
 from ict.running import run_process as child
@@ -86,9 +86,9 @@ def _run_ticket(store: Store, slot: Slot, ticket: Ticket, share: RunLock) -> boo
     """Runs one ticket to its end; False if someone else has it or it is no longer wanted."""
     run = Run(store.runs_dir / ticket.run_id)
     lock = RunLock(run.path / "lock")
-    if not lock.acquire():
-        return False
     try:
+        if not lock.acquire():
+            return False
         if not child.still_wanted(run):
             return False
         lock.describe(None)
@@ -107,7 +107,10 @@ def _run_ticket(store: Store, slot: Slot, ticket: Ticket, share: RunLock) -> boo
         _settle(run, ticket, process.wait())
     except StoreError as error:
         _log(f"{run.id}: {error}")
-        time.sleep(_LOOK_SECONDS)
+        if error.errno in FULL:
+            time.sleep(_LOOK_SECONDS)
+        else:
+            _give_up(run, error)
     finally:
         lock.release()
     return True
@@ -128,6 +131,16 @@ def _settle(run: Run, ticket: Ticket, code: int) -> None:
         message = f"the run {how}, {TRIES} times; log.txt ends with what it said last"
         error = {"type": "Crash", "message": message, "traceback": run.log_tail(20)}
         atomic_write_json(run.path / "error.json", error)
+
+
+def _give_up(run: Run, error: StoreError) -> None:
+    """A run that cannot be started leaves the queue with its error: it must not block the others."""
+    document = {"type": type(error).__name__, "message": str(error), "traceback": ""}
+    try:
+        atomic_write_json(run.path / "error.json", document)
+        remove_file(run.path / "queued")
+    except StoreError:
+        time.sleep(_LOOK_SECONDS)  # looked at again; one that may not be written to is not waiting
 
 
 def _log(text: str) -> None:

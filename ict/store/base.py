@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ict.documents.identity import check_id, is_id
 from ict.documents.records import Odd, names_in, split
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import (
@@ -18,12 +19,7 @@ from ict.files import (
     store_root,
 )
 from ict.store.locks import RunLock
-from ict.store.run_folder import (
-    Run,
-    check_id,
-    is_id,
-    utc_now,
-)
+from ict.store.run_folder import Run, utc_now
 
 
 class BaseStore:
@@ -63,6 +59,11 @@ class BaseStore:
     def record_images(self, run: Run, images: dict[str, str]) -> None:
         """Writes the digests of the images that `run` is asked for beside its configuration."""
         atomic_write_json(run.path / "config.json", {**run.record, "images_sha256": images})
+
+    def record_weights(self, run: Run, path: Path) -> None:
+        """Writes where the weights of `run` lie now; they must be those that it was asked for with."""
+        sources = {**(run.record.get("sources") or {}), "weights_file": str(path)}
+        atomic_write_json(run.path / "config.json", {**run.record, "sources": sources})
 
     def keep_digests(self, name: str, digests: Sequence[str]) -> None:
         """Keeps the digest of each image behind the digest `name`, so that a change can be named."""

@@ -7,14 +7,15 @@ or half-written.
 import contextlib
 import datetime
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ict.documents.identity import is_id
 from ict.documents.records import Odd, read_record
 from ict.documents.shapes import (
     Check,
+    an_id,
     fields,
     list_of,
     maybe,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 STATUSES = ("done", "running", "queued", "failed", "killed", "cancelled", "created")
 CHECKPOINT = "checkpoint"  # folder of what a run resumes from
 TERMINAL = ("done", "failed", "killed", "cancelled")
-_ID = re.compile(r"\w[\w.+=@-]{0,200}")
 MOST_RUN_BYTES = 4 << 20  # of a small file of a run; there may be thousands
 
 
@@ -46,18 +46,6 @@ def utc_now() -> str:
     """Now in UTC to the millisecond, as every file of the store writes times."""
     now = datetime.datetime.now(datetime.UTC)
     return now.isoformat(timespec="milliseconds")
-
-
-def is_id(text: str) -> bool:
-    """Whether `text` can be the name of a folder in the store; no path leaves it."""
-    return _ID.fullmatch(text) is not None
-
-
-def check_id(text: str, kind: str = "run") -> str:
-    """`text` if it can be the name of a folder in the store; raises InputError otherwise."""
-    if not is_id(text):
-        raise InputError(f"{quoted(text)} is not a {kind} id: letters, digits and ._+=@- only")
-    return text
 
 
 class Run:
@@ -248,7 +236,7 @@ _BLOCK = fields(
 )
 _SELECTION = fields(
     {"site": text, "blocks": list_of(_BLOCK)},
-    {"criterion": text, "score_id": text, "backbone": text},
+    {"criterion": text, "score_id": an_id, "backbone": text},
 )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
+from ict.documents.shapes import an_id
 from ict.errors import InputError
 
 
@@ -92,6 +93,8 @@ class RunResult:
                 object.__setattr__(self, name, _READERS[name](name, value))
         if self.test_accuracy is None:
             raise InputError("test_accuracy is missing")
+        if self.score_id is not None:
+            an_id(self.score_id, "score_id")
 
     def to_dict(self) -> dict[str, Any]:
         """What `result.json` holds; `from_dict` gives the same record again."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ict.catalogue import get_backbone
+from ict.catalogue import BUNDLED, get_backbone
 from ict.errors import InputError
 from ict.store.run_folder import Run
 from ict.weights import find_again
@@ -14,7 +14,7 @@ def weights_of(run: Run, *, given: str | Path | None = None) -> Path | None:
     recorded = sources.get("weights_file")
     try:
         return find_again(
-            get_backbone(run.config["backbone"]),
+            get_backbone(run.config.get("backbone") or BUNDLED),
             run.config.get("weights"),
             recorded=Path(recorded) if recorded else None,
             given=given,

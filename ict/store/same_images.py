@@ -19,6 +19,7 @@ from ict.store.run_folder import Run
 from ict.tasks.decodable import first_wide
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import FIRST
+from ict.weights import check_fits
 
 UNRECORDED = "the digests of its images were not recorded (it is of version 0.1.0)"
 
@@ -131,7 +132,7 @@ def ask(
     """Writes the folders of the runs that are `wanted`, or finds them.
 
     Raises InputError, before anything is written, if one of them has work in it that other images
-    went into. A run without such work is asked for anew with the images of now.
+    went into, or if a weights file that a new one names is none of its backbone. A run without such work is asked for anew with the images of now.
     """
     known: dict[str | None, ImageDigests] = {} if digests is None else {None: digests}
     pairs = []
@@ -143,6 +144,8 @@ def ask(
     if refused:
         more = f"; {len(refused) - 1} more runs likewise" if len(refused) > 1 else ""
         raise InputError(refused[0] + more)
+    for resolved, _ in pairs:
+        _check_weights(store, resolved)
     return [_ask(store, resolved, reading, command) for resolved, reading in pairs]
 
 
@@ -152,6 +155,13 @@ def _refusal(store: BaseStore, resolved: Resolved, reading: Reading) -> str:
         return ""
     found = reading.trouble(store, run.record, f"`ict remove {run.id}` and ask again")
     return found and f"run {run.id} {found}"
+
+
+def _check_weights(store: BaseStore, resolved: Resolved) -> None:
+    """A file that a user named must fit; what the hub's cache holds was named by timm."""
+    path, named = resolved.sources.get("weights_file"), str(resolved.config.weights)
+    if path and named.startswith("sha256:") and not Run(store.runs_dir / resolved.run_id).record:
+        check_fits(resolved.config.backbone, Path(path))
 
 
 def _has_work(run: Run) -> bool:

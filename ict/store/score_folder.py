@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ict.documents.identity import is_id
 from ict.documents.records import Odd, read_record
 from ict.documents.shapes import reader, shown, text
 from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
 from ict.scores import META, check
-from ict.store.run_folder import is_id
 
 FILE = "scores.safetensors"
 _SAME = (

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ict.documents.identity import check_id, is_id
 from ict.documents.records import Odd, names_in, read_record, split
 from ict.documents.shapes import fields, list_of, table, text
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, explain, make_folder
 from ict.store.base import BaseStore
-from ict.store.run_folder import STATUSES, check_id, is_id, utc_now
+from ict.store.run_folder import STATUSES, utc_now
 from ict.store.same_images import ask
 from ict.store.study_choices import (
     UNSEARCHED,

@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from ict.documents.bounded import LONGEST, read_text
+from ict.documents.identity import check_id
 from ict.errors import InputError, did_you_mean, quoted
 from ict.machine import MOST_SLOTS
-from ict.store.run_folder import check_id
 from ict.store.study_contrast import primary
 from ict.store.study_rows import (
     GRID,

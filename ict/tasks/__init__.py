@@ -33,7 +33,7 @@ def get_task(name: str, *, root: str | Path | None = None) -> Task:
     if name in bundled.TASKS:
         return bundled.TASKS[name]
     known = vtab.canonical(name)
-    folder = _folders(root).get(known)
+    folder = _folder_of(known, root)
     if folder is None and known not in vtab.catalogue():
         raise InputError(_unknown(name, root))
     return vtab.describe(known, folder if folder and vtab.is_layout(folder) else None)
@@ -60,7 +60,7 @@ def fingerprint(name: str, *, root: str | Path | None = None) -> str:
 def find_folder(name: str, *, root: str | Path | None = None) -> Path:
     """The folder of a task that is not bundled; InputError says where was looked."""
     known = vtab.canonical(name)
-    folder = _folders(root).get(known)
+    folder = _folder_of(known, root)
     if folder is None:
         if known not in vtab.catalogue():
             raise InputError(_unknown(name, root))
@@ -73,14 +73,24 @@ def find_folder(name: str, *, root: str | Path | None = None) -> Path:
     return folder
 
 
-def _folders(root: str | Path | None) -> dict[str, Path]:
-    """Folders by task: links before the root; none from a root that does not exist.
+def _folder_of(name: str, root: str | Path | None) -> Path | None:
+    """The task's folder, if there is one; InputError where its own link names none."""
+    folders = _folders(root)
+    if name in folders and folders[name] is None:
+        raise InputError(str(look_at_links()[1][0]))
+    return folders.get(name)
+
+
+def _folders(root: str | Path | None) -> dict[str, Path | None]:
+    """Folders by task: links before the root, None for an odd link; none from a root that does not exist.
 
     Raises InputError for links that cannot be read: the task might be linked to another folder.
     """
     at = vtab_root(root)
-    under_root = vtab.folders_of(at) if at is not None and os.path.isdir(at) else {}
-    return under_root if root is not None else under_root | read_links()
+    found: dict[str, Path | None] = {}
+    if at is not None and os.path.isdir(at):
+        found.update(vtab.folders_of(at))
+    return found if root is not None else found | read_links()
 
 
 def _listed(root: str | Path | None) -> tuple[dict[str, Path], list[Odd]]:

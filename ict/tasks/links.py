@@ -20,32 +20,38 @@ def links_path() -> Path:
     return store_root() / LINKS
 
 
-def read_links() -> dict[str, Path]:
-    """Linked folders by task; empty when nothing is linked.
+def read_links() -> dict[str, Path | None]:
+    """Linked folders by task, None for an entry that names no folder; empty when nothing is linked.
 
-    Raises InputError for what `look_at_links` cannot read: it may hide where a task lies.
+    Raises InputError for a file that cannot be read: it may hide where any task lies.
     """
-    links, troubles = look_at_links()
-    if troubles:
-        raise InputError(str(troubles[0]))
-    return links
+    entries = _entries(links_path())
+    if isinstance(entries, Odd):
+        raise InputError(str(entries))
+    return {name: Path(at) if _is_link(name, at) else None for name, at in entries.items()}
 
 
 def look_at_links(path: Path | None = None) -> tuple[dict[str, Path], list[Odd]]:
     """Linked folders by task, and what of the links file cannot be read."""
     path = path or links_path()
-    found = read_record(path, _table, advice="delete it and link anew with `ict data link`")
-    if isinstance(found, Odd):
-        return {}, [Odd(path, f"cannot be read: {found.reason}")]
-    links = {name: at for name, at in (found or {}).items() if _is_link(name, at)}
-    wrong = [
-        f"{shown(name)} → {quoted(at)}" for name, at in (found or {}).items() if name not in links
-    ]
+    entries = _entries(path)
+    if isinstance(entries, Odd):
+        return {}, [entries]
+    links = {name: Path(at) for name, at in entries.items() if _is_link(name, at)}
+    wrong = [f"{shown(name)} → {quoted(at)}" for name, at in entries.items() if name not in links]
     if not wrong:
-        return {name: Path(at) for name, at in links.items()}, []
+        return links, []
     more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
     reason = f"links no folder: {', '.join(wrong[:3])}{more}; take that out, or link it anew"
-    return {name: Path(at) for name, at in links.items()}, [Odd(path, reason)]
+    return links, [Odd(path, reason)]
+
+
+def _entries(path: Path) -> dict[str, Any] | Odd:
+    """Everything in the links file, odd entries too; an Odd if it cannot be read."""
+    found = read_record(path, _table, advice="delete it and link anew with `ict data link`")
+    if isinstance(found, Odd):
+        return Odd(path, f"cannot be read: {found.reason}")
+    return found or {}
 
 
 def _table(document: Any) -> dict[str, Any]:
@@ -75,11 +81,8 @@ def write_link(name: str, folder: Path) -> Path:
     Links no folder could be made of go; raises InputError for a file that cannot be read at all, so
     that what it held is not lost.
     """
-    known, troubles = look_at_links()
     path = links_path()
-    if troubles and not known and "links no folder" not in troubles[0].reason:
-        raise InputError(str(troubles[0]))
-    links = {task: str(at) for task, at in known.items()} | {name: str(folder)}
+    links = {task: str(at) for task, at in read_links().items() if at} | {name: str(folder)}
     make_folder(path.parent)
     atomic_write_json(path, dict(sorted(links.items())))
     return path

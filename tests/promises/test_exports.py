@@ -21,6 +21,7 @@ from plotly.io.json import to_json_plotly
 
 from ict.cli import main
 from ict.figures.export import FigureBundle, export
+from ict.scores import ChannelScores, load_scores, to_bytes
 from ict.store import Store
 from tests.figure_store import DOCUMENT, filled
 
@@ -266,6 +267,43 @@ def test_figures_are_redrawn(name, store, tmp_path):
     written = json.loads(html.unescape(page.rpartition("<pre>")[2].partition("</pre>")[0]))
     check_says_what_it_shows(written)
     assert redrawn(written, tmp_path) == drawn(page)
+
+
+LINK = '<a href="https://elsewhere.example">{}</a><b>'
+
+
+def rename(store: Store) -> None:
+    """Every task is called by a name that Plotly would take for a link."""
+    study = filled(store)
+    files = [store.run(run_id).path / "config.json" for run_id in study.run_ids]
+    for path in (*files, *store.root.glob("scores/*/meta.json")):
+        record = json.loads(path.read_text())
+        fields = record.get("config", record)
+        fields["task"] = LINK.format(fields["task"])
+        path.write_text(json.dumps(record))
+    for path in store.root.glob("scores/*/scores.safetensors"):
+        found = load_scores(path)
+        meta = json.loads((path.parent / "meta.json").read_text())
+        path.write_bytes(to_bytes(ChannelScores(found.arrays, meta, found.labels)))
+
+
+@promise(
+    "Names with markup are text in every figure: no link and no bold that a name brought along."
+)
+@pytest.mark.parametrize("name", NAMED)
+def test_names_bring_no_markup_into_a_figure(name, store, tmp_path):
+    rename(store)
+    out = tmp_path / "f.html"
+    ict("figure", name, *sources(store, NAMED[name]), "--out", str(out), "--force")
+    figure = drawn(out.read_text())
+    for trace in figure["data"]:
+        trace.pop("customdata", None)
+    figure["layout"].pop("meta", None)
+    text = json.dumps(figure)
+    assert "<a " not in text
+    assert "<b>" not in text
+    if name in ("overlap", "dendrogram"):
+        assert "&lt;a href" in text  # the name is there, as text
 
 
 @promise("A figure of one task's scores lists no run and no score of another task.")

@@ -199,6 +199,7 @@ ODD_RESULTS = {
     "memory as text": {"peak_memory_bytes": "1.2 GB"},
     "no accuracy": {"test_accuracy": None},
     "accuracy of 95": {"test_accuracy": 95},
+    "scores outside the store": {"score_id": "../../../etc"},
     "400 digits": {"train_seconds": 10**400},
     "notes in a table": {"notes": {"a": 1}},
     "half a character": {"device_name": "\ud800"},
@@ -255,6 +256,20 @@ def test_a_config_that_is_none(whole, odd):
     assert "config.json" in json.loads(ict("show", run, "--json", code=2).stdout)["error"]
 
 
+@pytest.mark.promise(
+    "A config that lacks fields, or names a backbone that timm lacks, spoils no report"
+)
+@pytest.mark.parametrize("odd", [{}, {"backbone": "vit_of_the_future", "method": "ict", "k": [3]}])
+def test_a_config_that_lacks_fields(whole, odd, tmp_path):
+    _, paths = whole
+    rewrite(paths["config"], config={"task": "digits", **odd})
+    paths["index"].unlink()
+    ict("report", "k_ratio", "--out", str(tmp_path / "r.html"))
+    ict("figure", "k-ratio", "--task", "digits", "--out", str(tmp_path / "k.json"))
+    left_out = json.loads((tmp_path / "k.json").read_text())["left_out"]
+    assert (paths["config"].parent.name in str(left_out)) == bool(odd)
+
+
 @pytest.mark.promise("A config of a newer schema, or with settings of one, says that it is newer")
 @pytest.mark.parametrize(
     "newer", [{"schema": 99}, {"config": {"task": "digits", "schema": 99}},
@@ -273,6 +288,22 @@ NAMED = [  # kinds that `ict runs` names; caches are built anew, and of the rest
     "inspect meta", "inspect rows", "inspect thumbs", "causal", "study", "set", "imported", "links",
     "info",
 ]  # fmt: skip
+
+
+@pytest.mark.promise("A figure of a run that cannot be read says why; among others it is left out")
+def test_a_figure_of_a_bad_run(whole, tmp_path):
+    _, paths = whole
+    bad = paths["result"].parent.name
+    rewrite(paths["result"], test_accuracy="high")
+    out = tmp_path / "c.json"
+    asked = ["figure", "k-ratio", "--out", str(out), "--force", "--json", "--from", bad]
+    error = json.loads(ict(*asked, code=2).stdout)["error"]
+    assert error.startswith(str(paths["result"].parent))
+    assert "test_accuracy is 'high'" in error
+    others = [row["run_id"] for row in json.loads(ict("runs", "--status", "done", "--json").stdout)]
+    done = ict(*asked, *others)
+    assert json.loads(out.read_text())["left_out"] == {"not finished (unreadable)": [bad]}
+    assert "1 (not finished (unreadable))" in done.output
 
 
 @pytest.mark.promise(
@@ -306,6 +337,25 @@ def test_links_that_are_torn_or_odd(whole, content):
         left_out(done, "links.json")
         left_out(ict("tasks"), "links.json")
     assert ict("train", "digits", "--dry-run", "--json").exit_code == 0
+
+
+@pytest.mark.promise(
+    "An odd link spoils its own task alone: another linked task is found and checked"
+)
+def test_an_odd_link_beside_a_sound_one(whole):
+    _, paths = whole
+    links = {"birds": str(paths["info"].parent), "owls": 3, "svhn": "here"}
+    paths["links"].write_text(json.dumps(links))
+    report = json.loads(ict("data", "check", "birds", "--json", code=1).stdout)  # no image is there
+    assert "links.json" not in json.dumps(report)
+    for name in ("owls", "svhn"):  # never the folder of that name under ICT_VTAB_ROOT
+        said = json.loads(ict("data", "check", name, "--json", code=2).stdout)["error"]
+        assert "links no folder: owls → 3, svhn → 'here'" in said
+    assert ict("data", "link", "owls", links["birds"]).exit_code == 0
+    assert json.loads(paths["links"].read_text()) == {
+        "birds": links["birds"],
+        "owls": links["birds"],
+    }
 
 
 @pytest.mark.promise("One task's info.json never hides the other tasks")
@@ -536,3 +586,19 @@ def test_a_store_that_may_not_be_listed(whole, monkeypatch):
     done = ict("runs", "--json")
     assert json.loads(done.stdout) == []
     left_out(done, "/runs:")
+
+
+@pytest.mark.promise("An ICT_STORE that can name no folder is said in one sentence, on every page")
+@pytest.mark.parametrize("page", ["train", "run", "data"])
+@pytest.mark.parametrize("odd", ["{file}", "~nobody-of-this-name/x", "/tmp/" + "y" * 300])
+def test_a_store_that_can_be_none(tmp_path, monkeypatch, page, odd):
+    from streamlit.testing.v1 import AppTest
+
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("ICT_STORE", odd.format(file=tmp_path / "file"))
+    monkeypatch.syspath_prepend(str(ROOT / "app"))
+    app = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+    app.switch_page(str(ROOT / "pages" / f"{page}.py"))
+    app.run()
+    assert not app.exception
+    assert len(app.error) == 1

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -291,6 +292,49 @@ def test_a_run_is_not_rebuilt_on_a_changed_file(
     save_file({k: v * 0.9 for k, v in load_file(elsewhere).items()}, run[2])
     with pytest.raises(ValueError, match=sha(elsewhere)):
         package.load(run_id, store=store)
+
+
+@promise("ict train refuses a weights file that does not fit at once: exit 2, no run in the store")
+def test_train_refuses_a_misfit_before_anything_is_written(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ICT_STORE", str(tmp_path / "store"))
+    torch.save({}, tmp_path / "e.pth")
+    words = ["train", "digits", "--limit", "8", "--backbone", NAME, "--weights"]
+    answer = ict(*words, str(tmp_path / "e.pth"), "--json")
+    assert answer.exit_code == 2, answer.output
+    assert "0 of 150 tensors come from it" in json.loads(answer.stdout)["error"]
+    study = tmp_path / "study.toml"
+    base = {"task": "digits", "backbone": NAME, "weights": str(tmp_path / "e.pth"), "limit": 8}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in base.items()]
+    study.write_text("[base]\n" + "\n".join(lines) + "\n[grid]\nseed = [1, 2]\n")
+    answer = ict("study", "run", str(study), "--no-wait", "--json")
+    assert answer.exit_code == 2, answer.output
+    assert "0 of 150 tensors come from it" in json.loads(answer.stdout)["error"]
+    assert not list((tmp_path / "store").glob("runs/*"))
+
+
+@promise("ict resume says at once that the weights are gone, and takes them from elsewhere")
+def test_resume_with_weights_that_were_moved(
+    moved: tuple[Path, str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ict.running import local
+
+    store, run_id, elsewhere = moved
+    monkeypatch.setenv("ICT_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(local, "start_workers", lambda _: 0)
+    folder = tmp_path / "store" / "runs" / run_id
+    shutil.copytree(store / "runs" / run_id, folder)
+    (folder / "result.json").unlink()
+    answer = ict("resume", run_id, "--json")
+    assert (answer.exit_code, sha(elsewhere) in answer.stdout) == (2, True), answer.output
+    wrong = ict("resume", run_id, "--weights", str(BUNDLED_WEIGHTS), "--json")
+    assert (wrong.exit_code, sha(elsewhere) in wrong.stdout) == (2, True), wrong.output
+    assert not (folder / "queued").exists()
+    assert ict("resume", run_id, "--weights", str(elsewhere), "--json").exit_code == 0
+    config = json.loads((folder / "config.json").read_text())
+    assert config["sources"]["weights_file"] == str(elsewhere)
+    assert json.loads((folder / "queued").read_text())["launcher"] == "local"
 
 
 @promise(

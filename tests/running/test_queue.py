@@ -1,11 +1,12 @@
 """The queue and its markers, the slots of a device, what a start looks at, and the bar."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from ict.errors import InputError
+from ict.errors import IctError, InputError
 from ict.files import StoreError
 from ict.running import follow, local, queue
 from ict.running import run_process as child
@@ -164,3 +165,24 @@ def test_the_bar_tells_phase_epoch_and_time_left(toy_store: Store, capsys):
     assert "toy-000 queued" in shown
     assert "toy-000 training epoch 2/8" in shown
     assert " 25 %, 01:15 left" in shown
+
+
+@pytest.mark.parametrize("name", ["lock", "execution.json", "log.txt"])
+def test_a_run_that_cannot_be_started_fails_and_blocks_no_other(toy_store: Store, name: str):
+    stuck, other = toys(toy_store, 2)
+    (stuck.path / name).mkdir()
+    (stuck.path / name / "kept").touch()  # a folder that no rename replaces
+    local.submit(toy_store, [stuck.id, other.id])
+    finish(toy_store, [other])
+    with pytest.raises(IctError, match=f"{stuck.id} failed: .*{name}"):
+        finish(toy_store, [stuck])
+    assert (stuck.status(), other.status()) == ("failed", "done")
+
+
+def test_a_run_that_this_user_may_not_write_to_waits_for_its_owner(toy_store: Store, monkeypatch):
+    theirs, ours = toys(toy_store, 2)
+    queue.enqueue(toy_store, [theirs, ours], slots=1, devices=["cpu"])
+    real = os.access
+    refused = lambda path, mode: theirs.id not in str(path) and real(path, mode)  # noqa: E731
+    monkeypatch.setattr(os, "access", refused)
+    assert [ticket.run_id for ticket in queue.waiting(toy_store)] == [ours.id]

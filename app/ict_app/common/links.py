@@ -8,8 +8,8 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ict.documents.bounded import number, odd_word
+from ict.documents.identity import is_id
 from ict.errors import quoted
-from ict.store.run_folder import is_id
 from ict_app.common import words
 
 LONGEST = 201  # a run's id; a share or a seed is shorter

@@ -8,6 +8,7 @@ import streamlit as st
 
 from ict.documents.records import Odd
 from ict.documents.shapes import shown as quotable
+from ict.errors import InputError
 from ict.store import Store
 from ict_app.common import links, readers, words
 from ict_app.common.controls import arrive
@@ -72,6 +73,15 @@ def path(name: str) -> str:
 def theme() -> Literal["light", "dark"]:
     """The theme that the browser shows."""
     return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def require_store() -> None:
+    """Says what is wrong with $ICT_STORE and draws nothing else, where it can name no folder."""
+    try:
+        readers.own_store()
+    except InputError as error:
+        st.error(str(error))
+        st.stop()
 
 
 def sidebar() -> None:
