@@ -181,8 +181,8 @@ def test_the_head_has_a_rate_of_its_own():
     for lr, head_lr in ((0.01, 0.0), (0.0, 0.01)):
         model = adapted(init="zero", seed=1)
         before = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
-        s = settings(lr=lr, head_lr=head_lr, warmup_epochs=0)
-        s = dataclasses.replace(s, warmup_lr=0.0)
+        s = settings(lr=lr, head_lr=head_lr, warmup_epochs=1)
+        s = s if lr else dataclasses.replace(s, warmup_lr=0.0)  # as the run does for a rate of 0
         Trainer(model, images(), s).epoch(1)
         moved = {n for n, p in model.named_parameters() if n in before and not p.equal(before[n])}
         head = {"head.weight", "head.bias"}
