@@ -147,7 +147,7 @@ class RunConfig:
     """How the head starts: `random` (truncated normal, 0.02), `uniform` as `nn.Linear` does, or as
     the converged linear `probe`, before which nothing else may change the network's answers."""
     head_lr: float | None = None
-    """The head's own learning rate; None: that of the rest."""
+    """The head's own learning rate; None: that of the rest. A tenth of `lr` after a `probe` start."""
     probe_version: int = 1
     """Of the method `linear`: 1 stopped early and chose C on val200; 2 is `ict.training.probe`."""
 

@@ -38,6 +38,14 @@ _AS_RELEASED = {"schedule": "released", "head_init": "uniform"}
 """What recipe `released` sets beside `recipe_fields`: the rates and the start of the authors' code."""
 
 
+PROBE_HEAD_RATE = 0.1
+"""Share of `lr` at which a head that starts as the probe goes on, unless `head_lr` says otherwise.
+
+Validation loss on digits with ict_tiny (300 images, 3 epochs, K = 24 at 0.02, seed 42): 0.435 at the
+full rate, 0.389 at a tenth and at a hundredth of it; accuracies of 200 images do not tell them apart.
+"""
+
+
 @dataclass(frozen=True)
 class Resolved:
     """A checked configuration with nothing left open, its id, and where its inputs lie."""
@@ -169,6 +177,8 @@ def _as_of_now(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:
     read = reads_later(config)
     now: dict[str, Any] = {n: given.get(n, NOW[n]) for n in NOW if n in read}
     unread = {n: NEUTRAL[n] for n in (*NOW, *CHOSEN) if n not in read}
+    if config.head_init == "probe" and config.head_lr is None and "head_init" in read:
+        now["head_lr"] = PROBE_HEAD_RATE * (config.lr or 0.0)
     return dataclasses.replace(config, **now, **unread)
 
 

@@ -113,8 +113,8 @@ class Trainer:
         self.device = train.images.device
         self.drop_last = len(train) >= settings.batch_size
         self.steps = max(1, _steps(len(train), settings.batch_size, self.drop_last))
-        groups, peaks = _groups(model, settings)
-        self._schedules = [dataclasses.replace(settings, lr=peak) for peak in peaks]
+        groups, head = _groups(model, settings)
+        self._schedules = [settings, *head]
         self.optimizer = torch.optim.AdamW(
             groups,
             lr=settings.lr,
@@ -203,14 +203,19 @@ class Trainer:
         return [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
 
 
-def _groups(model: nn.Module, settings: Settings) -> tuple[list[dict[str, Any]], list[float]]:
-    """What the optimizer trains, in groups, and the peak rate of each: the head last if it has its own."""
+def _groups(model: nn.Module, settings: Settings) -> tuple[list[dict[str, Any]], list[Settings]]:
+    """What the optimizer trains, and the schedule of the head where it is a group of its own, the last.
+
+    A rate of 0 is 0 in the warm-up as well.
+    """
     trained = [p for p in model.parameters() if p.requires_grad]
     if settings.head_lr is None:
-        return [{"params": trained}], [settings.lr]
+        return [{"params": trained}], []
     own = {id(p) for p in classification_head(model).parameters()}
     parts = [p for p in trained if id(p) not in own], [p for p in trained if id(p) in own]
-    return [{"params": part} for part in parts], [settings.lr, settings.head_lr]
+    warmup = min(settings.warmup_lr, settings.head_lr)
+    schedule = dataclasses.replace(settings, lr=settings.head_lr, warmup_lr=warmup)
+    return [{"params": part} for part in parts], [schedule]
 
 
 def learning_rate(position: float, settings: Settings) -> float:

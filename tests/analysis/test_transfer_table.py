@@ -55,7 +55,7 @@ def test_one_seed_has_no_interval():
 
 
 def test_controls_are_sources_and_draws_of_one_seed_count_once():
-    chance = {"criterion": "random", "source": None, "tokens": None}
+    chance = {"criterion": "random", "source": None, "tokens": None, "draws_by_task": True}
     drawn = [*of([1, 1], **chance, selection_seed=0), *of([3, 3], **chance, selection_seed=1)]
     lowest = of([5, 7], criterion="lowest")
     table = transfer_table([*own(), *drawn, *lowest, *of([0, 0], source="a")])

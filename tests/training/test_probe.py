@@ -165,13 +165,24 @@ def test_a_probe_start_is_refused_where_the_adapter_is_no_identity():
     assert resolve({**asked, "method": "linear"}, weights="none").config.head_init == "random"
 
 
+def test_a_head_that_starts_as_the_probe_goes_on_at_a_tenth_of_the_rate_unless_told():
+    asked = {"task": "digits", "init": "zero", "k": 24}
+    started = {**asked, "head_init": "probe"}
+    assert resolve(started, weights="none").config.head_lr == pytest.approx(0.002)
+    assert resolve({**started, "lr": 0.5}, weights="none").config.head_lr == pytest.approx(0.05)
+    assert resolve({**started, "head_lr": 0.0}, weights="none").config.head_lr == 0
+    assert resolve(asked, weights="none").config.head_lr is None
+    linear = {"task": "digits", "method": "linear", "head_init": "probe", "head_lr": 0.1}
+    assert resolve(linear, weights="none").config.head_lr is None
+
+
 def test_the_head_has_a_rate_of_its_own():
     """At a rate of 0 the head stays while the adapter moves, and the other way round."""
     for lr, head_lr in ((0.01, 0.0), (0.0, 0.01)):
         model = adapted(init="zero", seed=1)
         before = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
-        s = settings(lr=lr, head_lr=head_lr, warmup_epochs=0)
-        s = dataclasses.replace(s, warmup_lr=0.0)
+        s = settings(lr=lr, head_lr=head_lr, warmup_epochs=1)
+        s = s if lr else dataclasses.replace(s, warmup_lr=0.0)  # as the run does for a rate of 0
         Trainer(model, images(), s).epoch(1)
         moved = {n for n, p in model.named_parameters() if n in before and not p.equal(before[n])}
         head = {"head.weight", "head.bias"}
