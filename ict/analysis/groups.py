@@ -80,17 +80,24 @@ class Group:
 
 
 def over_seeds(
-    rows: Iterable[Row], *, by: Sequence[str] = SETTINGS, value: str = "test_accuracy"
+    rows: Iterable[Row],
+    *,
+    by: Sequence[str] = SETTINGS,
+    value: str = "test_accuracy",
+    ends: tuple[float, float] | None = None,
 ) -> list[Group]:
     """Groups of the rows of `Store.table()` that agree in `by`, in the order of their first rows.
 
     `by` is every setting unless the caller has put settings into words of its own (a series of a
-    figure). Runs without a `value` are counted and listed, nothing more.
+    figure). Runs without a `value` are counted and listed, nothing more. Intervals stop at `ends`, those
+    of accuracies that are fractions at 0 and 1.
     """
+    if ends is None and value.endswith("accuracy"):
+        ends = 0.0, 1.0
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in rows:
         groups[key(row, by)].append(row)
-    return [_group(members, by, value) for members in groups.values()]
+    return [_group(members, by, value, ends) for members in groups.values()]
 
 
 def grouped(rows: Iterable[Row]) -> list[dict[str, Any]]:
@@ -204,12 +211,16 @@ def words(name: str, value: Any) -> str:
     return f"{titles.get(name, name.replace('_', ' '))} {value}"
 
 
-def _group(members: Sequence[Row], by: Sequence[str], value: str) -> Group:
+def _group(
+    members: Sequence[Row], by: Sequence[str], value: str, ends: tuple[float, float] | None
+) -> Group:
     values, over = replicates(members, value)
-    found = t_interval(values)
     numbers = [number for row in members if (number := _number(row.get(value))) is not None]
     seeds = {seed for row in members if (seed := seed_of(row)) is not None}
     images = [n for row in members if (n := _number(row.get("test_images")))]
+    seen = 0.5 / max(images) if value == "test_accuracy" and images else 0.0
+    found = t_interval(values, least_sd=seen)
+    found = found.within(*ends) if ends else found
     sampling = None
     if value == "test_accuracy" and images and found.n:
         sampling = sampling_half_width(found.mean, int(max(images)))

@@ -1,7 +1,7 @@
 """A mean with its 95 % t interval: the one way in which this project says how sure a mean is."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan, sqrt
 from statistics import NormalDist
 
@@ -35,9 +35,16 @@ class Interval:
     def half_width(self) -> float:
         return (self.high - self.low) / 2
 
+    def within(self, least: float, most: float) -> "Interval":
+        """Cut at the ends that a mean of such values cannot pass: what lies beyond is no accuracy."""
+        return replace(self, low=max(self.low, least), high=min(self.high, most))
 
-def t_interval(values: Iterable[float], level: float = 0.95) -> Interval:
-    """The mean of the finite `values` with its t interval: mean ± t(n−1) · sd / sqrt(n)."""
+
+def t_interval(values: Iterable[float], level: float = 0.95, *, least_sd: float = 0.0) -> Interval:
+    """The mean of the finite `values` with its t interval: mean ± t(n−1) · sd / sqrt(n).
+
+    `least_sd` is the spread below which nothing can be seen (half a test image); `sd` stays what it is.
+    """
     found = np.asarray([v for v in values if v is not None], dtype=float)
     found = found[np.isfinite(found)]
     n = len(found)
@@ -47,7 +54,7 @@ def t_interval(values: Iterable[float], level: float = 0.95) -> Interval:
     if n == 1:
         return Interval(mean, nan, nan, 1, nan)
     sd = float(found.std(ddof=1))
-    half = float(scipy.special.stdtrit(n - 1, (1 + level) / 2)) * sd / sqrt(n)
+    half = float(scipy.special.stdtrit(n - 1, (1 + level) / 2)) * max(sd, least_sd) / sqrt(n)
     return Interval(mean, mean - half, mean + half, n, sd)
 
 

@@ -18,9 +18,15 @@ METRICS = {
     "images_per_second": ("images per second", 1.0),
     "seconds": ("seconds per epoch", 1.0),
 }
+PERCENT = (0.0, 100.0)
 MANY_LINES = 12
 BAND_SEEDS = 3
 FEW_EPOCHS = 2  # a line of so few points is drawn with markers, or it would not be seen
+
+
+def ends(metric: str) -> tuple[float, float] | None:
+    """Where intervals of a metric stop: accuracies at 0 and 100 %."""
+    return PERCENT if METRICS.get(metric, ("", 1.0))[1] == 100 else None
 
 
 def progress_table(runs_progress: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -72,7 +78,10 @@ def training_curves(
         seeds = part["seed"].nunique(dropna=False)
         if seeds > 1:
             _add_seed_lines(figure, part, label, styles[label])
-        _add_mean(figure, part, x="epoch", name=label, style=styles[label], markers=False)
+        _add_mean(
+            figure, part, x="epoch", name=label, style=styles[label], markers=False,
+            ends=ends(metric),
+        )  # fmt: skip
     figure.update_xaxes(title_text="epoch", rangemode="tozero")
     if table["epoch"].max() <= 10:
         figure.update_xaxes(dtick=1)
@@ -120,7 +129,6 @@ def accuracy_against_k(
             _add_dots(figure, part, "ratio", name, styles[name])
     _ratio_axis(figure, table)
     figure.update_yaxes(title_text=accuracy)
-    _end_at_100(figure, table["value"])
     look.legend_above(figure)
     caption = f"Accuracy against the share of tuned channels. {_seeds_words(table)}"
     if level:
@@ -193,19 +201,26 @@ def _add_seed_lines(figure: go.Figure, part: pd.DataFrame, label: str, style: lo
 
 
 def _add_mean(
-    figure: go.Figure, part: pd.DataFrame, *, x: str, name: str, style: look.Look, markers: bool
+    figure: go.Figure,
+    part: pd.DataFrame,
+    *,
+    x: str,
+    name: str,
+    style: look.Look,
+    markers: bool,
+    ends: tuple[float, float] | None = PERCENT,
 ) -> None:
     """The mean over seeds at each x; the interval as a band for lines, as bars for markers."""
-    found = over_seeds(part.sort_values(x).to_dict("records"), by=(x,), value="value")
+    rows = part.sort_values(x).to_dict("records")
+    found = over_seeds(rows, by=(x,), value="value", ends=ends)
     groups = [(group.setting[x], group.interval) for group in found]
     at = [float(a) for a, _ in groups]
     mean = np.array([i.mean for _, i in groups])
-    half = np.array([i.half_width for _, i in groups])
-    sure = np.isfinite(half)
+    low, high = (np.array([getattr(i, end) for _, i in groups]) for end in ("low", "high"))
+    sure = np.isfinite(low)
     banded = sure & np.array([i.n >= BAND_SEEDS for _, i in groups])
     if not markers and banded.any():
-        low, high = (mean - half)[banded], (mean + half)[banded]
-        _add_band(figure, np.array(at)[banded], (low, high), name, style)
+        _add_band(figure, np.array(at)[banded], (low[banded], high[banded]), name, style)
     figure.add_scatter(
         x=at,
         y=mean,
@@ -214,7 +229,13 @@ def _add_mean(
         legendgroup=name,
         line={"color": style.colour, "dash": style.dash, "width": 2},
         marker={"symbol": style.symbol, "size": 7, "color": style.colour},
-        error_y={"array": np.nan_to_num(half), "width": 3, "thickness": 1.2}
+        error_y={
+            "symmetric": False,
+            "array": np.nan_to_num(high - mean),
+            "arrayminus": np.nan_to_num(mean - low),
+            "width": 3,
+            "thickness": 1.2,
+        }
         if markers and sure.any()
         else None,
         customdata=[[i.n, i.low, i.high] for _, i in groups],
@@ -257,7 +278,7 @@ def _add_dots(figure: go.Figure, part: pd.DataFrame, x: str, name: str, style: l
 
 
 def _add_level(figure: go.Figure, part: pd.DataFrame, name: str, style: look.Look) -> None:
-    (group,) = over_seeds(part.to_dict("records"), by=(), value="value")
+    (group,) = over_seeds(part.to_dict("records"), by=(), value="value", ends=PERCENT)
     found = group.interval
     span = {"xref": "paper", "x0": 0, "x1": 1, "layer": "below"}
     if np.isfinite(found.low):
@@ -268,22 +289,6 @@ def _add_level(figure: go.Figure, part: pd.DataFrame, name: str, style: look.Loo
     figure.add_scatter(  # carries the legend entry and keeps the line inside the range
         x=[None], y=[found.mean], mode="lines", name=name, line=line, legendgroup=name
     )
-
-
-def _end_at_100(figure: go.Figure, values: pd.Series) -> None:
-    """Ends the axis at 0 and 100 % where an interval of few seeds would run on."""
-    ends = [
-        (np.array(trace.y, float) + sign * np.array(trace.error_y.array, float))
-        for trace in figure.data
-        if trace.error_y.array is not None
-        for sign in (-1, 1)
-    ]
-    reach = np.concatenate([values.to_numpy(float), *ends])
-    low, high = float(np.nanmin(reach)), float(np.nanmax(reach))
-    if low < 0 or high > 100:
-        low, high = max(low, 0.0), min(high, 100.0)
-        pad = 0.04 * (high - low)
-        figure.update_yaxes(range=[low - pad if low > 0 else 0, high + pad])
 
 
 def _ratio_axis(figure: go.Figure, table: pd.DataFrame) -> None:

@@ -109,7 +109,7 @@ def _last_epochs(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     epochs = last.groupby("label", sort=False)["epoch"].max()
     runs = last.assign(value=factor * last[metric].astype(float)).to_dict("records")
     rows = []
-    for group in over_seeds(runs, by=("label",), value="value"):
+    for group in over_seeds(runs, by=("label",), value="value", ends=curves.ends(metric)):
         over, label = group.interval, group.setting["label"]
         span = {"mean": over.mean, "low": over.low, "high": over.high, "n": over.n}
         rows.append({"label": label, "epoch": int(epochs[label]), **span})

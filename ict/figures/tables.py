@@ -225,7 +225,7 @@ def grouped_accuracy(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
                 "high": found.interval.high,
                 "n": found.n,
             }
-            for found in over_seeds(rows, by=by, value="percent")
+            for found in over_seeds(rows, by=by, value="percent", ends=(0.0, 100.0))
         ]
     )
 

@@ -43,7 +43,7 @@ def test_the_example_store_has_five_groups_of_three_seeds_and_a_probe_that_reads
 
 
 def test_a_group_by_hand():
-    rows = [run(a, seed=seed) for seed, a in ((1, 0.5), (2, 0.7), (3, 0.9))]
+    rows = [run(a, seed=seed) for seed, a in ((1, 0.6), (2, 0.7), (3, 0.8))]
     rows.append({**run(None, seed=4), "status": "running"})
     rows.append(run(0.3, seed=1, k=16))
     first, second = groups.over_seeds(rows)
@@ -53,10 +53,10 @@ def test_a_group_by_hand():
         3,
         (1, 2, 3, 4),
     )
-    assert (first.n, first.over, first.best) == (3, "seeds", 0.9)
+    assert (first.n, first.over, first.best) == (3, "seeds", 0.8)
     assert first.interval.mean == pytest.approx(0.7)
-    assert first.interval.sd == pytest.approx(0.2)  # sqrt((0.04 + 0 + 0.04) / 2)
-    half = stats.t.ppf(0.975, 2) * 0.2 / math.sqrt(3)
+    assert first.interval.sd == pytest.approx(0.1)  # sqrt((0.01 + 0 + 0.01) / 2)
+    half = stats.t.ppf(0.975, 2) * 0.1 / math.sqrt(3)
     assert first.to_dict()["interval95"] == pytest.approx(half)
     seconds = [row["train_seconds"] for row in rows[:4]]
     assert first.means["train_seconds"] == pytest.approx(sum(seconds) / 4)
@@ -195,3 +195,23 @@ def test_a_configuration_field_cannot_be_forgotten():
 def test_the_group_of_a_row_is_json():
     (group,) = groups.over_seeds([run(seed=1)])
     assert json.loads(json.dumps(group.to_dict()))["n"] == 1
+
+
+def test_an_interval_of_accuracies_ends_at_0_and_1_and_is_never_of_no_width():
+    rows = [
+        {"method": "ict", "seed": seed, "test_accuracy": value, "test_images": 200}
+        for seed, value in ((1, 0.99), (2, 1.0), (3, 0.9))
+    ]
+    (found,) = groups.over_seeds(rows)
+    assert (found.interval.high, found.interval.low < 0.9) == (1.0, True)
+    equal = [{**row, "test_accuracy": 0.5} for row in rows]
+    (found,) = groups.over_seeds(equal)
+    half = found.interval.high - 0.5
+    assert half == pytest.approx(4.302653 * 0.5 / 200 / 3**0.5)
+    assert found.interval.sd == 0
+
+
+def test_values_that_are_no_accuracies_have_no_ends():
+    rows = [{"method": "ict", "seed": seed, "loss": value} for seed, value in ((1, 0.0), (2, 9.0))]
+    (found,) = groups.over_seeds(rows, value="loss")
+    assert found.interval.low < 0

@@ -152,14 +152,17 @@ def test_one_seed_has_no_interval_and_the_caption_says_so():
     assert "exploratory" in theme.caption_of(three)
 
 
-def test_intervals_beyond_100_percent_do_not_stretch_the_axis():
+def test_intervals_end_at_0_and_100_percent():
     rows = [("ict", 0.125, 24, seed, accuracy) for seed, accuracy in ((1, 0.9), (2, 0.99))]
     table = pd.DataFrame(rows, columns=["series", "ratio", "k", "seed", "accuracy"])
-    low, high = figures.accuracy_against_k(table).layout.yaxis.range  # the interval: 37 to 152 %
-    assert 30 < low < 38
-    assert 100 <= high < 103
-    calm = table.assign(accuracy=[0.900, 0.901])
-    assert figures.accuracy_against_k(calm).layout.yaxis.range is None
+    (mean, _) = figures.accuracy_against_k(table).data  # the interval would be 37 to 152 %
+    assert mean.y[0] + mean.error_y.array[0] == pytest.approx(100)
+    assert 30 < mean.y[0] - mean.error_y.arrayminus[0] < 38
+    lines = [{"epoch": 1, "train_accuracy": a, "train_loss": a} for a in (0.9, 0.99, 0.99)]
+    runs = [{"label": "a", "seed": i, "progress": [line]} for i, line in enumerate(lines)]
+    for metric, high in (("train_accuracy", 100), ("train_loss", None)):
+        band = next(t for t in figures.training_curves(runs, metric).data if t.fill == "toself")
+        assert max(band.y) == high if high else max(band.y) > 1
 
 
 def test_training_curves_average_over_seeds_epoch_by_epoch():

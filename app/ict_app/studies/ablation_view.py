@@ -159,7 +159,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Mean, interval and cost of each task, series and K."""
     groups = over_seeds(
         table.assign(percent=100 * table["accuracy"]).to_dict("records"),
-        by=("task", "series", "ratio", "k"), value="percent",
+        by=("task", "series", "ratio", "k"), value="percent", ends=(0.0, 100.0),
     )  # fmt: skip
     rows = [
         {
