@@ -17,6 +17,9 @@ EQUIVALENT: Final = "equivalent within {margin}"
 SMALL: Final = "different, by less than {margin}"
 UNTOLD: Final = "not told by these data"
 
+TO_THE_HIGHEST: Final = f"equivalent to the highest within {100 * MARGIN:g} point"
+"""What a dagger in a table means."""
+
 PRIMARY: Final = "primary"
 FAMILY: Final = "family"
 EXPLORATORY: Final = "exploratory"

@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ict.analysis.sides import Side
+from ict.analysis.standings import Standing
 from ict.figures.maps import View
 from ict.store.inspect_files import Inspection
 from ict.store.store import Store
@@ -100,6 +101,8 @@ class Drawn:
     """The table as a paper prints it, where `table` has a row a channel, an image or an epoch."""
     best: Mapping[str, str] = field(default_factory=dict)
     """Columns in which the best is marked: {"mean": "max"}."""
+    standings: Sequence[Standing] = ()
+    """One a row of the table, where its means can be told apart (`ict.analysis.standings`)."""
     context: str = ""
     """A sentence for the caption: which task, backbone, site, block, channel, K."""
     runs: Sequence[Row] = ()

@@ -7,8 +7,9 @@ import pandas as pd
 
 from ict.analysis import benchmark, summary
 from ict.analysis.draws import shared_draw_words
-from ict.analysis.groups import has_epochs, over_seeds, seed_of
+from ict.analysis.groups import by_seed, has_epochs, over_seeds, seed_of
 from ict.analysis.rates import rate_cell, rate_words, with_searches
+from ict.analysis.standings import Standing, standings
 from ict.analysis.transfer import transfer_table, without_partner
 from ict.catalogue import widths_here
 from ict.errors import InputError
@@ -133,11 +134,23 @@ def against_k(found: Found, choice: Choice) -> Drawn:
     return Drawn(
         figure=curves.accuracy_against_k(series),
         table=grouped_accuracy(series, by),
-        best={"mean": "max"},
+        standings=_standings(series, by, drawn),
         context=_context(found, drawn),
         runs=drawn,
         reasons={row["run_id"]: _why_not_against_k(row) for row in rows if row not in drawn},
     )
+
+
+def _standings(series: pd.DataFrame, by: Sequence[str], drawn: Sequence[Row]) -> list[Standing]:
+    """Of the rows of `grouped_accuracy`; none stands out where tests differ in size."""
+    rows = series.to_dict("records")
+    of_run = {row["run_id"]: row for row in rows}
+    groups = over_seeds(rows, by=by, value="accuracy")
+    images = [row.get("test_images") or 0 for row in drawn]
+    if min(images) != max(images) or not images[0]:
+        return [""] * len(groups)
+    values = [by_seed([of_run[i] for i in group.run_ids], "accuracy") for group in groups]
+    return standings(values, int(images[0]))
 
 
 def _why_not_against_k(row: Row) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from ict.analysis.standings import Standing
 from ict.errors import InputError, quoted
 from ict.figures import browser
 from ict.figures.page import Section, page
@@ -48,6 +49,8 @@ class FigureBundle:
     """run_ids, score_ids, seeds, the command that redraws it, …"""
     best: Best = field(default_factory=dict)
     """Columns of the table in which the best is bold: {"mean": "max"}."""
+    standings: Sequence[Standing] = ()
+    """One a row of the table: which mean is bold, and which carry a dagger."""
     summary: pd.DataFrame | None = None
     """The table as LaTeX prints it, where `table` has a row a channel, an image or an epoch."""
     left_out: str = ""
@@ -162,7 +165,11 @@ def _one(
         label = f"tab:{latex_label(bundle.name)}"
         printed_table = bundle.table if bundle.summary is None else bundle.summary
         return to_latex(
-            printed_table, caption=bundle.caption_text, label=label, best=bundle.best
+            printed_table,
+            caption=bundle.caption_text,
+            label=label,
+            best=bundle.best,
+            standings=bundle.standings,
         ).encode()
     if kind == "html":
         return html(bundle).encode()

@@ -110,6 +110,7 @@ def bundle(name: str, found: Found, choice: Choice) -> FigureBundle:
         caption=" ".join(filter(None, words)),
         provenance=_provenance(name, found, choice, drawn, left_out),
         best=drawn.best,
+        standings=drawn.standings,
         summary=drawn.summary,
         left_out=sentence,
     )

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ict.analysis.groups import over_seeds
+from ict.analysis.standings import Standing
+from ict.analysis.verdicts import TO_THE_HIGHEST
 
 Best = Mapping[str, str]  # column → "max" or "min"
 PUBLISHED = "published"
@@ -70,10 +72,13 @@ def to_latex(
     label: str,
     best: Best | None = None,
     digits: Mapping[str, int] | None = None,
+    standings: Sequence[Standing] = (),
 ) -> str:
     """A `table` environment with booktabs rules; needs `\\usepackage{booktabs}` and nothing else.
 
-    The best value of each column in `best` is bold, the second underlined (ties share). A column
+    The best value of each column in `best` is bold, the second underlined (ties share). With
+    `standings` (one a row) a `mean` is bold only where it differs from all others, and what is
+    equivalent to the highest carries a dagger. A column
     `mean` (or `x_mean`) with `low` and `high` beside it is one column with the 95 % interval in
     brackets. Rows whose `source` is "published" carry a dagger, explained below the table.
     """
@@ -84,10 +89,13 @@ def to_latex(
     names = [name for name in shown.columns if name not in hidden]
     if "source" in shown and not marked.any():
         names = [n for n in shown.columns if n not in hidden - {"source"}]
+    best = {n: how for n, how in (best or {}).items() if n != "mean" or not standings}
     columns = {
-        name: _cells(shown, name, ends.get(name), (best or {}).get(name), (digits or {}).get(name))
+        name: _cells(shown, name, ends.get(name), best.get(name), (digits or {}).get(name))
         for name in names
     }
+    if standings and "mean" in columns:
+        columns["mean"] = list(map(_standing, columns["mean"], standings))
     first = names[0]
     columns[first] = [
         cell + (r"$^{\dagger}$" if mark else "")
@@ -96,7 +104,9 @@ def to_latex(
     kinds = "".join("r" if pd.api.types.is_numeric_dtype(shown[name]) else "l" for name in names)
     head = " & ".join(escape(_title(name, name in ends)) for name in names)
     lines = [" & ".join(columns[name][i] for name in names) + r" \\" for i in range(len(shown))]
-    note = [r"\\[2pt] {\footnotesize $^{\dagger}$ published}"] if marked.any() else []
+    notes = ["published"] if marked.any() else []
+    notes += [TO_THE_HIGHEST] if "equivalent" in standings else []
+    note = [rf"\\[2pt] {{\footnotesize $^{{\dagger}}$ {', '.join(notes)}}}"] if notes else []
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",
@@ -116,6 +126,16 @@ def to_latex(
             "",
         ]
     )
+
+
+def _standing(cell: str, standing: Standing) -> str:
+    """A mean as bold or with a dagger; its interval stays as it is."""
+    number, brace, interval = cell.partition(" {")
+    if standing == "best":
+        number = rf"\textbf{{{number}}}"
+    elif standing == "equivalent":
+        number += r"$^{\dagger}$"
+    return number + brace + interval
 
 
 def _without_lists(table: pd.DataFrame) -> pd.DataFrame:
