@@ -210,8 +210,8 @@ def test_paper_recipe_gives_the_authors_values_for_all_19_tasks():
 
 
 def test_the_quick_rate_falls_with_k_unless_it_is_asked_for():
-    rates = [resolved(k=k).config.lr for k in (3, 24, 48, 96)]
-    assert rates == [0.02, 0.02, 0.01, 0.005]
+    rates = [resolved(k=k).config.lr for k in (1, 3, 6, 24, 48, 96)]
+    assert rates == pytest.approx([0.16, 0.16, 0.08, 0.02, 0.01, 0.005])
     assert resolved(k=96, lr=0.02).config.lr == 0.02
     assert resolved(method="full").config.lr == 0.0005
 
