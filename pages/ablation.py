@@ -31,5 +31,6 @@ means, pairs = st.tabs(
 )
 with means:
     ablation_view.summary_table(table)
-with pairs:
-    ablation_view.paired(shown, table, rows)
+if pairs.open:
+    with pairs:
+        ablation_view.paired(shown, table, rows)

@@ -177,7 +177,7 @@ def _on_task(task: str, a: Side, b: Side, store: Store, *, by_class: bool) -> Ta
     answers, notes = _answers((*a.rows, *b.rows), store)
     notes += _same_test(a, b, answers)
     accuracies = groups.by_seed(a.rows), groups.by_seed(b.rows)
-    images = len(next(iter(answers.values()))) if answers else int(a.rows[0]["test_images"])
+    images = len(next(iter(answers.values()))) if answers else _images(a)
     difference, told = _of_seeds(a, b, accuracies, images)
     differences, table = [difference], None
     gains = _gains(a, b, answers) if answers and difference.seeds > 1 else None
@@ -197,6 +197,14 @@ def _on_task(task: str, a: Side, b: Side, store: Store, *, by_class: bool) -> Ta
         spread=table,
         notes=tuple(dict.fromkeys([*notes, *told, *more])),
     )
+
+
+def _images(side: Side) -> int:
+    """How many test images its results say. Raises InputError where they do not."""
+    found = side.rows[0].get("test_images")
+    if not isinstance(found, int | float) or not found >= 1:
+        raise InputError(f"run {side.rows[0]['run_id']} does not say how many test images it saw")
+    return int(found)
 
 
 def _ids(side: Side) -> tuple[str, ...]:

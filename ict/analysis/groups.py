@@ -256,10 +256,14 @@ def _widths() -> dict[str, tuple[int, ...]]:
 
 
 def _number(value: Any) -> float | None:
-    """`value` as a finite number; None otherwise."""
+    """`value` as a finite number; None otherwise, also for one of hundreds of digits."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _whole(value: Any) -> int | None:

@@ -47,7 +47,7 @@ def start(visitor: Visitor, epochs: int, seed: int) -> str:
     visitor.open(f"/?seeds={seed}")
     visitor.settle()
     page.get_by_text("More fields").click()
-    for label, value in (("Epochs", epochs), ("First images only", 100)):
+    for label, value in (("Epochs", epochs), ("So many images only", 100)):
         field = page.get_by_role("spinbutton", name=label)
         field.fill(str(value))
         field.press("Enter")

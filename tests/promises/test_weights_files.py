@@ -367,7 +367,7 @@ def test_fold_refuses_other_weights(
     assert out.is_file()
 
 
-def tested(labels: Any, limit: int) -> list[int]:
+def images_of(labels: Any, limit: int) -> list[int]:
     """Which images of a test split a run with a limit was tested on."""
     try:
         from ict.tasks.limits import stratified
@@ -392,7 +392,7 @@ def test_a_loaded_model_knows_its_pixels(run: tuple[Path, str, Path]) -> None:
     assert pixels["mean"] == pixels["std"] == (0.5, 0.5, 0.5)
     transform = create_transform(**pixels, is_training=False)
     split = load_split("digits", "test")
-    images = [split.image(i).convert("RGB") for i in tested(split.labels, 24)]
+    images = [split.image(i).convert("RGB") for i in images_of(split.labels, 24)]
     batch = torch.stack([transform(image) for image in images])
     with torch.inference_mode():
         answers = model(batch).argmax(dim=1)
