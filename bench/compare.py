@@ -6,7 +6,6 @@ Answers are made up; the command runs in a process of its own on a store that it
 first answer is cold in all but the disk's cache. `--quick`: 3 tasks.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.asked import report
 from ict.config import run_id
 from ict.files import atomic_write_json
 from ict.resolve import resolve
@@ -80,17 +80,5 @@ def measure(tasks: int) -> dict[str, Any]:
         }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    found = measure(3 if asked.quick else TASKS)
-    if asked.json:
-        print(json.dumps(found))
-    else:
-        print("\n".join(f"{name:16} {value}" for name, value in found.items()))
-
-
 if __name__ == "__main__":
-    main()
+    report(__doc__, lambda quick: measure(3 if quick else TASKS))

@@ -5,11 +5,10 @@
 The figures are those of `ict.figures.samples`, in the style `cvpr`; `--quick` draws five of them.
 """
 
-import argparse
-import json
 import time
 from typing import Any
 
+from bench.asked import report
 from ict.figures import browser, samples
 from ict.figures.export import FigureBundle, export, export_all, missing_formats
 
@@ -37,17 +36,5 @@ def measure(figures: int, style: str = "cvpr") -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    found = measure(5 if asked.quick else 20)
-    if asked.json:
-        print(json.dumps(found))
-    else:
-        print("\n".join(f"{name:22} {value}" for name, value in found.items()))
-
-
 if __name__ == "__main__":
-    main()
+    report(__doc__, lambda quick: measure(5 if quick else 20))

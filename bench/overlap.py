@@ -6,8 +6,6 @@ The score files hold random per-image sums of 1,000 images (fp32, 35 MB a task; 
 Seconds are the process's own CPU time and wall-clock time, of files that are in the disk cache.
 """
 
-import argparse
-import json
 import os
 import sys
 import tempfile
@@ -17,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.asked import report
 from ict.analysis.agreement import cluster
 from ict.analysis.benchmark import TASKS
 from ict.analysis.pairs import overlap_rows, similarity
@@ -73,17 +72,5 @@ def measure(tasks: int) -> dict[str, Any]:
         }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    found = measure(3 if asked.quick else len(TASKS))
-    if asked.json:
-        print(json.dumps(found))
-    else:
-        print("\n".join(f"{name:16} {value}" for name, value in found.items()))
-
-
 if __name__ == "__main__":
-    main()
+    report(__doc__, lambda quick: measure(3 if quick else len(TASKS)))

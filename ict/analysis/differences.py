@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from scipy import special
@@ -92,8 +92,11 @@ class Difference:
         }
 
 
-def paired_by_seed(a: Mapping[Any, float], b: Mapping[Any, float]) -> list[float]:
-    """a − b of every seed that both have (keys: `groups.by_seed`).
+Value = TypeVar("Value", float, np.ndarray)
+
+
+def paired_by_seed(a: Mapping[Any, Value], b: Mapping[Any, Value]) -> list[Value]:
+    """a − b of every seed that both have (keys: `groups.by_seed`), of numbers or of arrays.
 
     What reads no seed (key None) is the same at every seed of the other, so that it pairs with each.
     """
@@ -214,17 +217,23 @@ def _spread(values: np.ndarray, images: int) -> float:
     return max(float(values.std(ddof=1)), 0.5 / images) if len(values) > 1 else math.nan
 
 
-def _crossed(d: np.ndarray, least_row: float, least_column: float) -> Difference:
-    """Two crossed random factors, one value a cell; the least spreads are of a row's, a column's mean."""
+def mean_squares(d: np.ndarray) -> tuple[float, float, float]:
+    """Of rows, columns and the rest of d (S, I), two crossed factors with one value a cell."""
     rows, columns = d.shape
-    mean = float(d.mean())
     of_rows, of_columns = d.mean(axis=1), d.mean(axis=0)
-    rest = d - of_rows[:, None] - of_columns[None, :] + mean
-    squares = (
-        columns * max(float(of_rows.var(ddof=1)), least_row**2),
-        rows * max(float(of_columns.var(ddof=1)), least_column**2),
+    rest = d - of_rows[:, None] - of_columns[None, :] + d.mean()
+    return (
+        columns * float(of_rows.var(ddof=1)),
+        rows * float(of_columns.var(ddof=1)),
         float((rest**2).sum()) / ((rows - 1) * (columns - 1)),
     )
+
+
+def _crossed(d: np.ndarray, least_row: float, least_column: float) -> Difference:
+    """Two crossed random factors; the least standard deviations are of a row's, a column's mean."""
+    rows, columns = d.shape
+    of_rows, of_columns, rest = mean_squares(d)
+    squares = max(of_rows, columns * least_row**2), max(of_columns, rows * least_column**2), rest
     freedoms = (rows - 1, columns - 1, (rows - 1) * (columns - 1))
     total = squares[0] + squares[1] - squares[2]
     larger = int(squares[1] > squares[0])
@@ -232,7 +241,7 @@ def _crossed(d: np.ndarray, least_row: float, least_column: float) -> Difference
     if total > squares[larger]:
         degrees = total**2 / sum(ms**2 / df for ms, df in zip(squares, freedoms, strict=True))
     return Difference(
-        mean=mean,
+        mean=float(d.mean()),
         standard_error=math.sqrt(max(total, squares[larger]) / (rows * columns)),
         degrees=degrees,
         seeds=rows,

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import special
 
-from ict.analysis.differences import IMAGES, SEEDS
+from ict.analysis.differences import IMAGES, SEEDS, mean_squares
 from ict.errors import InputError
 
 POWER: Final = 0.8
@@ -95,13 +95,11 @@ def spread(d: np.ndarray) -> Spread:
     if d.ndim != 2 or min(d.shape) < 2:
         raise InputError("the spread of seeds needs two seeds at least")
     rows, columns = d.shape
-    of_rows, of_columns = d.mean(axis=1), d.mean(axis=0)
-    rest = d - of_rows[:, None] - of_columns[None, :] + d.mean()
-    noise = float((rest**2).sum()) / ((rows - 1) * (columns - 1))
+    of_rows, of_columns, rest = mean_squares(d)
     return Spread(
-        seed=max(0.0, float(of_rows.var(ddof=1)) - noise / columns),
-        image=max(0.0, float(of_columns.var(ddof=1)) - noise / rows),
-        rest=noise,
+        seed=max(0.0, of_rows - rest) / columns,
+        image=max(0.0, of_columns - rest) / rows,
+        rest=rest,
         seeds=rows,
     )
 

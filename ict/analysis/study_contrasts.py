@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ict.analysis import groups
 from ict.analysis.comparing import Comparison, compare
+from ict.analysis.paired_runs import draws_by_seed
 from ict.analysis.power import detectable
 from ict.analysis.sides import Side, at_ratio, named, ratios
 from ict.analysis.verdicts import (
@@ -234,8 +234,4 @@ def _adjusted(family: Sequence[Told], margin: float) -> list[Told]:
 
 def _draws(side: Side) -> int:
     """The most draws of random channels that a seed of it has."""
-    seen: dict[Any, set[int]] = {}
-    for row in side.rows:
-        if (draw := groups.draw_of(row)) is not None:
-            seen.setdefault(groups.seed_of(row), set()).add(draw)
-    return max(map(len, seen.values()), default=0)
+    return max(map(len, draws_by_seed(side).values()), default=0)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import scipy
 
+from ict.analysis.differences import paired_by_seed
 from ict.analysis.groups import draw_of, seed_of, varying, varying_within, words
 from ict.analysis.intervals import Interval, t_interval
 from ict.errors import InputError
@@ -30,14 +31,9 @@ def config_difference(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, An
 def paired_difference(a: Mapping[Any, float], b: Mapping[Any, float]) -> Interval:
     """Mean of a − b over the seeds that both have, with its 95 % t interval.
 
-    Keys are seeds (`groups.by_seed`). What reads no seed (key None) is the same at every seed of the
-    other, so that it pairs with each.
+    Pairs are those of `differences.paired_by_seed`.
     """
-    if a.keys() == {None}:
-        a = dict.fromkeys(b, a[None])
-    elif b.keys() == {None}:
-        b = dict.fromkeys(a, b[None])
-    return t_interval([a[seed] - b[seed] for seed in a if seed in b])
+    return t_interval(paired_by_seed(a, b))
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:

@@ -8,6 +8,7 @@ import pandas as pd
 from ict.analysis.comparing import Comparison, TaskComparison, compare
 from ict.analysis.flips import agreement
 from ict.analysis.power import detectable
+from ict.analysis.same_test import same_images
 from ict.analysis.sides import Side, named
 from ict.analysis.study_contrasts import study_contrasts
 from ict.documents.records import Odd
@@ -178,16 +179,11 @@ def _answers(
         first = next(iter(kept.values()), None)
         if read is None or isinstance(read, Odd):
             reasons[row["run_id"]] = "no answer for each image"
-        elif first is not None and not _same(read, first):
+        elif first is not None and not same_images((read, first)):
             reasons[row["run_id"]] = "other test images"
         else:
             kept[row["run_id"]] = read
     return kept, reasons
-
-
-def _same(one: Predictions, other: Predictions) -> bool:
-    digests = {one.test_sha256, other.test_sha256} - {None}
-    return len(digests) < 2 and len(one) == len(other) and bool((one.labels == other.labels).all())
 
 
 def what_seeds_find(found: Found, choice: Choice) -> Drawn:

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from ict.analysis.comparing import ONE_SEED, compare
+from ict.analysis.comparing import compare
 from ict.analysis.differences import DRAWS, IMAGES, SEEDS, over_seeds, over_seeds_and_images
+from ict.analysis.paired_runs import ONE_SEED
 from ict.analysis.sides import find_side
 from ict.errors import InputError
 from ict.store import Store
@@ -87,7 +88,11 @@ def test_one_shared_draw_is_said(store: Store):
     fill(store, A, 0.1)
     fill(store, {**B, "selection_seed": 4}, 0.2)
     (task,) = told(store, "criterion=class_l2", "criterion=random").tasks
-    assert "share one draw of random channels (selection_seed 4)" in " ".join(task.notes)
+    assert any(
+        "one draw (selection_seed 4) is shared by seeds 1, 2, 3: their interval holds no spread"
+        in note
+        for note in task.notes
+    )
 
 
 def test_one_seed_with_several_draws_speaks_of_draws(store: Store):
@@ -148,6 +153,23 @@ def test_several_tasks_are_told_one_by_one_and_together(store: Store):
     assert [one.task for one in found.tasks] == ["digits", "count"]
     assert [v.difference.tasks for v in found.verdicts] == [2, 2]
     assert found.notes == ("Only 'method=ict' ran on sprites_loc.",)
+
+
+def test_a_mean_over_tasks_names_every_kind_of_interval_in_it(store: Store):
+    """Draws that were crossed with the seeds on one task are not passed off as seeds of both."""
+    for task in ("digits", "count"):
+        fill(store, {**A, "task": task}, 0.1)
+        for draw in (0, 1) if task == "digits" else (0,):
+            fill(store, {**B, "task": task, "selection_seed": draw}, 0.2)
+    found = told(store, "criterion=class_l2", "criterion=random")
+    assert DRAWS in found.verdicts[0].difference.over
+    assert SEEDS in found.verdicts[0].difference.over
+
+
+def test_sides_that_share_a_run_are_refused(store: Store):
+    fill(store, A, 0.1)
+    with pytest.raises(InputError, match="have 1 run in common"):
+        told(store, "method=ict", "method=ict,seed=1")
 
 
 def test_old_files_are_held_to_their_labels_and_it_is_said(store: Store):

@@ -1,0 +1,76 @@
+"""Which runs saw the same test images: only those are compared.
+
+`test_sha256` of a run's predictions says which images those were; files of version 0.1.0 have none, and
+are held to their labels in order.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from ict.analysis import groups
+from ict.analysis.sides import Row, Side
+from ict.documents.records import Odd
+from ict.errors import InputError
+from ict.store.predictions import Predictions, read_predictions
+from ict.store.store import Store
+
+
+def answers_of(
+    rows: Sequence[Row], store: Store
+) -> tuple[dict[str, Predictions] | None, list[str]]:
+    """What each run answered; None, with the reason, where one of them has kept nothing readable."""
+    found: dict[str, Predictions] = {}
+    for row in rows:
+        read = read_predictions(store.run(row["run_id"]))
+        if read is None or isinstance(read, Odd):
+            why = f" ({read.reason})" if read else ""
+            return None, [
+                f"Run {row['run_id']} has no answer for each image{why}: nothing is told about new images "
+                "and flips."
+            ]
+        found[str(row["run_id"])] = read
+    return found, []
+
+
+def same_test(a: Side, b: Side, answers: Mapping[str, Predictions] | None) -> list[str]:
+    """Notes on how it is known. Raises InputError unless all runs saw the same test images."""
+    limits = {groups.key(row, ("limit",)): row.get("limit") for row in (*a.rows, *b.rows)}
+    if len(limits) > 1:
+        said = " and ".join(str(value) for value in limits.values())
+        raise InputError(f"limit is {said}: these are not the same test images")
+    notes = []
+    limit = next(iter(limits.values()))
+    if isinstance(limit, int | float) and not math.isnan(limit):
+        notes.append(f"Both are of at most {int(limit)} images of each split, not of the task.")
+    if answers is None:
+        if len({groups.key(row, ("data", "test_images")) for row in (*a.rows, *b.rows)}) > 1:
+            raise InputError("their test images differ, or are not known to be the same")
+        return [
+            *notes,
+            "That the test images are the same follows from the data's fingerprint alone.",
+        ]
+    if not same_images(answers.values()):
+        raise InputError("their runs were tested on different images: nothing can be paired")
+    if any(one.test_sha256 is None for one in answers.values()):
+        notes.append(
+            "Some runs are of version 0.1.0, which kept no digest of the test images: that they are the "
+            "same follows from their labels in order."
+        )
+    return notes
+
+
+def test_size(side: Side) -> int:
+    """How many test images its results say. Raises InputError where they do not."""
+    found = side.rows[0].get("test_images")
+    if not isinstance(found, int | float) or not found >= 1:
+        raise InputError(f"run {side.rows[0]['run_id']} does not say how many test images it saw")
+    return int(found)
+
+
+def same_images(answers: Iterable[Predictions]) -> bool:
+    """Whether nothing speaks against it: one digest at most, and equal labels in order."""
+    found = list(answers)
+    digests = {one.test_sha256 for one in found} - {None}
+    return len(digests) < 2 and all(np.array_equal(one.labels, found[0].labels) for one in found)
