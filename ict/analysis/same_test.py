@@ -25,11 +25,9 @@ def answers_of(
     for row in rows:
         read = read_predictions(store.run(row["run_id"]))
         if read is None or isinstance(read, Odd):
-            why = f" ({read.reason})" if read else ""
-            return None, [
-                f"Run {row['run_id']} has no answer for each image{why}: nothing is told about new images "
-                "and flips."
-            ]
+            which = f"Run {row['run_id']} ({read.reason})" if read else "One of these runs"
+            said = "has no answer for each image: nothing is told about new images and flips."
+            return None, [f"{which} {said}"]
         found[str(row["run_id"])] = read
     return found, []
 

@@ -235,7 +235,7 @@ def power_curves(
         )
     figure.update_xaxes(title_text="seeds", type="log", tickvals=[2, 3, 5, 10, 20, 50])
     figure.update_yaxes(
-        title_text="difference found with 80 % (points)", type="log", tickvals=[0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50],
+        title_text="points found with 80 %", type="log", tickvals=[0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50],
         autorange=False, range=[-1, 2],
     )  # fmt: skip
     look.legend_above(figure)

@@ -231,9 +231,9 @@ def _difference_row(task: Any, contrast: str, ratio: float, verdict: Verdict) ->
     difference = verdict.difference
     low, high = (100 * bound for bound in difference.interval())
     return {
-        "task": task, "contrast": contrast, "K/D": ratio, "n": difference.seeds,
-        "over": difference.over, "difference": 100 * difference.mean,
-        "interval": f"{low:+.2f} – {high:+.2f}" if low <= high else "", "verdict": verdict.words,
+        "task": task, "contrast": contrast, "K/D": ratio, "difference": 100 * difference.mean,
+        "interval": f"{low:+.2f} to {high:+.2f}" if low <= high else "", "verdict": verdict.words,
+        "n": difference.seeds, "over": difference.over,
     }  # fmt: skip
 
 
