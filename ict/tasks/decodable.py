@@ -13,7 +13,7 @@ from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import FIRST
 from ict.tasks.task import UNDECODABLE, open_rgb
 
-_RULES = "pixels-2"  # raise it when `ict.tasks.pixels` refuses what it took before
+_RULES = "pixels-3"  # raise it when `ict.tasks.pixels` refuses what it took before
 
 
 def check_decodable(

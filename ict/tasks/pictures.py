@@ -37,30 +37,45 @@ class Picture:
     """It holds more than one picture; the first is read."""
     alpha: bool
     deep: bool
-    """Colours of 16 bits, of which PIL itself keeps the high byte."""
+    """Colours of more than 8 bits, of which PIL itself keeps 8."""
     brightest: int
     """Of 255, after the rule of its mode."""
 
     @classmethod
     def of(cls, image: Image.Image, sha256: str) -> Self:
-        """Decodes an open image; raises one of `task.UNDECODABLE`."""
-        oriented = _orientation(image) in range(2, 9)
-        tiff = image.format == "TIFF"
-        deep = image.mode not in pixels.WIDE and ";16" in str(getattr(image, "tile", ""))
-        alpha = image.has_transparency_data
+        """Decodes an open image; raises one of `task.UNDECODABLE`.
+
+        In this order: decoding a TIFF applies its orientation, and that of a PNG is found by
+        decoding it, where an error would go unheard.
+        """
+        turned = image.format == "TIFF" and _is_oriented(image)
+        deep = _is_deep(image)
         rgb = pixels.to_rgb(image)
         return cls(
             sha256=sha256,
             format=image.format or "",
             mode=image.mode,
             size=rgb.size,
-            rotated=oriented and not tiff,
-            turned=oriented and tiff,
+            rotated=image.format != "TIFF" and _is_oriented(image),
+            turned=turned,
             frames=_has_frames(image),
-            alpha=alpha,
+            alpha=image.has_transparency_data,
             deep=deep,
             brightest=int(np.asarray(rgb).max()),
         )
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether more than 8 bits become a mode of 8; asked before the image is decoded."""
+    tiles = getattr(image, "tile", ())
+    ppm = image.format == "PPM" and any(
+        isinstance(tile[3], tuple) and tile[3][1] > 255 for tile in tiles
+    )
+    return image.mode not in pixels.WIDE and (ppm or ";16" in str(tiles))
+
+
+def _is_oriented(image: Image.Image) -> bool:
+    return _orientation(image) in range(2, 9)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -119,7 +134,7 @@ _NOTES: tuple[tuple[str, Callable[[Picture], bool], str], ...] = (
     (
         "16-bit colour",
         lambda p: p.deep,
-        "have 16 bits a colour or with alpha, of which PIL keeps the high byte",
+        "have more than 8 bits a colour or with alpha, of which PIL keeps the first 8",
     ),
     ("float", lambda p: p.mode == "F", "hold floats: 0 to 1 becomes black to white"),
 )

@@ -7,13 +7,15 @@
 | I;16 in any byte order, I | 16 bits: value / 257, rounded (65535 is white); 12-bit TIFF by 4095 |
 | F | 0 to 1 by 255, rounded |
 
-What has no rule (a float outside 0 to 1, a whole number beyond 16 bits) is refused: a guess per image
-would give images of one data set different scales.
+What has no rule (a float outside 0 to 1, a whole number beyond 16 bits or, of 8 bits, with a sign, an
+index without a colour) is refused: a guess per image would give images of one data set different scales.
 """
 
 import contextlib
 import functools
+import logging
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -32,7 +34,8 @@ _BLOCK_BYTES = 1 << 26  # PIL's 16 MiB stay with each thread that freed them: 2 
 _PLAIN = "1 L LA P PA RGB RGBA RGBa RGBX CMYK YCbCr LAB HSV".split()
 _WHOLE = "I;16 I;16L I;16B I;16N I".split()
 WIDE = (*_WHOLE, "F")  # modes of more than 8 bits a value
-_BITS, _PHOTOMETRIC = 258, 262  # tags of TIFF
+_BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
+_SIGNED = 2
 
 
 class PixelBudget:
@@ -65,6 +68,9 @@ def known_formats() -> tuple[str, ...]:
     """Those of FORMATS that this PIL can read, made ready."""
     Image.init()
     Image.core.set_block_size(_BLOCK_BYTES)  # larger ones go back to the system at once
+    # What PIL warns of and logs on stderr, image by image, is said once by what is refused here.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
@@ -85,6 +91,8 @@ def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
 def to_rgb(image: Image.Image) -> Image.Image:
     """`image` as RGB of 8 bits, by the rule of its mode; ValueError says why there is none."""
     if image.mode in _PLAIN:
+        _check_signs(image)
+        _check_palette(image)
         return image.convert("RGB")
     if image.mode == "La":
         return image.convert("LA").convert("RGB")
@@ -98,6 +106,27 @@ def to_rgb(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     grey = _unit_to_bytes(values) if image.mode == "F" else _whole_to_bytes(values, top)
     return Image.fromarray(grey).convert("RGB")
+
+
+def _check_signs(image: Image.Image) -> None:
+    """ValueError for 8 bits with a sign, which PIL reads without: -1 would be white."""
+    if _SIGNED in getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT, ()):
+        raise ValueError("its 8 bits have a sign, for which there is no rule; save it without")
+
+
+def _check_palette(image: Image.Image) -> None:
+    """ValueError for an index to which the palette gives no colour, which PIL reads as black."""
+    if image.mode not in ("P", "PA"):
+        return
+    image.load()
+    colours = len(image.getpalette() or ()) // 3
+    used = [index for index, count in enumerate(image.histogram()[:256]) if count]
+    clear = image.info.get("transparency")  # of a GIF: an index that often has none
+    odd = [index for index in used if index >= colours and index != clear]
+    if odd:
+        raise ValueError(
+            f"its pixels use colour {odd[-1]} of a palette of {colours}; save it as 8-bit RGB"
+        )
 
 
 def _whole_to_bytes(values: np.ndarray, top: int) -> np.ndarray:

@@ -1,6 +1,8 @@
 """`ict.tasks.pixels`: a rule for each mode, our list of formats, the bound on pixels in flight."""
 
 import struct
+import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 
 from ict.errors import InputError
-from ict.tasks import pixels
+from ict.tasks import check, pixels
 from ict.tasks.pixels import PixelBudget, to_rgb
 from ict.tasks.task import open_rgb
 
@@ -178,17 +180,86 @@ def test_an_error_that_a_decoder_raises_as_its_own_is_a_sentence(tmp_path, monke
         open_rgb(tmp_path / "a.png")
 
 
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(path: Path, side: int, rows: bytes, *, colour: int = 0, before: bytes = b"") -> None:
+    """A PNG whose header promises side × side values of 8 bits, grey (0) or of a palette (3)."""
+    header = struct.pack(">IIBBBBB", side, side, 8, colour, 0, 0, 0)
+    data = chunk(b"IHDR", header) + before + chunk(b"IDAT", zlib.compress(rows))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + data + chunk(b"IEND", b""))
+
+
 def bomb(path: Path, side: int) -> None:
-    """A PNG of a few hundred bytes whose header promises side × side pixels."""
+    """A few hundred bytes."""
+    png(path, side, b"\0" * 99)
 
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
 
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+@pytest.mark.parametrize("colours", [0, 3])
+def test_an_index_without_a_colour_is_refused(tmp_path, colours):
+    """PIL reads it as black."""
+    palette = chunk(b"PLTE", bytes(range(3 * colours))) if colours else b""
+    png(tmp_path / "a.png", 2, b"\0\1\2\0\3\1", colour=3, before=palette)
+    said = f"its pixels use colour 3 of a palette of {colours}; save it as 8-bit RGB"
+    with pytest.raises(InputError, match=said):
+        open_rgb(tmp_path / "a.png")
+    with pytest.raises(InputError, match=said):
+        rgb_of_check(tmp_path / "a.png")
+
+
+def test_a_palette_with_a_colour_for_each_index_is_read(tmp_path):
+    palette = chunk(b"PLTE", bytes(range(9)))
+    png(tmp_path / "a.png", 2, b"\0\1\2\0\0\1", colour=3, before=palette)
+    got = np.asarray(open_rgb(tmp_path / "a.png"))
+    assert got.tolist() == [[[3, 4, 5], [6, 7, 8]], [[0, 1, 2], [3, 4, 5]]]
+
+
+def test_a_clear_index_needs_no_colour(tmp_path):
+    """GIFs mark clear pixels by an index beyond their palette."""
+    image = Image.fromarray(np.array([[0, 1, 7]], np.uint8), "P")
+    image.putpalette(bytes(range(9)))
+    image.info["transparency"] = 7
+    assert np.asarray(to_rgb(image))[0, :2].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_eight_bits_with_a_sign_are_refused(tmp_path):
+    """PIL reads -1 as 255."""
+    Image.new("L", (2, 2)).save(tmp_path / "a.tif", tiffinfo={339: 2})
+    with pytest.raises(InputError, match=r"a\.tif .*its 8 bits have a sign"):
+        open_rgb(tmp_path / "a.tif")
+
+
+def rgb_of_check(path: Path) -> None:
+    """What `ict data check` says of one file, raised where it is no picture."""
+    found = check._decode(path)
+    if isinstance(found, str):
+        raise InputError(found)
+
+
+def test_the_check_refuses_what_a_run_refuses(tmp_path):
+    """PIL looks for EXIF by decoding a PNG: that error is the picture's."""
+    path = tmp_path / "a.png"
+    Image.fromarray(RAMP16).save(path)
+    content = bytearray(path.read_bytes())
+    content[41] ^= 1  # the first byte of what is compressed
+    path.write_bytes(bytes(content))
+    for reads in (open_rgb, rgb_of_check):
+        with pytest.raises(InputError, match="broken data stream"):
+            reads(path)
+
+
+def test_an_image_of_many_pixels_or_bands_prints_nothing(tmp_path):
+    """PIL warns of the one and logs the other, image by image."""
+    bomb(tmp_path / "many.png", 10_000)
+    Image.new("L", (2, 2)).save(tmp_path / "bands.tif", tiffinfo={277: 13})
+    script = (
+        "import sys; from pathlib import Path; from ict.tasks.check import _decode\n"
+        "for name in sys.argv[1:]: assert isinstance(_decode(Path(name)), str)"
+    )
+    words = [sys.executable, "-c", script, tmp_path / "many.png", tmp_path / "bands.tif"]
+    child = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    assert child.stderr == ""
 
 
 @pytest.mark.parametrize("limit", [89_478_485, None])
@@ -259,4 +330,7 @@ def test_loading_holds_the_pixels_of_what_is_being_resized(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("mode", Image.MODES)
 def test_every_mode_of_this_pillow_has_a_rule(mode):
-    assert to_rgb(Image.new(mode, (3, 2))).mode == "RGB"
+    image = Image.new(mode, (3, 2))
+    if image.palette:
+        image.putpalette(b"\0\0\0")
+    assert to_rgb(image).mode == "RGB"
