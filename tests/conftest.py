@@ -1,13 +1,21 @@
 """Every test gets its own store and no data set, unless it asks for one."""
 
+import contextlib
+import importlib
+import io
 import os
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ict.machine import calm_threads
 
 calm_threads(1)  # before torch comes in: small models on two busy cores are six times slower on two
+os.environ["HF_HUB_OFFLINE"] = (
+    "1"  # read when huggingface_hub comes in, maybe before any test begins
+)
 REAL_IMAGES = os.environ.get("ICT_VTAB_ROOT")
 
 
@@ -34,6 +42,22 @@ def store(tmp_path: Path):
     from ict.store import Store
 
     return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def timm_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `python -m ict.model.backbones …` is asked, this process answers: it has torch already."""
+    elsewhere = subprocess.run
+
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        if command[1:2] != ["-m"] or not command[2].endswith("backbones"):
+            return elsewhere(command, **options)
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            importlib.import_module(command[2]).main(command[3:])
+        return subprocess.CompletedProcess(command, 0, said.getvalue(), "")
+
+    monkeypatch.setattr("subprocess.run", run)
 
 
 @pytest.fixture

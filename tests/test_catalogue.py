@@ -39,6 +39,7 @@ def test_a_name_outside_the_catalogue_is_asked_of_timm_once(monkeypatch):
     assert get_backbone("test_vit.r160_in1k") == first
 
 
+@pytest.mark.usefixtures("timm_here")
 def test_unknown_and_unsupported_names():
     with pytest.raises(InputError, match="did you mean 'vit_base_patch16_224'"):
         get_backbone("vit_base_patch16_22")

@@ -127,6 +127,7 @@ def test_a_stored_configuration_reads_back():
         ({"score_task": "digitz"}, "no task 'digitz'"),
     ],
 )
+@pytest.mark.usefixtures("timm_here")
 def test_bad_input_is_one_sentence(asked, sentence):
     with pytest.raises(InputError, match=sentence.replace("(", r"\(")) as error:
         resolved(**asked)

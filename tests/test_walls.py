@@ -39,17 +39,31 @@ def test_the_app_never_imports_torch():
     assert not found & {"torch", "timm", "captum"}
 
 
-def test_the_computing_half_never_imports_the_app():
-    assert not imported("\n".join(f"import {name}" for name in COMPUTING)) & {"streamlit", "plotly"}
+@pytest.fixture(scope="module")
+def computing() -> set[str]:
+    """What the computing half and a bundled task import, together: each takes seconds of torch."""
+    lines = [f"import {name}" for name in COMPUTING]
+    digits = "from ict.tasks import load_split; load_split('digits', 'test')"
+    return imported("\n".join([*lines, digits]))
 
 
-def test_the_wall_test_can_fail():
-    assert "torch" in imported("import ict.training")
+def test_the_computing_half_never_imports_the_app(computing: set[str]):
+    assert not computing & {"streamlit", "plotly"}
+
+
+def test_a_run_imports_nothing_slow_that_it_does_not_use(computing: set[str]):
+    """scikit-learn, with scipy and pandas, took 2 s of every run's start."""
+    assert not computing & {"sklearn", "scipy", "pandas", "captum"}
+
+
+def test_the_wall_test_can_fail(computing: set[str]):
+    assert "torch" in computing
     assert "plotly" in imported("import ict.figures")
 
 
 def test_public_names_load_lazily():
-    assert "torch" not in imported("import ict; ict.Store; ict.RunConfig; ict.select")
+    reading = "import ict; ict.Store; ict.RunConfig; ict.select"
+    assert "torch" not in imported(reading)
     assert "torch" in imported("import ict; ict.attach")
 
 

@@ -6,8 +6,11 @@ which tells apart what is the task's and what is the images'.
 """
 
 import functools
+import gzip
 import hashlib
+import importlib.util
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -19,6 +22,7 @@ from ict.tasks.task import Split, Task
 VERSION = 1  # part of the fingerprint: raise it when a byte of an image or a label changes
 
 _DIGITS = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"  # pixels, then labels
+_DIGITS_FILE = "datasets/data/digits.csv.gz"
 
 _TRAIN, _VAL, _RENDERED_TEST = 800, 200, 1000
 _WHITE = (255, 255, 255)
@@ -122,16 +126,14 @@ def _digits(split: str) -> _Digits:
 
     Raises IctError if scikit-learn's digits are not those that the task's name stands for.
     """
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    content = bunch.images.astype(np.uint8).tobytes() + bunch.target.astype(np.uint8).tobytes()
+    rows = _rows_of_digits()
+    images, targets = rows[:, :-1].reshape(-1, 8, 8), rows[:, -1]
+    content = images.astype(np.uint8).tobytes() + targets.astype(np.uint8).tobytes()
     if hashlib.sha256(content).hexdigest() != _DIGITS:
         raise IctError(
             "the digits of this scikit-learn are not those of 1.x: install another version"
         )
-    targets = bunch.target.astype(np.int64)
-    pixels = ((bunch.images.astype(np.int64) * 255 + 8) // 16).astype(np.uint8)
+    pixels = ((images * 255 + 8) // 16).astype(np.uint8)
     members: dict[str, list[int]] = {"train800": [], "val200": [], "test": []}
     order = _shuffled(range(len(targets)), "digits")
     for label in range(10):
@@ -143,6 +145,19 @@ def _digits(split: str) -> _Digits:
     ordered["train800val200"] = ordered["train800"] + ordered["val200"]
     chosen = np.array(ordered[split])
     return _Digits(pixels[chosen], targets[chosen])
+
+
+def _rows_of_digits() -> np.ndarray:
+    """The table that `sklearn.datasets.load_digits` reads, (1797, 65): 64 pixels and a label.
+
+    Read here, because importing scikit-learn takes 2 s, more than a small run's training.
+    """
+    found = importlib.util.find_spec("sklearn")
+    place = Path(found.origin).parent / _DIGITS_FILE if found and found.origin else None
+    if place is None or not place.is_file():
+        raise IctError(f"scikit-learn's {_DIGITS_FILE} is not there: install scikit-learn anew")
+    with gzip.open(place, "rt") as file:
+        return np.loadtxt(file, delimiter=",", dtype=np.int64)
 
 
 def _shuffled(indices: Iterable[int], key: str) -> list[int]:

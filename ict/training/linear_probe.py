@@ -1,22 +1,26 @@
 """The linear probe as version 0.1.0 fitted it (`probe_version` 1): for its runs alone.
 
 scikit-learn's tolerance on float32 features leaves coefficients 7 to 23 % from the minimum;
-`ict.training.probe` is what new runs take.
+`ict.training.probe` is what new runs take. scikit-learn comes in with the first fit: 2 s that no
+other run should wait for.
 """
+
+from __future__ import annotations
 
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
 from torch import nn
 
 from ict.errors import IctError
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,9 @@ def _check_finite(features: np.ndarray, which: str) -> None:
 def _logistic(
     x: np.ndarray, labels: np.ndarray, strength: float
 ) -> tuple[LogisticRegression, bool]:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=strength, max_iter=2000, tol=1e-4)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
@@ -99,6 +106,8 @@ def _logistic(
 
 
 def _cross_validated(x: np.ndarray, labels: np.ndarray, strength: float) -> float:
+    from sklearn.model_selection import StratifiedKFold
+
     folds = StratifiedKFold(n_splits=5, shuffle=True, random_state=0)
     hits = 0
     with warnings.catch_warnings():

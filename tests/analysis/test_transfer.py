@@ -75,6 +75,7 @@ def planted_task(folder: Path, colour: int, turn: int, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("timm_here")
 def test_shared_sets_transfer_without_loss_and_own_sets_do_not(tmp_path: Path, store: Store):
     weights = planted_weights(tmp_path / "planted.safetensors")
     for name, colour, turn in (("red", RED, 0), ("red_turned", RED, 1), ("blue", BLUE, 0)):

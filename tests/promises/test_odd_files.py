@@ -77,6 +77,17 @@ def whole(
     return store, {kind: tmp_path / path.relative_to(base) for kind, path in paths.items()}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Slurm without jobs: one that is installed and stopped lets every question wait for 9 s."""
+    folder = tmp_path_factory.mktemp("no_jobs")
+    (folder / "squeue").write_text("#!/bin/sh\n")
+    (folder / "squeue").chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        yield
+
+
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path]]:
     base = tmp_path_factory.mktemp("whole")
@@ -260,6 +271,7 @@ def test_a_config_that_is_none(whole, odd):
     "A config that lacks fields, or names a backbone that timm lacks, spoils no report"
 )
 @pytest.mark.parametrize("odd", [{}, {"backbone": "vit_of_the_future", "method": "ict", "k": [3]}])
+@pytest.mark.usefixtures("timm_here")
 def test_a_config_that_lacks_fields(whole, odd, tmp_path):
     _, paths = whole
     rewrite(paths["config"], config={"task": "digits", **odd})
