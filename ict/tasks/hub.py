@@ -20,7 +20,7 @@ from ict.errors import IctError, InputError, quoted
 from ict.files import FULL
 
 DEFAULT_REPO = "XiN0919/VTAB-1k"
-MAX_FILES = 1_000_000  # of a data set: the 19 tasks together have about 400,000 images
+MAX_FILES = 500_000  # of a data set: the 19 tasks together have about 400,000 images
 _TRIES = 1  # without a new byte; huggingface_hub itself tries six times within each
 
 

@@ -21,17 +21,18 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from ict.errors import IctError
+from ict.tasks.guard import ArchiveError, Guard
 from ict.tasks.hub import require_space
 from ict.tasks.lists import leaves_folder, shown
 from ict.tasks.task import SPLITS
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
-MAX_FILES = 1_000_000  # in an archive: the 19 tasks together have about 400,000 images
+MAX_FILES = 500_000  # in an archive: the 19 tasks together have about 400,000 images
 MAX_BYTES = 200 * 2**30
 MAX_HEADER = 256 << 10  # what describes one member of a tar: a long name, extended attributes
 MAX_TABLE = 64 << 20  # the central directory of a zip: 400,000 images need about 40 MiB
 MAX_NAME = 1024
+MAX_FIELDS = 2048  # bytes of a zip member's extra fields, which take the square of their length
 MAX_RATIO = 200  # images hardly compress; a zip bomb does by thousands
 _RATIO_FROM_BYTES = 64 * 2**20  # below, a high ratio does no harm
 _HEADER = tarfile.BLOCKSIZE  # an empty member is not nothing: it has a header
@@ -53,11 +54,11 @@ _BROKEN = (
     ValueError,
     RuntimeError,  # also a chain of headers deeper than Python's stack, and what is not implemented
 )
+_ZIP_MEMBER, _ZIP_FIXED = (
+    b"PK\1\2",
+    46,
+)  # of a member in the table: signature, bytes before its name
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)  # in a few MiB of memory
-
-
-class ArchiveError(IctError):
-    """The archive is cut off, altered or malicious; nothing of it was installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +153,30 @@ class Archive:
     @contextmanager
     def _zip(self) -> Iterator[zipfile.ZipFile]:
         with self.path.open("rb") as stream:
-            guard = _Guard(
+            guard = Guard(
                 stream, f"{self.path.name} is refused: its table of contents is longer than"
             )
-            guard.allow(MAX_TABLE)
+            guard.allow(MAX_TABLE, self._check_table)
             with zipfile.ZipFile(guard) as archive:  # type: ignore[call-overload]
                 guard.allow(None)
                 yield archive
+
+    def _check_table(self, table: bytes) -> None:
+        """Raises ArchiveError for more members than any task has, or members described at length.
+
+        Counted before the standard library makes objects of them (700 bytes each).
+        """
+        at, members = 0, 0
+        while at + _ZIP_FIXED <= len(table) and table.startswith(_ZIP_MEMBER, at):
+            name, fields, comment = struct.unpack_from("<3H", table, at + 28)
+            if fields > MAX_FIELDS:
+                raise ArchiveError(
+                    f"{self.path.name} is refused: a member has extra fields of {fields} bytes"
+                )
+            at += _ZIP_FIXED + name + fields + comment
+            members += 1
+            if members > MAX_FILES:
+                self._refuse_bombs(members, 0)
 
     def _tar_entries(self) -> Iterator[tuple[tarfile.TarInfo, int, tarfile.TarFile]]:
         """The members one after the other, with the bytes that each takes; none is kept.
@@ -167,7 +185,7 @@ class Archive:
         members looks whole but for its last zero block, which must be there.
         """
         with self._tar_stream() as stream:
-            guard = _Guard(stream, f"{self.path.name} is refused: a member's header is longer than")
+            guard = Guard(stream, f"{self.path.name} is refused: a member's header is longer than")
             guard.allow(MAX_HEADER)
             before = 0
             with tarfile.open(fileobj=guard, mode="r:") as archive:  # type: ignore[call-overload]
@@ -242,48 +260,6 @@ def _tar_entry(entry: tarfile.TarInfo, room: int) -> _Entry:
     elif entry.size < 0 or room <= 0:
         forbidden = "has a size below zero"
     return _Entry(entry.name, entry.size, room, entry.isdir(), forbidden)
-
-
-class _Guard:
-    """A stream that gives at most so many bytes until more are allowed.
-
-    A header states how long its name, its attributes or its map of holes is, or the table of a
-    zip, and the standard library reads that at once, and headers one within the other.
-    """
-
-    def __init__(self, stream: IO[bytes], refusal: str) -> None:
-        self._stream = stream
-        self._refusal = refusal
-        self._allowed: int | None = 0
-        self._left = 0
-
-    def allow(self, size: int | None) -> None:
-        """From here `size` bytes; None for as many as are asked for."""
-        self._allowed, self._left = size, size or 0
-
-    def read(self, size: int = -1) -> bytes:
-        if self._allowed is not None:
-            self._left -= size if size >= 0 else self._rest()
-            if self._left < 0:
-                raise ArchiveError(f"{self._refusal} {self._allowed // 1024} KiB")
-        return self._stream.read(size)
-
-    def _rest(self) -> int:
-        here = self._stream.tell()
-        end = self._stream.seek(0, io.SEEK_END)
-        self._stream.seek(here)
-        return end - here
-
-    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_SET and position < 0:  # of the disk's errors none is the archive's
-            raise ValueError("a member lies before its beginning")
-        return self._stream.seek(position, whence)
-
-    def tell(self) -> int:
-        return self._stream.tell()
-
-    def seekable(self) -> bool:
-        return True
 
 
 def _write(source: IO[bytes], path: Path, size: int) -> None:

@@ -181,6 +181,37 @@ def test_a_zip_whose_table_is_said_to_be_a_gigabyte(tmp_path: Path):
     assert f"table of contents is longer than {MAX_TABLE // 1024} KiB" in refusal(path)
 
 
+def table_only(path: Path, names: list[bytes], fields: bytes = b"") -> Path:
+    """A zip whose table names members of no byte, and holds nothing else."""
+    table = b"".join(
+        b"PK\1\2"
+        + struct.pack("<6H3L5H2L", 20, 20, 0, 0, 0, 33, 0, 0, 0, len(n), len(fields), *[0] * 5)
+        + n
+        + fields
+        for n in names
+    )
+    end = struct.pack("<4H2LH", 0, 0, len(names), len(names), len(table), 0, 0)
+    path.write_bytes(table + b"PK\5\6" + end)
+    return path
+
+
+def test_a_table_of_many_members_is_refused_before_they_are_objects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = table_only(tmp_path / "kitti.zip", [b"k/%x" % number for number in range(60_000)])
+    assert len(Archive(path).members) == 60_000
+    monkeypatch.setattr("ict.tasks.unpack.MAX_FILES", 50_000)
+    assert "it holds more than 50000 files" in refusal(path)
+
+
+def test_a_member_of_many_fields_is_refused_at_once(tmp_path: Path):
+    """The standard library copies the rest of them at each: 60,000 bytes are 450 MB."""
+    path = table_only(tmp_path / "kitti.zip", [b"a"], struct.pack("<HH", 0x9999, 0) * 15_000)
+    assert "a member has extra fields of 60000 bytes" in refusal(path)
+    few = table_only(tmp_path / "few.zip", [b"a"], struct.pack("<HH", 0x9999, 0) * 500)
+    assert [member.name for member in Archive(few).members] == ["a"]
+
+
 @pytest.mark.parametrize(("at", "value"), [(20, 2**32 - 1), (24, 2**32 - 1), (42, 2**32 - 1)])
 @pytest.mark.parametrize("extra", [2**63, 2**64 - 1, 2**40])
 def test_a_zip64_record_that_lies(tmp_path: Path, at: int, value: int, extra: int):
