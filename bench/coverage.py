@@ -200,6 +200,43 @@ def _power_row(
     }
 
 
+def bootstraps(experiments: int, resamples: int = 500) -> list[dict[str, Any]]:
+    """What is not printed by the library: percentile bootstraps of seeds, and of seeds and images, beside
+    its closed forms on the same experiments."""
+    rows = []
+    for seeds, images in product((3, 5), (200, 2000)):
+        cell = Cell(seeds=seeds, images=images, accuracy=0.75)
+        generator = np.random.default_rng([4, seeds, images])
+        held = {over: [0, 0] for over in (SEEDS, IMAGES)}
+        for begun in range(0, experiments, BATCH):
+            world = simulate(cell, min(BATCH, experiments - begun), generator)
+            for i, own in enumerate(world.gap):
+                d = world.a[i] - world.b[i].mean(axis=1, dtype=np.float32)
+                of_seeds = generator.multinomial(seeds, [1 / seeds] * seeds, resamples) / seeds
+                by_image = of_seeds @ d
+                of_images = generator.multinomial(images, [1 / images] * images, resamples)
+                for over, truth, means in (
+                    (SEEDS, world.on_these[i], by_image.mean(axis=1)),
+                    (IMAGES, own, (by_image * of_images).sum(axis=1) / images),
+                ):
+                    low, high = np.quantile(means, (0.025, 0.975))
+                    closed = KINDS[over](world.a[i], world.b[i]).interval()
+                    held[over][0] += int(low <= truth <= high)
+                    held[over][1] += int(closed[0] <= truth <= closed[1])
+        for over, (boot, closed_form) in held.items():
+            rows.append(
+                {
+                    "over": over,
+                    "seeds": seeds,
+                    "images": images,
+                    "coverage_bootstrap": boot / experiments,
+                    "coverage": closed_form / experiments,
+                }
+            )
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    return rows
+
+
 def failures(found: dict[str, Any]) -> list[str]:
     """What does not hold: intervals that are too narrow or too wide, false verdicts, wrong power."""
     slack = 2 * NormalDist().inv_cdf(0.999) * math.sqrt(0.05 * 0.95 / found["experiments"]) / 2
@@ -231,6 +268,7 @@ def main() -> int:
         "experiments": experiments,
         "cells": coverage(experiments, quick=asked.quick),
         "power": predicted_power(experiments // 2),
+        "bootstraps": bootstraps(experiments // 20),
     }
     found["failures"] = failures(found)
     found["seconds"] = time.perf_counter() - begun

@@ -1,20 +1,46 @@
 """Important Channel Tuning: score, select and tune the channels of a frozen vision transformer.
 
-Importing this package imports nothing heavy; the public names below load when first used.
+Importing this package imports nothing: the public names below, and modules under names that they had
+in version 0.1.0, load when first used.
 """
 
-from ict.public import old_names
-from ict.public.face import face, table
+import sys
+from typing import Any
 
-_HOMES = table("""
-    ict.scoring.model_scores: score
-    ict.selection: select
-    ict.model.adapters: attach detach
-    ict.running.loading: load
-    ict.config: RunConfig
-    ict.store.store: Store
-""")
+_HOMES = {
+    "score": "ict.scoring.model_scores",
+    "select": "ict.selection",
+    "attach": "ict.model.adapters",
+    "detach": "ict.model.adapters",
+    "load": "ict.running.loading",
+    "RunConfig": "ict.config",
+    "Store": "ict.store.store",
+}
 __all__ = ["RunConfig", "Store", "attach", "detach", "load", "score", "select"]
-__getattr__, __dir__ = face(__name__, _HOMES)
 
-old_names.install()
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ict' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+class _OldNames:
+    """Asked last, for a module that no file has: it may be one of 0.1.0 under the name it had then."""
+
+    @staticmethod
+    def find_spec(fullname: str, path: Any = None, target: Any = None) -> Any:
+        if not fullname.startswith("ict."):
+            return None
+        from ict.public.old_names import spec
+
+        return spec(fullname)
+
+
+sys.meta_path.append(_OldNames)

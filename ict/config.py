@@ -12,7 +12,6 @@ from ict.catalogue import BUNDLED, Backbone, check_blocks, check_site, get_backb
 from ict.documents.bounded import json_value, odd_word
 from ict.documents.identity import canonical, digest, name_of
 from ict.errors import InputError, NewerError, did_you_mean, quoted
-from ict.public.old_names import moved_from
 from ict.tasks import SPLITS
 
 SCHEMA = 1
@@ -438,4 +437,8 @@ def typed(name: str, value: Any) -> Any:
 
 
 if not typing.TYPE_CHECKING:
-    __getattr__ = moved_from(__name__)  # `resolve` was here in version 0.1.0
+
+    def __getattr__(name: str) -> Any:
+        from ict.public.old_names import moved  # `resolve` was here in version 0.1.0
+
+        return moved(__name__, name)

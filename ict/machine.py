@@ -4,7 +4,6 @@ import functools
 import os
 import platform
 import shutil
-import subprocess
 from pathlib import Path
 
 from ict.errors import InputError, quoted
@@ -28,6 +27,8 @@ def devices() -> tuple[str, ...]:
         return tuple(f"cuda:{i}" for i in range(count)) or ("cpu",)
     if shutil.which("nvidia-smi") is None:
         return ("cpu",)
+    import subprocess
+
     listing = subprocess.run(
         ["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False
     )

@@ -2,32 +2,14 @@
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save
 
-from ict.documents.shapes import (
-    Check,
-    fields,
-    flag,
-    list_of,
-    maybe,
-    number,
-    shown,
-    table,
-    table_of,
-    text,
-    whole,
-)
-from ict.documents.tensor_files import check_floats, check_shape, header, open_tensors, shapes
 from ict.errors import InputError, quoted
-
-_NAME = re.compile(r"[a-z_]+\.\d{1,2}(\.|$)")  # site.stage, with a kind behind it
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,6 +73,8 @@ class ChannelScores:
 
 def to_bytes(scores: ChannelScores) -> bytes:
     """The safetensors file of `scores`, with `meta` as JSON in its header."""
+    from safetensors.numpy import save
+
     tensors = {name: np.ascontiguousarray(array) for name, array in scores.arrays.items()}
     if scores.labels is not None:
         tensors["labels"] = np.ascontiguousarray(scores.labels, dtype=np.int64)
@@ -102,6 +86,10 @@ def load_scores(path: str | Path, *, kinds: tuple[str, ...] | None = None) -> Ch
 
     Raises InputError if the file is missing or is not a score file.
     """
+    from ict.documents.score_files import check
+    from ict.documents.shapes import shown
+    from ict.documents.tensor_files import open_tensors
+
     path = Path(path)
     if os.path.isdir(path):
         path = path / "scores.safetensors"
@@ -119,59 +107,6 @@ def load_scores(path: str | Path, *, kinds: tuple[str, ...] | None = None) -> Ch
     except ValueError as error:
         raise InputError(f"{shown(path)}: not a readable score file ({error})") from error
     return ChannelScores(arrays, meta, labels)
-
-
-def check(file: Any) -> dict[str, Any]:
-    """The meta of an open score file; raises InputError unless names, types and shapes are those of one.
-
-    Reads the header alone.
-    """
-    found = shapes(file)
-    names = sorted(name for name in found if name != "labels")
-    if not names or not all(_NAME.match(name) for name in names):
-        held = ", ".join(map(shown, names[:3])) or "nothing"
-        raise InputError(f"not a score file; it holds {held}")
-    images = check_shape(found, "labels", (None,))[0] if "labels" in found else None
-    for name in names:
-        site, stage, kind = (*name.split(".", 2), "")[:3]
-        first = check_shape(found, f"{site}.0", (None, None))
-        blocks, width = check_shape(found, f"{site}.{stage}", (None, None))
-        check_floats(file, name)
-        if not (blocks and width and first):
-            raise InputError(f"{name} holds no channel")
-        if kind == "per_class":
-            check_shape(found, name, (blocks, None, width))
-        elif kind in ("per_image", "token_mean"):
-            check_shape(found, name, (images, blocks, width))
-    meta = header(file)
-    META(meta, "")
-    return meta
-
-
-def _tokens(value: Any, name: str) -> None:
-    (list_of(whole()) if isinstance(value, list) else whole())(value, name)
-
-
-_TEXTS = (
-    "task", "criterion", "backbone", "weights", "data", "split", "tokens", "site", "score_id",
-    "pixel_normalisation", "precision", "device", "statistic", "limit_rule",
-)  # fmt: skip
-META: Check = fields(
-    {},
-    {
-        **dict.fromkeys(_TEXTS, text),
-        **dict.fromkeys(("images", "classes", "limit", "seed", "peak_memory_bytes"), whole()),
-        "sites": list_of(text),
-        "images_per_class": list_of(whole()),
-        "class_names": list_of(text),
-        "stages": list_of(list_of(whole(), length=2)),
-        "options": table,
-        "versions": table_of(maybe(text)),
-        "tokens_per_image": _tokens,
-        "keep_images": flag,
-        "seconds": number,
-    },
-)
 
 
 def _kind(name: str) -> str:

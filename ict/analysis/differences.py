@@ -164,7 +164,15 @@ def over_seeds_and_images(d: np.ndarray) -> Difference:
             f"these are {' × '.join(map(str, d.shape))}"
         )
     images = d.shape[1]
-    return replace(_crossed(d, 0.5 / images, math.sqrt(1 / images)), images=images, over=IMAGES)
+    return replace(_crossed(d, *least_spreads(images)), images=images, over=IMAGES)
+
+
+def least_spreads(images: int) -> tuple[float, float]:
+    """Standard deviations below which no accuracy of a seed, no image's answer is taken to lie.
+
+    Half an image, and one image that tells two methods apart: seeds that agree by chance prove nothing.
+    """
+    return 0.5 / images, math.sqrt(1 / images)
 
 
 def over_seeds_and_draws(d: np.ndarray, images: int) -> Difference:
@@ -234,20 +242,33 @@ def _crossed(d: np.ndarray, least_row: float, least_column: float) -> Difference
     rows, columns = d.shape
     of_rows, of_columns, rest = mean_squares(d)
     squares = max(of_rows, columns * least_row**2), max(of_columns, rows * least_column**2), rest
-    freedoms = (rows - 1, columns - 1, (rows - 1) * (columns - 1))
-    total = squares[0] + squares[1] - squares[2]
-    larger = int(squares[1] > squares[0])
-    degrees = float(freedoms[larger])
-    if total > squares[larger]:
-        degrees = total**2 / sum(ms**2 / df for ms, df in zip(squares, freedoms, strict=True))
+    variance, degrees = two_way(*map(np.asarray, squares), rows=rows, columns=columns)
     return Difference(
         mean=float(d.mean()),
-        standard_error=math.sqrt(max(total, squares[larger]) / (rows * columns)),
-        degrees=degrees,
+        standard_error=math.sqrt(variance),
+        degrees=float(degrees),
         seeds=rows,
         images=columns,
         over=DRAWS,
     )
+
+
+def two_way(
+    of_rows: np.ndarray, of_columns: np.ndarray, rest: np.ndarray, *, rows: int, columns: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variance of the mean of all cells, and its degrees of freedom, from mean squares (any shape).
+
+    MS_rows + MS_columns − MS_rest over the number of cells (Scheffé 1959, ch. 7.4), never below the larger
+    of the first two, with Satterthwaite's degrees or, there, those of the larger.
+    """
+    squares = np.broadcast_arrays(of_rows, of_columns, rest)
+    freedoms = (rows - 1, columns - 1, (rows - 1) * (columns - 1))
+    total, larger = squares[0] + squares[1] - squares[2], np.maximum(squares[0], squares[1])
+    below = sum(ms**2 / df for ms, df in zip(squares, freedoms, strict=True))
+    of_larger = np.where(squares[1] > squares[0], freedoms[1], freedoms[0])
+    own = total > larger
+    degrees = np.where(own, total**2 / np.where(own, below, 1), of_larger)
+    return np.where(own, total, larger) / (rows * columns), degrees
 
 
 def _satterthwaite(variances: Sequence[float], degrees: Sequence[float]) -> float:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import special
 
-from ict.analysis.differences import IMAGES, SEEDS, mean_squares
+from ict.analysis.differences import IMAGES, SEEDS, least_spreads, mean_squares, two_way
 from ict.errors import InputError
 
 POWER: Final = 0.8
@@ -33,20 +33,13 @@ class Spread:
     seeds: int
     """That they were found from."""
 
-    def of_mean(self, n: int, images: int, over: str) -> tuple[float, float]:
-        """Variance of a mean of n seeds on `images` images, and the degrees of freedom of its estimate."""
-        by_seed = self.seed + self.rest / images
-        if over == SEEDS:
-            return by_seed / n, n - 1.0
-        squares = (
+    def expected_squares(self, n: int, images: int) -> tuple[float, float, float]:
+        """Expected mean squares of n seeds, of `images` images and of the rest."""
+        return (
             images * self.seed + self.rest,
             n * self.image + self.rest,
             self.rest,
         )
-        freedoms = (n - 1, images - 1, (n - 1) * (images - 1))
-        total = squares[0] + squares[1] - squares[2]
-        below = sum(ms**2 / df for ms, df in zip(squares, freedoms, strict=True))
-        return total / (n * images), total**2 / below
 
     def scaled(self, factor: float) -> "Spread":
         """With the variance over seeds, noise included, `factor` times as large."""
@@ -108,12 +101,45 @@ def power(difference: float, n: int, images: int, found: Spread, over: str = SEE
     """The chance that the 95 % interval of n seeds on `images` images leaves out 0."""
     if n < 2:
         return 0.0
-    variance, degrees = found.of_mean(n, images, over)
+    if over == IMAGES:
+        return _power_of_two_way(abs(difference), n, images, found)
+    variance = (found.seed + found.rest / images) / n
     if variance == 0:
         return float(difference != 0)
-    t = float(special.stdtrit(degrees, 1 - LEVEL / 2))
+    t = float(special.stdtrit(n - 1, 1 - LEVEL / 2))
     shift = abs(difference) / math.sqrt(variance)
-    return 1 - _noncentral(degrees, shift, t) + _noncentral(degrees, shift, -t)
+    return 1 - _noncentral(n - 1, shift, t) + _noncentral(n - 1, shift, -t)
+
+
+def _power_of_two_way(difference: float, n: int, images: int, found: Spread) -> float:
+    """The interval's width follows from mean squares that vary as χ², its degrees and its floor too.
+
+    So it is averaged over quantiles of those of seeds and of images; the rest has so many degrees of
+    freedom that its expectation stands for it.
+    """
+    if images < 2:
+        return 0.0
+    expected = found.expected_squares(n, images)
+    true = (expected[0] + expected[1] - expected[2]) / (n * images)
+    if true <= 0:
+        return float(difference != 0)
+    least_seed, least_image = least_spreads(images)
+    of_rows = expected[0] * _mean_square_quantiles(n - 1, 256)[:, None]
+    of_columns = expected[1] * _mean_square_quantiles(images - 1, 16)[None, :]
+    of_rows = np.maximum(of_rows, images * least_seed**2)
+    of_columns = np.maximum(of_columns, n * least_image**2)
+    variance, degrees = two_way(
+        of_rows, of_columns, np.asarray(expected[2]), rows=n, columns=images
+    )
+    half = special.stdtrit(degrees, 1 - LEVEL / 2) * np.sqrt(variance)
+    away = (np.array([difference, -difference])[:, None, None] - half) / math.sqrt(true)
+    return float(special.ndtr(away).sum(axis=0).mean())
+
+
+def _mean_square_quantiles(degrees: int, count: int) -> np.ndarray:
+    """Equally likely values of a mean square over its expectation: χ² over its degrees of freedom."""
+    upper = 1 - (np.arange(count) + 0.5) / count
+    return np.asarray(special.chdtri(degrees, upper)) / degrees
 
 
 def detectable(n: int, images: int, found: Spread, over: str = SEEDS) -> float:

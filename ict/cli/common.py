@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
-from ict.documents.bounded import number, odd_word, whole_number
-from ict.documents.shapes import shown
 from ict.errors import IctError, InputError, one_sentence, printable, quoted
 from ict.machine import MOST_SLOTS
 
@@ -30,6 +28,8 @@ class Whole(click.ParamType):
         self.low, self.high = low, high
 
     def convert(self, value: Any, param: Any, context: Any) -> int:
+        from ict.documents.bounded import whole_number
+
         read = value if isinstance(value, int) else whole_number(value)
         if read is None or not self.low <= read <= self.high:
             self.fail(f"{quoted(value)}: choose {self.low} to {self.high}", param, context)
@@ -42,6 +42,8 @@ class Number(click.ParamType):
     name = "number"
 
     def convert(self, value: Any, param: Any, context: Any) -> float:
+        from ict.documents.bounded import number
+
         read = float(value) if isinstance(value, (int, float)) else number(value)
         if read is None:
             self.fail(f"{quoted(value)} is not a number", param, context)
@@ -80,6 +82,8 @@ def typed_command() -> str:
 
 def check_words(words: Sequence[str]) -> None:
     """Raises UsageError for a word that no command line needs: bounded before anything reads it."""
+    from ict.documents.bounded import odd_word
+
     for place, word in enumerate(words, start=1):
         if odd := odd_word(word):
             raise click.UsageError(f"word {place} of the command line, {quoted(word)}, {odd}")
@@ -209,6 +213,8 @@ class Progress:
 
 
 def _cell(value: Any) -> str:
+    from ict.documents.shapes import shown
+
     if value is None:
         return "–"
     if isinstance(value, float):

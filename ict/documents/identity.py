@@ -4,7 +4,6 @@ A field that a later version adds has a neutral value, which means what version 
 value it stays out of the canonical JSON, so that what was asked then keeps its id.
 """
 
-import hashlib
 import json
 import math
 import re
@@ -39,6 +38,8 @@ def canonical(record: Mapping[str, Any], neutral: Mapping[str, Any]) -> dict[str
 
 def digest(record: Mapping[str, Any]) -> str:
     """12 hex digits of the SHA-256 of the JSON of `record`; InputError if a number in it is not finite."""
+    import hashlib  # OpenSSL's start is paid where a name is made
+
     check_finite(record)
     text = json.dumps(record, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -5,8 +5,7 @@ has what is asked for.
 """
 
 import importlib
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 from typing import Any
@@ -96,17 +95,11 @@ class _Joined(ModuleType):
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
 
-class _OldNames:
-    """Finds and loads the modules of `HOMES` (no subclass of importlib.abc: that costs 15 ms to import)."""
+class _Loader:
+    """Loads the modules of `HOMES` (no subclass of importlib.abc: that costs 15 ms to import)."""
 
     def __init__(self) -> None:
         self._own_specs: dict[str, ModuleSpec | None] = {}
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        loader: Any = self  # duck-typed
-        return ModuleSpec(fullname, loader) if fullname in HOMES else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         homes = HOMES[spec.name]
@@ -133,22 +126,23 @@ class _OldNames:
         return code
 
 
+_LOADER: Any = _Loader()  # duck-typed
+
+
+def spec(fullname: str) -> ModuleSpec | None:
+    """How to import `fullname` if it is an old name; None otherwise."""
+    return ModuleSpec(fullname, _LOADER) if fullname in HOMES else None
+
+
 _MOVED = {"ict.config": {"resolve": "ict.resolve", "Resolved": "ict.resolve"}}
 
 
-def moved_from(module: str) -> Callable[[str], Any]:
-    """`__getattr__` of a module that stayed, for those of its names that moved to another."""
+def moved(module: str, name: str) -> Any:
+    """What `module` had in 0.1.0 as `name` and another has now; for the `__getattr__` of one that stayed.
+
+    Raises AttributeError for any other name.
+    """
     homes = _MOVED[module]
-
-    def look_up(name: str) -> Any:
-        if name not in homes:
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(homes[name]), name)
-
-    return look_up
-
-
-def install() -> None:
-    """Makes old names importable in this process."""
-    if not any(isinstance(finder, _OldNames) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _OldNames())
+    if name not in homes:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(homes[name]), name)

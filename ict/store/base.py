@@ -4,10 +4,9 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ict.documents.identity import check_id, is_id
-from ict.documents.records import Odd, names_in, split
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import (
     absolute,
@@ -20,6 +19,9 @@ from ict.files import (
 )
 from ict.store.locks import RunLock
 from ict.store.run_folder import Run, utc_now
+
+if TYPE_CHECKING:
+    from ict.documents.records import Odd
 
 
 class BaseStore:
@@ -158,8 +160,9 @@ class BaseStore:
         """meta.json of every finished score, with its `score_id` and `path`."""
         return self.read_scores()[0]
 
-    def read_scores(self) -> tuple[list[dict[str, Any]], list[Odd]]:
+    def read_scores(self) -> "tuple[list[dict[str, Any]], list[Odd]]":
         """`scores()`, and the folders of scores that cannot be read."""
+        from ict.documents.records import names_in, split
         from ict.store.score_folder import read_score
 
         names, troubles = names_in(self.scores_dir)

@@ -16,7 +16,8 @@ from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, make_folder, remove_file
 from ict.selection import BlockSelection, Selection
 from ict.store.base import BaseStore
-from ict.store.run_folder import check_selection, utc_now
+from ict.store.run_files import check_selection
+from ict.store.run_folder import utc_now
 
 _NAME = re.compile(r"\w[\w .+=-]{0,59}")
 

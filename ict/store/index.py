@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from ict.documents.records import Odd
 from ict.files import StoreError, atomic_write_bytes, read_regular
-from ict.store.run_folder import Run, read_file, read_result, read_run
+from ict.store.run_files import read_file, read_result, read_run
+from ict.store.run_folder import Run
 from ict.store.run_result import ROW_FIELDS, RunResult
 
 VERSION: Final = 4

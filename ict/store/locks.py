@@ -16,7 +16,6 @@ import struct
 from pathlib import Path
 from typing import Any, Self
 
-from ict.documents.shapes import fields, text, whole
 from ict.errors import IctError, InputError
 from ict.files import explain, read_json
 
@@ -145,15 +144,15 @@ def lock_holder(path: Path | str, *, start: int = 0, length: int = 0) -> dict[st
 
 def written_holder(path: Path | str) -> dict[str, Any]:
     """What the last holder wrote into the lock file; says nothing about whether it still holds."""
+    from ict.documents.shapes import fields, text, whole
+
+    check = fields({}, {"host": text, "pid": whole(), "job": text, "start_ticks": whole()})
     holder: dict[str, Any] = {"host": None, "pid": None, "job": None}
     written = read_json(Path(path))
     with contextlib.suppress(InputError):
-        _HOLDER(written, "")
+        check(written, "")
         holder |= written
     return holder
-
-
-_HOLDER = fields({}, {"host": text, "pid": whole(), "job": text, "start_ticks": whole()})
 
 
 def start_ticks(pid: int) -> int | None:

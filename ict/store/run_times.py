@@ -1,6 +1,5 @@
 """How long runs take, reckoned from those like them that were measured; what a study still needs."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,7 +37,9 @@ def expected_seconds(
             if all(row.get(name) == config[name] for name in shared)
         ]
         if like:
-            return statistics.median(like)
+            from statistics import median
+
+            return median(like)
     return None
 
 

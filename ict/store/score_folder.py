@@ -7,10 +7,10 @@ from typing import Any
 
 from ict.documents.identity import is_id
 from ict.documents.records import Odd, read_record
+from ict.documents.score_files import META, check
 from ict.documents.shapes import reader, shown, text
 from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
-from ict.scores import META, check
 
 FILE = "scores.safetensors"
 _SAME = (

@@ -1,13 +1,17 @@
 """The store as everybody outside of this package opens it."""
 
-from ict.documents.records import Odd
+from typing import TYPE_CHECKING
+
 from ict.store.base import BaseStore
+
+if TYPE_CHECKING:
+    from ict.documents.records import Odd
 
 
 class Store(BaseStore):
     """A folder of runs, scores and studies. Making one writes nothing."""
 
-    def unreadable(self) -> list[Odd]:
+    def unreadable(self) -> "list[Odd]":
         """What lies in the store and cannot be read, each thing once: path, and reason with advice."""
         from ict.store.unreadable import (
             everything,  # reads studies and sets: a worker needs neither

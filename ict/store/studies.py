@@ -20,7 +20,6 @@ from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, explain, make_folder
 from ict.store.base import BaseStore
 from ict.store.run_folder import STATUSES, utc_now
-from ict.store.same_images import ask
 from ict.store.study_choices import (
     UNSEARCHED,
     Stand,
@@ -86,6 +85,8 @@ def create(
     found = results(store)
     made = asked(document, root=root, device=device, results=found)
     pairs = unique(made.first + made.second)
+    from ict.store.same_images import ask  # reads images
+
     ask(store, [resolved for _, resolved in pairs], command=command)
     path = _path(store, document["name"])
     make_folder(path.parent)

@@ -8,7 +8,7 @@ a run holds no loss (it was made by version 0.1.0), the setting is chosen by acc
 In one stage, as version 0.1.0 had it, the highest mean accuracy on val200 over seeds is kept.
 """
 
-import statistics
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -158,4 +158,4 @@ def _is_number(value: Any) -> bool:
 
 def _mean(values: Sequence[Any]) -> float | None:
     known = [float(value) for value in values if _is_number(value)]
-    return statistics.fmean(known) if known and len(known) == len(values) else None
+    return math.fsum(known) / len(known) if known and len(known) == len(values) else None

@@ -7,7 +7,7 @@ from ict.store.channel_sets import read_sets
 from ict.store.imported_results import read_imported
 from ict.store.index import look
 from ict.store.inspect_files import read_inspections
-from ict.store.run_folder import run_trouble
+from ict.store.run_files import run_trouble
 from ict.store.studies import read_studies
 from ict.tasks.links import LINKS, look_at_links
 

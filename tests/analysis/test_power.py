@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ict.analysis.differences import IMAGES, SEEDS, over_seeds
+from ict.analysis.differences import IMAGES, SEEDS, over_seeds, over_seeds_and_images
 from ict.analysis.power import Spread, detectable, power, seeds_needed, spread, variance_factors
 from ict.errors import InputError
 
@@ -27,6 +27,26 @@ def test_power_is_what_a_simulation_finds():
     draws = generator.normal(0.01, sd, (4000, n))
     seen = np.mean([over_seeds(draw, 10**6).p < 0.05 for draw in draws])
     assert power(0.01, n, 10**6, found) == pytest.approx(seen, abs=0.025)
+
+
+@pytest.mark.parametrize("difference", [0.03, 0.05])
+def test_power_over_images_is_what_the_interval_itself_finds(difference: float):
+    """Three seeds: the width varies with the mean squares, and often lies at its floor."""
+    generator, n, images, count = np.random.default_rng(0), 3, 60, 3000
+    found = Spread(seed=0.004**2, image=0.001, rest=0.02, seeds=99)
+    seeds, of_images, rest = (
+        generator.normal(0, math.sqrt(variance), (count, *shape)).astype(np.float32)
+        for variance, shape in (
+            (found.seed, (n, 1)),
+            (found.image, (1, images)),
+            (found.rest, (n, images)),
+        )
+    )
+    seen = np.mean(
+        [over_seeds_and_images(d).p < 0.05 for d in difference + seeds + of_images + rest]
+    )
+    assert 0.2 < seen < 0.9
+    assert power(difference, n, images, found, IMAGES) == pytest.approx(seen, abs=0.03)
 
 
 def test_spreads_are_found_again():

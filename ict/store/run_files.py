@@ -1,0 +1,170 @@
+"""The files of a run folder, each read into a record or a reason why it is none."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ict.documents.identity import is_id
+from ict.documents.records import Odd, read_record
+from ict.documents.shapes import (
+    Check,
+    an_id,
+    fields,
+    list_of,
+    maybe,
+    number,
+    reader,
+    shown,
+    table,
+    table_of,
+    text,
+    whole,
+    wholes,
+)
+from ict.errors import InputError, NewerError, quoted
+
+if TYPE_CHECKING:
+    from ict.store.run_result import RunResult
+
+MOST_RUN_BYTES = 4 << 20  # of a small file of a run; there may be thousands
+
+_RECORD = fields(
+    {"config": table, "created_at": text},
+    {
+        "recipe": text,
+        "recipe_fields": list_of(text),
+        "sources": table_of(maybe(text)),
+        "command": text,
+    },
+)
+_BLOCK = fields(
+    {
+        "stage": whole(0, 99),
+        "block": whole(0, 9999),
+        "width": whole(1, 10**6),
+        "indices": wholes(10**6),
+    }
+)
+_SELECTION = fields(
+    {"site": text, "blocks": list_of(_BLOCK)},
+    {"criterion": text, "score_id": an_id, "backbone": text},
+)
+
+
+def check_selection(value: Any, name: str) -> None:
+    """What `Selection.from_dict` takes: channels below each block's width."""
+    _SELECTION(value, name)
+    for i, block in enumerate(value["blocks"]):
+        indices, where = block["indices"], f"{name}.blocks[{i}]".lstrip(".")
+        if max(indices, default=0) >= block["width"]:
+            width = block["width"]
+            raise InputError(f"{where} has the channel {max(indices)} of {width}, 0 to {width - 1}")
+
+
+_FILES: dict[str, Check] = {
+    "error.json": fields({}, {"message": text, "type": text, "traceback": text}),
+    "execution.json": fields(
+        {},
+        {
+            "threads": whole(1, 4096),
+            "slots": whole(1, 4096),
+            "tries": whole(),
+            "starts": whole(),
+            "device": text,
+            "host": text,
+            "launcher": text,
+            "started_at": text,
+            "first_started_at": text,
+        },
+    ),
+    "job.json": fields({}, {"job": text}),
+    "live.json": fields(
+        {},
+        {
+            "phase": text,
+            "unit": text,
+            **dict.fromkeys(("done", "total", "epoch", "epochs", "memory_bytes"), whole()),
+            **dict.fromkeys(("images_per_second", "eta_seconds"), number),
+        },
+    ),
+    "queued": fields(
+        {},
+        {
+            "sequence": whole(),
+            "slots": whole(1, 4096),
+            "tries": whole(),
+            "devices": list_of(text),
+            "data_root": text,
+            "launcher": text,
+        },
+    ),
+    "selection.json": check_selection,
+}
+
+
+def read_file(folder: Path, name: str) -> dict[str, Any] | Odd | None:
+    """One of the small files of a run, checked; an Odd says what is wrong with it."""
+    advice = f"`ict remove {shown(folder.name)}` deletes the run"
+    if name in ("live.json", "queued", "job.json", "execution.json"):
+        advice = "delete the file: it only says how the run was started"
+    return read_record(folder / name, reader(_FILES[name]), advice=advice, most=MOST_RUN_BYTES)
+
+
+def odd_files(folder: Path) -> list[Odd]:
+    """Those of the small files of a run that cannot be read."""
+    found = (read_file(folder, name) for name in _FILES)
+    return [one for one in found if isinstance(one, Odd)]
+
+
+def read_config(folder: Path) -> dict[str, Any] | Odd | None:
+    """The record in a run's config.json, its configuration one that `RunConfig` reads."""
+    advice = "delete the folder, or start the run again with the command that made it"
+    return read_record(folder / "config.json", _stored, advice=advice, most=MOST_RUN_BYTES)
+
+
+def read_result(folder: Path) -> "RunResult | Odd | None":
+    """What came out of a run; None while there is no result.json."""
+    advice = f"`ict remove {shown(folder.name)}` deletes the run, then it can be run again"
+    path = folder / "result.json"
+    from ict.store.run_result import RunResult  # takes longer to import than a worker to look round
+
+    return read_record(path, RunResult.from_dict, advice=advice, most=MOST_RUN_BYTES)
+
+
+def run_trouble(folder: Path) -> Odd | None:
+    """Why `folder` holds no run that can be read; None if it does."""
+    if not os.path.isdir(folder):
+        return Odd(folder, "not a folder; delete it, or take it out of the store")
+    if not is_id(folder.name):
+        return Odd(folder, "its name is not a run id; rename it, or take it out of the store")
+    found = read_run(folder)
+    return found if isinstance(found, Odd) else None
+
+
+def read_run(folder: Path) -> "tuple[dict[str, Any], RunResult | None] | Odd":
+    """What was asked in a run's folder and what came out, None where nothing has yet."""
+    config = read_config(folder)
+    if config is None:
+        reason = "no config.json: not a run folder, or half-written; take it out of the store"
+        return Odd(folder, reason)
+    if isinstance(config, Odd):
+        return Odd(folder, f"config.json: {config.reason}")
+    result = read_result(folder)
+    if isinstance(result, Odd):
+        return Odd(folder, f"result.json: {result.reason}")
+    return config, result
+
+
+def _stored(document: Any) -> dict[str, Any]:
+    """A config.json that can be listed. Raises InputError, or NewerError for one of a later version."""
+    from ict.config import SCHEMA, RunConfig
+
+    _RECORD(document, "")
+    schema = document.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise NewerError(
+            f"the file has schema {quoted(schema)}, this version reads {SCHEMA}: a newer version of "
+            "ict wrote it; update ict to read it"
+        )
+    RunConfig.from_dict(document["config"])
+    return dict(document)
