@@ -58,7 +58,7 @@ def planted_weights(path: Path) -> Path:
 def planted_task(folder: Path, colour: int, turn: int, seed: int) -> None:
     """Images with one bright quadrant in every patch; the label is the quadrant, turned by `turn`."""
     generator = np.random.default_rng(seed)
-    for split, count in (("train800", 64), ("val200", 16), ("test", 48)):
+    for split, count in (("train800", 32), ("val200", 8), ("test", 24)):
         lines = []
         for n in range(count):
             quadrant = n % 4
@@ -84,9 +84,9 @@ def test_shared_sets_transfer_without_loss_and_own_sets_do_not(tmp_path: Path, s
     def accuracy(task: str, score_task: str, seed: int) -> float:
         asked = {"task": task, "score_task": score_task, "seed": seed, "backbone": BACKBONE, "k": 8}
         asked |= {
-            "epochs": 10,
-            "batch_size": 16,
-            "lr": 0.02,
+            "epochs": 6,
+            "batch_size": 8,
+            "lr": 0.05,
             "warmup_epochs": 1,
             "precision": "fp32",
         }

@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no browser at {CHROMIUM}"),
 ]
-PATIENCE_MS = 420_000  # a busy machine of two cores trains 100 images in minutes
+PATIENCE_MS = 420_000  # a busy machine of two cores trains 40 images in minutes
 TIMES: dict[str, float] = {}
 
 
@@ -42,12 +42,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def start(visitor: Visitor, epochs: int, seed: int) -> str:
-    """Fills the form, starts one run of 100 images, and waits for its page; gives the run id."""
+    """Fills the form, starts one run of 40 images, and waits for its page; gives the run id."""
     page = visitor.page
     visitor.open(f"/?seeds={seed}")
     visitor.settle()
     page.get_by_text("More fields").click()
-    for label, value in (("Epochs", epochs), ("So many images only", 100)):
+    for label, value in (("Epochs", epochs), ("So many images only", 40)):
         field = page.get_by_role("spinbutton", name=label)
         field.fill(str(value))
         field.press("Enter")

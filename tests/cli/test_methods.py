@@ -45,7 +45,7 @@ print(json.dumps(logits.tolist()))
 
 def trained(store, **asked):
     resolved = resolve(
-        {"task": "digits", "limit": 32, "epochs": 1, "precision": "fp32", **asked}, weights="none"
+        {"task": "digits", "limit": 16, "epochs": 1, "precision": "fp32", **asked}, weights="none"
     )
     here = store.create_run(resolved.record())
     execute(here.id, store, threads=1, device="cpu")

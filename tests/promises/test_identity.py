@@ -80,7 +80,7 @@ def test_a_rate_of_zero_trains_nothing(store, zero):
 
 @pytest.mark.promise("`ict train --set scale=0` differs in loss from the default (show 5)")
 def test_scale_zero_from_the_command_line():
-    words = ("train", "digits", "--limit", "16", "--weights", "none", "--set", "epochs=1", "--wait")
+    words = ("train", "digits", "--limit", "8", "--weights", "none", "--set", "epochs=1", "--wait")
     zero, one = ict(*words, "--set", "scale=0"), ict(*words)
     assert zero["config"]["scale"] == 0
     assert zero["test_loss"] != one["test_loss"]
