@@ -55,16 +55,16 @@ def test_the_command_of_the_card_is_understood(
 
 
 def test_features_tell_handwritten_digits_apart():
-    """Nearest class mean of 200 digits, where random weights reach about half: no training at all."""
+    """Nearest class mean of 100 digits: 0.82, where random weights reach 0.39. No training at all."""
     from bench.backbone import backbone_with, features, load_task
 
     images, labels = load_task("digits")["train800"]
     labels = torch.from_numpy(labels)
     accuracy = {}
     for name, weights in (("random", None), ("ict_tiny", WEIGHTS)):
-        x = torch.from_numpy(features(backbone_with(weights), images[:400]))
+        x = torch.from_numpy(features(backbone_with(weights), images[:200]))
         x = (x - x.mean(0)) / x.std(0)
-        means = torch.stack([x[:200][labels[:200] == c].mean(0) for c in range(10)])
-        nearest = torch.cdist(x[200:], means).argmin(1)
-        accuracy[name] = (nearest == labels[200:400]).float().mean().item()
+        means = torch.stack([x[:100][labels[:100] == c].mean(0) for c in range(10)])
+        nearest = torch.cdist(x[100:], means).argmin(1)
+        accuracy[name] = (nearest == labels[100:200]).float().mean().item()
     assert accuracy["ict_tiny"] > accuracy["random"] + 0.05

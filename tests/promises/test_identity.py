@@ -281,11 +281,17 @@ def end_in_a_child(run, store):
     return trained, json.loads((run.path / "result.json").read_text())
 
 
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """Epochs and result of the run that nothing disturbs."""
+    twin = Store(tmp_path_factory.mktemp("twin"))
+    return end_in_a_child(a_run(twin), twin)
+
+
 @pytest.mark.promise("A run killed after its last epoch, before its result, resumes at the test")
 @pytest.mark.parametrize("where", ["result.json", "predictions.safetensors"])
-def test_a_kill_before_the_result_costs_no_epoch(store, tmp_path, where):
-    twin = Store(tmp_path / "twin")
-    whole_epochs, whole = end_in_a_child(a_run(twin), twin)
+def test_a_kill_before_the_result_costs_no_epoch(store, unbroken, where):
+    whole_epochs, whole = unbroken
     assert len(whole_epochs) == SMALL["epochs"]
     run = a_run(store)
     child = subprocess.run(
