@@ -17,6 +17,7 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from ict.criteria import Progress
+from ict.errors import InputError
 from ict.model.sites import Site, open_sites
 from ict.scoring.heads import LinearHead, collect_features, fit_probe
 from ict.scoring.reading import Meter, all_sites, pooled_features, read_taps
@@ -108,6 +109,12 @@ class Bench:
             for handle in handles:
                 handle.remove()
         per_image = torch.cat(logs).double().numpy()
+        odd = int((~np.isfinite(per_image)).sum())
+        if odd:
+            raise InputError(
+                f"the log-probabilities of {odd} of {len(per_image)} validation images are not finite: "
+                "no training image has their class, or the values overflow"
+            )
         return Outcome(float(torch.cat(right).mean()), float(per_image.mean()), per_image)
 
 

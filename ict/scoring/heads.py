@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from ict.errors import InputError, quoted
-from ict.scoring.reading import Meter, pooled_features
+from ict.scoring.reading import Meter, check_finite, pooled_features
 
 if TYPE_CHECKING:
     from ict.criteria import Batches
@@ -129,7 +129,10 @@ def cross_fit(
 def collect_features(
     model: nn.Module, batches: "Batches", meter: Meter
 ) -> tuple[np.ndarray, np.ndarray, list[bytes]]:
-    """Pooled features (N, F) float64, labels (N,) and fingerprints of all images, in one pass."""
+    """Pooled features (N, F) float64, labels (N,) and fingerprints of all images, in one pass.
+
+    Raises InputError if there are none, or a feature is not finite.
+    """
     features, labels, names = [], [], []
     for images, targets in batches():
         features.append(pooled_features(model, images).double().cpu().numpy())
@@ -138,7 +141,9 @@ def collect_features(
         meter.add(len(targets))
     if not names:
         raise InputError("there are no images to score")
-    return np.concatenate(features), np.concatenate(labels), names
+    found = np.concatenate(features)
+    check_finite(found, "features")
+    return found, np.concatenate(labels), names
 
 
 def deal(labels: np.ndarray) -> np.ndarray:

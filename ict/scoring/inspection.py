@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ict.criteria import Progress
 from ict.errors import InputError
 from ict.model.backbones import prefix_tokens
-from ict.scoring.reading import Meter, read_taps
+from ict.scoring.reading import Meter, check_finite, read_taps
 from ict.store.inspect_files import IMAGES
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def inspect_channels(
     images: int = 0,
     progress: Progress | None = None,
 ) -> Pages:
-    """One pass over the images. Raises InputError if there are none."""
+    """One pass over the images. Raises InputError if there are none, or a value is not finite."""
     meter = Meter(progress, images)
     stages: list[list[BlockPages]] = []
     seen: list[Tensor] = []
@@ -156,6 +156,9 @@ def inspect_channels(
     if not seen:
         raise InputError("there are no images to inspect")
     all_labels = torch.cat(seen)
+    for block in (block for stage in stages for block in stage):
+        check_finite(block.class_squares.cpu().numpy(), f"energies at {site}")
+        check_finite(block.maps.cpu().numpy(), f"maps at {site}, kept in 16 bits,")
     return Pages(stages, all_labels.numpy(), torch.bincount(all_labels, minlength=classes).double())
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -35,6 +36,15 @@ class Meter:
         self.done += images
         if self.progress is not None:
             self.progress(self.done, max(self.total, self.done))
+
+
+def check_finite(values: np.ndarray, what: str) -> None:
+    """Raises InputError unless all of `values`, which `what` names, are finite."""
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"the {what} are not finite: an image, or the model's weights, hold NaN, infinity or "
+            "numbers that are too large"
+        )
 
 
 def choose_tokens(values: Tensor, model: nn.Module, tokens: str) -> Tensor:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ict.criteria import Computed, Request
 from ict.errors import InputError, quoted
 from ict.scoring.memory import check_fits, memory_limit
-from ict.scoring.reading import Meter, choose_tokens, read_taps
+from ict.scoring.reading import Meter, check_finite, choose_tokens, read_taps
 
 if TYPE_CHECKING:
     from ict.criteria import Batches
@@ -167,6 +167,7 @@ def _collect(
 
 def _f(means: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(D,) F of the token means (N, D); a channel that never changes counts as 0."""
+    check_finite(means, "values")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # constant features, which are 0 here
         f, _ = f_classif(means, labels)

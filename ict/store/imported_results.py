@@ -1,8 +1,11 @@
 """Somebody else's numbers in the benchmark table, always marked as imported. Torch-free."""
 
 import csv
+import errno
+import functools
 import hashlib
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,12 @@ REQUIRED = ("method", "task", "test_accuracy")
 _MOST_BYTES = 16 << 20  # of a file
 _MOST_ROWS = 100_000
 _MOST_CELL = 1000  # characters; a note may be a sentence or two
+_NO_FILE = {
+    errno.ENOENT: "no such file",
+    errno.EISDIR: "is a folder, not a file",
+    errno.ELOOP: "is a link to itself",
+}
+_LEFT_OVER = "cells beyond the header"
 OPTIONAL = ("backbone", "seed", "k", "adapter_parameters", "note")
 
 
@@ -29,13 +38,15 @@ def import_results(store: BaseStore, path: Path) -> dict[str, Any]:
     The same file twice is one import. Raises InputError naming file and line of what is wrong;
     then nothing is written.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
     try:
         text = read_text(path, _MOST_BYTES)
+    except OSError as error:
+        raise InputError(
+            f"{path}: {_NO_FILE.get(error.errno or 0, error.strerror or 'cannot be read')}"
+        ) from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+    reader = csv.DictReader(io.StringIO(text, newline=""), restkey=_LEFT_OVER)
     try:
         rows = _rows(path, reader)
     except csv.Error as error:
@@ -109,21 +120,38 @@ _DOCUMENT = fields(
 
 
 def _rows(path: Path, reader: "csv.DictReader[str]") -> list[dict[str, Any]]:
-    missing = [name for name in REQUIRED if name not in (reader.fieldnames or [])]
-    if missing:
-        raise InputError(
-            f"{path}, line 1: no column {quoted(missing[0])}; needed are {', '.join(REQUIRED)}"
-        )
+    _check_header(path, list(reader.fieldnames or []))
+    task_of = functools.cache(lambda name: get_task(name).name)
     rows: list[dict[str, Any]] = []
     for row in reader:
         if len(rows) == _MOST_ROWS:
             raise InputError(f"{path}: has more than {_MOST_ROWS} results")
-        rows.append(_row(path, reader.line_num, row))
+        rows.append(_row(f"{path}, line {reader.line_num}", row, task_of))
     return rows
 
 
-def _row(path: Path, line: int, row: dict[str, Any]) -> dict[str, Any]:
-    where = f"{path}, line {line}"
+def _check_header(path: Path, names: list[str]) -> None:
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        commas = "" if len(names) > 1 else "; separate columns by commas"
+        raise InputError(
+            f"{path}, line 1: no column {quoted(missing[0])}; needed are {', '.join(REQUIRED)}{commas}"
+        )
+    twice = [name for name in (*REQUIRED, *OPTIONAL) if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{path}, line 1: two columns are called {quoted(twice[0])}; keep one")
+
+
+def _row(where: str, row: dict[str, Any], task_of: Callable[[str], str]) -> dict[str, Any]:
+    """One result; InputError says `where` and what is wrong."""
+    if any(row.get(_LEFT_OVER) or ()):  # an unquoted 0,736 is two cells
+        raise InputError(
+            f"{where}: has more cells than the header; write 0.736 with a point, and a text that "
+            "holds commas in quotes"
+        )
+    absent = [name for name in REQUIRED if row[name] is None]
+    if absent:
+        raise InputError(f"{where}: ends before its {absent[0]}")
     for name in (*REQUIRED, *OPTIONAL):
         if odd := _odd_cell(row.get(name) or ""):
             raise InputError(f"{where}: {name} {quoted(row[name])} {odd}")
@@ -131,15 +159,24 @@ def _row(path: Path, line: int, row: dict[str, Any]) -> dict[str, Any]:
         raise InputError(f"{where}: no method")
     accuracy = number(row["test_accuracy"] or "")
     if accuracy is None:
-        raise InputError(f"{where}: test_accuracy {quoted(row['test_accuracy'])} is not a number")
+        raise InputError(
+            f"{where}: test_accuracy {quoted(row['test_accuracy'])} is not a number; "
+            "write 73.6 % as 0.736"
+        )
     if not 0 <= accuracy <= 1:
         raise InputError(
             f"{where}: test_accuracy {accuracy:g} is outside 0 to 1; write 73.6 % as 0.736"
         )
     try:
-        task = get_task((row["task"] or "").strip()).name
+        task = task_of((row["task"] or "").strip())
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
+    for name in ("seed", "k"):
+        whole = whole_number(row.get(name) or "0")
+        if whole is None or whole < 0:
+            raise InputError(
+                f"{where}: {name} {quoted(row[name])} is not a whole number of 0 or more"
+            )
     kept = {name: _number(row[name]) for name in OPTIONAL if row.get(name)}
     return {"method": row["method"].strip(), "task": task, "test_accuracy": accuracy, **kept}
 

@@ -37,6 +37,19 @@ def measured(**plan) -> dict:
     )
 
 
+def test_an_image_of_a_class_that_no_head_knows_is_refused():
+    """Its log-probability is −∞, and so would be the mean of a curve."""
+    with pytest.raises(InputError, match="of 1 of 9 validation images are not finite: no training"):
+        measure(
+            tiny_vit(),
+            split(*TRAIN, 7),
+            split(VALIDATION[0], torch.where(torch.arange(9) == 4, 3, VALIDATION[1]), 4),
+            plan=Plan(fractions=(0.25,), random_draws=1, scatter_channels=1),
+            classes=4,
+            scores={"a": ranked(0)},
+        )
+
+
 @pytest.mark.parametrize("replacement", ["mean", "zero"])
 @pytest.mark.parametrize("mode", ["deletion", "insertion"])
 def test_curves_equal_replacement_by_hand(replacement, mode):

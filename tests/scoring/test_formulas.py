@@ -221,3 +221,22 @@ def test_every_criterion_says_formula_source_and_refuses_other_options(model):
             criterion.compute(
                 model, list, Request(sites=("attn",), classes=3, images=0, options={"hed": 1})
             )
+
+
+@pytest.mark.parametrize("criterion", [name for name in REGISTRY if name != "random"])
+def test_no_criterion_gives_scores_of_values_that_overflow(criterion):
+    model = tiny_vit()
+    with torch.no_grad():
+        model.blocks[0].mlp.fc2.weight *= 1e30
+    images, labels = images_of(per_class=4)
+    chosen = REGISTRY[criterion]
+    request = Request(
+        sites=("attn",),
+        classes=3,
+        images=len(labels),
+        tokens=chosen.default_tokens,
+        keep_images=False,
+        options={},
+    )
+    with pytest.raises(InputError, match="are not finite: an image, or the model's weights, hold"):
+        chosen.compute(model, split(images, labels, 5), request)

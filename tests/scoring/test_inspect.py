@@ -28,6 +28,15 @@ def pages(model, size: int, site: str = "attn"):
     return inspect_channels(model, split(IMAGES, LABELS, size), site=site, classes=4)
 
 
+@pytest.mark.parametrize(("factor", "said"), [(1e30, "energies"), (1e7, "maps")])
+def test_values_that_overflow_are_refused(factor, said):
+    model = tiny_vit()
+    with torch.no_grad():
+        model.blocks[1].mlp.fc2.weight *= factor
+    with pytest.raises(InputError, match=f"the {said} at attn.* are not finite"):
+        pages(model, 5)
+
+
 @pytest.mark.parametrize("size", [5, 21])
 @pytest.mark.parametrize("site", ["attn", "mlp_branch"])
 def test_pages_equal_numpy_on_all_activations(size, site):
