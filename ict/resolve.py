@@ -13,19 +13,15 @@ from typing import Any
 from ict import weights as weight_files
 from ict.catalogue import BUNDLED, Backbone, check_blocks, get_backbone
 from ict.config import (
-    CHOSEN,
-    NEUTRAL,
-    NOW,
+    ABOUT,
     SCHEMA,
     RunConfig,
     check,
     check_choice,
     check_settable,
     ran_otherwise,
-    reads_later,
     run_id,
     typed,
-    unread,
 )
 from ict.criteria import own_tokens
 from ict.errors import InputError, did_you_mean, quoted
@@ -124,21 +120,16 @@ def resolve(
     config = _with_selection(config, backbone, root=root, fetch=fetch)
     if recipe == "quick" and "lr" not in given and isinstance(config.k, tuple):
         config = dataclasses.replace(config, lr=quick_rate(max(config.k)))
-    config = _with_zeros(_as_of_now(_without_unread(config), given))
+    config = _with_zeros(_as_read(config, given))
     if fetch:
         config.check_total()
-    read = tuple(name for name in from_recipe if _is_read(config, name))
+    read = tuple(n for n in from_recipe if config.reads(n) and getattr(config, n) is not None)
     sources = {
         "weights_file": str(found.path) if found.path else None,
         "weights_sha256": weight_files.digest_of(found.path) if found.path else None,
         "data_root": str(root) if root else None,
     }
     return Resolved(config, run_id(config), recipe, read, sources)
-
-
-def _is_read(config: RunConfig, name: str) -> bool:
-    later = name not in NEUTRAL or name in reads_later(config)
-    return later and getattr(config, name) is not None
 
 
 def _with_selection(
@@ -163,23 +154,20 @@ def _with_selection(
     )
 
 
-def _without_unread(config: RunConfig) -> RunConfig:
-    """Sets what the method does not read to None, so that it cannot change the id."""
-    nothing: dict[str, Any] = dict.fromkeys(unread(config))
-    return dataclasses.replace(config, **nothing)
+def _as_read(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:
+    """With what nothing reads at None, or at its neutral value, so that it cannot change the id.
 
-
-def _as_of_now(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:
-    """With what version 0.1.0 did otherwise done as now, unless it was asked for by name.
-
-    A later field that nothing reads is at its neutral value, so that it cannot change the id.
+    What version 0.1.0 did otherwise is done as now where it is read, unless it was asked for by name.
     """
-    read = reads_later(config)
-    now: dict[str, Any] = {n: given.get(n, NOW[n]) for n in NOW if n in read}
-    unread = {n: NEUTRAL[n] for n in (*NOW, *CHOSEN) if n not in read}
-    if config.head_init == "probe" and config.head_lr is None and "head_init" in read:
-        now["head_lr"] = PROBE_HEAD_RATE * (config.lr or 0.0)
-    return dataclasses.replace(config, **now, **unread)
+    values: dict[str, Any] = {}
+    for name, one in ABOUT.items():
+        if not config.reads(name):
+            values[name] = one.neutral if one.is_later else None
+        elif one.now is not None:
+            values[name] = given.get(name, one.now)
+    if config.head_init == "probe" and config.head_lr is None and config.reads("head_init"):
+        values["head_lr"] = PROBE_HEAD_RATE * (config.lr or 0.0)
+    return dataclasses.replace(config, **values)
 
 
 def _with_zeros(config: RunConfig) -> RunConfig:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ict.config import NEUTRAL, NOW, RunConfig, parse_setting, ran_otherwise, run_id
+from ict.config import ABOUT, NEUTRAL, RunConfig, parse_setting, ran_otherwise, run_id
 from ict.documents.identity import canonical, check_finite, digest
 from ict.errors import InputError
 from ict.resolve import resolve
@@ -20,6 +20,7 @@ from ict.tasks.limits import NEUTRAL as LIMIT_NEUTRAL
 from ict.tasks.limits import RULES
 from tests.golden.make import TASK, make_folder
 
+NOW = {name: one.now for name, one in ABOUT.items() if one.now is not None}
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN, EXAMPLE = ROOT / "tests/golden", ROOT / "assets/example_store"
 

@@ -1,0 +1,47 @@
+"""What a run is asked to do: its fields, their checks, and the id that follows from them.
+
+A change of what a configuration computes is a field more, in `ict.config.record`, with a neutral value
+that means what version 0.1.0 did.
+"""
+
+import typing
+
+from ict.config.checks import (
+    CRITERIA,
+    check,
+    check_choice,
+    check_criterion,
+    check_settable,
+    parse_setting,
+    typed,
+)
+from ict.config.identity import ran_otherwise, run_id
+from ict.config.readers import SEEDLESS
+from ict.config.record import ABOUT, FIELDS, NEUTRAL, SCHEMA, RunConfig
+from ict.config.values import check_size
+
+__all__ = [
+    "ABOUT",
+    "CRITERIA",
+    "FIELDS",
+    "NEUTRAL",
+    "SCHEMA",
+    "SEEDLESS",
+    "RunConfig",
+    "check",
+    "check_choice",
+    "check_criterion",
+    "check_settable",
+    "check_size",
+    "parse_setting",
+    "ran_otherwise",
+    "run_id",
+    "typed",
+]
+
+if not typing.TYPE_CHECKING:
+
+    def __getattr__(name: str) -> typing.Any:
+        from ict.public.old_names import moved  # `resolve` was here in version 0.1.0
+
+        return moved(__name__, name)

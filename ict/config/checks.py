@@ -1,0 +1,108 @@
+"""What is asked of a run, read and checked: `--set field=value`, choices, numbers, what goes together."""
+
+from typing import Any, Final
+
+from ict.catalogue import Backbone, check_blocks, check_site
+from ict.config.record import ABOUT, FIELDS, TYPES, RunConfig
+from ict.config.values import as_typed
+from ict.documents.bounded import json_value
+from ict.errors import InputError, did_you_mean, quoted
+
+CRITERIA: Final = (
+    "class_l2",
+    "l2",
+    "variance",
+    "taylor",
+    "fisher",
+    "gradient",
+    "anova_f",
+    "weight_norm",
+    "grad_x_activation",
+    "integrated_gradients",
+    "conductance",
+    "ablation",
+    "random",
+    "lowest",
+)
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Reads `field=value` as `--set` takes it. Raises InputError for an unknown field or wrong type."""
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise InputError(f"--set {quoted(text)}: write field=value")
+    name = {"test_curve": "report_best_test"}.get(name.strip(), name.strip())
+    check_settable(name)
+    return name, typed(name, json_value(value, f"--set {name}"))
+
+
+def typed(name: str, value: Any) -> Any:
+    """`value` as the field's type says; an InputError names the field and what it takes."""
+    _check_field(name)
+    return as_typed(name, value, TYPES[name])
+
+
+def check_settable(name: str) -> None:
+    """Raises InputError for a field that does not exist or that follows from others."""
+    _check_field(name)
+    if not ABOUT[name].settable:
+        raise InputError(f"{name} is not to be set: it follows from the task and the program")
+
+
+def _check_field(name: str) -> None:
+    if name not in ABOUT:
+        raise InputError(
+            f"no field {quoted(name)} in a run's configuration{did_you_mean(name, FIELDS)}"
+        )
+
+
+def check_choice(name: str, value: Any) -> None:
+    """Raises InputError, with the nearest, unless `value` is one of the field's choices."""
+    ABOUT[name].check(name, value)
+
+
+def check(config: RunConfig, backbone: Backbone) -> None:
+    """Raises InputError for a choice, site, block or number that cannot be run."""
+    for name, one in ABOUT.items():
+        one.check(name, getattr(config, name))
+    if config.criterion is not None:
+        check_criterion(config.criterion)
+    if config.method == "ict":
+        check_site(backbone, config.tune_site or "attn")
+        check_site(backbone, config.score_site or config.tune_site or "attn")
+        check_blocks(backbone, config.blocks)
+    warmup, epochs = config.warmup_epochs, config.epochs
+    if warmup is not None and epochs is not None and warmup > epochs:
+        raise InputError(f"warmup_epochs={warmup}: choose at most the {epochs} epochs")
+    _check_start(config)
+    if config.select_by == "val" and config.train_split != "train800":
+        raise InputError("select_by=val needs train_split=train800: val200 must not be trained on")
+    if config.select_by == "val" and config.score_split not in (None, "train800"):
+        raise InputError("select_by=val needs score_split=train800: scores must not see val200")
+
+
+def _check_start(config: RunConfig) -> None:
+    """Raises InputError where the head cannot start as the probe: the network answers otherwise."""
+    if config.head_init != "probe" or config.method != "ict":
+        return
+    if config.init != "zero":
+        raise InputError(
+            f"head_init=probe needs init=zero: with init={config.init} the adapter changes the "
+            "features that the probe was fitted on"
+        )
+    if config.scale_on_x and config.scale != 1:
+        raise InputError(
+            f"head_init=probe needs scale=1 where scale_on_x is set: scale={config.scale:g} changes "
+            "the features that the probe was fitted on"
+        )
+
+
+def check_criterion(criterion: str) -> None:
+    """Raises InputError for a criterion that does not exist; `lowest:NAME` is one for every NAME."""
+    prefix, _, base = criterion.partition(":")
+    allowed = CRITERIA if prefix != "lowest" or not base else CRITERIA[:-2]
+    name = base if prefix == "lowest" and base else criterion
+    if name not in allowed:
+        raise InputError(
+            f"no criterion {quoted(criterion)}; there are {', '.join(CRITERIA)}{did_you_mean(name, CRITERIA)}"
+        )

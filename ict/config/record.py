@@ -1,0 +1,304 @@
+"""What a run is asked to do: its fields, each with everything that is known about it."""
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ict.catalogue import BUNDLED
+from ict.config import readers
+from ict.config.fields import MOST_SEED, About, about, check_age
+from ict.config.values import as_typed
+from ict.documents.identity import canonical
+from ict.errors import InputError
+from ict.tasks import SPLITS
+
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One run. `None` in a resolved configuration means that the method does not read the field."""
+
+    task: str = about(help="What is trained on; `ict tasks` lists them.")
+    backbone: str = about(BUNDLED, help="The frozen network; `ict backbones` lists them.")
+    weights: str | None = about(
+        None, help="`sha256:…`, `hub:name@revision` or `none` (random, always of seed 0)."
+    )
+    data: str | None = about(
+        None, help="Fingerprint of the task's list files and file sizes.", settable=False
+    )
+    method: str = about(
+        "ict",
+        help="What is trained beside the head.",
+        choices=("ict", "linear", "full", "bitfit", "lora"),
+    )
+    criterion: str | None = about(
+        "class_l2",
+        help="How channels are scored; `lowest:NAME` takes the last K.",
+        read_by=readers.SELECTION,
+    )
+    tokens: str | None = about(
+        None,
+        help="Which tokens the criterion reads; its own by default (gradients need `all`).",
+        read_by=readers.SCORES,
+        choices=("patch", "cls", "all"),
+    )
+    score_site: str | None = about(
+        None, help="Where channels are scored; `tune_site` by default.", read_by=readers.SCORES
+    )
+    tune_site: str | None = about(
+        "attn", help="Where channels are tuned.", read_by=readers.SELECTION
+    )
+    score_task: str | None = about(
+        None, help="The task whose images are scored; `task` by default.", read_by=readers.SCORES
+    )
+    score_split: str | None = about(
+        None,
+        help="The images that are scored; `train_split` by default.",
+        read_by=readers.SCORES,
+        choices=SPLITS[:3],
+    )
+    score_data: str | None = about(
+        None,
+        help="Fingerprint of `score_task`, where it is another task.",
+        read_by=readers.SCORES,
+        may_be_none=True,
+        settable=False,
+    )
+    selection_seed: int | None = about(
+        0, help="Of the draw of random channels.", read_by=readers.DRAWS, limits=(0, MOST_SEED)
+    )
+    k: tuple[int, ...] | int | None = about(
+        None, help="Channels of each block; several for several stages.", read_by=readers.SELECTION
+    )
+    ratio: float | None = about(
+        None, help="K as a share of the width.", read_by=readers.SELECTION, may_be_none=True
+    )
+    blocks: tuple[int, ...] | None = about(
+        None,
+        help="Blocks that carry an adapter, counted over all stages; all by default.",
+        read_by=readers.SELECTION,
+        may_be_none=True,
+    )
+    init: str | None = about(
+        "trunc_normal",
+        help="How the adapter starts: small random weights, or `zero`.",
+        read_by=readers.SELECTION,
+        choices=("trunc_normal", "zero"),
+    )
+    scale: float | None = about(
+        1.0,
+        help="Factor of the adapter's output.",
+        read_by=readers.SELECTION,
+        limits=(-1e3, 1e3),
+        zero_ran_as_one=True,
+    )
+    scale_on_x: bool | None = about(
+        False, help="Whether `scale` multiplies the tuned channels too.", read_by=readers.SELECTION
+    )
+    lora_rank: int | None = about(
+        3, help="Rank of LoRA's matrices.", read_by=readers.LORA, limits=(1, 4096)
+    )
+    epochs: int | None = about(
+        20, help="Passes over the training split.", read_by=readers.TRAINING, limits=(1, 100_000)
+    )
+    batch_size: int | None = about(
+        64, help="Images of a step.", read_by=readers.TRAINING, limits=(1, 65_536)
+    )
+    lr: float | None = about(
+        0.001, help="Learning rate at its peak.", read_by=readers.TRAINING, limits=(0, 1e3)
+    )
+    lr_multiplier: float | None = about(
+        1.0,
+        help="Factor of `lr`: what a search goes over.",
+        read_by=readers.TRAINING,
+        limits=(0, 1e6),
+        zero_ran_as_one=True,
+    )
+    weight_decay: float | None = about(
+        0.0001, help="AdamW's.", read_by=readers.TRAINING, limits=(0, 1e3)
+    )
+    warmup_epochs: int | None = about(
+        2,
+        help="Epochs until the rate is at its peak.",
+        read_by=readers.TRAINING,
+        limits=(0, 100_000),
+    )
+    drop_path: float | None = about(
+        0.0, help="Share of residual branches left out.", read_by=readers.TRAINING, limits=(0, 0.99)
+    )
+    label_smoothing: float | None = about(
+        0.0,
+        help="Share of the target given to all classes.",
+        read_by=readers.TRAINING,
+        limits=(0, 0.99),
+    )
+    augment: str | None = about(
+        "none",
+        help="What is done to training images.",
+        read_by=readers.TRAINING,
+        choices=("none", "randaugment"),
+    )
+    pixel_normalisation: str = about(
+        "native",
+        help="Mean and standard deviation of pixels: the backbone's own, or ImageNet's.",
+        choices=("native", "imagenet"),
+    )
+    train_split: str = about(
+        "train800", help="The images trained on.", choices=("train800", "train800val200")
+    )
+    select_by: str | None = about(
+        "last",
+        help="Which epoch is kept: the last, or the best on val200.",
+        read_by=readers.TRAINING,
+        choices=("last", "val"),
+    )
+    report_best_test: bool | None = about(
+        False,
+        help="Also look at the test set after every epoch; stored apart, marked optimistic, never "
+        "selected by.",
+        read_by=readers.TRAINING,
+    )
+    limit: int | None = about(
+        None,
+        help="Use only so many images of each split (for trials).",
+        limits=(1, 10**9),
+        may_be_none=True,
+    )
+    seed: int | None = about(
+        42,
+        help="Of the head, the adapter, the order of images.",
+        read_by=readers.SEED,
+        limits=(0, MOST_SEED),
+    )
+    precision: str = about(
+        "auto",
+        help="Of the backbone's arithmetic; `auto` takes what is faster here.",
+        choices=("auto", "fp32", "bf16"),
+    )
+    schema: int = about(SCHEMA, help="Version of the configuration.", settable=False)
+    zeros: str | None = about(
+        None,
+        help="`as_written` where a 0 means 0. None, as in version 0.1.0: a `scale` or `lr_multiplier` "
+        "of 0 runs as 1, and a warm-up to an `lr` of 0 begins at 1e-6.",
+        choices=(None, "as_written"),
+        neutral=None,
+        settable=False,
+    )
+    limit_rule: str = about(
+        "first",
+        help="Which images a `limit` leaves: the `first` of the list, or `stratified` by class.",
+        read_by=readers.LIMITED,
+        choices=("first", "stratified"),
+        neutral="first",
+        now="stratified",
+    )
+    draws_by_task: bool = about(
+        False,
+        help="Whether random channels depend on the task too; if not, all tasks share a seed's draw.",
+        read_by=readers.DRAWS,
+        choices=(False, True),
+        neutral=False,
+        now=True,
+    )
+    schedule: str = about(
+        "batch",
+        help="Of the rate: warm-up and cosine step every `batch`, or as the authors `released` it.",
+        read_by=readers.TRAINING,
+        choices=("batch", "released"),
+        neutral="batch",
+    )
+    head_init: str = about(
+        "random",
+        help="How the head starts: `random` (truncated normal, 0.02), `uniform` as `nn.Linear` does, "
+        "or as the converged linear `probe`, before which nothing else may change the answers.",
+        read_by=readers.TRAINING,
+        choices=("random", "uniform", "probe"),
+        neutral="random",
+    )
+    head_lr: float | None = about(
+        None,
+        help="The head's own learning rate; that of the rest by default, a tenth after a `probe` start.",
+        read_by=readers.TRAINING,
+        limits=(0, 1e3),
+        neutral=None,
+    )
+    probe_version: int = about(
+        1,
+        help="1 stopped early and chose C on val200; 2 converges, C by cross-validation.",
+        read_by=readers.PROBE,
+        choices=(1, 2),
+        neutral=1,
+        now=2,
+    )
+
+    def __post_init__(self) -> None:
+        for name in _FLOATS:
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise InputError(f"{name}={value}: give a finite number")
+
+    @property
+    def generator_seed(self) -> int:
+        """What generators start from; where the method reads no seed, nothing that they draw lasts."""
+        return 0 if self.seed is None else self.seed
+
+    def reads(self, name: str) -> bool:
+        """Whether a run of this configuration reads the field."""
+        return ABOUT[name].read_by.of(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is stored and hashed: later fields stay out at their neutral value."""
+        record = canonical(dataclasses.asdict(self), NEUTRAL)
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in record.items()}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "RunConfig":
+        """Reads a stored configuration. Raises InputError, saying so where a newer version wrote it."""
+        if not isinstance(record, Mapping) or "task" not in record:
+            raise InputError("the configuration names no task: config.json is not a run's")
+        check_age(record, ABOUT, SCHEMA)
+        return cls(**{name: as_typed(name, value, TYPES[name]) for name, value in record.items()})
+
+    def as_run(self) -> "RunConfig":
+        """With the values that a run of it computes with: what version 0.1.0 made of a 0, if it is its."""
+        if self.zeros is not None:
+            return self
+        ones = {name: 1.0 for name in ONE_FOR_ZERO if getattr(self, name) == 0}
+        return dataclasses.replace(self, **ones)  # type: ignore[arg-type]
+
+    def check_total(self) -> None:
+        """Raises InputError if a field that the method reads has no value: nothing is filled in later."""
+        missing = [
+            name
+            for name, one in ABOUT.items()
+            if getattr(self, name) is None
+            and not (one.may_be_none or one.is_later)
+            and self.reads(name)
+        ]
+        if self.score_task not in (None, self.task) and self.score_data is None:
+            missing.append("score_data")
+        if missing:
+            raise InputError(
+                f"config.json lacks {', '.join(missing)}, which method {self.method} reads; "
+                "ask for the run anew"
+            )
+
+
+ABOUT: Final[dict[str, About]] = {
+    field.name: field.metadata["about"] for field in dataclasses.fields(RunConfig)
+}
+FIELDS: Final = tuple(ABOUT)
+NEUTRAL: Final[dict[str, Any]] = {n: one.neutral for n, one in ABOUT.items() if one.is_later}
+"""Fields that version 0.1.0 had not → the value that means what it did."""
+ONE_FOR_ZERO: Final = tuple(name for name, one in ABOUT.items() if one.zero_ran_as_one)
+_HINTS = typing.get_type_hints(RunConfig)
+TYPES: Final[dict[str, tuple[Any, ...]]] = {
+    name: typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for name, hint in _HINTS.items()
+}
+_FLOATS = tuple(name for name, options in TYPES.items() if float in options)
