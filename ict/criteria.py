@@ -7,7 +7,7 @@ A criterion is a function `compute(model, batches, request) -> Computed`. It giv
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 __path__: list[str] = []  # its modules are in ict.scoring now; old names are found through here
 Progress = Callable[[int, int], None]
+CRITERION: Final = "class_l2"
+"""The paper's, and the default."""
+SELECTORS: Final = ("top", "lowest", "random")
+"""How channels are taken from a ranking; lowest is a dose control, random reads no scores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +100,7 @@ REGISTRY: dict[str, Criterion] = {
     c.name: c
     for c in (
         Criterion(
-            name="class_l2",
+            name=CRITERION,
             module="norms",
             formula="mean_k sqrt(Σ_{n∈k,t} a²)",
             source=_SCT,
@@ -186,8 +190,59 @@ def get_criterion(name: str) -> Criterion:
     return REGISTRY[name]
 
 
+CRITERIA: Final = (*REGISTRY, "random", "lowest")
+"""What a run's `criterion` may be; `lowest:NAME` too, for every NAME of the registry."""
+
+
+class Choice(NamedTuple):
+    """How channels are chosen: top, lowest or random, and by which criterion's scores."""
+
+    selector: str
+    criterion: str | None
+    """None where none is read: random channels, and methods that choose none."""
+
+
+def choice(criterion: str | None) -> Choice:
+    """What the `criterion` of a run or of scores says; the one reader of `lowest:NAME`."""
+    kind, _, base = str(criterion).partition(":")
+    if kind == "lowest":
+        return Choice("lowest", base or CRITERION)
+    return Choice("random", None) if kind == "random" else Choice("top", criterion)
+
+
+def spelled(selector: str, criterion: str | None) -> str:
+    """The `criterion` of a run that says both: `random`, `lowest` (of the default), `lowest:NAME`, `NAME`.
+
+    Raises InputError for another selector, or where `criterion` names a selector of its own.
+    """
+    if selector not in SELECTORS:
+        hint = did_you_mean(selector, SELECTORS)
+        raise InputError(f"selector={quoted(selector)}: choose one of {', '.join(SELECTORS)}{hint}")
+    own = choice(criterion or CRITERION)
+    if own.selector not in ("top", selector):
+        raise InputError(f"selector={selector} and criterion={criterion} are two choices: give one")
+    if selector == "lowest":
+        return "lowest" if own.criterion == CRITERION else f"lowest:{own.criterion}"
+    return "random" if selector == "random" else str(own.criterion)
+
+
+def is_control(criterion: str | None) -> bool:
+    """Whether channels are chosen as a control: the lowest of a criterion, or at random."""
+    return choice(criterion).selector != "top"
+
+
+def check_criterion(criterion: str) -> None:
+    """Raises InputError for a criterion that does not exist; `lowest:NAME` is one for every NAME."""
+    prefix, _, base = criterion.partition(":")
+    whole = prefix == "lowest" and bool(base)
+    name, allowed = (base, tuple(REGISTRY)) if whole else (criterion, CRITERIA)
+    if name not in allowed:
+        raise InputError(
+            f"no criterion {quoted(criterion)}; there are {', '.join(CRITERIA)}{did_you_mean(name, CRITERIA)}"
+        )
+
+
 def own_tokens(criterion: str) -> str:
     """The tokens that a criterion of a run (`lowest:NAME` and `random` too) reads unless told."""
-    prefix, _, base = criterion.partition(":")
-    name = (base or "class_l2") if prefix == "lowest" else criterion
+    name = choice(criterion).criterion
     return REGISTRY[name].default_tokens if name in REGISTRY else "patch"

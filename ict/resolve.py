@@ -15,6 +15,7 @@ from ict.catalogue import BUNDLED, Backbone, check_blocks, get_backbone
 from ict.config import (
     ABOUT,
     SCHEMA,
+    SELECTOR,
     RunConfig,
     check,
     check_choice,
@@ -23,11 +24,11 @@ from ict.config import (
     run_id,
     typed,
 )
-from ict.criteria import own_tokens
+from ict.criteria import CRITERION, own_tokens, spelled
 from ict.errors import InputError, did_you_mean, quoted
 from ict.machine import choose_device, prefers_bf16
 from ict.recipes import RECIPES, check_rate, quick_rate, recipe_fields
-from ict.selection import resolve_k
+from ict.selection import RATIO, resolve_k
 from ict.tasks import fingerprint, get_task
 
 _AS_RELEASED = {"schedule": "released", "head_init": "uniform"}
@@ -91,6 +92,10 @@ def resolve(
             f"no recipe {quoted(recipe)}; there are {', '.join(RECIPES)}{did_you_mean(recipe, RECIPES)}"
         )
     given = {n: _without_sign(typed(n, v)) for n, v in asked.items() if v is not None}
+    if SELECTOR in given:
+        given["criterion"] = spelled(given.pop(SELECTOR), given.get("criterion"))
+    elif given.get("criterion") == f"lowest:{CRITERION}":
+        given["criterion"] = "lowest"
     task = get_task(_required_task(given), root=root)
     given["task"] = task.name
     backbone = get_backbone(given.get("backbone", BUNDLED))
@@ -138,14 +143,14 @@ def _with_selection(
     """K per stage, and the site, task and split that the scores come from."""
     if config.method != "ict":
         return config
-    ratio = 0.125 if config.k is None and config.ratio is None else config.ratio
+    ratio = RATIO if config.k is None and config.ratio is None else config.ratio
     score_task = get_task(config.score_task or config.task, root=root).name
     other = score_task != config.task
     return dataclasses.replace(
         config,
         k=resolve_k(backbone.widths, k=config.k, ratio=ratio),
         ratio=None,
-        tokens=config.tokens or own_tokens(config.criterion or "class_l2"),
+        tokens=config.tokens or own_tokens(config.criterion or CRITERION),
         score_site=config.score_site or config.tune_site,
         score_task=score_task,
         score_split=config.score_split or config.train_split,

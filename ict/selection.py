@@ -4,14 +4,17 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from ict.criteria import SELECTORS
 from ict.errors import InputError, quoted
 from ict.scores import ChannelScores
 
-ORDERS = ("top", "lowest", "random")
+ORDERS: Final = SELECTORS
+RATIO: Final = 0.125
+"""K/D where neither K nor K/D is asked for: the paper's 96 of 768."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import ict.tasks
 from ict import weights as weight_files
 from ict.catalogue import BUNDLED_WEIGHTS, get_backbone
-from ict.config import FIELDS, NEUTRAL, RunConfig, parse_setting, run_id
+from ict.config import ABOUT, DEFAULTS, FIELDS, NEUTRAL, RunConfig, parse_setting, run_id
 from ict.errors import InputError
 from ict.resolve import resolve
 
@@ -85,6 +85,50 @@ def test_what_a_method_does_not_read_is_null_and_cannot_change_its_id():
     assert random.config.score_site is None
     assert random.run_id != resolved(criterion="random", selection_seed=1).run_id
     assert resolved().run_id == resolved(selection_seed=1).run_id
+
+
+@pytest.mark.parametrize(
+    ("words", "spelling"),
+    [
+        ({"selector": "random"}, {"criterion": "random"}),
+        ({"selector": "lowest"}, {"criterion": "lowest"}),
+        ({"selector": "lowest", "criterion": "taylor"}, {"criterion": "lowest:taylor"}),
+        ({"selector": "lowest", "criterion": "lowest:taylor"}, {"criterion": "lowest:taylor"}),
+        ({"selector": "top", "criterion": "taylor"}, {"criterion": "taylor"}),
+        ({"selector": "random", "criterion": "taylor"}, {"criterion": "random"}),
+        ({"criterion": "lowest:class_l2"}, {"criterion": "lowest"}),
+    ],
+)
+def test_one_choice_of_channels_has_one_id_however_it_is_spelled(words, spelling):
+    assert resolved(**words) == resolved(**spelling)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"selector": "botom"}, "top, lowest, random"),
+        ({"selector": "top", "criterion": "lowest:taylor"}, "two choices"),
+        ({"selector": "lowest", "criterion": "random"}, "two choices"),
+        ({"selector": 3.5}, "selector"),
+    ],
+)
+def test_a_selector_that_is_none_is_one_sentence(words, said):
+    with pytest.raises(InputError, match=said):
+        resolved(**words)
+
+
+def test_every_field_says_what_it_means_and_who_reads_it():
+    for name, one in ABOUT.items():
+        assert one.help.endswith("."), name
+        assert one.read_by.words, name
+        default = DEFAULTS[name]
+        if one.choices and default is not None:
+            assert default in one.choices, name
+        if isinstance(default, float):
+            assert one.limits[0] <= default <= one.limits[1], name
+        if one.is_later and one.choices:
+            assert one.neutral in one.choices, name
+            assert one.now in (None, *one.choices), name
 
 
 def test_id_is_12_hex_digits_of_the_canonical_json():

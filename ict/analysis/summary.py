@@ -15,6 +15,7 @@ import scipy
 from ict.analysis.differences import paired_by_seed
 from ict.analysis.groups import draw_of, seed_of, varying, varying_within, words
 from ict.analysis.intervals import Interval, t_interval
+from ict.criteria import is_control
 from ict.errors import InputError
 
 
@@ -181,7 +182,7 @@ def _multiplier(row: Mapping[str, Any]) -> float:
 
 
 def _control(row: Mapping[str, Any]) -> bool:
-    return str(row.get("criterion")).split(":")[0] in ("random", "lowest")
+    return is_control(row.get("criterion"))
 
 
 def ratio_of(row: Mapping[str, Any]) -> float | None:

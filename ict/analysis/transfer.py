@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ict.analysis.summary import paired_difference
 from ict.config import FIELDS
+from ict.criteria import choice, is_control
 
 Row = Mapping[str, Any]
 _WHOSE: Final = ("seed", "selection_seed", "draws_by_task", "score_task", "score_data")
@@ -77,12 +78,12 @@ def _usable(row: Row) -> bool:
 
 
 def _is_control(row: Row) -> bool:
-    return str(row.get("criterion")).partition(":")[0] in ("random", "lowest")
+    return is_control(row.get("criterion"))
 
 
 def _source(row: Row) -> str | None:
     """Whose channels a run tunes: a task, `random`, `lowest`; None for the task's own."""
-    kind = str(row.get("criterion")).partition(":")[0]
+    kind = choice(row.get("criterion")).selector
     other = None if row.get("score_task") in (None, row["task"]) else str(row["score_task"])
     if kind == "random":
         return kind
@@ -101,8 +102,7 @@ def _key(row: Row, apart: Sequence[str]) -> tuple[str, ...]:
 
 
 def _ranked_by(row: Row) -> str:
-    kind, _, base = str(row.get("criterion")).partition(":")
-    return (base or "class_l2") if kind == "lowest" else kind
+    return str(choice(row.get("criterion")).criterion)
 
 
 def _cell(source: str, theirs: Sequence[Row], ours: Sequence[Row]) -> dict[str, Any] | None:

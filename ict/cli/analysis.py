@@ -8,15 +8,18 @@ import click
 from ict.analysis import tables
 from ict.analysis.pairs import overlap_rows
 from ict.analysis.sources import RESAMPLED, Source
+from ict.cli import options as shared
 from ict.cli.common import DRAWS, NUMBER, SEED, Progress, Whole, command, emit, table
+from ict.criteria import CRITERION
 from ict.errors import InputError
 from ict.running.missing_scores import Wanted, scored_ks, sources
+from ict.selection import RATIO
 from ict.store.store import Store
 from ict.tasks import SPLITS
 
 _SCORED = (
-    click.option("--backbone", default="ict_tiny", show_default=True),
-    click.option("--criterion", default="class_l2", show_default=True, help=", ".join(RESAMPLED)),
+    shared.BACKBONE,
+    click.option("--criterion", default=CRITERION, show_default=True, help=", ".join(RESAMPLED)),
     click.option("--site", default="attn", show_default=True),
     click.option(
         "--tokens", default="patch", show_default=True, type=click.Choice(["patch", "cls", "all"])
@@ -29,7 +32,7 @@ _SCORED = (
     click.option("--device", help="For scores that are missing: cpu, cuda:0, …"),
 )
 _CHOSEN = (
-    click.option("--ratio", type=NUMBER, help="K as a share of the width; 0.125 by default."),
+    click.option("--ratio", type=NUMBER, help=f"K as a share of the width; {RATIO} by default."),
     click.option("--k", type=Whole(1), multiple=True, help="K, or one for each stage."),
 )
 seed_option = click.option(
@@ -54,7 +57,7 @@ def _sources(tasks: tuple[str, ...], store: Store, scored: dict[str, Any]) -> li
 def _ratio(k: tuple[int, ...], ratio: float | None) -> float | None:
     if k and ratio is not None:
         raise InputError("both --k and --ratio are given; choose one")
-    return None if k else 0.125 if ratio is None else ratio
+    return None if k else RATIO if ratio is None else ratio
 
 
 @command("overlap")

@@ -5,20 +5,19 @@ from typing import Any
 import click
 
 from ict.catalogue import check_site, get_backbone
+from ict.cli import options as shared
 from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, table
-from ict.config import check_criterion
+from ict.criteria import CRITERION, check_criterion
 from ict.files import read_json
 from ict.machine import choose_device
 from ict.store.store import Store
 from ict.tasks import SPLITS, get_task
 
 _COMMON = (
-    click.option(
-        "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
-    ),
+    shared.WEIGHTS,
     click.option("--limit", type=Whole(1), help="Only so many images, of all classes."),
     click.option("--batch-size", default=50, show_default=True, type=BATCH),
-    click.option("--device", help="cpu, cuda:0, …; the first GPU by default."),
+    shared.DEVICE,
 )
 
 
@@ -30,9 +29,9 @@ def _common(function: Any) -> Any:
 
 @command("causal")
 @click.argument("task")
-@click.option("--backbone", default="ict_tiny", show_default=True)
+@shared.BACKBONE
 @click.option(
-    "--criterion", "criteria", multiple=True, default=("class_l2",), help="Several to compare them."
+    "--criterion", "criteria", multiple=True, default=(CRITERION,), help="Several to compare them."
 )
 @click.option("--site", default="attn", show_default=True)
 @click.option(

@@ -6,12 +6,14 @@ from typing import Any
 import click
 
 from ict.cli.common import NUMBER, Whole, command, emit
+from ict.criteria import SELECTORS
 from ict.errors import InputError, quoted
 from ict.figures.by_name import FIGURES, Choice
 from ict.figures.export import FORMATS, MISSING, export, export_all, provenance
 from ict.figures.from_store import bundle, look_up
 from ict.figures.styles import STYLES, get_style
 from ict.files import atomic_write_bytes
+from ict.selection import RATIO
 from ict.store.store import Store
 
 _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items())
@@ -55,13 +57,13 @@ _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items(
 @click.option("--channel", type=Whole(0))
 @click.option("--k", metavar="K[,K…]", help="Marked channels of a block, of each stage.")
 @click.option(
-    "--ratio", type=NUMBER, default=0.125, show_default=True, help="K/D where no run says it."
+    "--ratio", type=NUMBER, default=RATIO, show_default=True, help="K/D where no run says it."
 )
 @click.option(
     "--order",
     default="own",
     show_default=True,
-    type=click.Choice(["own", "top", "lowest", "random"]),
+    type=click.Choice(["own", *SELECTORS]),
     help="What is marked: a run's own choice, else the top K; or another order.",
 )
 @click.option("--set", metavar="NAME", help="Mark a saved set of channels.")

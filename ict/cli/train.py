@@ -1,217 +1,44 @@
-"""`ict backbones`, `ict score`, `ict select`, `ict train`."""
+"""Training: `ict train`."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from ict.catalogue import check_site, get_backbone, known, parameter_counts
-from ict.cli.common import (
-    BATCH,
-    NUMBER,
-    SEED,
-    SLOTS,
-    Progress,
-    Whole,
-    command,
-    emit,
-    say_unreadable,
-    typed_command,
-)
-from ict.config import (
-    CRITERIA,
-    NEUTRAL,
-    RunConfig,
-    check_criterion,
-    check_size,
-    parse_setting,
-)
-from ict.documents.bounded import json_value
+from ict.catalogue import get_backbone, parameter_counts
+from ict.cli import options as shared
+from ict.cli.common import SLOTS, Progress, Whole, command, emit, typed_command
+from ict.config import NEUTRAL, SELECTOR, RunConfig, parse_setting
 from ict.errors import InputError, quoted
-from ict.machine import calm_threads, choose_device, cores
 from ict.recipes import RECIPES
 from ict.resolve import Resolved, resolve
 from ict.store.store import Store
-from ict.tasks import SPLITS, get_task, is_here
-
-weights_option = click.option(
-    "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
-)
-
-
-@command("backbones")
-@click.argument("name", required=False)
-@click.option("--family", help="Only this family.")
-@click.option(
-    "--all", "everything", is_flag=True, help="All of timm's, not only those on this machine."
-)
-def backbones(name: str | None, *, family: str | None, everything: bool, as_json: bool) -> None:
-    """Backbones: family, stages, sites, and whether their weights are on this machine."""
-    from ict.weights import on_this_machine
-
-    chosen = [get_backbone(name)] if name else [b for b in known() if family in (None, b.family)]
-    if family and not chosen:
-        families = sorted({b.family for b in known()})
-        raise InputError(f"no family {quoted(family)}; there are {', '.join(families)}")
-    rows: list[dict[str, Any]] = [
-        {
-            "name": b.name,
-            "family": b.family,
-            "blocks": b.blocks,
-            "widths": list(b.widths),
-            "image_size": b.image_size,
-            "parameters": b.parameters,
-            "sites": list(b.sites),
-            "weights_here": on_this_machine(b),
-        }
-        for b in chosen
-    ]
-    if as_json:
-        emit(rows, as_json=True)
-        return
-    here = [row for row in rows if row["weights_here"]]
-    shown = rows if everything or name or family else here
-    emit(shown, as_json=False)
-    if shown is here:
-        counts: dict[str, int] = {}
-        for row in rows:
-            counts[row["family"]] = counts.get(row["family"], 0) + 1
-        families_text = ", ".join(f"{family} ({count})" for family, count in counts.items())
-        click.echo(
-            f"\nWith weights on this machine. Known in all: {families_text}; see --all or --family."
-        )
-
-
-@command("score")
-@click.argument("task")
-@click.option("--backbone", default="ict_tiny", show_default=True)
-@weights_option
-@click.option("--criterion", default="class_l2", show_default=True, help=", ".join(CRITERIA))
-@click.option("--site", "sites", multiple=True, help="May be given several times; all in one pass.")
-@click.option("--tokens", type=click.Choice(["patch", "cls", "all"]))
-@click.option("--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3]))
-@click.option("--pixel-normalisation", default="native", type=click.Choice(["native", "imagenet"]))
-@click.option("--limit", type=Whole(1), help="Only so many images, of all classes.")
-@click.option(
-    "--keep-images", is_flag=True, help="Keep per-image sums, for resamples without torch."
-)
-@click.option(
-    "--batch-size",
-    type=BATCH,
-    help="16 images of 224 pixels, up to 64 smaller ones, by default.",
-)
-@click.option("--seed", type=SEED, default=0, show_default=True, help="For criterion random.")
-@click.option(
-    "--option", "options", multiple=True, metavar="NAME=VALUE", help="Option of the criterion."
-)
-@click.option("--device", help="cpu, cuda:0, …; the first GPU by default.")
-def score(
-    task: str,
-    *,
-    backbone: str,
-    sites: tuple[str, ...],
-    criterion: str,
-    options: tuple[str, ...],
-    device: str | None,
-    keep_images: bool,
-    batch_size: int | None,
-    as_json: bool,
-    **request_fields: Any,
-) -> None:
-    """Scores every channel of every block on the task's images; gives the score file."""
-    check_criterion(criterion)
-    known_backbone = get_backbone(backbone)
-    wanted = tuple(dict.fromkeys(sites or ("attn",)))
-    for site in wanted:
-        check_site(known_backbone, site)
-    get_task(task)
-    where = choose_device(device)
-    calm_threads(cores())
-    from ict.scoring.task_scores import (  # torch, only now that the words are right
-        request_for,
-        score_task,
-    )
-
-    request, weights_file = request_for(
-        task=task,
-        backbone=backbone,
-        criterion=criterion,
-        sites=wanted,
-        options=dict(_option(text) for text in options),
-        **request_fields,
-    )
-    store = Store()
-    path = score_task(
-        store,
-        request,
-        weights_file=weights_file,
-        device=where,
-        batch_size=batch_size,
-        keep_images=keep_images,
-        progress=Progress(f"scoring {task}"),
-    )
-    from ict.scores import load_scores
-
-    meta = dict(load_scores(path, kinds=()).meta)
-    emit({"score_id": request.score_id, "path": str(path), **meta}, as_json=as_json)
-
-
-@command("select")
-@click.argument("score")
-@click.option("--k", type=Whole(1), multiple=True, help="One K, or one for each stage.")
-@click.option("--ratio", type=NUMBER)
-@click.option("--site")
-@click.option("--order", default="top", type=click.Choice(["top", "lowest", "random"]))
-@click.option("--seed", type=SEED, default=0, show_default=True, help="For order random.")
-def select(
-    score: str,
-    *,
-    k: tuple[int, ...],
-    ratio: float | None,
-    site: str | None,
-    order: str,
-    seed: int,
-    as_json: bool,
-) -> None:
-    """Indices of the chosen channels of each block of SCORE (a score id or file)."""
-    from ict.scores import load_scores
-    from ict.selection import select as choose
-
-    path = Path(score)
-    if not path.exists():
-        path = Store().find_score(score)
-    scores = load_scores(path, kinds=("",))
-    selection = choose(
-        scores,
-        site=site,
-        k=list(k) or None,
-        ratio=0.125 if ratio is None and not k else ratio,
-        order=order,
-        seed=seed,
-    )
-    lines = [f"block {b.block:2d}: {' '.join(map(str, b.indices))}" for b in selection.blocks]
-    document = {**selection.to_dict(), "adapter_parameters": selection.parameters()}
-    emit(document, as_json=as_json, text="\n".join(lines))
+from ict.tasks import get_task, is_here
 
 
 @command("train")
 @click.argument("task")
-@click.option("--backbone", default="ict_tiny", show_default=True)
-@weights_option
-@click.option("--method", help="ict (default), linear, full, bitfit, lora.")
-@click.option("--criterion", help="How channels are scored; class_l2 by default.")
-@click.option("--site", help="Where channels are scored and tuned; attn by default.")
+@shared.of_field("backbone")
+@shared.WEIGHTS
+@shared.of_field("method")
+@shared.of_field("criterion")
 @click.option(
-    "--k", type=Whole(1), multiple=True, help="Channels a block; several for several stages."
+    "--selector",
+    help="How channels are taken: top (default), lowest or random. Stored in `criterion`.",
 )
-@click.option("--ratio", type=NUMBER, help="K as a share of the width; 0.125 by default.")
+@shared.of_field("tune_site", "--site")
+@shared.of_field("k", type=Whole(1), multiple=True)
+@shared.of_field("ratio")
 @click.option("--recipe", default="quick", show_default=True, help=", ".join(RECIPES))
-@click.option("--seed", type=SEED, help="42 by default.")
+@shared.of_field("seed")
+@shared.of_field("limit")
 @click.option(
-    "--limit", type=Whole(1, 10**9), help="Use only so many images of each split, of all classes."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Any field of a run; `ict fields` lists them.",
 )
-@click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="Any field of a run.")
-@click.option("--device", help="cpu, cuda:0, …; the first GPU by default.")
+@shared.DEVICE
 @click.option("--slots", type=SLOTS, help="Runs that share the device.")
 @click.option("--wait", is_flag=True, help="Follow the run to its end.")
 @click.option("--dry-run", is_flag=True, help="Check, count parameters, start nothing.")
@@ -280,7 +107,10 @@ def train(
 
 def _say_unread(asked: dict[str, Any], config: RunConfig) -> None:
     """Names on stderr what was asked for and changes nothing, so that nobody believes it did."""
-    unread = [name for name in asked if name != "ratio" and not _is_read(name, asked[name], config)]
+    fields = {name: value for name, value in asked.items() if name not in ("ratio", SELECTOR)}
+    unread = [name for name, value in fields.items() if not _is_read(name, value, config)]
+    if SELECTOR in asked and config.criterion is None:
+        unread.append(SELECTOR)
     if "ratio" in asked and config.k is None:
         unread.append("ratio")
     if unread:
@@ -324,40 +154,4 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
     }
 
 
-def _option(text: str) -> tuple[str, Any]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise InputError(f"--option {quoted(text)}: write NAME=VALUE")
-    read = json_value(value, f"--option {name}")
-    check_size(name, read)
-    return name, read
-
-
-@command("scores")
-def scores(*, as_json: bool) -> None:
-    """The score files of the store: ids, what was scored, and whether per-image sums are kept."""
-    store = Store()
-    rows = [
-        {
-            "score_id": meta["score_id"],
-            "task": meta.get("task"),
-            "criterion": meta.get("criterion"),
-            "sites": meta.get("sites") or [meta.get("site")],
-            "split": meta.get("split"),
-            "images": meta.get("images"),
-            "keeps_images": bool(meta.get("keep_images")),
-            "bytes": Path(meta["path"]).stat().st_size,
-        }
-        for meta in store.scores()
-    ]
-    emit(rows, as_json=as_json)
-    say_unreadable(store)
-
-
-COMMANDS = {
-    "backbones": backbones,
-    "score": score,
-    "scores": scores,
-    "select": select,
-    "train": train,
-}
+COMMANDS = {"train": train}

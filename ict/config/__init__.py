@@ -7,26 +7,29 @@ that means what version 0.1.0 did.
 import typing
 
 from ict.config.checks import (
-    CRITERIA,
+    SELECTOR,
     check,
     check_choice,
-    check_criterion,
     check_settable,
     parse_setting,
     typed,
 )
 from ict.config.identity import ran_otherwise, run_id
 from ict.config.readers import SEEDLESS
-from ict.config.record import ABOUT, FIELDS, NEUTRAL, SCHEMA, RunConfig
+from ict.config.record import ABOUT, DEFAULTS, FIELDS, NEUTRAL, SCHEMA, TYPES, RunConfig
 from ict.config.values import check_size
+from ict.criteria import CRITERIA, check_criterion
 
 __all__ = [
     "ABOUT",
     "CRITERIA",
+    "DEFAULTS",
     "FIELDS",
     "NEUTRAL",
     "SCHEMA",
     "SEEDLESS",
+    "SELECTOR",
+    "TYPES",
     "RunConfig",
     "check",
     "check_choice",

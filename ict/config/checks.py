@@ -5,25 +5,12 @@ from typing import Any, Final
 from ict.catalogue import Backbone, check_blocks, check_site
 from ict.config.record import ABOUT, FIELDS, TYPES, RunConfig
 from ict.config.values import as_typed
+from ict.criteria import check_criterion
 from ict.documents.bounded import json_value
 from ict.errors import InputError, did_you_mean, quoted
 
-CRITERIA: Final = (
-    "class_l2",
-    "l2",
-    "variance",
-    "taylor",
-    "fisher",
-    "gradient",
-    "anova_f",
-    "weight_norm",
-    "grad_x_activation",
-    "integrated_gradients",
-    "conductance",
-    "ablation",
-    "random",
-    "lowest",
-)
+SELECTOR: Final = "selector"
+"""Asked for like a field, and stored in `criterion`: `lowest`, `lowest:NAME`, `random`, or `NAME`."""
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -38,12 +25,16 @@ def parse_setting(text: str) -> tuple[str, Any]:
 
 def typed(name: str, value: Any) -> Any:
     """`value` as the field's type says; an InputError names the field and what it takes."""
+    if name == SELECTOR:
+        return as_typed(name, value, (str,))
     _check_field(name)
     return as_typed(name, value, TYPES[name])
 
 
 def check_settable(name: str) -> None:
     """Raises InputError for a field that does not exist or that follows from others."""
+    if name == SELECTOR:
+        return
     _check_field(name)
     if not ABOUT[name].settable:
         raise InputError(f"{name} is not to be set: it follows from the task and the program")
@@ -94,15 +85,4 @@ def _check_start(config: RunConfig) -> None:
         raise InputError(
             f"head_init=probe needs scale=1 where scale_on_x is set: scale={config.scale:g} changes "
             "the features that the probe was fitted on"
-        )
-
-
-def check_criterion(criterion: str) -> None:
-    """Raises InputError for a criterion that does not exist; `lowest:NAME` is one for every NAME."""
-    prefix, _, base = criterion.partition(":")
-    allowed = CRITERIA if prefix != "lowest" or not base else CRITERIA[:-2]
-    name = base if prefix == "lowest" and base else criterion
-    if name not in allowed:
-        raise InputError(
-            f"no criterion {quoted(criterion)}; there are {', '.join(CRITERIA)}{did_you_mean(name, CRITERIA)}"
         )

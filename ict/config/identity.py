@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ict.config.record import ONE_FOR_ZERO, RunConfig
+from ict.criteria import CRITERION
 from ict.documents.identity import digest, name_of
 
 
 def run_id(config: RunConfig) -> str:
     """Readable prefix and 12 hex digits of the SHA-256 of the configuration's canonical JSON."""
     k = "-k" + "_".join(map(str, sorted(set(config.k)))) if isinstance(config.k, tuple) else ""
-    control = f"-{config.criterion}" if config.criterion not in (None, "class_l2") else ""
+    control = f"-{config.criterion}" if config.criterion not in (None, CRITERION) else ""
     prefix = f"{config.task}-{config.backbone}-{config.method}{k}{control}"
     return name_of(prefix, digest(config.to_dict()))
 

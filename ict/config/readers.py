@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ict.catalogue import get_backbone
+from ict.criteria import choice
 
 if TYPE_CHECKING:
     from ict.config.record import RunConfig
@@ -23,7 +24,7 @@ class Reader:
 
 def _draws(config: "RunConfig") -> bool:
     """Random channels, and fewer than all of them: with all there is nothing to draw."""
-    if config.method != "ict" or config.criterion != "random":
+    if config.method != "ict" or choice(config.criterion).selector != "random":
         return False
     return config.k != tuple(get_backbone(config.backbone).widths)
 
@@ -32,7 +33,7 @@ EVERY_RUN = Reader("every run", lambda _: True)
 SELECTION = Reader("method ict", lambda c: c.method == "ict")
 SCORES = Reader(
     "method ict, unless criterion is random",
-    lambda c: c.method == "ict" and c.criterion != "random",
+    lambda c: c.method == "ict" and choice(c.criterion).selector != "random",
 )
 DRAWS = Reader("random selections", _draws)
 TRAINING = Reader("every method but linear", lambda c: c.method != "linear")

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ict.catalogue import BUNDLED
-from ict.config import readers
 from ict.config.fields import MOST_SEED, About, about, check_age
+from ict.config.readers import DRAWS, LIMITED, LORA, PROBE, SCORES, SEED, SELECTION, TRAINING
 from ict.config.values import as_typed
+from ict.criteria import CRITERION
 from ict.documents.identity import canonical
 from ict.errors import InputError
 from ict.tasks import SPLITS
@@ -37,110 +38,100 @@ class RunConfig:
         choices=("ict", "linear", "full", "bitfit", "lora"),
     )
     criterion: str | None = about(
-        "class_l2",
+        CRITERION,
         help="How channels are scored; `lowest:NAME` takes the last K.",
-        read_by=readers.SELECTION,
+        read_by=SELECTION,
     )
     tokens: str | None = about(
         None,
         help="Which tokens the criterion reads; its own by default (gradients need `all`).",
-        read_by=readers.SCORES,
+        read_by=SCORES,
         choices=("patch", "cls", "all"),
     )
     score_site: str | None = about(
-        None, help="Where channels are scored; `tune_site` by default.", read_by=readers.SCORES
+        None, help="Where channels are scored; `tune_site` by default.", read_by=SCORES
     )
-    tune_site: str | None = about(
-        "attn", help="Where channels are tuned.", read_by=readers.SELECTION
-    )
+    tune_site: str | None = about("attn", help="Where channels are tuned.", read_by=SELECTION)
     score_task: str | None = about(
-        None, help="The task whose images are scored; `task` by default.", read_by=readers.SCORES
+        None, help="The task whose images are scored; `task` by default.", read_by=SCORES
     )
     score_split: str | None = about(
         None,
         help="The images that are scored; `train_split` by default.",
-        read_by=readers.SCORES,
+        read_by=SCORES,
         choices=SPLITS[:3],
     )
     score_data: str | None = about(
         None,
         help="Fingerprint of `score_task`, where it is another task.",
-        read_by=readers.SCORES,
+        read_by=SCORES,
         may_be_none=True,
         settable=False,
     )
     selection_seed: int | None = about(
-        0, help="Of the draw of random channels.", read_by=readers.DRAWS, limits=(0, MOST_SEED)
+        0, help="Of the draw of random channels.", read_by=DRAWS, limits=(0, MOST_SEED)
     )
     k: tuple[int, ...] | int | None = about(
-        None, help="Channels of each block; several for several stages.", read_by=readers.SELECTION
+        None, help="Channels of each block; several for several stages.", read_by=SELECTION
     )
     ratio: float | None = about(
-        None, help="K as a share of the width.", read_by=readers.SELECTION, may_be_none=True
+        None, help="K as a share of the width.", read_by=SELECTION, may_be_none=True
     )
     blocks: tuple[int, ...] | None = about(
         None,
         help="Blocks that carry an adapter, counted over all stages; all by default.",
-        read_by=readers.SELECTION,
+        read_by=SELECTION,
         may_be_none=True,
     )
     init: str | None = about(
         "trunc_normal",
         help="How the adapter starts: small random weights, or `zero`.",
-        read_by=readers.SELECTION,
+        read_by=SELECTION,
         choices=("trunc_normal", "zero"),
     )
     scale: float | None = about(
         1.0,
         help="Factor of the adapter's output.",
-        read_by=readers.SELECTION,
+        read_by=SELECTION,
         limits=(-1e3, 1e3),
         zero_ran_as_one=True,
     )
     scale_on_x: bool | None = about(
-        False, help="Whether `scale` multiplies the tuned channels too.", read_by=readers.SELECTION
+        False, help="Whether `scale` multiplies the tuned channels too.", read_by=SELECTION
     )
     lora_rank: int | None = about(
-        3, help="Rank of LoRA's matrices.", read_by=readers.LORA, limits=(1, 4096)
+        3, help="Rank of LoRA's matrices.", read_by=LORA, limits=(1, 4096)
     )
     epochs: int | None = about(
-        20, help="Passes over the training split.", read_by=readers.TRAINING, limits=(1, 100_000)
+        20, help="Passes over the training split.", read_by=TRAINING, limits=(1, 100_000)
     )
     batch_size: int | None = about(
-        64, help="Images of a step.", read_by=readers.TRAINING, limits=(1, 65_536)
+        64, help="Images of a step.", read_by=TRAINING, limits=(1, 65_536)
     )
     lr: float | None = about(
-        0.001, help="Learning rate at its peak.", read_by=readers.TRAINING, limits=(0, 1e3)
+        0.001, help="Learning rate at its peak.", read_by=TRAINING, limits=(0, 1e3)
     )
     lr_multiplier: float | None = about(
         1.0,
         help="Factor of `lr`: what a search goes over.",
-        read_by=readers.TRAINING,
+        read_by=TRAINING,
         limits=(0, 1e6),
         zero_ran_as_one=True,
     )
-    weight_decay: float | None = about(
-        0.0001, help="AdamW's.", read_by=readers.TRAINING, limits=(0, 1e3)
-    )
+    weight_decay: float | None = about(0.0001, help="AdamW's.", read_by=TRAINING, limits=(0, 1e3))
     warmup_epochs: int | None = about(
-        2,
-        help="Epochs until the rate is at its peak.",
-        read_by=readers.TRAINING,
-        limits=(0, 100_000),
+        2, help="Epochs until the rate is at its peak.", read_by=TRAINING, limits=(0, 100_000)
     )
     drop_path: float | None = about(
-        0.0, help="Share of residual branches left out.", read_by=readers.TRAINING, limits=(0, 0.99)
+        0.0, help="Share of residual branches left out.", read_by=TRAINING, limits=(0, 0.99)
     )
     label_smoothing: float | None = about(
-        0.0,
-        help="Share of the target given to all classes.",
-        read_by=readers.TRAINING,
-        limits=(0, 0.99),
+        0.0, help="Share of the target given to all classes.", read_by=TRAINING, limits=(0, 0.99)
     )
     augment: str | None = about(
         "none",
         help="What is done to training images.",
-        read_by=readers.TRAINING,
+        read_by=TRAINING,
         choices=("none", "randaugment"),
     )
     pixel_normalisation: str = about(
@@ -154,14 +145,14 @@ class RunConfig:
     select_by: str | None = about(
         "last",
         help="Which epoch is kept: the last, or the best on val200.",
-        read_by=readers.TRAINING,
+        read_by=TRAINING,
         choices=("last", "val"),
     )
     report_best_test: bool | None = about(
         False,
         help="Also look at the test set after every epoch; stored apart, marked optimistic, never "
         "selected by.",
-        read_by=readers.TRAINING,
+        read_by=TRAINING,
     )
     limit: int | None = about(
         None,
@@ -172,7 +163,7 @@ class RunConfig:
     seed: int | None = about(
         42,
         help="Of the head, the adapter, the order of images.",
-        read_by=readers.SEED,
+        read_by=SEED,
         limits=(0, MOST_SEED),
     )
     precision: str = about(
@@ -192,7 +183,7 @@ class RunConfig:
     limit_rule: str = about(
         "first",
         help="Which images a `limit` leaves: the `first` of the list, or `stratified` by class.",
-        read_by=readers.LIMITED,
+        read_by=LIMITED,
         choices=("first", "stratified"),
         neutral="first",
         now="stratified",
@@ -200,7 +191,7 @@ class RunConfig:
     draws_by_task: bool = about(
         False,
         help="Whether random channels depend on the task too; if not, all tasks share a seed's draw.",
-        read_by=readers.DRAWS,
+        read_by=DRAWS,
         choices=(False, True),
         neutral=False,
         now=True,
@@ -208,7 +199,7 @@ class RunConfig:
     schedule: str = about(
         "batch",
         help="Of the rate: warm-up and cosine step every `batch`, or as the authors `released` it.",
-        read_by=readers.TRAINING,
+        read_by=TRAINING,
         choices=("batch", "released"),
         neutral="batch",
     )
@@ -216,21 +207,21 @@ class RunConfig:
         "random",
         help="How the head starts: `random` (truncated normal, 0.02), `uniform` as `nn.Linear` does, "
         "or as the converged linear `probe`, before which nothing else may change the answers.",
-        read_by=readers.TRAINING,
+        read_by=TRAINING,
         choices=("random", "uniform", "probe"),
         neutral="random",
     )
     head_lr: float | None = about(
         None,
         help="The head's own learning rate; that of the rest by default, a tenth after a `probe` start.",
-        read_by=readers.TRAINING,
+        read_by=TRAINING,
         limits=(0, 1e3),
         neutral=None,
     )
     probe_version: int = about(
         1,
         help="1 stopped early and chose C on val200; 2 converges, C by cross-validation.",
-        read_by=readers.PROBE,
+        read_by=PROBE,
         choices=(1, 2),
         neutral=1,
         now=2,
@@ -293,6 +284,10 @@ ABOUT: Final[dict[str, About]] = {
     field.name: field.metadata["about"] for field in dataclasses.fields(RunConfig)
 }
 FIELDS: Final = tuple(ABOUT)
+DEFAULTS: Final[dict[str, Any]] = {
+    field.name: None if field.default is dataclasses.MISSING else field.default
+    for field in dataclasses.fields(RunConfig)
+}
 NEUTRAL: Final[dict[str, Any]] = {n: one.neutral for n, one in ABOUT.items() if one.is_later}
 """Fields that version 0.1.0 had not → the value that means what it did."""
 ONE_FOR_ZERO: Final = tuple(name for name, one in ABOUT.items() if one.zero_ran_as_one)

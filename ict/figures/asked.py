@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from ict.analysis.sides import Side
 from ict.analysis.standings import Standing
 from ict.figures.maps import View
+from ict.selection import RATIO
 from ict.store.inspect_files import Inspection
 from ict.store.store import Store
 
@@ -32,7 +33,7 @@ class Choice:
     block: int | None = None
     channel: int | None = None
     k: tuple[int, ...] | None = None
-    ratio: float = 0.125
+    ratio: float = RATIO
     order: Order = "own"
     set: str | None = None
     value: str = "kuncheva"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ict.analysis.groups import SETTINGS, Row, telling, told_apart, words
+from ict.criteria import is_control
 
 _PLAIN = ("task", "method", "criterion", "backbone")
 _WHOSE = ("score_task", "score_data")  # said as "channels of TASK"
@@ -22,7 +23,7 @@ def labels(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def _control(row: Row) -> bool:
-    return str(row.get("criterion")).partition(":")[0] in ("random", "lowest")
+    return is_control(row.get("criterion"))
 
 
 def _label(row: Row, names: Sequence[str]) -> str:

@@ -8,9 +8,10 @@ import numpy as np
 
 from ict.analysis.chance import chance
 from ict.analysis.overlap import coefficient, count, kuncheva, masks_of
+from ict.criteria import CRITERION
 from ict.errors import InputError
 from ict.scores import ChannelScores
-from ict.selection import Selection, resolve_k, select
+from ict.selection import RATIO, Selection, resolve_k, select
 
 MARKER_LIMIT = 4000  # beyond it a browser takes longer to draw marks than a slider may
 MOST_COLUMNS = 200  # of a class map; more would be thinner than a pixel on a narrow screen
@@ -49,7 +50,7 @@ class Source:
     @property
     def class_unit(self) -> str:
         """What a score for single classes is, in words."""
-        norm = self.criterion == "class_l2"
+        norm = self.criterion == CRITERION
         return "L2 norm over the class" if norm else f"{self.criterion} of the class"
 
     def own_ks(self) -> tuple[int, ...] | None:
@@ -90,7 +91,7 @@ def chosen(source: Source, ks: Sequence[int], order: str) -> Selection:
     )
 
 
-def default_ks(source: Source, ratio: float = 0.125) -> tuple[int, ...]:
+def default_ks(source: Source, ratio: float = RATIO) -> tuple[int, ...]:
     """K of the run, or a share of the channels, an eighth by default."""
     return source.own_ks() or resolve_k(source.widths, k=None, ratio=ratio)
 

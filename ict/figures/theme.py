@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
+from ict.criteria import REGISTRY
 from ict.figures.plain_text import show_names_as_they_are
 
 Theme = Literal["light", "dark", "print"]
@@ -40,10 +41,7 @@ _METHODS = {
     "top": (BLUE, "circle", "solid"),
     "published": (GREY, "circle-open", "solid"),
 }
-_CRITERIA = (
-    "class_l2", "l2", "variance", "taylor", "fisher", "gradient", "anova_f", "weight_norm",
-    "grad_x_activation", "integrated_gradients", "conductance", "ablation",
-)  # fmt: skip
+_CRITERIA = tuple(REGISTRY)
 _TASKS = (
     "digits", "sprites_loc", "sprites_ori", "count",
     "cifar", "caltech101", "dtd", "oxford_flowers102", "oxford_iiit_pet", "svhn", "sun397",

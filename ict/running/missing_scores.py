@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ict.analysis.sources import RESAMPLED, Source, open_source
-from ict.catalogue import check_site, get_backbone
+from ict.catalogue import BUNDLED, check_site, get_backbone
+from ict.criteria import CRITERION
 from ict.errors import IctError, InputError
 from ict.scores import load_scores
 from ict.store.same_images import Reading, check_file
@@ -28,8 +29,8 @@ from ict.weights import find as find_weights
 class Wanted:
     """What is to be scored for each task; `site` is one."""
 
-    backbone: str = "ict_tiny"
-    criterion: str = "class_l2"
+    backbone: str = BUNDLED
+    criterion: str = CRITERION
     site: str = "attn"
     tokens: str = "patch"
     split: str = "train800val200"

@@ -14,6 +14,7 @@ from torch import nn
 
 from ict.catalogue import get_backbone, pixel_statistics
 from ict.config import RunConfig, ran_otherwise
+from ict.criteria import choice
 from ict.data import Augment, ImageSet, StreamedSet, load_set, open_set
 from ict.errors import IctError, quoted
 from ict.files import (
@@ -204,7 +205,7 @@ class Pipeline:
         if c.method != "ict":
             return None, 0.0
         started = time.perf_counter()
-        if c.criterion == "random":
+        if choice(c.criterion).selector == "random":
             selection = select_random(
                 self.backbone.stages,
                 site=c.tune_site,
@@ -222,8 +223,7 @@ class Pipeline:
     def _scored_selection(self, train: ImageSet) -> Selection:
         """Top K (or lowest K) of the score file that this configuration names, computed if need be."""
         c = self.config
-        prefix, _, base = str(c.criterion).partition(":")
-        order = "lowest" if prefix == "lowest" else "top"
+        order, criterion = choice(c.criterion)
         own_task = c.score_task == c.task
         same_images = own_task and c.score_split == c.train_split
         request = ScoreRequest(
@@ -231,7 +231,7 @@ class Pipeline:
             backbone=c.backbone,
             weights=c.weights,
             data=c.data if own_task else c.score_data,
-            criterion=(base or "class_l2") if order == "lowest" else c.criterion,
+            criterion=str(criterion),
             sites=(c.score_site,),
             tokens=c.tokens,
             split=c.score_split,

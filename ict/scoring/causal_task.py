@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ict.catalogue import check_blocks, check_site, get_backbone, pixel_statistics
-from ict.config import check_criterion
-from ict.criteria import Progress
+from ict.criteria import Progress, check_criterion, is_control
 from ict.data import batches, load_set
 from ict.documents.identity import canonical, digest, name_of
 from ict.errors import InputError, quoted
@@ -176,7 +175,7 @@ def request_check(
         )
     for criterion in criteria:
         check_criterion(criterion)
-        if criterion.partition(":")[0] in ("random", "lowest"):
+        if is_control(criterion):
             raise InputError(
                 f"criterion {quoted(criterion)}: random and lowest orders are always compared"
             )

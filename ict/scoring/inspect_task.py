@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
-from ict.catalogue import Backbone, check_site, get_backbone, pixel_statistics
+from ict.catalogue import BUNDLED, Backbone, check_site, get_backbone, pixel_statistics
 from ict.criteria import Progress
 from ict.data import batches, load_set
 from ict.documents.identity import canonical, digest, name_of
@@ -83,7 +83,7 @@ def request_inspection(
         run, config = here.id, here.config
         if not here.has("adapter.safetensors") or config.get("method") != "ict":
             raise InputError(f"run {here.id} is {here.status()} or has no channel adapter to show")
-    name = backbone or config.get("backbone") or "ict_tiny"
+    name = backbone or config.get("backbone") or BUNDLED
     if config and config["backbone"] != name:
         raise InputError(f"run {run} tunes {config['backbone']}, not {name}; leave --backbone out")
     if split not in SPLITS[:3]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ict.criteria import Progress, Request, get_criterion
+from ict.criteria import CRITERION, Progress, Request, get_criterion
 from ict.documents.identity import check_finite
 from ict.errors import InputError
 from ict.scores import ChannelScores
@@ -16,7 +16,7 @@ def score(
     data: Iterable[tuple[Tensor, Tensor]] | Callable[[], Iterable[tuple[Tensor, Tensor]]],
     *,
     site: str | Sequence[str] = "attn",
-    criterion: str = "class_l2",
+    criterion: str = CRITERION,
     tokens: str | None = None,
     classes: int | None = None,
     keep_images: bool = False,

@@ -11,7 +11,7 @@ import torch
 
 from ict import scores as score_files
 from ict.catalogue import get_backbone, pixel_statistics
-from ict.criteria import Progress, Request, get_criterion
+from ict.criteria import CRITERION, Progress, Request, choice, get_criterion
 from ict.data import ImageSet, batches, load_set
 from ict.documents.identity import canonical, check_finite, digest, name_of
 from ict.errors import InputError
@@ -41,7 +41,7 @@ class ScoreRequest:
     backbone: str
     weights: str
     data: str
-    criterion: str = "class_l2"
+    criterion: str = CRITERION
     sites: tuple[str, ...] = ("attn",)
     tokens: str = "patch"
     split: str = "train800val200"
@@ -82,9 +82,8 @@ def request_for(
     `limit_rule` is that of now unless an older request goes on.
     """
     found = find_weights(get_backbone(backbone), weights, fetch=True)
-    base = criterion.removeprefix("lowest:")
-    base = "class_l2" if base == "lowest" else base
-    needs_tokens = "patch" if base == "random" else get_criterion(base).default_tokens
+    base = choice(criterion).criterion
+    needs_tokens = "patch" if base is None else get_criterion(base).default_tokens
     request = ScoreRequest(
         task=get_task(task, root=root).name,
         backbone=backbone,
@@ -184,9 +183,8 @@ def _compute(
     progress: Progress | None,
     images: ImageSet | None,
 ) -> ChannelScores:
-    prefix, _, base = request.criterion.partition(":")
-    criterion = (base or "class_l2") if prefix == "lowest" else request.criterion
-    if _is_random(request):
+    selector, criterion = choice(request.criterion)
+    if criterion is None:
         return _random_scores(request)
     backbone = get_backbone(request.backbone)
     model = load_backbone(  # before the images: a file that does not fit is said at once
@@ -215,7 +213,7 @@ def _compute(
         ),
     )
     arrays = computed.arrays
-    if prefix == "lowest":
+    if selector == "lowest":
         arrays = {key: -array if key.count(".") == 1 else array for key, array in arrays.items()}
     meta = {**computed.meta, "images": len(images), "classes": images.classes}
     if weights_notes(model):
@@ -225,7 +223,7 @@ def _compute(
 
 def _is_random(request: ScoreRequest) -> bool:
     """Whether the scores are drawn, and read no image."""
-    return request.criterion in ("random", "lowest:random")
+    return choice(request.criterion).selector == "random"
 
 
 def _random_scores(request: ScoreRequest) -> ChannelScores:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from ict.criteria import choice
 from ict.figures import agreement_lines, agreement_matrix
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_checks import (
@@ -34,7 +35,7 @@ def families(shown: Store) -> dict[str, list[Meta]]:
     """Score files of two criteria or more on the same images, by what they have in common."""
     found: dict[tuple[Any, ...], list[Meta]] = {}
     for meta in readers.scores_of(shown):
-        if str(meta.get("criterion")).partition(":")[0] != "lowest":  # the same ranking, reversed
+        if choice(meta.get("criterion")).selector != "lowest":  # the same ranking, reversed
             found.setdefault(tuple(str(meta.get(name)) for name in _SAME), []).append(meta)
     groups = [metas for metas in found.values() if len({m.get("criterion") for m in metas}) > 1]
     return {_family(metas[0]): metas for metas in groups}

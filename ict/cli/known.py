@@ -1,0 +1,83 @@
+"""What can be named: `ict backbones`, `ict fields`."""
+
+import math
+from typing import Any
+
+import click
+
+from ict.catalogue import get_backbone, known
+from ict.cli.common import command, emit, table
+from ict.config import ABOUT, DEFAULTS, NEUTRAL, TYPES
+from ict.config.values import type_words
+from ict.errors import InputError, quoted
+from ict.selection import RATIO
+
+
+@command("backbones")
+@click.argument("name", required=False)
+@click.option("--family", help="Only this family.")
+@click.option(
+    "--all", "everything", is_flag=True, help="All of timm's, not only those on this machine."
+)
+def backbones(name: str | None, *, family: str | None, everything: bool, as_json: bool) -> None:
+    """Backbones: family, stages, sites, and whether their weights are on this machine."""
+    from ict.weights import on_this_machine
+
+    chosen = [get_backbone(name)] if name else [b for b in known() if family in (None, b.family)]
+    if family and not chosen:
+        families = sorted({b.family for b in known()})
+        raise InputError(f"no family {quoted(family)}; there are {', '.join(families)}")
+    rows: list[dict[str, Any]] = [
+        {
+            "name": b.name,
+            "family": b.family,
+            "blocks": b.blocks,
+            "widths": list(b.widths),
+            "image_size": b.image_size,
+            "parameters": b.parameters,
+            "sites": list(b.sites),
+            "weights_here": on_this_machine(b),
+        }
+        for b in chosen
+    ]
+    if as_json:
+        emit(rows, as_json=True)
+        return
+    here = [row for row in rows if row["weights_here"]]
+    shown = rows if everything or name or family else here
+    emit(shown, as_json=False)
+    if shown is here:
+        counts: dict[str, int] = {}
+        for row in rows:
+            counts[row["family"]] = counts.get(row["family"], 0) + 1
+        families_text = ", ".join(f"{family} ({count})" for family, count in counts.items())
+        click.echo(
+            f"\nWith weights on this machine. Known in all: {families_text}; see --all or --family."
+        )
+
+
+_ELSEWHERE = {"ratio": RATIO}  # defaults that only hold where no K is given
+
+
+@command("fields")
+def fields(*, as_json: bool) -> None:
+    """Every field of a run: type, default, limits or choices, who reads it, and what it means."""
+    rows = [
+        {
+            "field": name,
+            "type": type_words(TYPES[name]),
+            "default": next((d for d in (one.now, _ELSEWHERE.get(name)) if d), DEFAULTS[name]),
+            "choices": list(one.choices) or None,
+            "limits": None if math.inf in one.limits else list(one.limits),
+            "read_by": one.read_by.words,
+            "before": NEUTRAL.get(name),
+            "help": one.help,
+        }
+        for name, one in ABOUT.items()
+        if one.settable
+    ]
+    columns = ("field", "default", "read_by", "help")
+    emit(rows, as_json=as_json, text=table(rows, columns))
+
+
+COMMANDS = {"backbones": backbones, "fields": fields}

@@ -1,0 +1,30 @@
+"""Options that several commands share, and those that are fields of a run."""
+
+from typing import Any, Final
+
+import click
+
+from ict.cli.common import NUMBER, Whole
+from ict.config import ABOUT, DEFAULTS, TYPES
+from ict.selection import RATIO
+
+WEIGHTS: Final = click.option(
+    "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
+)
+DEVICE: Final = click.option("--device", help="cpu, cuda:0, …; the first GPU by default.")
+BACKBONE: Final = click.option("--backbone", default=DEFAULTS["backbone"], show_default=True)
+
+
+def of_field(name: str, flag: str | None = None, **more: Any) -> Any:
+    """An option for the field `name` of a run, with its type, limits and help; its default is None."""
+    one, options = ABOUT[name], TYPES[name]
+    if int in options and name != "k":
+        more.setdefault("type", Whole(int(one.limits[0]), int(one.limits[1])))
+    elif float in options:
+        more.setdefault("type", NUMBER)
+    text = one.help
+    if one.choices:
+        text += f" One of {', '.join(map(str, one.choices))}."
+    if (default := DEFAULTS[name] if name != "ratio" else RATIO) is not None:
+        text += f"  [default: {default}]"
+    return click.option(flag or f"--{name.replace('_', '-')}", help=text, **more)

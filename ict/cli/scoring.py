@@ -1,0 +1,164 @@
+"""Scores of channels and the channels that follow from them: `ict score`, `scores`, `select`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ict.catalogue import check_site, get_backbone
+from ict.cli import options as shared
+from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, say_unreadable
+from ict.config import CRITERIA, DEFAULTS, check_criterion, check_size
+from ict.documents.bounded import json_value
+from ict.errors import InputError, quoted
+from ict.machine import calm_threads, choose_device, cores
+from ict.selection import ORDERS, RATIO
+from ict.store.store import Store
+from ict.tasks import SPLITS, get_task
+
+
+@command("score")
+@click.argument("task")
+@shared.BACKBONE
+@shared.WEIGHTS
+@click.option(
+    "--criterion", default=DEFAULTS["criterion"], show_default=True, help=", ".join(CRITERIA)
+)
+@click.option("--site", "sites", multiple=True, help="May be given several times; all in one pass.")
+@click.option("--tokens", type=click.Choice(["patch", "cls", "all"]))
+@click.option("--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3]))
+@click.option("--pixel-normalisation", default="native", type=click.Choice(["native", "imagenet"]))
+@click.option("--limit", type=Whole(1), help="Only so many images, of all classes.")
+@click.option(
+    "--keep-images", is_flag=True, help="Keep per-image sums, for resamples without torch."
+)
+@click.option(
+    "--batch-size",
+    type=BATCH,
+    help="16 images of 224 pixels, up to 64 smaller ones, by default.",
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="For criterion random.")
+@click.option(
+    "--option", "options", multiple=True, metavar="NAME=VALUE", help="Option of the criterion."
+)
+@shared.DEVICE
+def score(
+    task: str,
+    *,
+    backbone: str,
+    sites: tuple[str, ...],
+    criterion: str,
+    options: tuple[str, ...],
+    device: str | None,
+    keep_images: bool,
+    batch_size: int | None,
+    as_json: bool,
+    **request_fields: Any,
+) -> None:
+    """Scores every channel of every block on the task's images; gives the score file."""
+    check_criterion(criterion)
+    known_backbone = get_backbone(backbone)
+    wanted = tuple(dict.fromkeys(sites or (DEFAULTS["tune_site"],)))
+    for site in wanted:
+        check_site(known_backbone, site)
+    get_task(task)
+    where = choose_device(device)
+    calm_threads(cores())
+    from ict.scoring.task_scores import (  # torch, only now that the words are right
+        request_for,
+        score_task,
+    )
+
+    request, weights_file = request_for(
+        task=task,
+        backbone=backbone,
+        criterion=criterion,
+        sites=wanted,
+        options=dict(_option(text) for text in options),
+        **request_fields,
+    )
+    store = Store()
+    path = score_task(
+        store,
+        request,
+        weights_file=weights_file,
+        device=where,
+        batch_size=batch_size,
+        keep_images=keep_images,
+        progress=Progress(f"scoring {task}"),
+    )
+    from ict.scores import load_scores
+
+    meta = dict(load_scores(path, kinds=()).meta)
+    emit({"score_id": request.score_id, "path": str(path), **meta}, as_json=as_json)
+
+
+@command("select")
+@click.argument("score")
+@click.option("--k", type=Whole(1), multiple=True, help="One K, or one for each stage.")
+@click.option("--ratio", type=NUMBER)
+@click.option("--site")
+@click.option("--order", default="top", type=click.Choice(ORDERS))
+@click.option("--seed", type=SEED, default=0, show_default=True, help="For order random.")
+def select(
+    score: str,
+    *,
+    k: tuple[int, ...],
+    ratio: float | None,
+    site: str | None,
+    order: str,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Indices of the chosen channels of each block of SCORE (a score id or file)."""
+    from ict.scores import load_scores
+    from ict.selection import select as choose
+
+    path = Path(score)
+    if not path.exists():
+        path = Store().find_score(score)
+    scores = load_scores(path, kinds=("",))
+    selection = choose(
+        scores,
+        site=site,
+        k=list(k) or None,
+        ratio=RATIO if ratio is None and not k else ratio,
+        order=order,
+        seed=seed,
+    )
+    lines = [f"block {b.block:2d}: {' '.join(map(str, b.indices))}" for b in selection.blocks]
+    document = {**selection.to_dict(), "adapter_parameters": selection.parameters()}
+    emit(document, as_json=as_json, text="\n".join(lines))
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise InputError(f"--option {quoted(text)}: write NAME=VALUE")
+    read = json_value(value, f"--option {name}")
+    check_size(name, read)
+    return name, read
+
+
+@command("scores")
+def scores(*, as_json: bool) -> None:
+    """The score files of the store: ids, what was scored, and whether per-image sums are kept."""
+    store = Store()
+    rows = [
+        {
+            "score_id": meta["score_id"],
+            "task": meta.get("task"),
+            "criterion": meta.get("criterion"),
+            "sites": meta.get("sites") or [meta.get("site")],
+            "split": meta.get("split"),
+            "images": meta.get("images"),
+            "keeps_images": bool(meta.get("keep_images")),
+            "bytes": Path(meta["path"]).stat().st_size,
+        }
+        for meta in store.scores()
+    ]
+    emit(rows, as_json=as_json)
+    say_unreadable(store)
+
+
+COMMANDS = {"score": score, "scores": scores, "select": select}
