@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ict.errors import InputError, did_you_mean, quoted
-from ict.store.study_rows import GRID, axes, fixed_of, row_words, rows_of
-
-_DEFAULT_RATIO = 0.125
+from ict.selection import RATIO
+from ict.store.study_rows import GRID, axes, fixed_of, is_random, row_words, rows_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +59,7 @@ def _contrast_ratio(
 ) -> float | None:
     """The K/D that is declared, or the default; None where no row of the pair has one."""
     have = {name: ratios for name in pair if (ratios := _ratios(document, named[name])) is not None}
-    given = declared.get("ratio", _DEFAULT_RATIO if have else None)
+    given = declared.get("ratio", RATIO if have else None)
     if given is None:
         return None
     if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given <= 1:
@@ -80,10 +79,10 @@ def _default_contrast(
     own = _ratios(document, named[GRID])
     for name, row in named.items():
         other = _ratios(document, row)
-        if row.get("criterion") != "random" or own is None or other is None:
+        if not is_random(row) or own is None or other is None:
             continue
-        if _DEFAULT_RATIO in own and _DEFAULT_RATIO in other:
-            return Contrast(a=GRID, b=name, ratio=_DEFAULT_RATIO)
+        if RATIO in own and RATIO in other:
+            return Contrast(a=GRID, b=name, ratio=RATIO)
     return None
 
 
@@ -94,5 +93,5 @@ def _ratios(document: Mapping[str, Any], row: Mapping[str, Any]) -> list[float] 
     method = lists.get("method", [given.get("method", "ict")])
     if "ict" not in method or "k" in given or "k" in lists:
         return None
-    found = lists.get("ratio", [given.get("ratio", _DEFAULT_RATIO)])
+    found = lists.get("ratio", [given.get("ratio", RATIO)])
     return [float(one) for one in found if isinstance(one, (int, float))]

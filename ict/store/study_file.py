@@ -12,7 +12,7 @@ ratio = [0.125, 0.25]
 seed = [42, 44, 82]
 [[compare]]                 # a control: the grid again, with fields fixed or lists replaced
 name = "random-K"
-criterion = "random"
+selector = "random"
 draws = 5                   # random selections in every seed, none in two seeds
 grid = { ratio = [0.125] }
 [tune]                      # optional: lists to choose from on val200, for every row
@@ -35,6 +35,7 @@ from ict.store.study_rows import (
     GRID,
     SEED_FIELDS,
     STAGES,
+    is_random,
     planned_runs,
     requested,
     row_words,
@@ -138,9 +139,9 @@ def _check_draws(document: Mapping[str, Any], row: Mapping[str, Any], where: str
         raise InputError(
             f"{where}: draws sets selection_seed of every run; leave selection_seed out"
         )
-    if given.get("criterion") not in ("random", ["random"]):
+    if not is_random(given):
         raise InputError(
-            f"{where}: draws={draws} is of random selections; give criterion = 'random', or no draws"
+            f"{where}: draws={draws} is of random selections; give selector = 'random', or no draws"
         )
 
 

@@ -11,6 +11,13 @@ STAGES = "stages"
 SEED_FIELDS = ("seed", "selection_seed")
 
 
+def is_random(row: Mapping[str, Any]) -> bool:
+    """Whether a row draws its channels, however it spells that."""
+    asked = {name: row.get(name) for name in ("criterion", "selector")}
+    values = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in asked.values()]
+    return "random" in values
+
+
 def requested(document: Mapping[str, Any]) -> dict[str, Any]:
     """`document` as what is asked for now: a [tune] that does not say otherwise has two stages."""
     found = dict(document)
