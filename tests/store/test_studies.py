@@ -72,9 +72,9 @@ def test_the_bundled_ablation_has_the_runs_it_says():
 def test_the_bundled_tuned_study_has_the_runs_it_says():
     tuned = studies.read_toml(ASSETS / "k_ratio_digits_tuned.toml")
     made = studies.asked(tuned)
-    settings = 3 + 1 + 1 + 1 + 1  # K/D, random, lowest, full, lora
+    settings = 3 + 1 + 1 + 1 + 1 + 1  # K/D, random, lowest, from the probe, full, lora
     assert len({m.run_id for m, _ in made.first}) == 3 * settings + 1  # and the probe
-    assert len({m.run_id for m, _ in made.waiting}) == 4 * 3 + (2 * 5 - 1) + 4 + 4 + 4
+    assert len({m.run_id for m, _ in made.waiting}) == 4 * 3 + (2 * 5 - 1) + 4 + 4 + 4 + 4
     assert {r.config.seed for m, r in made.first if m.name != "linear"} == {42}
     assert studies.primary(tuned) == studies.Contrast(a="grid", b="random-K", ratio=0.125)
 
