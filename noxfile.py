@@ -1,0 +1,50 @@
+"""What is done with this repository, by name: `nox -s NAME`; `nox --list` says what there is.
+
+All but `matrix` run in the environment that is active, where `pip install -r requirements-dev.txt` was.
+"""
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["check", "quick"]
+QUICK = "not slow and not browser and not slurm"
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """Linter, format, types, the direction of imports."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """All tests on two cores; what follows `--` is handed on."""
+    session.run("pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
+
+
+@nox.session
+def quick(session: nox.Session) -> None:
+    """The tests that need no browser, no Slurm and no minute."""
+    session.run("pytest", "-n", "2", "--dist", "worksteal", "-m", QUICK, *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Every benchmark at its short size, as one JSON document."""
+    session.run("python", "-m", "bench", "all", "--quick", "--json", *session.posargs)
+
+
+@nox.session
+def screenshots(session: nox.Session) -> None:
+    """The pictures of `docs/figures` and `assets/screenshots`, made anew."""
+    session.run("python", "-m", "docs.pictures", *session.posargs)
+
+
+@nox.session(venv_backend="venv", python=["3.11", "3.12", "3.13"])
+def matrix(session: nox.Session) -> None:
+    """The quick tests in fresh environments of other versions of Python."""
+    session.install("-r", "requirements-dev.txt")
+    session.run("pytest", "-m", QUICK, *session.posargs)
