@@ -17,7 +17,7 @@ _MODULES = {
     "select": "scoring",
     "train": "train",
     "runs": "runs",
-    "show": "runs",
+    "show": "show",
     "cancel": "runs",
     "resume": "runs",
     "remove": "runs",

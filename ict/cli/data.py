@@ -9,7 +9,7 @@ from ict.cli.common import Progress, command, emit, say_unreadable, table
 from ict.errors import IctError, InputError, quoted
 from ict.files import absolute
 from ict.store.store import Store
-from ict.tasks import bundled, find_folder, get_task, list_tasks, vtab, where_looked
+from ict.tasks import bundled, find_folder, get_task, list_tasks, vtab, vtab_folders, where_looked
 from ict.tasks.hub import DEFAULT_REPO
 from ict.tasks.links import write_link
 
@@ -56,13 +56,13 @@ def check(context: click.Context, task: str, *, as_json: bool) -> None:
 
     Exits 1 when something is wrong; what a reader of results must know is a warning.
     """
-    from ict.tasks.check import check_folder, readable
+    from ict.tasks.check import check_folder
 
     reports = [
         check_folder(name, folder, progress=Progress(f"checking {name}"))
         for name, folder in _folders_to_check(task)
     ]
-    text = "\n\n".join(readable(report) for report in reports)
+    text = "\n\n".join(_readable(report) for report in reports)
     emit(reports if task == "all" else reports[0], as_json=as_json, text=text)
     if not all(report["ok"] for report in reports):
         context.exit(1)
@@ -78,7 +78,7 @@ def _folders_to_check(task: str) -> list[tuple[str, Path]]:
     if task in bundled.TASKS:
         raise InputError(f"{quoted(task)} comes with ict: there is no folder to check")
     folder = absolute(task)
-    if "/" in task and vtab.is_layout(folder):
+    if "/" in task and vtab_folders.is_layout(folder):
         return [(folder.name, folder)]
     if "/" in task:
         raise InputError(f"{folder} has none of the lists train800.txt, val200.txt, test.txt")
@@ -94,7 +94,7 @@ def link(task: str, directory: Path, *, as_json: bool) -> None:
 
     folder = absolute(directory)
     name = check_name(vtab.canonical(task))
-    missing = vtab.missing_lists(folder)
+    missing = vtab_folders.missing_lists(folder)
     if missing:
         raise InputError(f"{folder} cannot be linked as {quoted(name)}: {missing}")
     path = write_link(name, folder)
@@ -181,5 +181,30 @@ def _download_text(rows: list[dict[str, Any]]) -> str:
 
 for _command in (check, link, download):
     data.add_command(_command)
+
+
+def _readable(report: dict[str, Any]) -> str:
+    """The report as text for a terminal."""
+    expected = report["expected"] or {}
+    counts = [
+        f"{split} {count}"
+        + (f" of {expected[split]}" if expected.get(split, count) != count else "")
+        for split, count in report["counts"].items()
+    ]
+    state = "sound" if report["ok"] else "not usable as it is"
+    tests = "official counts" if report["official"] else "not the official test set"
+    majority = report["majority_share"]["test"]
+    share = "" if majority is None else f"; largest test class {100 * majority:.1f} %"
+    lines = [
+        f"{report['task']}: {state}, {report['errors']} errors, {report['warnings']} warnings",
+        f"  {report['path']}",
+        f"  {', '.join(counts)}; {report['classes']} classes; {tests}{share}",
+        *(f"  {line}" for line in said(report)),
+    ]
+    for problem in report["problems"]:
+        where = problem["file"] + (f", line {problem['line']}" if problem["line"] else "")
+        lines.append(f"  {problem['severity']:8}{where}: {problem['message']}")
+    return "\n".join(lines)
+
 
 COMMANDS = {"tasks": tasks, "data": data}

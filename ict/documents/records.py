@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from ict.documents.shapes import shown
 from ict.errors import NewerError
-from ict.files import MOST_BYTES, parse_json, read_regular
+from ict.files import MOST_BYTES, read_regular
+from ict.plain_json import parse_json
 
 T = TypeVar("T")
 _REFUSED = (errno.EACCES, errno.EPERM)

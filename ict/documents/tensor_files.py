@@ -10,7 +10,8 @@ from safetensors import SafetensorError, safe_open
 
 from ict.documents.shapes import shown
 from ict.errors import InputError
-from ict.files import open_regular, parse_json
+from ict.files import open_regular
+from ict.plain_json import parse_json
 
 _FLOATS = ("F16", "F32", "F64")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ict.documents.records import Odd
 from ict.errors import InputError, did_you_mean, quoted
-from ict.tasks import bundled, vtab
+from ict.tasks import bundled, vtab, vtab_folders
 from ict.tasks.links import look_at_links, read_links, vtab_root
 from ict.tasks.task import GROUPS, SPLITS, Split, Task
 
@@ -36,7 +36,7 @@ def get_task(name: str, *, root: str | Path | None = None) -> Task:
     folder = _folder_of(known, root)
     if folder is None and known not in vtab.catalogue():
         raise InputError(_unknown(name, root))
-    return vtab.describe(known, folder if folder and vtab.is_layout(folder) else None)
+    return vtab.describe(known, folder if folder and vtab_folders.is_layout(folder) else None)
 
 
 def load_split(name: str, split: str, *, root: str | Path | None = None) -> Split:
@@ -89,14 +89,16 @@ def _folders(root: str | Path | None) -> dict[str, Path | None]:
     at = vtab_root(root)
     found: dict[str, Path | None] = {}
     if at is not None and os.path.isdir(at):
-        found.update(vtab.folders_of(at))
+        found.update(vtab_folders.folders_of(at))
     return found if root is not None else found | read_links()
 
 
 def _listed(root: str | Path | None) -> tuple[dict[str, Path], list[Odd]]:
     """Folders by task as `_folders` finds them, and what cannot be read: nothing hides the rest."""
     at = vtab_root(root)
-    under_root, troubles = vtab.look_under(at) if at is not None and os.path.isdir(at) else ({}, [])
+    under_root, troubles = (
+        vtab_folders.look_under(at) if at is not None and os.path.isdir(at) else ({}, [])
+    )
     links, odd = look_at_links() if root is None else ({}, [])
     return under_root | links, troubles + odd
 
@@ -105,7 +107,7 @@ def troubles(root: str | Path | None = None) -> list[Odd]:
     """What cannot be read of the tasks on this machine, each thing once, with what to do."""
     folders, found = _listed(root)
     for folder in dict.fromkeys(folders.values()):
-        found += vtab.troubles_of(folder)
+        found += vtab_folders.troubles_of(folder)
     return found
 
 
@@ -119,7 +121,7 @@ def where_looked(root: str | Path | None = None) -> str:
         return f"{name} {at} does not exist"
     if not os.path.isdir(at):
         return f"{name} {at} is not a folder"
-    if vtab.is_layout(at):
+    if vtab_folders.is_layout(at):
         return f"{name} {at} is itself a task's folder; name the folder above it"
     return f"looked under {name} {at}"
 

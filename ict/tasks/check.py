@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ict.errors import quoted
-from ict.tasks import pixels, vtab
+from ict.tasks import pixels, vtab, vtab_folders
 from ict.tasks.lists import MAX_LABEL, Entry, Folder, Problem, label_problem, read_list
-from ict.tasks.pictures import Picture, notes, said, summary
+from ict.tasks.pictures import Picture, notes, summary
 from ict.tasks.task import SPLITS, UNDECODABLE, printable, reason
 
 Progress = Callable[[int, int], None]
@@ -109,7 +109,7 @@ def _folder_problems(name: str, folder: Path) -> list[Problem]:
         message = f"the folder is called {quoted(folder.name)}; it is read as task {quoted(name)}"
         found.append(_warning(folder, None, "folder name variant", message))
     info = folder / "info.json"
-    for odd in vtab.troubles_of(folder):
+    for odd in vtab_folders.troubles_of(folder):
         if odd.path == info:
             found.append(_warning(info, None, "unreadable info.json", odd.reason))
     return found
@@ -276,27 +276,3 @@ def _empty_classes(
             message = f"{len(absent)} of {classes} classes have no image: {some}"
             found.append(_warning(folder / f"{split}.txt", None, "class without images", message))
     return found
-
-
-def readable(report: dict[str, Any]) -> str:
-    """The report as text for a terminal."""
-    expected = report["expected"] or {}
-    counts = [
-        f"{split} {count}"
-        + (f" of {expected[split]}" if expected.get(split, count) != count else "")
-        for split, count in report["counts"].items()
-    ]
-    state = "sound" if report["ok"] else "not usable as it is"
-    tests = "official counts" if report["official"] else "not the official test set"
-    majority = report["majority_share"]["test"]
-    share = "" if majority is None else f"; largest test class {100 * majority:.1f} %"
-    lines = [
-        f"{report['task']}: {state}, {report['errors']} errors, {report['warnings']} warnings",
-        f"  {report['path']}",
-        f"  {', '.join(counts)}; {report['classes']} classes; {tests}{share}",
-        *(f"  {line}" for line in said(report)),
-    ]
-    for problem in report["problems"]:
-        where = problem["file"] + (f", line {problem['line']}" if problem["line"] else "")
-        lines.append(f"  {problem['severity']:8}{where}: {problem['message']}")
-    return "\n".join(lines)

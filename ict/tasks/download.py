@@ -16,7 +16,7 @@ from typing import Any
 
 from ict.errors import IctError, InputError, did_you_mean, quoted
 from ict.files import absolute
-from ict.tasks import bundled, vtab
+from ict.tasks import bundled, vtab, vtab_folders
 from ict.tasks.check import Progress, check_folder
 from ict.tasks.hub import DEFAULT_REPO, RemoteFile, Repository, fetch, open_repository
 from ict.tasks.links import links_path, read_links, vtab_root, write_link
@@ -53,7 +53,7 @@ def present(name: str, to: Path | None) -> Path | None:
         return linked
     if (root / name).exists():
         return root / name
-    return vtab.folders_of(root).get(name) if root.is_dir() else None
+    return vtab_folders.folders_of(root).get(name) if root.is_dir() else None
 
 
 class Download:

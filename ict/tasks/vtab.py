@@ -7,7 +7,6 @@ that they name. A folder of this layout that is none of the 19 is a task too, ca
 import csv
 import functools
 import hashlib
-import os
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -15,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ict.documents.records import Odd, odd, read_record
+from ict.documents.records import Odd, read_record
 from ict.documents.shapes import fields, list_of, reader, text, whole
 from ict.errors import InputError, quoted
-from ict.files import open_regular, read_regular
+from ict.files import read_regular
 from ict.tasks.lists import (
     MAX_LABEL,
     MOST_LIST_BYTES,
@@ -85,79 +84,6 @@ def _variants() -> dict[str, str]:
     return {variant: task.name for task in catalogue().values() for variant in task.folders}
 
 
-def is_layout(folder: Path) -> bool:
-    """Whether `folder` holds at least one of the four lists."""
-    return any(os.path.isfile(folder / f"{split}.txt") for split in SPLITS)
-
-
-def missing_lists(folder: Path) -> str:
-    """Says which of the four lists `folder` lacks, or ""."""
-    if not folder.is_dir():
-        return "there is no such folder"
-    missing = [f"{split}.txt" for split in SPLITS if not os.path.isfile(folder / f"{split}.txt")]
-    inner = sorted(path.name for path in folder.iterdir() if is_layout(path))
-    hint = f" (its folder {quoted(inner[0])} has lists)" if inner and missing else ""
-    return f"it has no {', '.join(missing)}{hint}" if missing else ""
-
-
-def folders_of(root: Path) -> dict[str, Path]:
-    """Task folders directly under `root` by task name; the catalogue's spelling wins a tie."""
-    return look_under(root)[0]
-
-
-def look_under(root: Path) -> tuple[dict[str, Path], list[Odd]]:
-    """`folders_of(root)`, and what there cannot be looked into."""
-    found: dict[str, Path] = {}
-    troubles: list[Odd] = []
-    try:
-        folders = sorted(root.iterdir())
-    except OSError as error:
-        trouble = odd(root, error, advice="name another folder in ICT_VTAB_ROOT")
-        return {}, [trouble] if trouble else []
-    for folder in folders:
-        if folder.name.startswith("."):
-            continue
-        if (trouble := _closed(folder)) is not None:
-            troubles.append(trouble)
-        elif is_layout(folder):
-            name = canonical(folder.name)
-            if not name.isprintable():
-                reason = "its name cannot be printed; rename it to use it as a task"
-                troubles.append(Odd(folder, reason))
-            elif name not in found or folder.name == name:
-                found[name] = folder
-    return found, troubles
-
-
-def _closed(folder: Path) -> Odd | None:
-    """Why a folder cannot be looked into; None where it can, or where there is none."""
-    try:
-        os.stat(folder / f"{SPLITS[0]}.txt")
-    except PermissionError as error:
-        return odd(folder, error, advice="")
-    except (OSError, ValueError):
-        return None
-    return None
-
-
-def troubles_of(folder: Path) -> list[Odd]:
-    """Files of a task's folder that are there and cannot be read: info.json, the lists."""
-    found = [_closed(folder)]
-    if found[0] is None:
-        info = _read_info(folder)
-        found += [info if isinstance(info, Odd) else None]
-        found += [_list_trouble(folder / f"{split}.txt") for split in SPLITS]
-    return [one for one in found if one is not None]
-
-
-def _list_trouble(path: Path) -> Odd | None:
-    try:
-        os.close(open_regular(path))
-    except (OSError, ValueError) as error:
-        return odd(path, error, advice="put the list of images in its place")
-    return None
-
-
 def describe(name: str, folder: Path | None) -> Task:
     """The task as found in `folder` (None: not on this machine): classes, sizes, officialness."""
     task = catalogue().get(name)
@@ -192,11 +118,11 @@ def count_images(path: Path) -> int | None:
 
 def read_info(folder: Path) -> dict[str, Any]:
     """The folder's info.json; empty when there is none, or none of the right types."""
-    found = _read_info(folder)
+    found = info_or_odd(folder)
     return found if isinstance(found, dict) else {}
 
 
-def _read_info(folder: Path) -> dict[str, Any] | Odd | None:
+def info_or_odd(folder: Path) -> dict[str, Any] | Odd | None:
     advice = "mend it or delete it; until then it is ignored, and classes are counted in the lists"
     return read_record(folder / "info.json", reader(_INFO), advice=advice)
 

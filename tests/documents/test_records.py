@@ -14,7 +14,8 @@ from ict.documents.records import Odd, names_in, read_record, split
 from ict.documents.tensor_files import check_shape, open_tensors
 from ict.documents.tensor_files import shapes as shapes_of
 from ict.errors import InputError, NewerError
-from ict.files import MOST_BYTES, parse_json, read_json, read_json_lines, read_regular
+from ict.files import MOST_BYTES, read_json, read_json_lines, read_regular
+from ict.plain_json import parse_json
 from tests.odd_files import CORRUPTIONS
 
 KEPT = shapes.reader(lambda _value, _name: None)
