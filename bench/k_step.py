@@ -32,7 +32,9 @@ from ict.scores import ChannelScores
 from ict.scoring import score
 from ict.selection import select
 from ict.tasks import load_split
-from ict.training.loop import Settings, Trainer, evaluate
+from ict.training.evaluation import evaluate
+from ict.training.loop import Trainer
+from ict.training.settings import Settings
 
 TASKS = ("digits", "count")
 KS = (24, 3, 96)

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pretrain.banks import SIDE, MaskBank, drawn_bank, halved, texture_bank
+from pretrain.banks import drawn_bank, texture_bank
+from pretrain.masks import SIDE, MaskBank, halved
 
 FACTORS = 6  # centre x, centre y, log scale, sin and cos of the angle, number of further objects
 NO_CLASS = -1

@@ -185,6 +185,8 @@ for _command in (check, link, download):
 
 def _readable(report: dict[str, Any]) -> str:
     """The report as text for a terminal."""
+    from ict.tasks.pictures import said
+
     expected = report["expected"] or {}
     counts = [
         f"{split} {count}"

@@ -6,7 +6,17 @@ sources is in it, so that nothing else is said to be and nothing is left out in 
 
 from collections.abc import Callable
 
-from ict.figures import draw_checks, draw_comparisons, draw_pairs, draw_runs, draw_scores
+from ict.figures import (
+    draw_causal,
+    draw_checks,
+    draw_classes,
+    draw_comparisons,
+    draw_inspections,
+    draw_pairs,
+    draw_runs,
+    draw_scores,
+    draw_weights,
+)
 from ict.figures.asked import Choice, Drawn, Found, Request, Row
 
 __all__ = ["FIGURES", "Choice", "Drawn", "Found", "Request", "Row"]
@@ -23,10 +33,13 @@ FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
     "power": (draw_comparisons.what_seeds_find, "the difference that n seeds find"),
     "score-map": (draw_scores.score_map, "scores of all blocks and channels, chosen ones marked"),
     "block-profile": (draw_scores.block_profile, "sorted scores of one block (--block)"),
-    "class-profile": (draw_scores.class_bars, "one channel by class (--block, --channel)"),
-    "class-map": (draw_scores.classes_by_channel, "chosen channels of a block by class (--block)"),
+    "class-profile": (draw_classes.class_bars, "one channel by class (--block, --channel)"),
+    "class-map": (draw_classes.classes_by_channel, "chosen channels of a block by class (--block)"),
     "score-histogram": (draw_scores.score_histogram, "scores of a block, one channel marked"),
-    "activation-histogram": (draw_scores.activations, "activations of a channel over all tokens"),
+    "activation-histogram": (
+        draw_inspections.activations,
+        "activations of a channel over all tokens",
+    ),
     "shared-channels": (draw_scores.shared_channels, "choices of two runs or score files by block"),
     "energy": (draw_scores.energies, "offset, class, image and token energy by block"),
     "stability": (draw_scores.steadiness, "stability of the choice over images, by block"),
@@ -37,10 +50,10 @@ FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
     "overlap-against-n": (draw_pairs.growth, "one pair against the number of images"),
     "agreement": (draw_checks.agreement, "criteria × criteria, how alike they rank"),
     "agreement-lines": (draw_checks.agreement_by_block, "criteria with one (--against) by block"),
-    "causal-deletion": (draw_checks.deletion, "accuracy while channels are replaced"),
-    "causal-insertion": (draw_checks.insertion, "accuracy while all but some are replaced"),
-    "score-effect": (draw_checks.score_effect, "scores of single channels and their causal effect"),
-    "effect-by-block": (draw_checks.effect_by_block, "correlation of score and effect by block"),
-    "weights-into": (draw_checks.weights_into, "a run's weights into one channel (--channel)"),
-    "weights-out": (draw_checks.weights_out, "a run's weights out of one channel (--channel)"),
+    "causal-deletion": (draw_causal.deletion, "accuracy while channels are replaced"),
+    "causal-insertion": (draw_causal.insertion, "accuracy while all but some are replaced"),
+    "score-effect": (draw_causal.score_effect, "scores of single channels and their causal effect"),
+    "effect-by-block": (draw_causal.effect_by_block, "correlation of score and effect by block"),
+    "weights-into": (draw_weights.weights_into, "a run's weights into one channel (--channel)"),
+    "weights-out": (draw_weights.weights_out, "a run's weights out of one channel (--channel)"),
 }

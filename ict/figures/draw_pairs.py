@@ -12,8 +12,8 @@ from ict.analysis.sources import open_source as open_sums
 from ict.errors import InputError
 from ict.figures import matrices
 from ict.figures.asked import Choice, Drawn, Found, Row
-from ict.figures.draw_scores import open_scores, score_files
 from ict.figures.overlap_curves import overlap_against_n, overlap_at_k
+from ict.figures.score_sources import open_scores, score_files
 from ict.figures.sources import Source
 from ict.selection import resolve_k
 from ict.store.store import Store

@@ -15,7 +15,7 @@ from ict.analysis.sides import Side, find_side, is_side, named
 from ict.errors import InputError, did_you_mean
 from ict.figures.asked import Choice, Drawn, Found, Request, Row, one_or_all
 from ict.figures.by_name import FIGURES
-from ict.figures.draw_checks import load_check
+from ict.figures.draw_causal import load_check
 from ict.figures.export import FigureBundle
 from ict.figures.theme import caption_of
 from ict.store import studies

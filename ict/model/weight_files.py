@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ict.errors import InputError, shortened
-from ict.model.weight_layouts import State, flatten
+from ict.model.weight_names import State, flatten
 
 _UNPACKED = 2 << 30  # bytes that a compressed archive may unpack to, however small it is
 _READABLE = "safetensors, .npz, or a state dict as torch.save writes it"

@@ -58,7 +58,7 @@ ict.methods: ict.training.methods
 ict.pipeline: ict.running.pipeline
 ict.pretrain: pretrain
 ict.pretrain.__main__: pretrain.__main__
-ict.pretrain.banks: pretrain.banks
+ict.pretrain.banks: pretrain.banks pretrain.glyphs pretrain.masks
 ict.pretrain.generator: pretrain.generator
 ict.pretrain.model: pretrain.model
 ict.pretrain.targets: pretrain.targets

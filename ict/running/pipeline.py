@@ -47,16 +47,10 @@ from ict.tasks import Split, fingerprint, get_task, load_split
 from ict.tasks.decodable import check_decodable
 from ict.tasks.digests import ImageDigests, listed
 from ict.tasks.limits import limited, said
-from ict.training.loop import (
-    WARMUP_LR,
-    EpochReport,
-    Evaluation,
-    Forward,
-    Settings,
-    Trainer,
-    evaluate,
-)
+from ict.training.evaluation import Evaluation, evaluate
+from ict.training.loop import EpochReport, Trainer
 from ict.training.methods import prepare
+from ict.training.settings import WARMUP_LR, Forward, Settings
 from ict.training.step import make_repeatable
 
 

@@ -13,9 +13,10 @@ from ict.files import append_line, remove_file
 from ict.model.backbones import classification_head
 from ict.store.live import Live, log
 from ict.store.run_folder import Run
+from ict.training.evaluation import evaluate, pooled_features
 from ict.training.linear_probe import ProbeStep, fit_linear
-from ict.training.loop import Forward, evaluate, pooled_features
 from ict.training.probe import STRENGTHS, Probe, Try, fit_probe
+from ict.training.settings import Forward
 
 
 def fit_linear_run(

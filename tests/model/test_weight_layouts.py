@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from ict.errors import InputError
 from ict.model.weight_fit import load_weights
-from ict.model.weight_layouts import GEOMETRY
+from ict.model.weight_tensors import GEOMETRY
 
 State = dict[str, Tensor]
 SIZE = {

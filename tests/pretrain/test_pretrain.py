@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from pretrain import banks
-from pretrain.banks import SIDE, MaskBank, allowed_characters
+from pretrain import banks, glyphs
 from pretrain.generator import NO_CLASS, SceneGenerator
+from pretrain.glyphs import allowed_characters
+from pretrain.masks import SIDE, MaskBank, joined
 from pretrain.model import hidden_patches
 from pretrain.targets import as_patches, dense_targets, oriented_gradients, profile_targets
 from pretrain.train import PretrainConfig, Training, lr_at, pretrain
@@ -25,7 +26,7 @@ CPU = torch.device("cpu")
 def bank() -> MaskBank:
     rng = np.random.default_rng(0)
     kinds = (banks.contour_bank, banks.polygon_bank, banks.stroke_bank, banks.fractal_bank)
-    return banks.joined([kind(3, 2, rng) for kind in kinds])
+    return joined([kind(3, 2, rng) for kind in kinds])
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +48,13 @@ def test_a_solid_square_or_disc_counts_as_a_block_and_a_letter_does_not():
     square = np.where((abs(x) < 20) & (abs(y) < 20), 255, 0).astype(np.uint8)
     disc = np.where(x**2 + y**2 < 400, 255, 0).astype(np.uint8)
     ring = np.where((x**2 + y**2 < 400) & (x**2 + y**2 > 200), 255, 0).astype(np.uint8)
-    assert [banks._is_solid_block(mask) for mask in (square, disc, ring)] == [True, True, False]
+    assert [glyphs._is_solid_block(mask) for mask in (square, disc, ring)] == [True, True, False]
 
 
 def test_a_missing_font_is_answered_with_the_packages_to_install(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(banks, "FONT_FOLDERS", ("/nowhere",))
+    monkeypatch.setattr(glyphs, "FONT_FOLDERS", ("/nowhere",))
     with pytest.raises(FileNotFoundError, match="fonts-dejavu-core and fonts-liberation"):
-        banks.find_fonts()
+        glyphs.find_fonts()
 
 
 def test_joined_banks_keep_their_classes_apart(bank: MaskBank):

@@ -10,8 +10,8 @@ from PIL import Image
 
 from ict.figures import class_profile, histogram
 from ict.figures.asked import Choice, Request
-from ict.figures.draw_checks import adapter_weights, weight_bars
-from ict.figures.draw_scores import inspection_of
+from ict.figures.draw_inspections import inspection_of
+from ict.figures.draw_weights import adapter_weights, weight_bars
 from ict.store import Run, Store
 from ict.store.inspect_files import DrivingImage, channel_page
 from ict.tasks import limits
