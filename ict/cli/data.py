@@ -56,13 +56,13 @@ def check(context: click.Context, task: str, *, as_json: bool) -> None:
 
     Exits 1 when something is wrong; what a reader of results must know is a warning.
     """
-    from ict.tasks.check import check_folder
+    from ict.tasks.check import check_folder, readable
 
     reports = [
         check_folder(name, folder, progress=Progress(f"checking {name}"))
         for name, folder in _folders_to_check(task)
     ]
-    text = "\n\n".join(_readable(report) for report in reports)
+    text = "\n\n".join(readable(report) for report in reports)
     emit(reports if task == "all" else reports[0], as_json=as_json, text=text)
     if not all(report["ok"] for report in reports):
         context.exit(1)
@@ -181,32 +181,5 @@ def _download_text(rows: list[dict[str, Any]]) -> str:
 
 for _command in (check, link, download):
     data.add_command(_command)
-
-
-def _readable(report: dict[str, Any]) -> str:
-    """The report as text for a terminal."""
-    from ict.tasks.pictures import said
-
-    expected = report["expected"] or {}
-    counts = [
-        f"{split} {count}"
-        + (f" of {expected[split]}" if expected.get(split, count) != count else "")
-        for split, count in report["counts"].items()
-    ]
-    state = "sound" if report["ok"] else "not usable as it is"
-    tests = "official counts" if report["official"] else "not the official test set"
-    majority = report["majority_share"]["test"]
-    share = "" if majority is None else f"; largest test class {100 * majority:.1f} %"
-    lines = [
-        f"{report['task']}: {state}, {report['errors']} errors, {report['warnings']} warnings",
-        f"  {report['path']}",
-        f"  {', '.join(counts)}; {report['classes']} classes; {tests}{share}",
-        *(f"  {line}" for line in said(report)),
-    ]
-    for problem in report["problems"]:
-        where = problem["file"] + (f", line {problem['line']}" if problem["line"] else "")
-        lines.append(f"  {problem['severity']:8}{where}: {problem['message']}")
-    return "\n".join(lines)
-
 
 COMMANDS = {"tasks": tasks, "data": data}

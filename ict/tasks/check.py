@@ -16,7 +16,7 @@ from typing import Any
 from ict.errors import quoted
 from ict.tasks import pixels, vtab, vtab_folders
 from ict.tasks.lists import MAX_LABEL, Entry, Folder, Problem, label_problem, read_list
-from ict.tasks.pictures import Picture, notes, summary
+from ict.tasks.pictures import Picture, notes, said, summary
 from ict.tasks.task import SPLITS, UNDECODABLE, printable, reason
 
 Progress = Callable[[int, int], None]
@@ -224,19 +224,21 @@ def _repeated(lists: list[_List]) -> list[Problem]:
 
 def _in_train_and_test(lists: list[_List], pictures: dict[Path, Picture]) -> list[Problem]:
     """Test images whose content a training list holds too."""
-    trained: dict[str, tuple[str, int]] = {}
-    for part in lists:
-        for line, path in part.images.items():
-            if part.split in _TRAIN and path in pictures:
-                trained.setdefault(pictures[path].sha256, (Path(part.file).name, line))
+    decoded = [
+        (part, line, path, pictures[path].sha256)
+        for part in lists
+        for line, path in part.images.items()
+        if path in pictures
+    ]
+    trained: dict[str, str] = {}
+    for part, line, _, content in decoded:
+        if part.split in _TRAIN:
+            trained.setdefault(content, f"{Path(part.file).name}, line {line}")
     found = []
-    for part in lists:
-        for line, path in part.images.items():
-            twin = trained.get(pictures[path].sha256) if path in pictures else None
-            if part.split == "test" and twin:
-                same = f"{twin[0]}, line {twin[1]}"
-                message = f"image {printable(path)} has the same content as {same}"
-                found.append(_warning(part.file, line, "duplicate in train and test", message))
+    for part, line, path, content in decoded:
+        if part.split == "test" and content in trained:
+            message = f"image {printable(path)} has the same content as {trained[content]}"
+            found.append(_warning(part.file, line, "duplicate in train and test", message))
     return found
 
 
@@ -276,3 +278,27 @@ def _empty_classes(
             message = f"{len(absent)} of {classes} classes have no image: {some}"
             found.append(_warning(folder / f"{split}.txt", None, "class without images", message))
     return found
+
+
+def readable(report: dict[str, Any]) -> str:
+    """The report as text for a terminal."""
+    expected = report["expected"] or {}
+    counts = [
+        f"{split} {count}"
+        + (f" of {expected[split]}" if expected.get(split, count) != count else "")
+        for split, count in report["counts"].items()
+    ]
+    state = "sound" if report["ok"] else "not usable as it is"
+    tests = "official counts" if report["official"] else "not the official test set"
+    majority = report["majority_share"]["test"]
+    share = "" if majority is None else f"; largest test class {100 * majority:.1f} %"
+    lines = [
+        f"{report['task']}: {state}, {report['errors']} errors, {report['warnings']} warnings",
+        f"  {report['path']}",
+        f"  {', '.join(counts)}; {report['classes']} classes; {tests}{share}",
+        *(f"  {line}" for line in said(report)),
+    ]
+    for problem in report["problems"]:
+        where = problem["file"] + (f", line {problem['line']}" if problem["line"] else "")
+        lines.append(f"  {problem['severity']:8}{where}: {problem['message']}")
+    return "\n".join(lines)

@@ -10,12 +10,10 @@ import streamlit as st
 from ict.criteria import choice
 from ict.figures import agreement_lines, agreement_matrix
 from ict.figures.asked import Choice, Request
+from ict.figures.draw_causal import causal_curves, effects_by_block, effects_figure
 from ict.figures.draw_checks import (
     against_rows,
-    causal_curves,
     criterion_name,
-    effects_by_block,
-    effects_figure,
     mean_over_blocks,
     measure_unit,
     measured,
