@@ -3,7 +3,8 @@
 A run of toy {"steps": N, "seconds": s} takes N steps of s seconds. Each step hashes the state, so
 that the result tells whether a resumed run went the same way. toy "crash": dies that often
 (counted in crashes.txt) before its middle step; "fail": ends with an error; "deaf": ignores SIGTERM;
-"bulk": bytes that each checkpoint takes.
+"bulk": bytes that each checkpoint takes; "together": how many of the store must have begun before
+the first step.
 """
 
 import argparse
@@ -81,6 +82,7 @@ def train(run: Run, device: str) -> int:
     saved = read_json(checkpoint, {"step": 0, "state": ""})
     step, state = saved["step"], saved["state"]
     begun = time.time()
+    wait_for_others(run, config.get("together", 0))
     steps = steps_of(config)
     while step < steps:
         if step == steps // 2:
@@ -104,6 +106,14 @@ def train(run: Run, device: str) -> int:
     )
     atomic_write_json(run.path / "result.json", result, durable=True)
     return 0
+
+
+def wait_for_others(run: Run, count: int) -> None:
+    """Until `count` runs of the store have begun, at most 30 s."""
+    deadline = time.monotonic() + 30
+    while len(list(run.path.parent.glob("*/starts.txt"))) < count:
+        assert time.monotonic() < deadline, "the others do not begin"
+        time.sleep(0.01)
 
 
 def crash(run: Run, times: int) -> None:

@@ -84,7 +84,7 @@ def test_twenty_submits_at_once_execute_once(toy_store: Store):
 
 
 def test_two_devices_are_both_busy_and_never_exceed_their_slots(toy_store: Store):
-    runs = toys(toy_store, 12, seconds=0.08)
+    runs = toys(toy_store, 12, seconds=0.08, together=4)
     local.submit(toy_store, [run.id for run in runs], slots=2, device=["fake:0", "fake:1"])
     finish(toy_store, runs)
     spans = [tuple(lines(run, "spans.txt")[0]) for run in runs]
