@@ -123,5 +123,11 @@ def test_an_old_name_is_the_module_that_took_its_place():
         "from ict.launch import local\n"
         "assert local is sys.modules['ict.running.local']\n"
         "import importlib; importlib.reload(ict.model.sites)\n"
+        "import ict.pretrain.train\n"
+        "assert ict.pretrain.train is sys.modules['pretrain.train']\n"
     )
+    as_words = [sys.executable, "-m", "ict.pretrain", "--help"]
+    told = subprocess.run(as_words, check=True, cwd=ROOT, capture_output=True, text=True).stdout
+    assert "--images" in told
+    script += "import ict.pretrain\n"
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)

@@ -76,6 +76,9 @@ ict.study_plan: ict.store.run_times ict.store.studies
     )
 }
 
+_PACKAGE = "ict.pretrain"
+"""Stands for a package that moved whole: joined, so that its modules are found by their own old names."""
+
 
 class _Joined(ModuleType):
     """Stands for an old module whose parts went to several."""
@@ -103,7 +106,7 @@ class _Loader:
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         homes = HOMES[spec.name]
-        if len(homes) > 1:
+        if len(homes) > 1 or spec.name == _PACKAGE:
             return _Joined(spec.name, homes)
         module = importlib.import_module(homes[0])
         self._own_specs[spec.name] = module.__spec__
@@ -131,7 +134,9 @@ _LOADER: Any = _Loader()  # duck-typed
 
 def spec(fullname: str) -> ModuleSpec | None:
     """How to import `fullname` if it is an old name; None otherwise."""
-    return ModuleSpec(fullname, _LOADER) if fullname in HOMES else None
+    if fullname not in HOMES:
+        return None
+    return ModuleSpec(fullname, _LOADER, is_package=fullname == _PACKAGE)
 
 
 _MOVED = {"ict.config": {"resolve": "ict.resolve", "Resolved": "ict.resolve"}}

@@ -11,13 +11,16 @@ import hashlib
 import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from ict.errors import IctError
 from ict.tasks.sprites import SIDE, TURNS, UNIT, Draws, draw
 from ict.tasks.task import Split, Task
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 VERSION = 1  # part of the fingerprint: raise it when a byte of an image or a label changes
 
@@ -116,7 +119,9 @@ class _Digits:
     def labels(self, _name: str) -> np.ndarray:
         return self._targets
 
-    def image(self, index: int) -> Image.Image:
+    def image(self, index: int) -> "Image.Image":
+        from PIL import Image
+
         return Image.fromarray(self._pixels[index]).convert("RGB")
 
 
@@ -182,7 +187,9 @@ class _Rendered:
         label = {"sprites_loc": _x_bin, "sprites_ori": _turn_bin, "count": _count}[name]
         return np.array([label(*key) for key in self._keys], np.int64)
 
-    def image(self, index: int) -> Image.Image:
+    def image(self, index: int) -> "Image.Image":
+        from PIL import Image
+
         paint = _paint_sprite if self._family == "sprites" else _paint_count
         return Image.fromarray(paint(*self._keys[index]))
 

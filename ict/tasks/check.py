@@ -4,7 +4,6 @@ Nothing here raises for what the folder holds: a list that is missing, a line th
 an image that cannot be decoded become problems with file and line.
 """
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -14,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ict.errors import quoted
-from ict.tasks import pixels, vtab, vtab_folders
+from ict.tasks import vtab, vtab_folders
+from ict.tasks.decoding import printable
 from ict.tasks.lists import MAX_LABEL, Entry, Folder, Problem, label_problem, read_list
-from ict.tasks.pictures import Picture, notes, said, summary
-from ict.tasks.task import SPLITS, UNDECODABLE, printable, reason
+from ict.tasks.pictures import Picture, look_at, notes, said, summary
+from ict.tasks.task import SPLITS
 
 Progress = Callable[[int, int], None]
 _TRAIN = SPLITS[:3]
@@ -168,7 +168,7 @@ def _decode_all(
     mentions = _first_mentions(lists)
     pictures: dict[Path, Picture] = {}
     with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
-        results = pool.map(_decode, mentions)
+        results = pool.map(look_at, mentions)
         for done, (path, found) in enumerate(zip(mentions, results, strict=True), 1):
             if isinstance(found, Picture):
                 pictures[path] = found
@@ -178,18 +178,6 @@ def _decode_all(
             if progress is not None:
                 progress(done, len(mentions))
     return pictures
-
-
-def _decode(path: Path) -> Picture | str:
-    """What the file holds, or why it cannot be decoded."""
-    try:
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0)
-            with pixels.opened(file) as image:
-                return Picture.of(image, digest)
-    except UNDECODABLE as error:
-        return reason(path, error)
 
 
 def _disagreement(lists: list[_List]) -> list[Problem]:

@@ -9,9 +9,9 @@ from ict.documents.records import read_record
 from ict.documents.shapes import list_of, reader, text
 from ict.files import StoreError, atomic_write_json, make_folder, user_cache
 from ict.tasks import bundled, pixels
+from ict.tasks.decoding import UNDECODABLE, open_rgb
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import FIRST
-from ict.tasks.task import UNDECODABLE, open_rgb
 
 _RULES = "pixels-3"  # raise it when `ict.tasks.pixels` refuses what it took before
 

@@ -22,8 +22,8 @@ import numpy as np
 from ict.errors import InputError
 from ict.files import StoreError, atomic_write_bytes, make_folder, read_regular, user_cache
 from ict.tasks import bundled, find_folder, load_split
+from ict.tasks.decoding import printable, reason
 from ict.tasks.limits import FIRST, limited, stratified
-from ict.tasks.task import printable, reason
 
 _Key = tuple[str, str, int | None, str]
 Progress = Callable[[int, int], None]

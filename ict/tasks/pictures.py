@@ -5,6 +5,7 @@ must know and cannot see in the RGB pixels.
 """
 
 import contextlib
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from ict.tasks import pixels
+from ict.tasks.decoding import UNDECODABLE, printable, reason
 from ict.tasks.lists import Problem
-from ict.tasks.task import UNDECODABLE, printable
 
 _DARK = 16  # of 255: the brightest value of 12-bit numbers that were stored as 16-bit ones
 
@@ -190,3 +191,15 @@ def _said_sizes(sizes: Mapping[str, int]) -> str:
         f"{len(sizes)} sizes, most often {common} ({count}); "
         f"widths {min(widths)} to {max(widths)}, heights {min(heights)} to {max(heights)}"
     )
+
+
+def look_at(path: Path) -> Picture | str:
+    """What the file holds, or why it cannot be decoded."""
+    try:
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            with pixels.opened(file) as image:
+                return Picture.of(image, digest)
+    except UNDECODABLE as error:
+        return reason(path, error)

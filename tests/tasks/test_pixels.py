@@ -14,8 +14,8 @@ from PIL import Image
 
 from ict.errors import InputError
 from ict.tasks import check, pixels
+from ict.tasks.decoding import open_rgb
 from ict.tasks.pixels import PixelBudget, to_rgb
-from ict.tasks.task import open_rgb
 
 RAMP16 = np.arange(65536, dtype=np.uint16).reshape(256, 256)
 ROUNDED = np.floor(RAMP16.astype(np.float64) / 257 + 0.5).astype(np.uint8)  # the slow way
