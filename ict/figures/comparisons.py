@@ -47,10 +47,13 @@ def forest(
             if verdict.difference.over == kind
         ]
         _add_intervals(figure, told, kind, number)
+    names = [_in_two(line.name) for line in lines]
     figure.update_xaxes(title_text=f"{_short(a)} − {_short(b)} (points of test accuracy)")
     figure.update_yaxes(
         tickvals=list(range(len(lines))),
-        ticktext=[f"{_short(line.name)}<br>{line.verdicts[0].words}" for line in lines],
+        ticktext=[
+            f"{name}<br>{line.verdicts[0].words}" for name, line in zip(names, lines, strict=True)
+        ],
         range=[len(lines) - 0.4, -0.6],
         showgrid=False,
     )
@@ -58,8 +61,8 @@ def forest(
     seeds = sorted({v.difference.seeds for line in lines for v in line.verdicts})
     caption = (
         f"{a} minus {b}, points of test accuracy with 95 % intervals, n = "
-        f"{', '.join(map(str, seeds))} seeds; the band is ± {margin:g} points. Intervals: "
-        f"{'; '.join(kinds)}."
+        f"{', '.join(map(str, seeds))} seeds; the band is ± {margin:g} point{'s' * (margin != 1)}. "
+        f"Intervals: {'; '.join(kinds)}."
     )
     if any(v.role == "exploratory" for line in lines for v in line.verdicts):
         caption += " Exploratory."
@@ -71,7 +74,7 @@ def forest(
         height=150 + 46 * max(len(lines), 2),
         aspect=min(1.3, 0.3 + 0.09 * len(lines)),
         span="text",
-        rows=2 * len(lines),
+        rows=(3 if any("<br>" in name for name in names) else 2) * len(lines),
     )
 
 
@@ -244,6 +247,14 @@ def power_curves(
         f"images; spreads from {found.seeds} seeds, the band is what so few leave open (χ², 95 %)."
     )
     return look.finish(figure, title=title, caption=caption, theme=theme)
+
+
+def _in_two(name: str, most: int = 36) -> str:
+    """A contrast's name on two lines where one would be too long, its sides whole if they can be."""
+    first, minus, second = name.partition(" − ")
+    if len(name) <= most or not minus:
+        return _short(name, most)
+    return f"{_short(first, most)} −<br>{_short(second, most)}"
 
 
 def _short(name: str, most: int = 36) -> str:

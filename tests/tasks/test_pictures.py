@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ict.tasks.check import _decode
-from ict.tasks.pictures import Picture
+from ict.tasks.pictures import Picture, look_at
 
 WIDE = np.arange(12, dtype=">u2").reshape(2, 2, 3) * 5000
 
 
 def picture(path: Path) -> Picture:
-    found = _decode(path)
+    found = look_at(path)
     assert isinstance(found, Picture), found
     return found
 

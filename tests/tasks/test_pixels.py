@@ -13,8 +13,9 @@ import pytest
 from PIL import Image
 
 from ict.errors import InputError
-from ict.tasks import check, pixels
+from ict.tasks import pixels
 from ict.tasks.decoding import open_rgb
+from ict.tasks.pictures import look_at
 from ict.tasks.pixels import PixelBudget, to_rgb
 
 RAMP16 = np.arange(65536, dtype=np.uint16).reshape(256, 256)
@@ -232,7 +233,7 @@ def test_eight_bits_with_a_sign_are_refused(tmp_path):
 
 def rgb_of_check(path: Path) -> None:
     """What `ict data check` says of one file, raised where it is no picture."""
-    found = check._decode(path)
+    found = look_at(path)
     if isinstance(found, str):
         raise InputError(found)
 
@@ -254,8 +255,8 @@ def test_an_image_of_many_pixels_or_bands_prints_nothing(tmp_path):
     bomb(tmp_path / "many.png", 10_000)
     Image.new("L", (2, 2)).save(tmp_path / "bands.tif", tiffinfo={277: 13})
     script = (
-        "import sys; from pathlib import Path; from ict.tasks.check import _decode\n"
-        "for name in sys.argv[1:]: assert isinstance(_decode(Path(name)), str)"
+        "import sys; from pathlib import Path; from ict.tasks.pictures import look_at\n"
+        "for name in sys.argv[1:]: assert isinstance(look_at(Path(name)), str)"
     )
     words = [sys.executable, "-c", script, tmp_path / "many.png", tmp_path / "bands.tif"]
     child = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
