@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from ict.errors import InputError, did_you_mean, quoted
+from ict.scores import SELECTORS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -23,8 +24,6 @@ __path__: list[str] = []  # its modules are in ict.scoring now; old names are fo
 Progress = Callable[[int, int], None]
 CRITERION: Final = "class_l2"
 """The paper's, and the default."""
-SELECTORS: Final = ("top", "lowest", "random")
-"""How channels are taken from a ranking; lowest is a dose control, random reads no scores."""
 
 
 @dataclass(frozen=True, kw_only=True)

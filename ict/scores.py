@@ -5,11 +5,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from ict.errors import InputError, quoted
+
+SELECTORS: Final = ("top", "lowest", "random")
+"""How channels are taken from a ranking; lowest is a dose control, random reads no scores."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,9 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ict.criteria import SELECTORS
 from ict.errors import InputError, quoted
-from ict.scores import ChannelScores
+from ict.scores import SELECTORS, ChannelScores
 
 ORDERS: Final = SELECTORS
 RATIO: Final = 0.125

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ict.machine import calm_threads
 
@@ -16,6 +17,11 @@ calm_threads(1)  # before torch comes in: small models on two busy cores are six
 os.environ["HF_HUB_OFFLINE"] = (
     "1"  # read when huggingface_hub comes in, maybe before any test begins
 )
+# No test fails because a machine is slow.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 REAL_IMAGES = os.environ.get("ICT_VTAB_ROOT")
 
 

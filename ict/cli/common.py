@@ -11,7 +11,6 @@ import click
 from tqdm import tqdm
 
 from ict.errors import IctError, InputError, one_sentence, printable, quoted
-from ict.machine import MOST_SLOTS
 
 if TYPE_CHECKING:
     from ict.store.store import Store
@@ -55,7 +54,6 @@ DRAWS = Whole(
     0, 20_000
 )  # resamples, permutations: each is a pass over all scores, and 16 KB of memory
 BATCH = Whole(1, 65_536)
-SLOTS = Whole(1, MOST_SLOTS)
 NUMBER = Number()
 _MOST_NAMED = 200  # things that cannot be read
 TYPED = "ict.typed"  # key in a context's meta: the words behind `ict`

@@ -6,8 +6,10 @@ import click
 
 from ict.cli.common import NUMBER, Whole
 from ict.config import ABOUT, DEFAULTS, TYPES
+from ict.machine import MOST_SLOTS
 from ict.selection import RATIO
 
+SLOTS: Final = Whole(1, MOST_SLOTS)
 WEIGHTS: Final = click.option(
     "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
 )

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from ict.cli.common import SLOTS, command, emit, say_unreadable, table
+from ict.cli.common import command, emit, say_unreadable, table
+from ict.cli.options import SLOTS
 from ict.errors import InputError, did_you_mean, quoted
 from ict.store.run_folder import STATUSES
 from ict.store.store import Store

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from ict.analysis.draws import shared_draw_words
-from ict.cli.common import NUMBER, SLOTS, Whole, command, emit, say_unreadable, table, typed_command
+from ict.cli.common import NUMBER, Whole, command, emit, say_unreadable, table, typed_command
+from ict.cli.options import SLOTS
 from ict.cli.runs import confirm
 from ict.cli.study_words import plan_text, sentence, stage_text
 from ict.documents.bounded import whole_number

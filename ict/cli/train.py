@@ -6,7 +6,8 @@ import click
 
 from ict.catalogue import get_backbone, parameter_counts
 from ict.cli import options as shared
-from ict.cli.common import SLOTS, Progress, Whole, command, emit, typed_command
+from ict.cli.common import Progress, Whole, command, emit, typed_command
+from ict.cli.options import SLOTS
 from ict.config import NEUTRAL, SELECTOR, RunConfig, parse_setting
 from ict.errors import InputError, quoted
 from ict.recipes import RECIPES
