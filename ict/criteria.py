@@ -232,12 +232,10 @@ def is_control(criterion: str | None) -> bool:
 
 def check_criterion(criterion: str) -> None:
     """Raises InputError for a criterion that does not exist; `lowest:NAME` is one for every NAME."""
-    prefix, _, base = criterion.partition(":")
-    whole = prefix == "lowest" and bool(base)
-    name, allowed = (base, tuple(REGISTRY)) if whole else (criterion, CRITERIA)
-    if name not in allowed:
+    name = choice(criterion).criterion
+    if criterion not in CRITERIA and not (criterion == f"lowest:{name}" and name in REGISTRY):
         raise InputError(
-            f"no criterion {quoted(criterion)}; there are {', '.join(CRITERIA)}{did_you_mean(name, CRITERIA)}"
+            f"no criterion {quoted(criterion)}; there are {', '.join(CRITERIA)}{did_you_mean(name or criterion, CRITERIA)}"
         )
 
 

@@ -24,7 +24,7 @@ from ict.config import (
     run_id,
     typed,
 )
-from ict.criteria import CRITERION, own_tokens, spelled
+from ict.criteria import CRITERION, check_criterion, choice, own_tokens, spelled
 from ict.errors import InputError, did_you_mean, quoted
 from ict.machine import choose_device, prefers_bf16
 from ict.recipes import RECIPES, check_rate, quick_rate, recipe_fields
@@ -92,10 +92,11 @@ def resolve(
             f"no recipe {quoted(recipe)}; there are {', '.join(RECIPES)}{did_you_mean(recipe, RECIPES)}"
         )
     given = {n: _without_sign(typed(n, v)) for n, v in asked.items() if v is not None}
-    if SELECTOR in given:
-        given["criterion"] = spelled(given.pop(SELECTOR), given.get("criterion"))
-    elif given.get("criterion") == f"lowest:{CRITERION}":
-        given["criterion"] = "lowest"
+    if "criterion" in given:
+        check_criterion(given["criterion"])
+    if given.keys() & {SELECTOR, "criterion"}:
+        own = given.get("criterion")
+        given["criterion"] = spelled(given.pop(SELECTOR, choice(own).selector), own)
     task = get_task(_required_task(given), root=root)
     given["task"] = task.name
     backbone = get_backbone(given.get("backbone", BUNDLED))

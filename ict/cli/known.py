@@ -7,10 +7,9 @@ import click
 
 from ict.catalogue import get_backbone, known
 from ict.cli.common import command, emit, table
-from ict.config import ABOUT, DEFAULTS, NEUTRAL, TYPES
+from ict.config import ABOUT, NEUTRAL, SHOWN_DEFAULTS, TYPES
 from ict.config.values import type_words
 from ict.errors import InputError, quoted
-from ict.selection import RATIO
 
 
 @command("backbones")
@@ -56,9 +55,6 @@ def backbones(name: str | None, *, family: str | None, everything: bool, as_json
         )
 
 
-_ELSEWHERE = {"ratio": RATIO}  # defaults that only hold where no K is given
-
-
 @command("fields")
 def fields(*, as_json: bool) -> None:
     """Every field of a run: type, default, limits or choices, who reads it, and what it means."""
@@ -66,7 +62,7 @@ def fields(*, as_json: bool) -> None:
         {
             "field": name,
             "type": type_words(TYPES[name]),
-            "default": next((d for d in (one.now, _ELSEWHERE.get(name)) if d), DEFAULTS[name]),
+            "default": SHOWN_DEFAULTS[name],
             "choices": list(one.choices) or None,
             "limits": None if math.inf in one.limits else list(one.limits),
             "read_by": one.read_by.words,

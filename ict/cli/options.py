@@ -5,16 +5,15 @@ from typing import Any, Final
 import click
 
 from ict.cli.common import NUMBER, Whole
-from ict.config import ABOUT, DEFAULTS, TYPES
+from ict.config import ABOUT, SHOWN_DEFAULTS, TYPES
 from ict.machine import MOST_SLOTS
-from ict.selection import RATIO
 
 SLOTS: Final = Whole(1, MOST_SLOTS)
 WEIGHTS: Final = click.option(
     "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
 )
 DEVICE: Final = click.option("--device", help="cpu, cuda:0, …; the first GPU by default.")
-BACKBONE: Final = click.option("--backbone", default=DEFAULTS["backbone"], show_default=True)
+BACKBONE: Final = click.option("--backbone", default=SHOWN_DEFAULTS["backbone"], show_default=True)
 
 
 def of_field(name: str, flag: str | None = None, **more: Any) -> Any:
@@ -27,6 +26,6 @@ def of_field(name: str, flag: str | None = None, **more: Any) -> Any:
     text = one.help
     if one.choices:
         text += f" One of {', '.join(map(str, one.choices))}."
-    if (default := DEFAULTS[name] if name != "ratio" else RATIO) is not None:
+    if (default := SHOWN_DEFAULTS[name]) is not None:
         text += f"  [default: {default}]"
     return click.option(flag or f"--{name.replace('_', '-')}", help=text, **more)

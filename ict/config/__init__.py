@@ -8,6 +8,7 @@ import typing
 
 from ict.config.checks import (
     SELECTOR,
+    SHOWN_DEFAULTS,
     check,
     check_choice,
     check_settable,
@@ -29,6 +30,7 @@ __all__ = [
     "SCHEMA",
     "SEEDLESS",
     "SELECTOR",
+    "SHOWN_DEFAULTS",
     "TYPES",
     "RunConfig",
     "check",

@@ -3,12 +3,18 @@
 from typing import Any, Final
 
 from ict.catalogue import Backbone, check_blocks, check_site
-from ict.config.record import ABOUT, FIELDS, TYPES, RunConfig
+from ict.config.record import ABOUT, DEFAULTS, FIELDS, TYPES, RunConfig
 from ict.config.values import as_typed
 from ict.criteria import check_criterion
 from ict.documents.bounded import json_value
 from ict.errors import InputError, did_you_mean, quoted
+from ict.selection import RATIO
 
+SHOWN_DEFAULTS: Final = {
+    **{name: DEFAULTS[name] if one.now is None else one.now for name, one in ABOUT.items()},
+    "ratio": RATIO,
+}
+"""What a new request gets where neither it nor its recipe gives the field; None where nothing fixed."""
 SELECTOR: Final = "selector"
 """Asked for like a field, and stored in `criterion`: `lowest`, `lowest:NAME`, `random`, or `NAME`."""
 

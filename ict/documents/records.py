@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from ict.documents.shapes import shown
-from ict.errors import NewerError
+from ict.errors import InputError, NewerError
 from ict.files import MOST_BYTES, read_regular
 from ict.plain_json import parse_json
 
@@ -44,6 +44,15 @@ def read_record(
         return reader(parse_json(content)) if content else None
     except (OSError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
         return odd(path, error, advice=advice)  # a reader need not think of every odd type
+
+
+def required(found: T | Odd | None, missing: Callable[[], str]) -> T:
+    """The record that was read; raises InputError with the reason why it is none, or `missing()`."""
+    if isinstance(found, Odd):
+        raise InputError(str(found))
+    if found is None:
+        raise InputError(missing())
+    return found
 
 
 def odd(path: Path, error: Exception, *, advice: str) -> Odd | None:

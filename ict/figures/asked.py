@@ -18,6 +18,7 @@ from ict.store.inspect_files import Inspection
 from ict.store.store import Store
 
 Row = dict[str, Any]
+Meta = Mapping[str, Any]
 Order = Literal["own", "top", "lowest", "random"]
 
 

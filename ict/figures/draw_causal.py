@@ -1,33 +1,25 @@
 """Causal checks: what replacing channels does to the loss."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ict.documents.records import Odd
+from ict.documents.records import required
 from ict.documents.shapes import shown
 from ict.errors import InputError
 from ict.figures.agreement import agreement_lines
-from ict.figures.asked import Choice, Drawn, Found
+from ict.figures.asked import Choice, Drawn, Found, Meta
 from ict.figures.curves import deletion_curves
 from ict.figures.overlap_curves import score_against_effect
 from ict.store.causal_files import FILE, read_check
 from ict.store.store import Store
 
-Meta = Mapping[str, Any]
-
 
 def load_check(store: Store, causal_id: str) -> dict[str, Any]:
     """The causal check of that id. Raises InputError that says why it cannot be read."""
     path = store.causal_dir / causal_id / FILE
-    found = read_check(path)
-    if isinstance(found, Odd):
-        raise InputError(str(found))
-    if found is None:
-        raise InputError(f"{shown(path.parent)}: no causal check")
-    return found
+    return required(read_check(path), lambda: f"{shown(path.parent)}: no causal check")
 
 
 def _check(found: Found) -> tuple[Meta, dict[str, Any]]:

@@ -9,12 +9,11 @@ import pandas as pd
 from ict.analysis.agreement import spearman, top_k_agreement
 from ict.errors import InputError, did_you_mean
 from ict.figures.agreement import agreement_lines
-from ict.figures.asked import Choice, Drawn, Found, of_scores
+from ict.figures.asked import Choice, Drawn, Found, Meta, of_scores
 from ict.figures.matrices import agreement_matrix
 from ict.figures.score_sources import open_scores, score_files
 from ict.selection import resolve_k
 
-Meta = Mapping[str, Any]
 Stages = list[np.ndarray]
 MEASURES = {"spearman": "Spearman correlation", "top-k": "Kuncheva's index of the top K"}
 

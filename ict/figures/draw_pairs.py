@@ -19,7 +19,6 @@ from ict.selection import resolve_k
 from ict.store.store import Store
 from ict.tasks import bundled
 
-Meta = Mapping[str, Any]
 _SHARES = (64, 32, 16, 8, 4, 2, 1)
 
 

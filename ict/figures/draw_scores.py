@@ -16,10 +16,10 @@ from ict.figures.channels import energy_split, histogram
 from ict.figures.draw_runs import asked
 from ict.figures.overlap_curves import stability_lines
 from ict.figures.score_sources import (
-    _k_of,
-    _ks,
     channel_of,
     facts_of,
+    k_of,
+    ks_of,
     of_one,
     open_scores,
     opened,
@@ -46,7 +46,7 @@ def score_map(found: Found, choice: Choice) -> Drawn:
         source.stages, view=choice.view, selection=marks(source, picked), criterion=source.criterion
     )
     table = _channel_table(source, picked)
-    k = _k_of(picked)
+    k = k_of(picked)
     return Drawn(
         figure=figure,
         table=table,
@@ -159,7 +159,7 @@ def steadiness(found: Found, choice: Choice) -> Drawn:
             reasons[path.parent.name] = "another score file of a task that is drawn"
             continue
         seen.add(source.task)
-        ks, site = _ks(source, choice), source.site
+        ks, site = ks_of(source, choice), source.site
         kept = kept_stability_rows(source.meta, ks, site=site, store=found.store)
         rows += kept or stability_rows(
             open_sums(path, site=site, name=source.task), ks, store=found.store
@@ -196,7 +196,7 @@ def shared_channels(found: Found, choice: Choice) -> Drawn:
     if trouble := comparable(a, b):
         raise InputError(trouble)
     picked, how = picked_channels(a, choice)
-    ks = _ks(a, choice)
+    ks = ks_of(a, choice)
     theirs = chosen(b, ks, "top" if choice.set is not None else choice.order)
     rows = overlap_rows(a, b, picked, theirs)
     if not rows:
@@ -208,7 +208,7 @@ def shared_channels(found: Found, choice: Choice) -> Drawn:
         context=" ".join(dict.fromkeys(said_of(source) for source in (a, b))),
         runs=[row for source, row, mine in both if row is not None and mine is source.own],
         scores=[a.meta, b.meta],
-        facts=facts_of(a, k=_k_of(picked), **how),
+        facts=facts_of(a, k=k_of(picked), **how),
     )
 
 

@@ -64,14 +64,14 @@ def picked_channels(source: Source, choice: Choice) -> tuple[Selection, dict[str
     """The channels that are marked, and how they were chosen: a saved set, the run's own, or an order."""
     if choice.set is not None:
         return channel_sets.load(Store(), choice.set).selection, {"chosen": f"set {choice.set}"}
-    ks = _ks(source, choice)
+    ks = ks_of(source, choice)
     picked = chosen(source, ks, choice.order)
     if picked is source.own:
         return picked, {"chosen": "the run's own"}
     return picked, {"chosen": {"own": "top"}.get(choice.order, choice.order)}
 
 
-def _ks(source: Source, choice: Choice) -> tuple[int, ...]:
+def ks_of(source: Source, choice: Choice) -> tuple[int, ...]:
     if choice.k is not None:
         return resolve_k(source.widths, k=choice.k, ratio=None)
     if choice.order == "own":
@@ -79,7 +79,7 @@ def _ks(source: Source, choice: Choice) -> tuple[int, ...]:
     return resolve_k(source.widths, k=None, ratio=choice.ratio)
 
 
-def _k_of(picked: Selection) -> Any:
+def k_of(picked: Selection) -> Any:
     """K of the blocks: one number where all have the same."""
     found = list(dict.fromkeys(len(block.indices) for block in picked.blocks))
     return found[0] if len(found) == 1 else found

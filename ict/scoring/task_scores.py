@@ -123,7 +123,11 @@ def score_task(
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size={batch_size}: choose 1 or more images at once")
     path = store.score_dir(request.score_id) / "scores.safetensors"
-    read = {} if _is_random(request) else {request.split: (request.task, request.split)}
+    read = (
+        {}
+        if choice(request.criterion).criterion is None
+        else {request.split: (request.task, request.split)}
+    )
     reading = same_images.Reading(
         read, digests or ImageDigests(root), request.limit, request.limit_rule
     )
@@ -219,11 +223,6 @@ def _compute(
     if weights_notes(model):
         meta["notes"] = list(weights_notes(model))
     return ChannelScores(arrays, meta, computed.labels)
-
-
-def _is_random(request: ScoreRequest) -> bool:
-    """Whether the scores are drawn, and read no image."""
-    return choice(request.criterion).selector == "random"
 
 
 def _random_scores(request: ScoreRequest) -> ChannelScores:

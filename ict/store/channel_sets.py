@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ict.documents.records import Odd, names_in, read_record, split
+from ict.documents.records import Odd, names_in, read_record, required, split
 from ict.documents.shapes import fields, text
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, make_folder, remove_file
@@ -90,14 +90,12 @@ def save(store: BaseStore, chosen: ChannelSet) -> ChannelSet:
 def load(store: BaseStore, name: str) -> ChannelSet:
     """The set of that name; raises InputError with the nearest."""
     found = _read(_path(store, name)) if _NAME.fullmatch(name) else None
-    if isinstance(found, Odd):
-        raise InputError(str(found))
-    if found is None:
+
+    def missing() -> str:
         names = [one.name for one in list_sets(store)]
-        raise InputError(
-            f"no readable set {quoted(name)} in {store.root}{did_you_mean(name, names)}"
-        )
-    return found
+        return f"no readable set {quoted(name)} in {store.root}{did_you_mean(name, names)}"
+
+    return required(found, missing)
 
 
 def list_sets(store: BaseStore) -> list[ChannelSet]:

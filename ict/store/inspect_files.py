@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from ict.documents.records import Odd, names_in, read_record, split
+from ict.documents.records import Odd, names_in, read_record, required, split
 from ict.documents.shapes import fields, list_of, reader, shown, text, whole
 from ict.documents.tensor_files import check_shape, open_tensors, shapes
 from ict.errors import InputError
@@ -97,12 +97,8 @@ _META = fields(
 def load_inspect(path: str | Path) -> Inspection:
     """Opens an inspection's folder. Raises InputError if it is missing, unfinished or torn."""
     folder = Path(path)
-    found = read_inspection(folder)
-    if isinstance(found, Odd):
-        raise InputError(str(found))
-    if found is None:
-        raise InputError(f"{shown(folder)}: no finished inspection; run `ict inspect TASK`")
-    return found
+    missing = "no finished inspection; run `ict inspect TASK`"
+    return required(read_inspection(folder), lambda: f"{shown(folder)}: {missing}")
 
 
 def read_inspection(folder: Path) -> Inspection | Odd | None:

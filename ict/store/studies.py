@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ict.documents.identity import check_id, is_id
-from ict.documents.records import Odd, names_in, read_record, split
+from ict.documents.records import Odd, names_in, read_record, required, split
 from ict.documents.shapes import fields, list_of, table, text
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, explain, make_folder
@@ -103,14 +103,12 @@ def create(
 
 def load_study(store: BaseStore, name: str) -> Study:
     """The study of that name; raises InputError with the nearest."""
-    path = _path(store, name)
-    found = _read(path)
-    if isinstance(found, Odd):
-        raise InputError(str(found))
-    if found is None:
+
+    def missing() -> str:
         names = [study.name for study in list_studies(store)]
-        raise InputError(f"no study {quoted(name)} in {store.root}{did_you_mean(name, names)}")
-    return found
+        return f"no study {quoted(name)} in {store.root}{did_you_mean(name, names)}"
+
+    return required(_read(_path(store, name)), missing)
 
 
 def list_studies(store: BaseStore) -> list[Study]:

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from ict.catalogue import BUNDLED, get_backbone, known
-from ict.config import CRITERIA
+from ict.config import CRITERIA, RunConfig
 from ict.documents.bounded import whole_number
 from ict.errors import IctError, InputError, quoted
 from ict.recipes import RECIPES
@@ -64,8 +64,8 @@ def form() -> tuple[plan.Plan, dict[str, Any]]:
 
 def _read(wish: dict[str, Any]) -> dict[str, Any]:
     """Leaves out what a method does not read."""
-    unread = () if wish["method"] == "ict" else ("k", "ratio", "criterion", "tune_site")
-    return {name: v for name, v in wish.items() if name not in unread and v is not None}
+    asked = RunConfig(task=wish["task"], method=wish["method"])
+    return {name: v for name, v in wish.items() if v is not None and asked.reads(name)}
 
 
 @st.cache_data(max_entries=200, ttl=60, show_spinner=False)
