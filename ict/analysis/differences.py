@@ -259,16 +259,21 @@ def two_way(
     """Variance of the mean of all cells, and its degrees of freedom, from mean squares (any shape).
 
     MS_rows + MS_columns − MS_rest over the number of cells (Scheffé 1959, ch. 7.4), never below the larger
-    of the first two, with Satterthwaite's degrees or, there, those of the larger.
+    of the first two. The degrees are Satterthwaite's of the first two, but never more than `share` allows:
+    a mean square of few rows is often small by chance, and the squares in Satterthwaite's formula then
+    make its degrees too many (3 seeds on 2,000 images: 6.8 % false differences at 5 %, 5.6 % so).
     """
     squares = np.broadcast_arrays(of_rows, of_columns, rest)
-    freedoms = (rows - 1, columns - 1, (rows - 1) * (columns - 1))
-    total, larger = squares[0] + squares[1] - squares[2], np.maximum(squares[0], squares[1])
-    below = sum(ms**2 / df for ms, df in zip(squares, freedoms, strict=True))
-    of_larger = np.where(squares[1] > squares[0], freedoms[1], freedoms[0])
+    rows_ms, columns_ms = squares[:2]
+    freedoms = (rows - 1, columns - 1)
+    total, larger = rows_ms + columns_ms - squares[2], np.maximum(rows_ms, columns_ms)
+    share = np.maximum(rows_ms / freedoms[0], columns_ms / freedoms[1])
+    below = rows_ms**2 / freedoms[0] + columns_ms**2 / freedoms[1]
+    of_larger = np.where(columns_ms > rows_ms, freedoms[1], freedoms[0])
     own = total > larger
-    degrees = np.where(own, total**2 / np.where(own, below, 1), of_larger)
-    return np.where(own, total, larger) / (rows * columns), degrees
+    tied = np.where(own, total / np.where(share > 0, share, 1), of_larger)
+    both = (rows_ms + columns_ms) ** 2 / np.where(below > 0, below, 1)
+    return np.where(own, total, larger) / (rows * columns), np.minimum(tied, both)
 
 
 def _satterthwaite(variances: Sequence[float], degrees: Sequence[float]) -> float:

@@ -45,12 +45,13 @@ def slowly(d: np.ndarray, least_row: float, least_column: float) -> tuple[float,
         (d[s, i] - row[s] - column[i] + mean) ** 2 for s in range(rows) for i in range(columns)
     ) / ((rows - 1) * (columns - 1))
     total = ms_row + ms_column - ms_rest
+    of_row, of_column = (ms_row, rows - 1), (ms_column, columns - 1)
+    welch = (ms_row + ms_column) ** 2 / sum(ms**2 / df for ms, df in (of_row, of_column))
     if total <= max(ms_row, ms_column):
-        degrees = rows - 1 if ms_row >= ms_column else columns - 1
-        return math.sqrt(max(ms_row, ms_column) / rows / columns), degrees
-    below = ms_row**2 / (rows - 1) + ms_column**2 / (columns - 1)
-    below += ms_rest**2 / ((rows - 1) * (columns - 1))
-    return math.sqrt(total / rows / columns), total**2 / below
+        largest, degrees = max(of_row, of_column, key=lambda pair: pair[0])
+        return math.sqrt(largest / rows / columns), min(degrees, welch)
+    by_share = min(df / (ms / total) for ms, df in (of_row, of_column))
+    return math.sqrt(total / rows / columns), min(by_share, welch)
 
 
 def test_over_seeds_is_the_paired_t_interval_of_scipy():
