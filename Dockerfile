@@ -19,11 +19,14 @@ ENV PIP_NO_CACHE_DIR=1 \
     PYTHONUNBUFFERED=1
 
 WORKDIR /opt/ict
-COPY requirements-package.txt ./
+COPY pyproject.toml README.md LICENSE ./
+# What the package needs, from its own list, so that a change of its code installs nothing anew.
 RUN pip install torch torchvision --index-url "${TORCH_INDEX}" \
-    && pip install -r requirements-package.txt
+    && python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+wanted = p['dependencies'] + sum(p['optional-dependencies'].values(), []); \
+print(*[w for w in wanted if not w.startswith('ict[')], sep='\n')" > /tmp/wanted.txt \
+    && pip install -r /tmp/wanted.txt
 
-COPY pyproject.toml requirements.txt README.md LICENSE ./
 COPY ict ./ict
 COPY app ./app
 COPY pages ./pages

@@ -4,6 +4,7 @@
 looked up in a process of its own, which may import torch, and remembered in the user's cache.
 """
 
+import dataclasses
 import functools
 import json
 import os
@@ -37,6 +38,8 @@ class Backbone:
     name: str
     family: str
     image_size: int
+    """Side of its images in pixels; its own unless `at` changed it."""
+    patch_size: int
     stages: tuple[tuple[int, int], ...]
     """(blocks, width) of each stage; a plain ViT has one."""
     heads: tuple[int, ...]
@@ -55,6 +58,23 @@ class Backbone:
     @property
     def blocks(self) -> int:
         return sum(blocks for blocks, _ in self.stages)
+
+    @property
+    def size_step(self) -> int:
+        """Image sizes are multiples of it: the patch, doubled by every merging of patches between stages."""
+        return self.patch_size * 2 ** (len(self.stages) - 1)
+
+    def at(self, image_size: int | None) -> "Backbone":
+        """The same for images of another size; itself for None. InputError unless patches fill them."""
+        if image_size in (None, self.image_size):
+            return self
+        step = self.size_step
+        if image_size < step or image_size % step:
+            near = max(step, round(image_size / step) * step)
+            raise InputError(
+                f"image_size={image_size}: {self.name} takes multiples of {step} pixels, such as {near}"
+            )
+        return dataclasses.replace(self, image_size=image_size)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -229,7 +249,7 @@ def _usable(record: Any) -> bool:
         fields(
             {
                 **dict.fromkeys(("name", "family"), text),
-                **dict.fromkeys(("image_size", "features"), whole(1)),
+                **dict.fromkeys(("image_size", "patch_size", "features"), whole(1)),
                 **dict.fromkeys(("parameters", "biases", "prefix_tokens"), whole()),
                 "stages": list_of(pair),
                 "heads": list_of(whole()),
@@ -253,6 +273,12 @@ def _remember(cache: Path, remembered: dict[str, Any]) -> None:
         temporary.replace(cache)
     except OSError:
         return  # only a cache: the next call asks timm again
+
+
+def own_size(name: str, image_size: int | None) -> int | None:
+    """`image_size`, None where the backbone takes images of that size anyway. InputError as `at`."""
+    backbone = get_backbone(name)
+    return None if backbone.at(image_size) is backbone else image_size
 
 
 def pixel_statistics(

@@ -20,6 +20,16 @@ _NAME = 100  # characters that a near miss may have: comparing takes the product
 _NAMES = 5_000  # names that are compared with it
 
 
+EXTRAS = {
+    **dict.fromkeys(("choreographer", "jinja2", "markupsafe", "plotly"), "figures"),
+    "captum": "captum",
+    "peft": "lora",
+    "streamlit": "app",
+    "submitit": "slurm",
+}
+"""Packages that a plain install leaves out → the extra that brings them."""
+
+
 class IctError(Exception):
     """Something failed. The command line prints the sentence and exits with `exit_code`.
 
@@ -46,6 +56,13 @@ class DivergedError(IctError):
 
 class NewerError(InputError):
     """Written by a newer version of ict: the sentence says so, and to update."""
+
+
+def lacking(error: ModuleNotFoundError) -> str:
+    """The sentence of a package that is not installed: which, and what to do."""
+    package = (error.name or "").split(".")[0]
+    extra = f"ict[{EXTRAS[package]}]" if package in EXTRAS else package
+    return f"package {quoted(package)} is not installed: pip install {quoted(extra)}"
 
 
 def quoted(value: Any) -> str:

@@ -51,9 +51,10 @@ def recipe_fields(recipe: str, *, task: Task, backbone: str, method: str) -> dic
 
     `quick`: 20 epochs on train800, for a look on any machine. `paper`: the authors' learning rate,
     weight decay, drop path, scale, augmentation and label smoothing of each VTAB task (the CSV in
-    `ict/tasks`), 100 epochs on all 1,000 images, ImageNet pixel statistics. `released`: the same,
-    with the scale left out, as the authors' published ViT code does; of both, the rate is SCT's alone
-    (`check_rate`). Raises InputError for a task that the authors did not train on.
+    `ict/tasks`), 100 epochs on all 1,000 images, ImageNet pixel statistics. `released`: the same
+    as the authors' published ViT code runs it, with the scale left out; its schedule and its head's start
+    are set by `ict.resolve`. Of both, the rate is SCT's alone (`check_rate`). Raises InputError for a task
+    that the authors did not train on.
     """
     if recipe == "quick":
         return {"epochs": 20, "warmup_epochs": 2, "batch_size": 64, **_QUICK[method]}

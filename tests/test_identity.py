@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ict.config import ABOUT, NEUTRAL, RunConfig, parse_setting, ran_otherwise, run_id
-from ict.documents.identity import canonical, check_finite, digest
+from ict.documents.identity import REQUESTS, canonical, check_finite, digest
 from ict.errors import InputError
 from ict.resolve import resolve
 from ict.scoring import ScoreRequest
@@ -16,7 +16,6 @@ from ict.scoring.causal import Plan
 from ict.scoring.causal_task import CausalRequest
 from ict.scoring.inspect_task import InspectRequest
 from ict.tasks import fingerprint
-from ict.tasks.limits import NEUTRAL as LIMIT_NEUTRAL
 from ict.tasks.limits import RULES
 from tests.golden.make import TASK, make_folder
 
@@ -38,7 +37,7 @@ def golden_config(part: str) -> dict:
 def request(kind: type, meta: dict):
     """The request that a stored file of 0.1.0 tells of."""
     names = [field.name for field in dataclasses.fields(kind)]
-    assert [name for name in names if name not in meta] == ["limit_rule"] * (kind is not Plan)
+    assert [name for name in names if name not in meta] == list(REQUESTS) * (kind is not Plan)
     fields = {name: meta[name] for name in names if name in meta}
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
 
@@ -88,7 +87,13 @@ def test_a_later_field_stays_out_of_the_id_at_its_neutral_value_alone(field):
     assert getattr(config, field) == NEUTRAL[field]
     assert field not in config.to_dict()
     assert RunConfig.from_dict(config.to_dict()) == config
-    chosen = {"zeros": "as_written", "schedule": "released", "head_init": "uniform", "head_lr": 0.1}
+    chosen = {
+        "zeros": "as_written",
+        "schedule": "released",
+        "head_init": "uniform",
+        "head_lr": 0.1,
+        "image_size": 32,
+    }
     other = {**NOW, **chosen}[field]
     assert other != NEUTRAL[field]
     changed = dataclasses.replace(config, **{field: other})
@@ -123,7 +128,23 @@ def test_the_rule_of_a_limit_is_part_of_every_id_but_the_old_ones(kind):
     name = {"ScoreRequest": "score_id", "InspectRequest": "inspect_id"}.get(kind.__name__)
     ids = [getattr(kind(**asked, limit=9, limit_rule=rule), name or "causal_id") for rule in RULES]
     assert ids[0] != ids[1]
-    assert "limit_rule" not in canonical(dataclasses.asdict(kind(**asked)), LIMIT_NEUTRAL)
+    assert "limit_rule" not in canonical(dataclasses.asdict(kind(**asked)), REQUESTS)
+
+
+@pytest.mark.parametrize("kind", [ScoreRequest, InspectRequest, CausalRequest])
+def test_the_size_of_images_is_part_of_every_id_but_that_of_the_backbones_own(kind):
+    more = {"criteria": ("l2",), "plan": Plan()} if kind is CausalRequest else {}
+    asked = {"task": "digits", "backbone": "ict_tiny", "weights": "none", "data": "x", **more}
+    name = {"ScoreRequest": "score_id", "InspectRequest": "inspect_id"}.get(kind.__name__)
+    ids = {getattr(kind(**asked, image_size=s), name or "causal_id") for s in (None, 24, 32)}
+    assert len(ids) == 3
+    assert "image_size" not in canonical(dataclasses.asdict(kind(**asked)), REQUESTS)
+
+
+def test_a_run_at_the_backbones_own_size_is_the_run_without_one():
+    own = resolve({"task": "digits", "image_size": 64}, weights="none")
+    assert own.run_id == resolve({"task": "digits"}, weights="none").run_id
+    assert own.run_id != resolve({"task": "digits", "image_size": 32}, weights="none").run_id
 
 
 def test_canonical_leaves_out_what_is_neutral_and_nothing_else():
@@ -223,7 +244,7 @@ def test_scale_has_limits(value):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [({"schema": 2}, "schema 2, this version reads 1: a newer version of ict wrote it"),
-     ({"image_size": 96}, "no field 'image_size' in a run's configuration: a newer version"),
+     ({"shots": 4}, "no field 'shots' in a run's configuration: a newer version"),
      ({"zeros": "as_dreamt"}, "zeros='as_dreamt' is not known: a newer version"),
      ({"limit_rule": "wise"}, "limit_rule='wise' is not known: a newer version")],
 )  # fmt: skip

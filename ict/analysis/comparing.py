@@ -16,7 +16,7 @@ from ict.analysis.groups import Seed
 from ict.analysis.paired_runs import gains, of_seeds
 from ict.analysis.power import Spread, spread
 from ict.analysis.same_test import answers_of, same_test, test_size
-from ict.analysis.sides import Side, one_setting
+from ict.analysis.sides import Side, one_setting, torn
 from ict.analysis.verdicts import EXPLORATORY, MARGIN, Verdict, judge
 from ict.errors import InputError, quoted
 from ict.store.predictions import Predictions
@@ -181,7 +181,7 @@ def _on_task(task: str, a: Side, b: Side, store: Store, *, by_class: bool) -> Ta
         flips=pair,
         by_class=classes,
         spread=None if gained is None else spread(gained),
-        notes=tuple(dict.fromkeys([*notes, *told, *more])),
+        notes=tuple(dict.fromkeys([*notes, *told, *more, *torn(a), *torn(b)])),
     )
 
 

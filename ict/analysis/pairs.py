@@ -127,7 +127,7 @@ def _named(scores: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 def _check(sources: Sequence[Source]) -> None:
     if len(sources) < 2:
         raise InputError("overlap needs two tasks or more")
-    for name in ("backbone", "weights", "criterion", "tokens"):
+    for name in ("backbone", "weights", "criterion", "tokens", "image_size", "pixel_normalisation"):
         values = {str(source.meta.get(name)) for source in sources}
         if len(values) > 1:
             raise InputError(

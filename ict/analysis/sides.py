@@ -11,7 +11,7 @@ the runs at the chosen one are taken.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ict.analysis import groups
 from ict.analysis.summary import ratio_of
@@ -23,6 +23,8 @@ from ict.store.imported_results import imported_rows
 from ict.store.store import Store
 
 Row = Mapping[str, Any]
+TORN: Final = 0.2
+"""Seeds of one setting whose accuracies lie further apart than this are no longer of one kind."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,18 @@ def find_side(text: str, store: Store) -> Side:
         )
         raise InputError(f"{quoted(text)} names {many}; `ict runs` lists what is there")
     return Side(text, tuple(done))
+
+
+def torn(side: Side) -> list[str]:
+    """A sentence where some trainings of a task collapsed, so that a mean over seeds says little."""
+    found = {seed: value for seed, value in groups.by_seed(side.rows).items() if seed is not None}
+    if not found or max(found.values()) - min(found.values()) <= TORN:
+        return []
+    listed = ", ".join(f"{100 * value:.1f} (seed {seed})" for seed, value in found.items())
+    return [
+        f"The seeds of {quoted(side.name)} lie more than {100 * TORN:.0f} points apart: {listed} %. Some of "
+        "these trainings collapsed, and their mean says little; try a lower rate."
+    ]
 
 
 def study_row(text: str, store: Store) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ import importlib
 import click
 
 from ict.cli.common import TYPED, OneSentence, check_words
-from ict.errors import did_you_mean, quoted
+from ict.errors import did_you_mean, lacking, quoted
 
 _MODULES = {
     "tasks": "data",
@@ -36,6 +36,16 @@ _MODULES = {
 }
 
 
+def _without(name: str, error: ModuleNotFoundError) -> click.Command:
+    """The command whose package is not installed: listed with what to do, and refused with it."""
+
+    def refuse() -> None:
+        raise error
+
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(name, callback=refuse, help=lacking(error), context_settings=anything)
+
+
 class _Lazy(OneSentence):
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         check_words(args)
@@ -48,7 +58,10 @@ class _Lazy(OneSentence):
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name not in _MODULES:
             return None
-        module = importlib.import_module(f"ict.cli.{_MODULES[name]}")
+        try:
+            module = importlib.import_module(f"ict.cli.{_MODULES[name]}")
+        except ModuleNotFoundError as error:
+            return _without(name, error)
         return module.COMMANDS[name]
 
     def resolve_command(

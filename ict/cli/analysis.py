@@ -29,6 +29,8 @@ _SCORED = (
     ),
     click.option("--weights", metavar="FILE|none", help="As for `ict score`."),
     click.option("--limit", type=Whole(1), help="Only so many images, of all classes."),
+    shared.IMAGE_SIZE,
+    shared.PIXELS,
     click.option("--device", help="For scores that are missing: cpu, cuda:0, …"),
 )
 _CHOSEN = (

@@ -1,5 +1,6 @@
 """`ict app`: the same as `streamlit run app/main.py`, from any directory."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -22,6 +23,8 @@ def app(*, port: int, no_browser: bool, as_json: bool) -> None:
     del as_json  # nothing to say: it serves
     if not MAIN.is_file():
         raise InputError(f"{MAIN} is missing: the app is served from a clone of the repository")
+    if importlib.util.find_spec("streamlit") is None:
+        raise ModuleNotFoundError(name="streamlit")
     arguments = ["--server.port", str(port), "--server.headless", str(no_browser).lower()]
     environment = {**os.environ, "ICT_STORE": str(Store().root)}
     served = [sys.executable, "-m", "streamlit", "run", str(MAIN), *arguments]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
-from ict.errors import IctError, InputError, one_sentence, printable, quoted
+from ict.errors import IctError, InputError, lacking, one_sentence, printable, quoted
 
 if TYPE_CHECKING:
     from ict.store.store import Store
@@ -105,6 +105,8 @@ class OneSentence(click.Group):
             path = context.command_path if context else "ict"
             message = one_sentence(error.format_message().rstrip("."))
             fail(f"{message}; see `{path} --help`", error.exit_code, as_json="--json" in typed)
+        except ModuleNotFoundError as error:
+            fail(lacking(error), 2, as_json="--json" in typed)
         except click.Abort:
             fail("interrupted", 130, as_json="--json" in typed)
         raise SystemExit(code if isinstance(code, int) else 0)
@@ -122,6 +124,8 @@ def reports_errors(function: Callable[..., Any]) -> Callable[..., Any]:
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             fail(f"{where}{error.strerror or error}", 1, as_json=as_json)
+        except ModuleNotFoundError as error:
+            fail(lacking(error), 2, as_json=as_json)
         except KeyboardInterrupt:
             fail("interrupted; what was submitted goes on, see `ict runs`", 130, as_json=as_json)
 

@@ -16,6 +16,7 @@ from ict.tasks import SPLITS, get_task
 _COMMON = (
     shared.WEIGHTS,
     click.option("--limit", type=Whole(1), help="Only so many images, of all classes."),
+    shared.IMAGE_SIZE,
     click.option("--batch-size", default=50, show_default=True, type=BATCH),
     shared.DEVICE,
 )
@@ -57,6 +58,7 @@ def _common(function: Any) -> Any:
     help="Channels a block that are replaced one at a time.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True)
+@shared.PIXELS
 @_common
 def causal(
     task: str,
@@ -65,6 +67,8 @@ def causal(
     criteria: tuple[str, ...],
     weights: str | None,
     limit: int | None,
+    image_size: int | None,
+    pixel_normalisation: str,
     batch_size: int,
     device: str | None,
     as_json: bool,
@@ -73,7 +77,7 @@ def causal(
     """Deletion and insertion curves: accuracy on val200 while channels are replaced, by criterion."""
     for criterion in criteria:
         check_criterion(criterion)
-    check_site(get_backbone(backbone), planned["site"])
+    check_site(get_backbone(backbone).at(image_size), planned["site"])
     get_task(task)
     where = choose_device(device)
     from ict.scoring.causal import FRACTIONS, Plan  # torch, only now that the words are right
@@ -88,6 +92,8 @@ def causal(
         plan=Plan(**planned),
         weights=weights,
         limit=limit,
+        image_size=image_size,
+        pixel_normalisation=pixel_normalisation,
     )
     path = check(
         Store(),
@@ -111,6 +117,11 @@ def causal(
 @click.option("--site", help="The run's tuned site, or attn.")
 @click.option("--run", help="A finished run: its adapter's weights stand beside the channels.")
 @click.option("--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3]))
+@click.option(
+    "--pixel-normalisation",
+    type=click.Choice(["native", "imagenet"]),
+    help="The run's, or native.",
+)
 @_common
 def inspect(
     task: str,

@@ -13,6 +13,18 @@ WEIGHTS: Final = click.option(
     "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
 )
 DEVICE: Final = click.option("--device", help="cpu, cuda:0, …; the first GPU by default.")
+IMAGE_SIZE: Final = click.option(
+    "--image-size",
+    type=Whole(1, 8192),
+    help="Side of the images in pixels, a multiple of the patch; the backbone's own by default.",
+)
+PIXELS: Final = click.option(
+    "--pixel-normalisation",
+    default="native",
+    show_default=True,
+    type=click.Choice(ABOUT["pixel_normalisation"].choices),
+    help="Mean and standard deviation of pixels: the backbone's own, or ImageNet's.",
+)
 BACKBONE: Final = click.option("--backbone", default=SHOWN_DEFAULTS["backbone"], show_default=True)
 
 

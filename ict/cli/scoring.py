@@ -27,7 +27,8 @@ from ict.tasks import SPLITS, get_task
 @click.option("--site", "sites", multiple=True, help="May be given several times; all in one pass.")
 @click.option("--tokens", type=click.Choice(["patch", "cls", "all"]))
 @click.option("--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3]))
-@click.option("--pixel-normalisation", default="native", type=click.Choice(["native", "imagenet"]))
+@shared.IMAGE_SIZE
+@shared.PIXELS
 @click.option("--limit", type=Whole(1), help="Only so many images, of all classes.")
 @click.option(
     "--keep-images", is_flag=True, help="Keep per-image sums, for resamples without torch."
@@ -57,7 +58,7 @@ def score(
 ) -> None:
     """Scores every channel of every block on the task's images; gives the score file."""
     check_criterion(criterion)
-    known_backbone = get_backbone(backbone)
+    known_backbone = get_backbone(backbone).at(request_fields["image_size"])
     wanted = tuple(dict.fromkeys(sites or (DEFAULTS["tune_site"],)))
     for site in wanted:
         check_site(known_backbone, site)

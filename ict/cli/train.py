@@ -32,6 +32,7 @@ from ict.tasks import get_task, is_here
 @click.option("--recipe", default="quick", show_default=True, help=", ".join(RECIPES))
 @shared.of_field("seed")
 @shared.of_field("limit")
+@shared.of_field("image_size")
 @click.option(
     "--set",
     "settings",
@@ -106,9 +107,13 @@ def train(
     )
 
 
+_RESOLVED = ("ratio", SELECTOR, "image_size")
+"""What every method that is asked for them reads, and the configuration holds in other words."""
+
+
 def _say_unread(asked: dict[str, Any], config: RunConfig) -> None:
     """Names on stderr what was asked for and changes nothing, so that nobody believes it did."""
-    fields = {name: value for name, value in asked.items() if name not in ("ratio", SELECTOR)}
+    fields = {name: value for name, value in asked.items() if name not in _RESOLVED}
     unread = [name for name, value in fields.items() if not _is_read(name, value, config)]
     if SELECTOR in asked and config.criterion is None:
         unread.append(SELECTOR)

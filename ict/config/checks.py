@@ -62,6 +62,7 @@ def check(config: RunConfig, backbone: Backbone) -> None:
     """Raises InputError for a choice, site, block or number that cannot be run."""
     for name, one in ABOUT.items():
         one.check(name, getattr(config, name))
+    backbone.at(config.image_size)
     if config.criterion is not None:
         check_criterion(config.criterion)
     if config.method == "ict":

@@ -218,6 +218,12 @@ class RunConfig:
         limits=(0, 1e3),
         neutral=None,
     )
+    image_size: int | None = about(
+        None,
+        help="Side of the images in pixels, a multiple of the patch; the backbone's own by default.",
+        limits=(1, 8192),
+        neutral=None,
+    )
     probe_version: int = about(
         1,
         help="1 stopped early and chose C on val200; 2 converges, C by cross-validation.",

@@ -8,10 +8,12 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ict.errors import InputError, quoted
 
+REQUESTS: Final[dict[str, Any]] = {"limit_rule": "first", "image_size": None}
+"""Fields of scores, causal checks and inspections that version 0.1.0 had not → their neutral value."""
 _ID = re.compile(r"\w[\w.+=@-]{0,200}")
 
 

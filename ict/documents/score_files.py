@@ -61,7 +61,9 @@ META: Check = fields(
     {},
     {
         **dict.fromkeys(_TEXTS, text),
-        **dict.fromkeys(("images", "classes", "limit", "seed", "peak_memory_bytes"), whole()),
+        **dict.fromkeys(
+            ("images", "classes", "limit", "seed", "image_size", "peak_memory_bytes"), whole()
+        ),
         "sites": list_of(text),
         "images_per_class": list_of(whole()),
         "class_names": list_of(text),

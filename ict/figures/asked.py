@@ -140,6 +140,7 @@ def of_scores(meta: Mapping[str, Any], *, site: str | None = None) -> str:
     words = [f"Task: {meta.get('task', 'unknown')}{images}"]
     said = {**meta, "site": site or meta.get("site")}
     words += [f"{n}: {said[n]}" for n in ("backbone", "site", "tokens") if said.get(n)]
+    words += [f"images of {meta['image_size']} pixels"] if meta.get("image_size") else []
     words += ["random weights"] if meta.get("weights") == "none" else []
     return "; ".join(words) + "."
 

@@ -10,15 +10,20 @@ from ict.errors import InputError, did_you_mean, quoted
 TINY = {"img_size": 64, "patch_size": 8, "embed_dim": 192, "depth": 12, "num_heads": 3}
 
 
-def build_architecture(name: str, *, classes: int = 0, drop_path: float = 0.0) -> nn.Module:
+def build_architecture(
+    name: str, *, classes: int = 0, drop_path: float = 0.0, image_size: int | None = None
+) -> nn.Module:
     """The named architecture with random weights. Raises InputError for an unknown name.
 
     `classes` = 0 leaves the classification head out; the model then gives pooled features (B, F).
+    `image_size` is the side of its images, its own for None.
     """
+    size = {} if image_size is None else {"img_size": image_size}
     if name == BUNDLED:
-        return VisionTransformer(**TINY, num_classes=classes, drop_path_rate=drop_path)
+        shape = TINY | size
+        return VisionTransformer(**shape, num_classes=classes, drop_path_rate=drop_path)
     try:
-        model = timm.create_model(name, num_classes=classes, drop_path_rate=drop_path)
+        model = timm.create_model(name, num_classes=classes, drop_path_rate=drop_path, **size)
     except (RuntimeError, ValueError) as error:
         names = [BUNDLED, *timm.list_models(), *timm.list_models(pretrained=True)]
         hint = did_you_mean(name, names) if name not in names else f" ({error})"

@@ -16,7 +16,7 @@ from torch import nn
 from ict.catalogue import BUNDLED, QKV_SITES, STREAM_SITES, Backbone, get_backbone
 from ict.errors import InputError
 from ict.model.architecture import TINY, build_architecture
-from ict.model.weight_fit import load_weights
+from ict.model.weight_fit import load_weights, resize_weights
 
 _NOTES = "ict_weights_notes"  # attribute of a loaded model: what its weights file left over
 
@@ -41,18 +41,25 @@ def load_backbone(
     classes: int,
     seed: int = 0,
     drop_path: float = 0.0,
+    image_size: int | None = None,
 ) -> nn.Module:
     """The backbone with its weights and a fresh head of `classes` outputs, in float32 on the CPU.
 
     `weights` = "none" gives random weights, always those of seed 0; anything else is read from
     `weights_file`, in any layout of `ict.model.weight_layouts`, and all of it or nothing. The head is drawn
     from `seed` alone: trunc-normal std 0.02, bias 0. `weights_notes` says what the file left over,
-    and timm's `resolve_model_data_config` which pixels the model takes. Raises InputError if the file
-    does not fit the architecture.
+    and timm's `resolve_model_data_config` which pixels the model takes. For images of another
+    `image_size` than its own, tables of positions are resized as timm does. Raises InputError if the file
+    does not fit the architecture, or the size its patches.
     """
+    known = get_backbone(name).at(image_size)
     torch.manual_seed(0)
-    model = build_architecture(name, classes=0, drop_path=drop_path)
-    if weights != "none":
+    model = build_architecture(name, classes=0, drop_path=drop_path, image_size=image_size)
+    if weights == "none":
+        if image_size is not None:
+            torch.manual_seed(0)
+            resize_weights(model, name, build_architecture(name, classes=0))
+    else:
         if weights_file is None:
             raise InputError(
                 f"weights of {name} are not on this machine; give them with --weights FILE"
@@ -60,7 +67,6 @@ def load_backbone(
         setattr(model, _NOTES, load_weights(model, name, weights_file))
     if classes:
         add_head(model, classes, seed=seed)
-    known = get_backbone(name)
     describe_pixels(model, size=known.image_size, mean=known.mean, std=known.std)
     return model.eval()
 
@@ -178,6 +184,7 @@ def describe(name: str) -> Backbone:
         name=name,
         family="ict_tiny" if bundled else _family(name, block_kind(blocks[0])[0]),
         image_size=size,
+        patch_size=_patch_size(model, size),
         stages=tuple((len(stage), _width(stage[0])) for stage in stages),
         heads=tuple(int(stage[0].attn.num_heads) for stage in stages),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
@@ -196,6 +203,12 @@ def describe(name: str) -> Backbone:
 def _image_size(model: nn.Module, configuration: dict[str, Any]) -> int:
     size = getattr(getattr(model, "patch_embed", None), "img_size", None)
     return int(size[0]) if size else int(configuration["input_size"][-1])
+
+
+def _patch_size(model: nn.Module, size: int) -> int:
+    """Pixels between two patches, which in a hybrid are more than its patch embedding says."""
+    grid = getattr(model.patch_embed, "grid_size", None)
+    return size // int(grid[0]) if grid else int(model.patch_embed.patch_size[0])
 
 
 def _width(block: nn.Module) -> int:

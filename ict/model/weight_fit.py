@@ -52,6 +52,15 @@ def load_weights(model: nn.Module, name: str, path: Path) -> tuple[str, ...]:
     return _notes(chosen, tensors, readings)
 
 
+def resize_weights(model: nn.Module, name: str, of: nn.Module) -> None:
+    """Gives `model` the weights `of` the same architecture made for images of another size."""
+    read = read_as(dict(of.state_dict()), LAYOUTS[0], "", model, name)
+    if not read.fits:
+        wrong = listed([*read.missing, *read.misshapen])
+        raise InputError(f"{name} cannot take images of another size: {wrong} cannot be resized")
+    model.load_state_dict({**_computed(model), **read.state}, strict=True)
+
+
 def _choose(fitting: list[Reading], path: Path) -> Reading | None:
     """The preferred of several models in one file; InputError if two of equal standing differ."""
     ranked = sorted(fitting, key=lambda r: (_rank(r.prefix), len(r.prefix)))

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ict.errors import IctError, InputError
+from ict.errors import IctError, InputError, lacking
 from ict.files import FULL, StoreError, atomic_write_json, explain, remove_file
 from ict.machine import calm_threads, choose_device, cores
 from ict.store.locks import RunLock
@@ -67,9 +67,9 @@ def run(
 def _execute(run: Run, store: Store, execution: dict[str, Any]) -> RunResult:
     """Runs the pipeline; whatever goes wrong is kept as the run's error."""
     try:
-        from ict.running.pipeline import Pipeline
+        from ict.running.pipeline import result_of
 
-        result = Pipeline(run, store, execution).result()
+        result = result_of(run, store, execution)
         atomic_write_json(run.path / "result.json", result.to_dict(), durable=True)
     except (Terminated, KeyboardInterrupt):
         raise
@@ -122,6 +122,8 @@ def _keep_error(run: Run, sentence: str, error: Exception) -> None:
 
 
 def _sentence(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return lacking(error)
     kind = type(error).__name__
     if kind == "OutOfMemoryError":
         return "the GPU ran out of memory: lower batch_size, or free the GPU"

@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from ict.analysis.sources import RESAMPLED, Source, open_source
-from ict.catalogue import BUNDLED, check_site, get_backbone
+from ict.catalogue import BUNDLED, check_site, get_backbone, own_size
 from ict.criteria import CRITERION
+from ict.documents.identity import REQUESTS
 from ict.errors import IctError, InputError
 from ict.scores import load_scores
 from ict.store.same_images import Reading, check_file
 from ict.store.store import Store
 from ict.tasks import fingerprint, get_task
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import NEUTRAL, rule_for
+from ict.tasks.limits import rule_for
 from ict.weights import find as find_weights
 
 
@@ -36,10 +37,13 @@ class Wanted:
     split: str = "train800val200"
     weights: str | None = None
     limit: int | None = None
+    image_size: int | None = None
+    pixel_normalisation: str = "native"
     device: str | None = None
 
     def __post_init__(self) -> None:
         check_site(get_backbone(self.backbone), self.site)
+        get_backbone(self.backbone).at(self.image_size)
         if self.criterion not in RESAMPLED:
             raise InputError(
                 f"{self.criterion} cannot be recomputed for a part of the images; choose "
@@ -56,6 +60,8 @@ class Wanted:
             "--split": self.split,
             "--weights": self.weights,
             "--limit": self.limit,
+            "--image-size": self.image_size,
+            "--pixel-normalisation": self.pixel_normalisation,
             "--device": self.device,
         }
         words = [
@@ -112,14 +118,15 @@ def _kept(task: str, wanted: Wanted, store: Store) -> Path | None:
         "limit": wanted.limit,
         "limit_rule": rule_for(wanted.limit),
         "keep_images": True,
-        "pixel_normalisation": "native",
+        "image_size": own_size(wanted.backbone, wanted.image_size),
+        "pixel_normalisation": wanted.pixel_normalisation,
         "data": fingerprint(task),
         "weights": find_weights(
             get_backbone(wanted.backbone), wanted.weights, fetch=False
         ).identity,
     }
     for meta in store.scores():
-        told = {**NEUTRAL, **meta}
+        told = {**REQUESTS, **meta}
         same = all(told.get(name) == value for name, value in asked.items())
         if same and wanted.site in (meta.get("sites") or ()) and not meta.get("options"):
             path = Path(meta["path"])

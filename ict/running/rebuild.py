@@ -39,10 +39,12 @@ def rebuild(run: Run, *, weights: str | Path | None = None) -> nn.Module:
         weights_file=weights_file,
         classes=heads[0],
         seed=config.generator_seed,
+        image_size=config.image_size,
     )
     record = run.selection()
     prepare(model, config, Selection.from_dict(record) if record else None)
     load_trained_state(model, state)
+    backbone = get_backbone(config.backbone).at(config.image_size)
     mean, std = pixel_statistics(config.backbone, config.pixel_normalisation)
-    describe_pixels(model, size=get_backbone(config.backbone).image_size, mean=mean, std=std)
+    describe_pixels(model, size=backbone.image_size, mean=mean, std=std)
     return model.eval()

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ict.documents.bounded import LONGEST, odd_word
-from ict.errors import IctError, InputError, quoted
+from ict.errors import IctError, InputError, lacking, quoted
 from ict.files import atomic_write_json, make_private_folder, remove_file
 from ict.machine import cores, devices
 from ict.running import queue
@@ -91,8 +91,8 @@ def _executor(store: Store, settings: Mapping[str, Any]) -> Any:
         raise InputError("there is no Slurm here: the command sbatch was not found")
     try:
         import submitit
-    except ImportError as error:
-        raise InputError("Slurm needs submitit: pip install 'ict[slurm]'") from error
+    except ModuleNotFoundError as error:
+        raise InputError(lacking(error)) from error
     name = f"{utc_now()[:19].replace(':', '')}-{secrets.token_hex(3)}"
     above = make_private_folder(store.workers_dir) / "slurm"
     folder = make_private_folder(make_private_folder(above) / name)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ict.catalogue import check_blocks, check_site, get_backbone, pixel_statistics
+from ict.catalogue import check_blocks, check_site, get_backbone, own_size, pixel_statistics
 from ict.criteria import Progress, check_criterion, is_control
 from ict.data import batches, load_set
-from ict.documents.identity import canonical, digest, name_of
+from ict.documents.identity import REQUESTS, canonical, digest, name_of
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_json
 from ict.model.backbones import load_backbone
@@ -26,7 +26,7 @@ from ict.store.run_folder import utc_now
 from ict.store.store import Store
 from ict.tasks import fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, NEUTRAL, limited, rule_for
+from ict.tasks.limits import FIRST, limited, rule_for
 from ict.weights import find as find_weights
 
 if TYPE_CHECKING:
@@ -49,12 +49,13 @@ class CausalRequest:
     pixel_normalisation: str = "native"
     limit: int | None = None
     limit_rule: str = FIRST
+    image_size: int | None = None
     schema: int = 1
 
     @property
     def causal_id(self) -> str:
         readable = f"{self.task}-{self.backbone}-{self.plan.site}"
-        return name_of(readable, digest(canonical(dataclasses.asdict(self), NEUTRAL)))
+        return name_of(readable, digest(canonical(dataclasses.asdict(self), REQUESTS)))
 
     def record(self) -> dict[str, Any]:
         """Flat, as the file holds it."""
@@ -85,7 +86,7 @@ def check(
     rankings, score_ids = _scores(
         store, request, weights_file=weights_file, root=root, device=device
     )
-    backbone = get_backbone(request.backbone)
+    backbone = get_backbone(request.backbone).at(request.image_size)
     mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
 
     def images_of(split: str) -> "Batches":
@@ -95,7 +96,11 @@ def check(
         return lambda: batches(loaded, batch_size, mean=mean, std=std)
 
     model = load_backbone(
-        request.backbone, weights=request.weights, weights_file=weights_file, classes=0
+        request.backbone,
+        weights=request.weights,
+        weights_file=weights_file,
+        classes=0,
+        image_size=request.image_size,
     ).to(device)
     document = measure(
         model,
@@ -146,6 +151,7 @@ def _scores(
             pixel_normalisation=request.pixel_normalisation,
             limit=request.limit,
             limit_rule=request.limit_rule,
+            image_size=request.image_size,
             weights=weights_file or ("none" if request.weights == "none" else None),
             root=root,
         )
@@ -167,6 +173,7 @@ def request_check(
     root: Path | None = None,
     pixel_normalisation: str = "native",
     limit: int | None = None,
+    image_size: int | None = None,
 ) -> tuple[CausalRequest, Path | None]:
     """The request with weights and data identified, and the weights file. Raises InputError."""
     if plan.replacement not in REPLACEMENTS:
@@ -192,5 +199,6 @@ def request_check(
         pixel_normalisation=pixel_normalisation,
         limit=limit,
         limit_rule=rule_for(limit),
+        image_size=own_size(backbone, image_size),
     )
     return request, found.path

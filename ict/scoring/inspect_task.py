@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
-from ict.catalogue import BUNDLED, Backbone, check_site, get_backbone, pixel_statistics
+from ict.catalogue import BUNDLED, Backbone, check_site, get_backbone, own_size, pixel_statistics
 from ict.criteria import Progress
 from ict.data import batches, load_set
-from ict.documents.identity import canonical, digest, name_of
+from ict.documents.identity import REQUESTS, canonical, digest, name_of
 from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_bytes, atomic_write_json
@@ -29,7 +29,7 @@ from ict.store.run_weights import weights_of
 from ict.store.store import Store
 from ict.tasks import SPLITS, Split, fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, NEUTRAL, limited, rule_for
+from ict.tasks.limits import FIRST, limited, rule_for
 from ict.weights import Weights
 from ict.weights import find as find_weights
 
@@ -52,12 +52,13 @@ class InspectRequest:
     pixel_normalisation: str = "native"
     limit: int | None = None
     limit_rule: str = FIRST
+    image_size: int | None = None
     schema: int = 1
 
     @property
     def inspect_id(self) -> str:
         readable = f"{self.task}-{self.backbone}-{self.site}"
-        return name_of(readable, digest(canonical(dataclasses.asdict(self), NEUTRAL)))
+        return name_of(readable, digest(canonical(dataclasses.asdict(self), REQUESTS)))
 
 
 def request_inspection(
@@ -71,6 +72,7 @@ def request_inspection(
     weights: str | Path | None = None,
     pixel_normalisation: str | None = None,
     limit: int | None = None,
+    image_size: int | None = None,
     root: Path | None = None,
 ) -> tuple[InspectRequest, Path | None]:
     """The request and the weights file; backbone, site and pixels are the run's unless given.
@@ -106,6 +108,7 @@ def request_inspection(
         pixel_normalisation=pixel_normalisation or config.get("pixel_normalisation") or "native",
         limit=limit,
         limit_rule=rule_for(limit),
+        image_size=own_size(name, config.get("image_size") if image_size is None else image_size),
     )
     return request, found.path
 
@@ -130,12 +133,16 @@ def inspect_task(
         return folder
     reading.now()  # before the images are read
     started = time.perf_counter()
-    backbone = get_backbone(request.backbone)
+    backbone = get_backbone(request.backbone).at(request.image_size)
     whole = load_split(request.task, request.split, root=root)
     split = limited(whole, request.limit, request.limit_rule)
     images = load_set(split, backbone.image_size).to(device)
     model = load_backbone(
-        request.backbone, weights=request.weights, weights_file=weights_file, classes=0
+        request.backbone,
+        weights=request.weights,
+        weights_file=weights_file,
+        classes=0,
+        image_size=request.image_size,
     ).to(device)
     mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
     pages = inspect_channels(

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from ict import scores as score_files
-from ict.catalogue import get_backbone, pixel_statistics
+from ict.catalogue import get_backbone, own_size, pixel_statistics
 from ict.criteria import CRITERION, Progress, Request, choice, get_criterion
 from ict.data import ImageSet, batches, load_set
-from ict.documents.identity import canonical, check_finite, digest, name_of
+from ict.documents.identity import REQUESTS, canonical, check_finite, digest, name_of
 from ict.errors import InputError
 from ict.files import (
     atomic_write_bytes,
@@ -29,7 +29,7 @@ from ict.store.score_folder import read_score
 from ict.store.store import Store
 from ict.tasks import fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, NEUTRAL, limited, rule_for
+from ict.tasks.limits import FIRST, limited, rule_for
 from ict.weights import find as find_weights
 
 
@@ -48,6 +48,7 @@ class ScoreRequest:
     pixel_normalisation: str = "native"
     limit: int | None = None
     limit_rule: str = FIRST
+    image_size: int | None = None
     seed: int = 0
     options: dict[str, Any] = field(default_factory=dict)
     schema: int = 1
@@ -58,7 +59,7 @@ class ScoreRequest:
     @property
     def score_id(self) -> str:
         readable = f"{self.task}-{self.backbone}-{self.criterion}-{'_'.join(self.sites)}"
-        return name_of(readable, digest(canonical(dataclasses.asdict(self), NEUTRAL)))
+        return name_of(readable, digest(canonical(dataclasses.asdict(self), REQUESTS)))
 
 
 def request_for(
@@ -72,6 +73,7 @@ def request_for(
     pixel_normalisation: str,
     limit: int | None,
     limit_rule: str | None = None,
+    image_size: int | None = None,
     weights: str | Path | None = None,
     root: Path | None = None,
     seed: int = 0,
@@ -96,6 +98,7 @@ def request_for(
         pixel_normalisation=pixel_normalisation,
         limit=limit,
         limit_rule=limit_rule or rule_for(limit),
+        image_size=own_size(backbone, image_size),
         seed=seed,
         options=options or {},
     )
@@ -190,9 +193,13 @@ def _compute(
     selector, criterion = choice(request.criterion)
     if criterion is None:
         return _random_scores(request)
-    backbone = get_backbone(request.backbone)
+    backbone = get_backbone(request.backbone).at(request.image_size)
     model = load_backbone(  # before the images: a file that does not fit is said at once
-        request.backbone, weights=request.weights, weights_file=weights_file, classes=0
+        request.backbone,
+        weights=request.weights,
+        weights_file=weights_file,
+        classes=0,
+        image_size=request.image_size,
     ).to(device)
     if images is None:
         split = load_split(request.task, request.split, root=root)

@@ -12,6 +12,9 @@ _ALIKE = (
 )
 
 
+_APART = ("limit", "image_size")  # runs that differ in these say nothing about each other
+
+
 def run_seconds(row: Mapping[str, Any]) -> float | None:
     """How long the run of a finished row took: scoring, training and testing; None if unknown."""
     parts = [row.get(name) for name in ("score_seconds", "train_seconds", "test_seconds")]
@@ -25,9 +28,9 @@ def expected_seconds(
     """Time of one run from the median of measured runs like it, scaled by epochs; None without any.
 
     Nearest first: same task, backbone, method; then less and less. Trials on fewer images
-    (`limit`) and whole runs say nothing about each other.
+    (`limit`) and whole runs say nothing about each other, nor do those on images of other sizes.
     """
-    same = [row for row in measured if row.get("limit") == config.get("limit")]
+    same = [row for row in measured if all(row.get(n) == config.get(n) for n in _APART)]
     timed = [(row, seconds) for row in same if (seconds := run_seconds(row)) is not None]
     for fields in _ALIKE:
         shared = [name for name in fields if config.get(name) is not None]

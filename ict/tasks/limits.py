@@ -13,8 +13,6 @@ from ict.tasks.task import Split
 FIRST, STRATIFIED = "first", "stratified"
 RULES = (FIRST, STRATIFIED)
 """`first`: the head of the list, as in version 0.1.0; a list that is sorted by class loses classes."""
-NEUTRAL = {"limit_rule": FIRST}
-"""For ids: what version 0.1.0 did (`ict.documents.identity.canonical`)."""
 
 
 def rule_for(limit: int | None) -> str:

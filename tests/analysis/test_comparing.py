@@ -172,6 +172,19 @@ def test_sides_that_share_a_run_are_refused(store: Store):
         told(store, "method=ict", "method=ict,seed=1")
 
 
+def test_a_seed_that_collapsed_is_named(store: Store):
+    """The mean of 90, 90 and 10 % is no accuracy of the method."""
+    fill(store, {"method": "full"}, 0.1, seeds=(1, 2))
+    fill(store, {"method": "full"}, 0.9, seeds=(3,))
+    fill(store, {"method": "bitfit"}, 0.1)
+    (one,) = told(store, "method=full", "method=bitfit").tasks
+    (said,) = [note for note in one.notes if "collapsed" in note]
+    assert "'method=full' lie more than 20 points apart" in said
+    assert "(seed 3)" in said
+    (other,) = told(store, "method=full,seed=1", "method=bitfit,seed=1").tasks
+    assert not any("collapsed" in note for note in other.notes)
+
+
 def test_old_files_are_held_to_their_labels_and_it_is_said(store: Store):
     fill(store, A, 0.1, digest=None)
     fill(store, {"method": "bitfit"}, 0.2)

@@ -17,7 +17,7 @@ import ict.running.execute
 from ict.data import ImageSet
 from ict.errors import IctError
 from ict.resolve import resolve
-from ict.running import pipeline
+from ict.running import pipeline, run_images
 from ict.running.checkpoint import Behind, Checkpoint, best_epoch, epoch_of
 from ict.store import Store
 from ict.training import Settings, Trainer
@@ -205,10 +205,10 @@ def flat_runs(monkeypatch):
     def small(split, _size, **more):
         return load(split, 8, **more)
 
-    load = pipeline.load_set
-    monkeypatch.setattr(pipeline, "load_set", small)
-    monkeypatch.setattr(pipeline, "open_set", small)
-    monkeypatch.setattr(pipeline.Pipeline, "_model", lambda self, selection: ten_classes())
+    load = run_images.load_set
+    monkeypatch.setattr(run_images, "load_set", small)
+    monkeypatch.setattr(run_images, "open_set", small)
+    monkeypatch.setattr(pipeline, "build_model", lambda job, selection: ten_classes())
     monkeypatch.setattr(Trainer, "epoch", counted)
     monkeypatch.setattr(ict.running.checkpoint, "_SHARE", 1e9)  # every epoch is saved
     return trained

@@ -158,9 +158,9 @@ def streamed(monkeypatch):
     """Every test set is decoded part by part, after training."""
     from functools import partial
 
-    from ict.running import pipeline
+    from ict.running import run_images
 
-    monkeypatch.setattr(pipeline, "open_set", partial(pipeline.open_set, keep_bytes=0))
+    monkeypatch.setattr(run_images, "open_set", partial(run_images.open_set, keep_bytes=0))
 
 
 def test_a_streamed_test_set_is_decoded_once_before_training(folder, store, streamed):
@@ -177,15 +177,15 @@ def test_a_streamed_test_set_is_decoded_once_before_training(folder, store, stre
 def test_a_streamed_test_set_that_changes_while_the_run_trains_fails_it(
     folder, store, streamed, monkeypatch
 ):
+    from ict.running import pipeline
     from ict.running.execute import run
-    from ict.running.pipeline import Pipeline
 
-    def then_change(self, *words):
+    def then_change(*words):
         repaint(folder, "test/000000.jpg")
-        return test(self, *words)
+        return test(*words)
 
-    test = Pipeline._test
-    monkeypatch.setattr(Pipeline, "_test", then_change)
+    test = pipeline.tested
+    monkeypatch.setattr(pipeline, "tested", then_change)
     (here,) = ask(store, [resolve(ASKED)], command=None)
     with pytest.raises(IctError, match=r"1 image changed since, first .*test/000000\.jpg"):
         run(here.id, store, threads=1)

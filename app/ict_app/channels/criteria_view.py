@@ -26,7 +26,16 @@ from ict_app.tune import plan
 Meta = dict[str, Any]
 MEASURES = {"Spearman": "spearman", "top K": "top-k"}
 EVERY = "all"
-_SAME = ("task", "backbone", "weights", "split", "images", "data", "pixel_normalisation")
+_SAME = (
+    "task",
+    "backbone",
+    "weights",
+    "split",
+    "images",
+    "data",
+    "pixel_normalisation",
+    "image_size",
+)
 
 
 def families(shown: Store) -> dict[str, list[Meta]]:

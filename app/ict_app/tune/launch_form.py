@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from ict.catalogue import BUNDLED, get_backbone, known
+from ict.catalogue import BUNDLED, Backbone, get_backbone, known
 from ict.config import CRITERIA, RunConfig
 from ict.documents.bounded import whole_number
 from ict.errors import IctError, InputError, quoted
@@ -15,7 +15,9 @@ from ict_app.common import readers, words
 from ict_app.tune import plan
 
 METHODS = {"ict": "channels (ict)", "linear": "linear probe", "full": "full tuning"}
-_MORE = ("epochs", "lr", "batch", "limit", "init", "select_by", "trained_on", "augment")
+_MORE = (
+    "epochs", "lr", "batch", "limit", "image_size", "init", "select_by", "trained_on", "augment",
+)  # fmt: skip
 METHODS |= {"bitfit": "biases (bitfit)", "lora": "LoRA"}
 
 
@@ -47,7 +49,7 @@ def form() -> tuple[plan.Plan, dict[str, Any]]:
         axes["seed"] = [_whole(text, "seed") for text in seeds]
     except InputError as error:
         trouble = str(error)
-    fixed |= _more()
+    fixed |= _more(get_backbone(backbone))
     wish: dict[str, Any] = {
         "asked": [],
         "recipe": recipe,
@@ -154,7 +156,7 @@ def _whole(text: str, what: str) -> int:
     return value
 
 
-def _more() -> dict[str, Any]:
+def _more(backbone: Backbone) -> dict[str, Any]:
     """Fields that a recipe sets; empty ones stay with the recipe."""
     told = any(name in st.query_params for name in _MORE)
     with st.expander("More fields (empty: as the recipe says)", expanded=told):
@@ -171,18 +173,24 @@ def _more() -> dict[str, Any]:
                 "So many images only", 1, None, None, key="limit", bind="query-params",
                 help="For trials: of each split, shared out over the classes.",
             ),
-            "init": a.selectbox(
+            "image_size": a.number_input(
+                "Image size", 0, 8192, None, step=backbone.size_step,
+                placeholder=f"{backbone.image_size} pixels", key="image_size", bind="query-params",
+                help=f"Side in pixels, a multiple of {backbone.size_step}; tables of positions are "
+                "resized. Empty: the backbone's own.",
+            ),
+            "init": b.selectbox(
                 "Start of the adapter", ["trunc_normal", "zero"], key="init", bind="query-params"
             ),
-            "select_by": b.selectbox(
+            "select_by": c.selectbox(
                 "Epoch reported", ["last", "val"], key="select_by", bind="query-params",
                 help="val: the best on the 200 validation images. Never chosen on the test set.",
             ),
-            "train_split": c.selectbox(
+            "train_split": d.selectbox(
                 "Trained on", ["as the recipe", "train800", "train800val200"], key="trained_on",
                 bind="query-params",
             ),
-            "augment": d.selectbox(
+            "augment": a.selectbox(
                 "Augmentation", ["as the recipe", "none", "randaugment"], key="augment",
                 bind="query-params",
             ),

@@ -1,0 +1,132 @@
+"""One execution of a run: what its folder asks for, looked up once, before anything is computed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from ict.catalogue import Backbone, get_backbone, pixel_statistics
+from ict.config import RunConfig, ran_otherwise
+from ict.errors import IctError, quoted
+from ict.store.live import Live, log
+from ict.store.run_folder import Run
+from ict.store.run_weights import weights_of
+from ict.store.same_images import UNRECORDED, check_run, recorded
+from ict.store.store import Store
+from ict.tasks import Split, Task, fingerprint, get_task, load_split
+from ict.tasks.digests import ImageDigests
+from ict.tasks.limits import limited, said
+from ict.training.settings import WARMUP_LR, Forward, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A run with everything that its computation reads, resolved."""
+
+    run: Run
+    store: Store
+    config: RunConfig
+    """With the values to compute with (`RunConfig.as_run`)."""
+    backbone: Backbone
+    """At the run's image size."""
+    task: Task
+    root: Path | None
+    """Of the VTAB-1K folder that the run was asked for with."""
+    weights_file: Path | None
+    device: str
+    threads: int
+    started_at: str
+    digests: ImageDigests
+    live: Live
+    notes: list[str] = field(default_factory=list)
+    """What a user of the result should know, in the order found; only added to."""
+
+    @classmethod
+    def of(cls, run: Run, store: Store, execution: Mapping[str, Any]) -> Self:
+        """Raises InputError for a configuration that lacks a field, IctError where inputs changed.
+
+        `execution` is what `execution.json` holds: device and threads of the first start.
+        """
+        stored = RunConfig.from_dict(run.config)
+        stored.check_total()
+        config = stored.as_run()
+        data_root = (run.record.get("sources") or {}).get("data_root")
+        root = Path(data_root) if data_root else None
+        notes = []
+        if ran := ran_otherwise(stored.to_dict()):
+            notes.append(f"asked for by version 0.1.0: {ran}, and so it runs here")
+        digests = ImageDigests(root)
+        _check_data(run, store, config, digests, root)
+        if config.weights == "none":
+            notes.append("random backbone weights (weights=none)")
+        return cls(
+            run=run,
+            store=store,
+            config=config,
+            backbone=get_backbone(config.backbone).at(config.image_size),
+            task=get_task(config.task, root=root),
+            root=root,
+            weights_file=None if config.weights == "none" else weights_of(run),
+            device=execution["device"],
+            threads=execution["threads"],
+            started_at=execution["first_started_at"],
+            digests=digests,
+            live=Live(run.path / "live.json", config.epochs),
+            notes=notes,
+        )
+
+    def split(self, name: str) -> Split:
+        """The images of a split that the run's `limit` leaves; what is short or left out is noted."""
+        whole = load_split(self.config.task, name, root=self.root)
+        self.notes.extend(note for note in whole.notes if note not in self.notes)
+        limit, rule = self.config.limit, self.config.limit_rule
+        if limit is not None and limit < len(whole):
+            self.notes.append(f"{name}: {said(rule, limit, len(whole))}")
+        return limited(whole, limit, rule)
+
+    @property
+    def forward(self) -> Forward:
+        mean, std = pixel_statistics(self.backbone.name, self.config.pixel_normalisation)
+        return Forward(precision=self.config.precision, mean=mean, std=std, threads=self.threads)
+
+    @property
+    def settings(self) -> Settings:
+        """Of training, for every method but the probe."""
+        c = self.config
+        lr = c.lr * c.lr_multiplier
+        meant = lr == 0 and c.zeros is not None  # otherwise version 0.1.0's: see RunConfig.zeros
+        return Settings(
+            **vars(self.forward),
+            epochs=c.epochs,
+            batch_size=c.batch_size,
+            lr=lr,
+            weight_decay=c.weight_decay,
+            warmup_epochs=c.warmup_epochs,
+            warmup_lr=0.0 if meant else WARMUP_LR,
+            label_smoothing=c.label_smoothing,
+            seed=c.generator_seed,
+            augment=_augmentation(c.augment),
+            schedule=c.schedule,
+            head_lr=c.head_lr,
+        )
+
+
+def _check_data(
+    run: Run, store: Store, config: RunConfig, digests: ImageDigests, root: Path | None
+) -> None:
+    """Raises IctError unless the data are those that the id was made from."""
+    if fingerprint(config.task, root=root) != config.data:
+        raise IctError(
+            f"the files of task {quoted(config.task)} changed since this run was asked for; ask anew"
+        )
+    check_run(store, run, config, digests)
+    if recorded(run.record) is None:
+        log(run, UNRECORDED)
+
+
+def _augmentation(name: str | None) -> Any:
+    if name != "randaugment":
+        return None
+    from ict.training.augment import randaugment
+
+    return randaugment

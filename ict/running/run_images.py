@@ -1,0 +1,51 @@
+"""The images of a run: those it trains and validates on in memory, the test set in memory or streamed."""
+
+from dataclasses import dataclass
+
+from ict.data import ImageSet, StreamedSet, load_set, open_set
+from ict.running.job import Job
+from ict.tasks import load_split
+from ict.tasks.decodable import check_decodable
+
+
+@dataclass(frozen=True)
+class RunImages:
+    """On the run's device. `val` is None where the run trains on val200."""
+
+    train: ImageSet
+    val: ImageSet | None
+    test: ImageSet | StreamedSet
+    whole_test: bool
+    """Whether `limit` leaves nothing of the test set out."""
+
+
+def load_images(job: Job) -> RunImages:
+    """All images before any training, so that a file that cannot be read is said before hours of work.
+
+    Raises InputError naming the file.
+    """
+    train = _loaded(job, job.config.train_split)
+    val = _loaded(job, "val200") if job.config.train_split == "train800" else None
+    test = _opened_test(job)
+    in_all = len(load_split(job.config.task, "test", root=job.root))
+    return RunImages(train, val, test, whole_test=len(test) == in_all)
+
+
+def _loaded(job: Job, name: str) -> ImageSet:
+    size, progress = job.backbone.image_size, job.live.phase(f"loading {name}")
+    return load_set(job.split(name), size, progress=progress).to(job.device)
+
+
+def _opened_test(job: Job) -> ImageSet | StreamedSet:
+    size, progress = job.backbone.image_size, job.live.phase("loading test")
+    found = open_set(job.split("test"), size, progress=progress)
+    if isinstance(found, StreamedSet):
+        check_decodable(
+            job.config.task,
+            "test",
+            digests=job.digests,
+            limit=job.config.limit,
+            rule=job.config.limit_rule,
+            progress=job.live.phase("checking test"),
+        )
+    return found.to(job.device)
