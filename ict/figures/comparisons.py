@@ -65,7 +65,7 @@ def forest(
         f"Intervals: {'; '.join(kinds)}."
     )
     if any(v.role == "exploratory" for line in lines for v in line.verdicts):
-        caption += " Exploratory."
+        caption += " Exploratory (fewer than five seeds, or not the primary contrast)."
     return look.finish(
         figure,
         title=title,

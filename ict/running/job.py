@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from ict.catalogue import Backbone, get_backbone, pixel_statistics
 from ict.config import RunConfig, ran_otherwise
@@ -17,6 +17,15 @@ from ict.tasks import Split, Task, fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import limited, said
 from ict.training.settings import WARMUP_LR, Forward, Settings
+
+
+Value = TypeVar("Value")
+
+
+def given(value: Value | None) -> Value:
+    """A field that the method reads: `RunConfig.check_total` has seen to it that it is there."""
+    assert value is not None
+    return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +94,12 @@ class Job:
         return limited(whole, limit, rule)
 
     @property
+    def ks(self) -> tuple[int, ...]:
+        """K of each stage."""
+        k = self.config.k
+        return (k,) if isinstance(k, int) else given(k)
+
+    @property
     def forward(self) -> Forward:
         mean, std = pixel_statistics(self.backbone.name, self.config.pixel_normalisation)
         return Forward(precision=self.config.precision, mean=mean, std=std, threads=self.threads)
@@ -93,17 +108,17 @@ class Job:
     def settings(self) -> Settings:
         """Of training, for every method but the probe."""
         c = self.config
-        lr = c.lr * c.lr_multiplier
+        lr = given(c.lr) * given(c.lr_multiplier)
         meant = lr == 0 and c.zeros is not None  # otherwise version 0.1.0's: see RunConfig.zeros
         return Settings(
             **vars(self.forward),
-            epochs=c.epochs,
-            batch_size=c.batch_size,
+            epochs=given(c.epochs),
+            batch_size=given(c.batch_size),
             lr=lr,
-            weight_decay=c.weight_decay,
-            warmup_epochs=c.warmup_epochs,
+            weight_decay=given(c.weight_decay),
+            warmup_epochs=given(c.warmup_epochs),
             warmup_lr=0.0 if meant else WARMUP_LR,
-            label_smoothing=c.label_smoothing,
+            label_smoothing=given(c.label_smoothing),
             seed=c.generator_seed,
             augment=_augmentation(c.augment),
             schedule=c.schedule,

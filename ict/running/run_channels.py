@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ict.criteria import choice
 from ict.data import ImageSet
 from ict.files import atomic_write_json
-from ict.running.job import Job
+from ict.running.job import Job, given
 from ict.scores import load_scores
 from ict.scoring.task_scores import ScoreRequest, score_task
 from ict.selection import Selection, select, select_random
@@ -36,10 +36,10 @@ def _drawn(job: Job) -> Selection:
     c = job.config
     return select_random(
         job.backbone.stages,
-        site=c.tune_site,
-        ks=c.k,
+        site=given(c.tune_site),
+        ks=job.ks,
         blocks=c.blocks,
-        seed=c.selection_seed,
+        seed=given(c.selection_seed),
         backbone=c.backbone,
         task=c.task if c.draws_by_task else None,
     )
@@ -48,17 +48,17 @@ def _drawn(job: Job) -> Selection:
 def _scored(job: Job, train: ImageSet) -> Selection:
     """Top K (or lowest K) of the score file that the configuration names."""
     c = job.config
-    order, criterion = choice(c.criterion)
+    order, ranked_by = choice(c.criterion)
     own_task = c.score_task == c.task
     request = ScoreRequest(
-        task=c.score_task,
+        task=given(c.score_task),
         backbone=c.backbone,
-        weights=c.weights,
-        data=c.data if own_task else c.score_data,
-        criterion=str(criterion),
-        sites=(c.score_site,),
-        tokens=c.tokens,
-        split=c.score_split,
+        weights=given(c.weights),
+        data=given(c.data if own_task else c.score_data),
+        criterion=str(ranked_by),
+        sites=(given(c.score_site),),
+        tokens=given(c.tokens),
+        split=given(c.score_split),
         pixel_normalisation=c.pixel_normalisation,
         limit=c.limit,
         limit_rule=c.limit_rule,
@@ -76,5 +76,6 @@ def _scored(job: Job, train: ImageSet) -> Selection:
     )
     log(job.run, f"scores {request.score_id}")
     scores = load_scores(path, kinds=("",))
-    found = select(scores, site=c.score_site, k=list(c.k), blocks=c.blocks, order=order)
-    return Selection(c.tune_site, found.blocks, c.criterion, request.score_id, c.backbone)
+    found = select(scores, site=c.score_site, k=list(job.ks), blocks=c.blocks, order=order)
+    site, criterion = given(c.tune_site), given(c.criterion)
+    return Selection(site, found.blocks, criterion, request.score_id, c.backbone)

@@ -11,7 +11,7 @@ from torch import nn
 from ict.data import ImageSet
 from ict.files import append_line, read_json_lines
 from ict.running.checkpoint import Checkpoint, best_epoch
-from ict.running.job import Job
+from ict.running.job import Job, given
 from ict.running.probe_run import start_from_probe
 from ict.running.run_images import RunImages
 from ict.store.live import Live, log
@@ -45,7 +45,7 @@ def train(job: Job, model: nn.Module, images: RunImages) -> Row:
     job.notes.extend(behind.notes)
     kept = settings.epochs
     if by_val:
-        kept = best_epoch(rows)
+        kept = given(best_epoch(rows))
         checkpoint.load_best(model, kept)
     measured = ("val_accuracy", "val_loss", "train_accuracy", "train_loss")
     return {

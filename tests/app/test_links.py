@@ -40,7 +40,7 @@ def test_every_page_answers_to_every_naughty_value(open_page: Open, page: str):
         assert not app.exception, (page, value, app.exception)
 
 
-@pytest.mark.parametrize("key", ["epochs", "lr", "batch", "limit"])
+@pytest.mark.parametrize("key", ["epochs", "lr", "batch", "limit", "image_size"])
 @pytest.mark.parametrize("value", ["Infinity", "nan", "1e400", "9" * 400])
 def test_a_field_of_numbers_keeps_its_default_and_the_page_says_so(
     open_page: Open, key: str, value: str
@@ -100,3 +100,12 @@ def test_what_a_link_may_hold():
     assert "control" in links.trouble("of", ["a\nb"])
     assert links.trouble("k" * 500, ["1"])
     assert len(links.sentence({f"{'k' * 500}{i}": "is odd" for i in range(1000)})) < 400
+
+
+def test_an_image_size_in_a_link_is_planned_or_refused_with_the_sizes_there_are(open_page: Open):
+    app = open_page("train", "empty", image_size="32")
+    assert not app.exception
+    assert app.session_state["image_size"] == 32
+    assert "takes multiples" not in texts(app)
+    refused = open_page("train", "empty", image_size="30")
+    assert "ict_tiny takes multiples of 8 pixels, such as 32" in texts(refused)
