@@ -19,16 +19,6 @@ REAL = os.environ.get("ICT_VTAB_ROOT") and os.path.abspath(os.environ["ICT_VTAB_
 needs_real = pytest.mark.skipif(not REAL, reason="ICT_VTAB_ROOT is not set")
 
 
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    """An empty $ICT_VTAB_ROOT and an empty store."""
-    folder = tmp_path / "vtab"
-    folder.mkdir()
-    monkeypatch.setenv("ICT_VTAB_ROOT", str(folder))
-    monkeypatch.setenv("ICT_STORE", str(tmp_path / "store"))
-    return folder
-
-
 def test_catalogue_has_the_19_tasks_in_three_groups():
     listed = catalogue()
     groups = [task.group for task in listed.values()]
