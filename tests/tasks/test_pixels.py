@@ -1,11 +1,6 @@
-"""`ict.tasks.pixels`: a rule for each mode, our list of formats, the bound on pixels in flight."""
+"""`ict.tasks.pixels.to_rgb`: a rule for each mode and depth, and a sentence for what has none."""
 
 import struct
-import subprocess
-import sys
-import threading
-import time
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +8,10 @@ import pytest
 from PIL import Image
 
 from ict.errors import InputError
-from ict.tasks import pixels
 from ict.tasks.decoding import open_rgb
-from ict.tasks.pictures import look_at
-from ict.tasks.pixels import PixelBudget, to_rgb
+from ict.tasks.pixels import to_rgb
+from tests.tasks.image_files import RAMP16, chunk, noise, png, rgb_of_check
 
-RAMP16 = np.arange(65536, dtype=np.uint16).reshape(256, 256)
 ROUNDED = np.floor(RAMP16.astype(np.float64) / 257 + 0.5).astype(np.uint8)  # the slow way
 
 
@@ -29,15 +22,6 @@ def grey(image: Image.Image) -> np.ndarray:
     assert (array[..., 0] == array[..., 1]).all()
     assert (array[..., 0] == array[..., 2]).all()
     return array[..., 0]
-
-
-def noise(mode: str) -> Image.Image:
-    rgba = np.random.default_rng(3).integers(0, 256, (9, 7, 4), dtype=np.uint8)
-    image = Image.fromarray(rgba)
-    if mode == "LAB":
-        bands = [image.getchannel(n) for n in range(3)]
-        return Image.merge("LAB", bands)
-    return image if mode == "RGBA" else image.convert("RGB").convert(mode)
 
 
 @pytest.mark.parametrize(
@@ -153,50 +137,6 @@ def test_wide_values_with_0_for_white_are_refused(tmp_path):
         open_rgb(path)
 
 
-@pytest.mark.parametrize("name", ["EPS", "PDF", "PCX", "ICO", "TGA"])
-def test_formats_beyond_the_list_are_refused_and_named(tmp_path, name):
-    path = tmp_path / "image.jpg"
-    noise("RGB").save(path, format=name)
-    with pytest.raises(InputError, match=r"in a form that is read here \(JPEG, PNG.*convert it"):
-        open_rgb(path)
-
-
-@pytest.mark.parametrize("name", ["JPEG", "MPO", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM"])
-def test_formats_of_the_list_give_what_pillow_gives(tmp_path, name):
-    path = tmp_path / "image"
-    noise("RGB").save(path, format=name)
-    with Image.open(path) as image:
-        assert open_rgb(path).tobytes() == image.convert("RGB").tobytes()
-
-
-def test_an_error_that_a_decoder_raises_as_its_own_is_a_sentence(tmp_path, monkeypatch):
-    """libavif's are RuntimeErrors."""
-    noise("RGB").save(tmp_path / "a.png")
-
-    def broken(self):
-        raise RuntimeError("Failed to decode image: Missing or empty image item")
-
-    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile._open", broken)
-    with pytest.raises(InputError, match=r"a\.png cannot be decoded as an image: Failed to decode"):
-        open_rgb(tmp_path / "a.png")
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png(path: Path, side: int, rows: bytes, *, colour: int = 0, before: bytes = b"") -> None:
-    """A PNG whose header promises side × side values of 8 bits, grey (0) or of a palette (3)."""
-    header = struct.pack(">IIBBBBB", side, side, 8, colour, 0, 0, 0)
-    data = chunk(b"IHDR", header) + before + chunk(b"IDAT", zlib.compress(rows))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + data + chunk(b"IEND", b""))
-
-
-def bomb(path: Path, side: int) -> None:
-    """A few hundred bytes."""
-    png(path, side, b"\0" * 99)
-
-
 @pytest.mark.parametrize("colours", [0, 3])
 def test_an_index_without_a_colour_is_refused(tmp_path, colours):
     """PIL reads it as black."""
@@ -229,104 +169,6 @@ def test_eight_bits_with_a_sign_are_refused(tmp_path):
     Image.new("L", (2, 2)).save(tmp_path / "a.tif", tiffinfo={339: 2})
     with pytest.raises(InputError, match=r"a\.tif .*its 8 bits have a sign"):
         open_rgb(tmp_path / "a.tif")
-
-
-def rgb_of_check(path: Path) -> None:
-    """What `ict data check` says of one file, raised where it is no picture."""
-    found = look_at(path)
-    if isinstance(found, str):
-        raise InputError(found)
-
-
-def test_the_check_refuses_what_a_run_refuses(tmp_path):
-    """PIL looks for EXIF by decoding a PNG: that error is the picture's."""
-    path = tmp_path / "a.png"
-    Image.fromarray(RAMP16).save(path)
-    content = bytearray(path.read_bytes())
-    content[41] ^= 1  # the first byte of what is compressed
-    path.write_bytes(bytes(content))
-    for reads in (open_rgb, rgb_of_check):
-        with pytest.raises(InputError, match="broken data stream"):
-            reads(path)
-
-
-def test_an_image_of_many_pixels_or_bands_prints_nothing(tmp_path):
-    """PIL warns of the one and logs the other, image by image."""
-    bomb(tmp_path / "many.png", 10_000)
-    Image.new("L", (2, 2)).save(tmp_path / "bands.tif", tiffinfo={277: 13})
-    script = (
-        "import sys; from pathlib import Path; from ict.tasks.pictures import look_at\n"
-        "for name in sys.argv[1:]: assert isinstance(look_at(Path(name)), str)"
-    )
-    words = [sys.executable, "-c", script, tmp_path / "many.png", tmp_path / "bands.tif"]
-    child = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
-    assert child.stderr == ""
-
-
-@pytest.mark.parametrize("limit", [89_478_485, None])
-def test_a_decompression_bomb_is_refused_even_where_pillows_limit_is_lifted(
-    tmp_path, limit, monkeypatch
-):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-    bomb(tmp_path / "bomb.png", 20_000)
-    with pytest.raises(
-        InputError, match=r"bomb\.png .* more than 178,956,970 pixels.*scale it down"
-    ):
-        open_rgb(tmp_path / "bomb.png")
-
-
-def test_threads_hold_no_more_pixels_together_than_the_budget():
-    budget = PixelBudget(100)
-    most, lock = [0], threading.Lock()
-
-    def work(pixels: int) -> None:
-        with budget.hold(pixels):
-            with lock:
-                most[0] = max(most[0], budget.held)
-            time.sleep(0.002)
-
-    threads = [threading.Thread(target=work, args=(30 + n % 3,)) for n in range(24)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert 60 <= most[0] <= 100
-    assert budget.held == 0
-
-
-def test_an_image_beyond_the_budget_is_held_alone_and_freed_after_an_error():
-    budget = PixelBudget(10)
-    with pytest.raises(RuntimeError), budget.hold(50):
-        raise RuntimeError
-    with budget.hold(50):
-        waiting = threading.Thread(target=lambda: budget.hold(1).__enter__())
-        waiting.start()
-        waiting.join(0.05)
-        assert waiting.is_alive()
-    waiting.join(5)
-    assert not waiting.is_alive()
-
-
-def test_loading_holds_the_pixels_of_what_is_being_resized(tmp_path, monkeypatch):
-    from ict.data import load_images
-    from ict.tasks import load_split
-    from tests.vtab_layout import make_task
-
-    make_task(tmp_path / "birds", train=20)
-    split = load_split("birds", "train800", root=tmp_path)
-    alone = load_images(split, 8, workers=1)
-    seen = []
-
-    class Seen(PixelBudget):
-        def hold(self, count):
-            seen.append(count)
-            return super().hold(count)
-
-    tight = Seen(120)  # one image of 12 × 10 at a time
-    monkeypatch.setattr(pixels, "BUDGET", tight)
-    assert (load_images(split, 8, workers=8) == alone).all()
-    assert seen == [120] * 20
-    assert tight.held == 0
 
 
 @pytest.mark.parametrize("mode", Image.MODES)
