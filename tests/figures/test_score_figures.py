@@ -1,0 +1,113 @@
+"""Figures of scores: maps, profiles, energies, stability and causal effects draw what the table holds."""
+
+import numpy as np
+import pytest
+
+from ict import figures
+from ict.figures import maps, samples, theme
+from ict.selection import BlockSelection, Selection
+
+
+def test_ranks_count_from_the_highest_and_ties_go_by_number():
+    assert maps.ranks(np.array([[1.0, 3.0, 3.0, 2.0]])).tolist() == [[4, 1, 2, 3]]
+
+
+def test_views_of_scores_by_hand():
+    scores = np.array([[1.0, 10.0, 100.0, 0.0]])
+    assert maps.viewed(scores, "raw").dtype == np.float32
+    log = maps.viewed(scores, "log")[0]
+    assert log[:3].tolist() == [0, 1, 2]
+    assert np.isnan(log[3])
+    z = maps.viewed(np.array([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]]), "z")
+    assert z[0].tolist() == pytest.approx([-np.sqrt(1.5), 0, np.sqrt(1.5)])
+    assert np.isnan(z[1]).all()  # no spread: nothing to say
+
+
+def test_score_map_marks_the_chosen_channels_of_a_swin_with_stage_and_block():
+    arrays = samples.stages(((2, 16), (3, 32)))
+    chosen = Selection("attn", (
+        BlockSelection(0, 1, 16, (2, 5)), BlockSelection(1, 3, 32, (7,)),
+    ))  # fmt: skip
+    figure = figures.score_map(arrays, selection=chosen)
+    points = [tuple(p) for t in figure.data if t.type == "scatter" for p in t.customdata]
+    ranks = [maps.ranks(a) for a in arrays]
+    assert points == [
+        (0, 1, 2, 1, ranks[0][1, 2]),
+        (0, 1, 5, 1, ranks[0][1, 5]),
+        (1, 1, 7, 3, ranks[1][1, 7]),
+    ]
+    heat = [t for t in figure.data if t.type == "heatmap"]
+    assert [t.z.shape for t in heat] == [(2, 16), (3, 32)]
+    assert {t.coloraxis for t in heat} == {"coloraxis"}
+    assert heat[1].text[1][7] == "yes"
+    assert heat[1].y.tolist() == [2, 3, 4]
+    assert "3 chosen channels" in theme.caption_of(figure)
+
+
+def test_block_profile_is_cut_at_k():
+    figure = figures.block_profile(np.array([1.0, 4.0, 3.0, 2.0]), 2)
+    chosen, rest = figure.data
+    assert chosen.y.tolist() == [4, 3]
+    assert chosen.customdata.tolist() == [1, 2]
+    assert rest.customdata.tolist() == [3, 0]
+    assert "chosen 2 carry 70%" in theme.caption_of(figure)
+
+
+def test_energy_shares_add_to_one_hundred():
+    figure = figures.energy_split(samples.energy_table().assign(offset=lambda t: t.offset * 7))
+    total = np.sum([t.y for t in figure.data if t.type == "bar"], axis=0)
+    np.testing.assert_allclose(total, 100)
+
+
+def test_energy_of_classes_below_nothing_is_drawn_as_nothing():
+    row = {"block": 0, "offset": 0.5, "class": -0.02, "image": 0.12, "token": 0.4, "shuffled": 0.03}
+    drawn = {trace.name: float(trace.y[0]) for trace in figures.energy_split([row]).data}
+    parts = (50, 0, 10, 40, 53)  # the dash stands on the offset
+    np.testing.assert_allclose(list(drawn.values()), parts, atol=1e-9)
+
+
+def test_stability_bars_are_the_rows_intervals():
+    rows = samples.stability_table()
+    figure = figures.stability_lines(rows)
+    part = rows[rows.task == "kitti"]
+    line = next(t for t in figure.data if t.name == "kitti")
+    np.testing.assert_allclose(line.error_y.array, part.high - part.stability)
+    assert "100 bootstrap resamples of n = 1000" in theme.caption_of(figure)
+
+
+def test_causal_scatter_gives_spearmans_correlation_of_channels_that_have_both():
+    from scipy import stats
+
+    generator = np.random.default_rng(0)
+    scores, effects = generator.random((2, 30))
+    effects[3] = np.nan
+    expected = stats.spearmanr(np.delete(scores, 3), np.delete(effects, 3)).statistic
+    caption = theme.caption_of(figures.score_against_effect(scores, effects))
+    assert f"{expected:.2f}" in caption
+    assert "n = 29" in caption
+
+
+def test_histogram_takes_values_or_counts():
+    values = np.array([0.0, 0.1, 0.9, np.nan])
+    assert sum(figures.histogram(values, bins=2).data[0].y) == 3
+    counted = figures.histogram([2, 5], edges=[0, 1, 3])
+    assert counted.data[0].y.tolist() == [2, 5]
+    assert counted.data[0].width.tolist() == [1, 2]
+    assert "n = 7" in theme.caption_of(counted)
+
+
+def test_class_map_is_the_score_over_the_mean_of_classes_and_gaps_stay_gaps():
+    scores = np.array([[1.0, 6.0], [3.0, 2.0], [np.nan, np.nan]])  # means 2 and 4
+    figure = figures.class_map(scores, [7, 5], ["a", "b", "c"])
+    shown = figure.data[0]
+    np.testing.assert_allclose(2 ** shown.z[:2], [[0.5, 1.5], [1.5, 0.5]], rtol=1e-6)
+    assert np.isnan(shown.z[2]).all()
+    assert (list(shown.x), list(shown.y)) == (["7", "5"], ["a", "b", "c"])
+    assert figure.layout.coloraxis.cmax == -figure.layout.coloraxis.cmin == pytest.approx(1)
+    assert "2 channels over 2 classes" in theme.caption_of(figure)
+    assert figures.class_map(np.full((2, 3), np.nan), [0, 1, 2]).layout.annotations
+
+
+def test_class_profile_leaves_absent_classes_last():
+    figure = figures.class_profile([1.0, np.nan, 3.0], ["a", "b", "c"])
+    assert list(figure.data[0].x) == ["c", "a", "b"]
