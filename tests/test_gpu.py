@@ -15,7 +15,7 @@ from ict.cli import main
 from ict.machine import devices
 from ict.training import Trainer, evaluate
 from ict.training.step import make_repeatable
-from tests.training.test_training import adapted, images, settings
+from tests.tiny_training import adapted, images, settings
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
 GPU = "cuda:0"

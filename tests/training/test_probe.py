@@ -15,7 +15,7 @@ from ict.resolve import resolve
 from ict.training import Trainer, evaluate, pooled_features
 from ict.training.multinomial import TOLERANCE, fit
 from ict.training.probe import STRENGTHS, fit_probe
-from tests.training.test_training import adapted, images, settings, tiny
+from tests.tiny_training import adapted, images, settings, tiny
 
 
 def data(N=200, F=12, C=4, seed=0):

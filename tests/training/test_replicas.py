@@ -6,7 +6,7 @@ from torch import nn
 
 from ict.training import Trainer, evaluate, pooled_features
 from ict.training.replicas import Replicas, draws_random_numbers
-from tests.training.test_training import adapted, images, settings, tiny
+from tests.tiny_training import adapted, images, settings, tiny
 
 
 def test_replicas_share_tensors_and_no_module():
