@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+pytest.register_assert_rewrite("tests.promises.refusals")
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.register_assert_rewrite("tests.tasks.command")
+
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
