@@ -1,12 +1,17 @@
-"""Writes one line a promise to the file that `$ICT_PROMISES` names, for `python -m tests.promises`."""
+"""Writes one line a promise to the file that `$ICT_PROMISES` names, for `python -m tests.promises`.
+
+And the fixtures that several files of promises share.
+"""
 
 import json
 import os
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.promises.refusals")
+pytest.register_assert_rewrite("tests.promises.exported", "tests.promises.refusals")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -32,3 +37,12 @@ def _last_words(report: pytest.TestReport) -> str:
     ]
     text = " ".join(errors) or str(report.longrepr).strip().splitlines()[-1]
     return re.sub(r"\s+", " ", text)[:240]
+
+
+@pytest.fixture
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the example store, as the user's own."""
+    stored = Path(__file__).parents[2] / "assets" / "example_store"
+    root = shutil.copytree(stored, tmp_path / "example")
+    monkeypatch.setenv("ICT_STORE", str(root))
+    return root
