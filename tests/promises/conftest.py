@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.promises.exported", "tests.promises.refusals")
+HELPERS = ("exported", "image_tasks", "odd_stores", "refusals", "small_runs")
+pytest.register_assert_rewrite(*(f"tests.promises.{name}" for name in HELPERS))
 
 
 @pytest.hookimpl(wrapper=True)
