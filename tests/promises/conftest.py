@@ -47,3 +47,15 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = shutil.copytree(stored, tmp_path / "example")
     monkeypatch.setenv("ICT_STORE", str(root))
     return root
+
+
+@pytest.fixture(scope="module")
+def state():
+    """Random tensors of a ViT of 7 classes, as its weights file holds them."""
+    import timm  # here, so that promises about nothing of the kind need not wait for it
+    import torch
+
+    from tests.promises.timm_weights import NAME
+
+    torch.manual_seed(5)
+    return timm.create_model(NAME, num_classes=7).state_dict()

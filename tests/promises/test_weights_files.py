@@ -1,11 +1,8 @@
-"""Weights files: whole or refused, in any layout that people have, and always those of the run."""
+"""Weights files: whole or refused, in any layout that people have."""
 
 import argparse
-import hashlib
 import json
-import os
 import pickle
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,25 +13,9 @@ import numpy as np
 import pytest
 import timm
 import torch
-from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
-from ict.catalogue import BUNDLED_WEIGHTS
-from ict.cli import main
-
-promise = pytest.mark.promise
-NAME = "vit_tiny_patch16_224"
-State = dict[str, torch.Tensor]
-
-
-def ict(*words: str) -> Any:
-    return CliRunner().invoke(main, list(words))
-
-
-@pytest.fixture(scope="module")
-def state() -> State:
-    torch.manual_seed(5)
-    return timm.create_model(NAME, num_classes=7).state_dict()
+from tests.promises.timm_weights import NAME, State, ict
 
 
 def scored(path: Path, *, backbone: str = NAME, code: int = 0) -> Any:
@@ -69,7 +50,7 @@ MISFITS: dict[str, Callable[[State], Any]] = {
 }  # fmt: skip
 
 
-@promise(
+@pytest.mark.promise(
     "A weights file that does not fit is refused with how many tensors of how many, and nothing is stored"
 )
 @pytest.mark.parametrize("kind", list(MISFITS))
@@ -80,7 +61,7 @@ def test_a_file_that_does_not_fit_is_refused(kind: str, state: State, tmp_path: 
     assert not list((tmp_path / "store").glob("scores/*/*"))
 
 
-@promise("A refusal says what the keys look like and what would fit")
+@pytest.mark.promise("A refusal says what the keys look like and what would fit")
 def test_a_refusal_says_what_the_file_is_and_what_would_fit(state: State, tmp_path: Path) -> None:
     torch.save(timm.create_model("resnet18").state_dict(), tmp_path / "r.pth")
     assert "look like a ResNet" in scored(tmp_path / "r.pth", code=2)
@@ -110,7 +91,7 @@ WRAPPED: dict[str, Callable[[State], Any]] = {
 }
 
 
-@promise("A file gives the same scores whatever stands around its tensors")
+@pytest.mark.promise("A file gives the same scores whatever stands around its tensors")
 @pytest.mark.parametrize("kind", list(WRAPPED))
 def test_wrappers_and_containers_are_seen_through(kind: str, state: State, tmp_path: Path) -> None:
     torch.save(state, tmp_path / "plain.pth")
@@ -119,14 +100,16 @@ def test_wrappers_and_containers_are_seen_through(kind: str, state: State, tmp_p
     assert torch.equal(scored(tmp_path / "wrapped.pth"), expected)
 
 
-@promise("Files named .tar and .ckpt are read")
+@pytest.mark.promise("Files named .tar and .ckpt are read")
 @pytest.mark.parametrize("name", ["epoch.pth.tar", "last.ckpt"])
 def test_tar_and_ckpt_are_read(name: str, state: State, tmp_path: Path) -> None:
     torch.save({"state_dict": state, "epoch": 3}, tmp_path / name)
     scored(tmp_path / name)
 
 
-@promise("A Hugging Face transformers file gives the scores of the same weights in timm's names")
+@pytest.mark.promise(
+    "A Hugging Face transformers file gives the scores of the same weights in timm's names"
+)
 def test_a_transformers_file_scores_as_the_timm_file(state: State, tmp_path: Path) -> None:
     names = {
         "cls_token": "embeddings.cls_token",
@@ -157,7 +140,7 @@ def test_a_transformers_file_scores_as_the_timm_file(state: State, tmp_path: Pat
     assert torch.equal(scored(tmp_path / "hf.safetensors"), scored(tmp_path / "timm.pth"))
 
 
-@promise("A file with a head loads into a backbone that timm lists without one")
+@pytest.mark.promise("A file with a head loads into a backbone that timm lists without one")
 def test_a_head_does_not_matter(tmp_path: Path) -> None:
     name = "vit_small_patch16_224.dino"  # as DINOv2 and orig_in21k: no classes on the hub
     torch.save(timm.create_model(name, num_classes=10).state_dict(), tmp_path / "headed.pth")
@@ -172,7 +155,9 @@ class Planted:
         return (Path.touch, (self.path,))
 
 
-@promise("A pickle with other classes runs nothing and is refused with three lines that convert it")
+@pytest.mark.promise(
+    "A pickle with other classes runs nothing and is refused with three lines that convert it"
+)
 def test_a_pickle_with_other_classes_runs_nothing(state: State, tmp_path: Path) -> None:
     torch.save({"model": state, "extra": Planted(tmp_path / "ran")}, tmp_path / "evil.pth")
     message = scored(tmp_path / "evil.pth", code=2)
@@ -188,7 +173,9 @@ def test_a_pickle_with_other_classes_runs_nothing(state: State, tmp_path: Path) 
     assert not (tmp_path / "ran").exists()
 
 
-@promise("A TorchScript archive is refused with three lines that convert it, and they do")
+@pytest.mark.promise(
+    "A TorchScript archive is refused with three lines that convert it, and they do"
+)
 def test_a_torchscript_archive_is_refused_and_converted(state: State, tmp_path: Path) -> None:
     model = timm.create_model(NAME, num_classes=7).eval()
     model.load_state_dict(state)
@@ -202,7 +189,7 @@ def test_a_torchscript_archive_is_refused_and_converted(state: State, tmp_path: 
     assert torch.equal(scored(tmp_path / "converted.pth"), scored(tmp_path / "plain.pth"))
 
 
-@promise("NaN, infinity, whole numbers and damaged files are named")
+@pytest.mark.promise("NaN, infinity, whole numbers and damaged files are named")
 def test_bad_numbers_and_damaged_files_are_named(state: State, tmp_path: Path) -> None:
     nan = {**state, "blocks.3.mlp.fc1.bias": torch.full((768,), float("nan"))}
     torch.save(nan, tmp_path / "nan.pth")
@@ -215,7 +202,7 @@ def test_bad_numbers_and_damaged_files_are_named(state: State, tmp_path: Path) -
     assert "bad.safetensors" in scored(tmp_path / "bad.safetensors", code=2)
 
 
-@promise("What a weights file left over is said with the scores")
+@pytest.mark.promise("What a weights file left over is said with the scores")
 def test_what_was_left_over_is_said(state: State, tmp_path: Path) -> None:
     torch.save({"model": state, "optimizer": {"m": torch.zeros(2)}}, tmp_path / "w.pth")
     words = ["--backbone", NAME, "--weights", str(tmp_path / "w.pth"), "--limit", "2", "--json"]
@@ -224,77 +211,9 @@ def test_what_was_left_over_is_said(state: State, tmp_path: Path) -> None:
     assert "optimizer (1 tensor)" in notes
 
 
-TRAIN = [
-    "train",
-    "digits",
-    "--limit",
-    "24",
-    "--set",
-    "epochs=1",
-    "--set",
-    "precision=fp32",
-    "--wait",
-    "--json",
-]
-
-
-def trained(store: Path, *words: str, **environment: str) -> str:
-    """A finished run of a store, by the command line in a process of its own."""
-    where = {**os.environ, "ICT_STORE": str(store), "HF_HUB_OFFLINE": "1", **environment}
-    child = subprocess.run(
-        [sys.executable, "-m", "ict", *TRAIN, *words],
-        env=where, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert child.returncode == 0, child.stdout[-600:] + child.stderr[-600:]
-    return str(json.loads(child.stdout)["run_id"])
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, Path]:
-    """Store, run and weights file: `ict_tiny` on weights that are not the bundled ones."""
-    folder = tmp_path_factory.mktemp("own")
-    weights = folder / "mine.safetensors"
-    save_file({k: (v.float() * 1.03) for k, v in load_file(BUNDLED_WEIGHTS).items()}, weights)
-    run_id = trained(folder / "store", "--weights", str(weights), "--site", "mlp_branch")
-    return folder / "store", run_id, weights
-
-
-@pytest.fixture
-def moved(run: tuple[Path, str, Path], tmp_path: Path) -> Any:
-    """The same, with the weights file moved away for the time of a test."""
-    store, run_id, weights = run
-    elsewhere = weights.rename(tmp_path / "moved.safetensors")
-    yield store, run_id, elsewhere
-    weights.unlink(missing_ok=True)
-    elsewhere.rename(weights)
-
-
-def sha(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@promise("A run whose weights file is gone is not rebuilt on others; the wanted SHA is named")
-def test_a_run_is_not_rebuilt_on_the_bundled_weights(moved: tuple[Path, str, Path]) -> None:
-    import ict as package
-
-    store, run_id, elsewhere = moved
-    with pytest.raises(ValueError, match=sha(elsewhere)):
-        package.load(run_id, store=store)
-
-
-@promise("A run whose weights file changed is not rebuilt on the changed file")
-def test_a_run_is_not_rebuilt_on_a_changed_file(
-    moved: tuple[Path, str, Path], run: tuple[Path, str, Path]
-) -> None:
-    import ict as package
-
-    store, run_id, elsewhere = moved
-    save_file({k: v * 0.9 for k, v in load_file(elsewhere).items()}, run[2])
-    with pytest.raises(ValueError, match=sha(elsewhere)):
-        package.load(run_id, store=store)
-
-
-@promise("ict train refuses a weights file that does not fit at once: exit 2, no run in the store")
+@pytest.mark.promise(
+    "ict train refuses a weights file that does not fit at once: exit 2, no run in the store"
+)
 def test_train_refuses_a_misfit_before_anything_is_written(
     state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,131 +231,3 @@ def test_train_refuses_a_misfit_before_anything_is_written(
     assert answer.exit_code == 2, answer.output
     assert "0 of 150 tensors come from it" in json.loads(answer.stdout)["error"]
     assert not list((tmp_path / "store").glob("runs/*"))
-
-
-@promise("ict resume says at once that the weights are gone, and takes them from elsewhere")
-def test_resume_with_weights_that_were_moved(
-    moved: tuple[Path, str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from ict.running import local
-
-    store, run_id, elsewhere = moved
-    monkeypatch.setenv("ICT_STORE", str(tmp_path / "store"))
-    monkeypatch.setattr(local, "start_workers", lambda _: 0)
-    folder = tmp_path / "store" / "runs" / run_id
-    shutil.copytree(store / "runs" / run_id, folder)
-    (folder / "result.json").unlink()
-    answer = ict("resume", run_id, "--json")
-    assert (answer.exit_code, sha(elsewhere) in answer.stdout) == (2, True), answer.output
-    wrong = ict("resume", run_id, "--weights", str(BUNDLED_WEIGHTS), "--json")
-    assert (wrong.exit_code, sha(elsewhere) in wrong.stdout) == (2, True), wrong.output
-    assert not (folder / "queued").exists()
-    assert ict("resume", run_id, "--weights", str(elsewhere), "--json").exit_code == 0
-    config = json.loads((folder / "config.json").read_text())
-    assert config["sources"]["weights_file"] == str(elsewhere)
-    assert json.loads((folder / "queued").read_text())["launcher"] == "local"
-
-
-@promise(
-    "ict.load(run, weights=FILE) takes the run's weights from where they lie now, and no others"
-)
-def test_load_takes_the_file_from_elsewhere(moved: tuple[Path, str, Path]) -> None:
-    import ict as package
-
-    store, run_id, elsewhere = moved
-    model = package.load(run_id, store=store, weights=elsewhere)
-    key = "blocks.0.norm1.weight"
-    assert torch.equal(model.state_dict()[key], load_file(elsewhere)[key])
-    with pytest.raises(ValueError, match=sha(elsewhere)):
-        package.load(run_id, store=store, weights=BUNDLED_WEIGHTS)
-
-
-@promise("`ict fold` writes no checkpoint on other weights, and --weights FILE says where they lie")
-def test_fold_refuses_other_weights(
-    moved: tuple[Path, str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store, run_id, elsewhere = moved
-    monkeypatch.setenv("ICT_STORE", str(store))
-    out = tmp_path / "folded.safetensors"
-    refused = ict("fold", run_id, "--out", str(out), "--json")
-    assert refused.exit_code == 2
-    assert sha(elsewhere) in json.loads(refused.stdout)["error"]
-    assert not out.exists()
-    done = ict("fold", run_id, "--out", str(out), "--weights", str(elsewhere), "--json")
-    assert done.exit_code == 0, done.output
-    assert out.is_file()
-
-
-def images_of(labels: Any, limit: int) -> list[int]:
-    """Which images of a test split a run with a limit was tested on."""
-    try:
-        from ict.tasks.limits import stratified
-    except ImportError:  # the code of an older commit, on which promises are run too
-        return list(range(limit))
-    return stratified(labels, limit).tolist()
-
-
-@promise(
-    "A loaded model tells timm the size, mean and std of its pixels, and then answers as in the run"
-)
-def test_a_loaded_model_knows_its_pixels(run: tuple[Path, str, Path]) -> None:
-    from timm.data import create_transform, resolve_model_data_config
-
-    import ict as package
-    from ict.tasks import load_split
-
-    store, run_id, _ = run
-    model = package.load(run_id, store=store)
-    pixels = resolve_model_data_config(model)
-    assert pixels["input_size"] == (3, 64, 64)
-    assert pixels["mean"] == pixels["std"] == (0.5, 0.5, 0.5)
-    transform = create_transform(**pixels, is_training=False)
-    split = load_split("digits", "test")
-    images = [split.image(i).convert("RGB") for i in images_of(split.labels, 24)]
-    batch = torch.stack([transform(image) for image in images])
-    with torch.inference_mode():
-        answers = model(batch).argmax(dim=1)
-    stored = load_file(store / "runs" / run_id / "predictions.safetensors")["predictions"]
-    assert torch.equal(answers, stored)
-
-
-@promise("A model that was trained on ImageNet's normalisation says so")
-def test_a_model_of_another_normalisation_says_so(tmp_path: Path) -> None:
-    from timm.data import resolve_model_data_config
-
-    import ict as package
-
-    words = ["--method", "linear", "--weights", "none", "--set", "pixel_normalisation=imagenet"]
-    run_id = trained(tmp_path / "store", *words)
-    pixels = resolve_model_data_config(package.load(run_id, store=tmp_path / "store"))
-    assert pixels["mean"] == (0.485, 0.456, 0.406)
-    assert pixels["input_size"] == (3, 64, 64)
-
-
-@promise("A run on weights of the hub is not rebuilt on another revision")
-def test_another_revision_of_the_hub_is_refused(
-    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from huggingface_hub import constants
-
-    import ict as package
-    from ict.catalogue import get_backbone
-
-    before, after = "a" * 40, "b" * 40
-    hub = str(get_backbone(NAME).hub)
-    cache = tmp_path / "hub" / f"models--{hub.replace('/', '--')}"
-    snapshot = cache / "snapshots" / before
-    snapshot.mkdir(parents=True)
-    (cache / "refs").mkdir()
-    (cache / "refs" / "main").write_text(before)
-    save_file(state, snapshot / "model.safetensors")
-    words = ["--backbone", NAME, "--method", "linear"]
-    run_id = trained(tmp_path / "store", *words, HF_HUB_CACHE=str(tmp_path / "hub"))
-    (cache / "refs" / "main").write_text(after)
-    snapshot = snapshot.rename(cache / "snapshots" / after)
-    save_file({k: v * 0.9 for k, v in state.items()}, snapshot / "model.safetensors")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    with pytest.raises(ValueError, match=before):
-        package.load(run_id, store=tmp_path / "store")
-    result = json.loads((tmp_path / "store" / "runs" / run_id / "result.json").read_text())
-    assert sum("head (2 tensors)" in note for note in result["notes"]) == 1
