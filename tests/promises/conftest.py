@@ -49,6 +49,14 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of tasks, as `$ICT_VTAB_ROOT` names it."""
+    monkeypatch.setenv("ICT_VTAB_ROOT", str(tmp_path / "vtab"))
+    (tmp_path / "vtab").mkdir()
+    return tmp_path / "vtab"
+
+
 @pytest.fixture(scope="module")
 def state():
     """Random tensors of a ViT of 7 classes, as its weights file holds them."""
