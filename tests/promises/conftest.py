@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,39 @@ def state():
 
     torch.manual_seed(5)
     return timm.create_model(NAME, num_classes=7).state_dict()
+
+
+@pytest.fixture(scope="module")
+def no_jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Slurm without jobs: one that is installed and stopped lets every question wait for 9 s."""
+    folder = tmp_path_factory.mktemp("no_jobs")
+    (folder / "squeue").write_text("#!/bin/sh\n")
+    (folder / "squeue").chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        yield
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path]]:
+    """A folder with a store that holds every kind of file, and the path of each kind."""
+    from tests.odd_files import whole_store
+
+    base = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ICT_STORE", str(base / "store"))
+        return base, whole_store(base / "store")[1]
+
+
+@pytest.fixture
+def whole(template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A store with every kind of file, as `$ICT_STORE` names it, and the path of each kind."""
+    from ict.store import Store
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    base, paths = template
+    shutil.copytree(base, tmp_path, dirs_exist_ok=True)
+    store = Store(tmp_path / "store")
+    birds = tmp_path / "birds"
+    (store.root / "links.json").write_text(json.dumps({"birds": str(birds)}))
+    return store, {kind: tmp_path / path.relative_to(base) for kind, path in paths.items()}
