@@ -161,10 +161,7 @@ class RunConfig:
         may_be_none=True,
     )
     seed: int | None = about(
-        42,
-        help="Of the head, the adapter, the order of images.",
-        read_by=SEED,
-        limits=(0, MOST_SEED),
+        42, help="Of head, adapter, order of images.", read_by=SEED, limits=(0, MOST_SEED)
     )
     precision: str = about(
         "auto",
@@ -220,7 +217,7 @@ class RunConfig:
     )
     image_size: int | None = about(
         None,
-        help="Side of the images in pixels, a multiple of the patch; the backbone's own by default.",
+        help="Side of images in pixels; the backbone's by default.",
         limits=(1, 8192),
         neutral=None,
     )

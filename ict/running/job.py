@@ -18,7 +18,6 @@ from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import limited, said
 from ict.training.settings import WARMUP_LR, Forward, Settings
 
-
 Value = TypeVar("Value")
 
 

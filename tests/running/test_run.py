@@ -195,19 +195,19 @@ def execute_with_broken_head(here, store):
 
     from ict.running import pipeline
 
-    build = pipeline.Pipeline._model
+    build = pipeline.build_model
 
-    def broken(self, selection):
-        model = build(self, selection)
+    def broken(job, selection):
+        model = build(job, selection)
         with torch.no_grad():
             model.head.weight.fill_(float("nan"))
         return model
 
-    pipeline.Pipeline._model = broken
+    pipeline.build_model = broken
     try:
         execute(here.id, store, threads=1, device="cpu")
     finally:
-        pipeline.Pipeline._model = build
+        pipeline.build_model = build
 
 
 def test_data_that_changed_under_a_run_is_noticed(store):
