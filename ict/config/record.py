@@ -155,10 +155,7 @@ class RunConfig:
         read_by=TRAINING,
     )
     limit: int | None = about(
-        None,
-        help="Use only so many images of each split (for trials).",
-        limits=(1, 10**9),
-        may_be_none=True,
+        None, help="Only so many images of each split.", limits=(1, 10**9), may_be_none=True
     )
     seed: int | None = about(
         42, help="Of head, adapter, order of images.", read_by=SEED, limits=(0, MOST_SEED)
