@@ -29,7 +29,7 @@ from ict.errors import InputError, did_you_mean, quoted
 from ict.machine import choose_device, prefers_bf16
 from ict.recipes import RECIPES, check_rate, quick_rate, recipe_fields
 from ict.selection import RATIO, resolve_k
-from ict.tasks import fingerprint, get_task
+from ict.tasks import Task, fingerprint, get_task
 
 _AS_RELEASED = {"schedule": "released", "head_init": "uniform"}
 """What recipe `released` sets beside `recipe_fields`: the rates and the start of the authors' code."""
@@ -102,17 +102,8 @@ def resolve(
     backbone = get_backbone(given.get("backbone", BUNDLED))
     method = given.get("method", "ict")
     check_choice("method", method)
-    filled = recipe_fields(recipe, task=task, backbone=backbone.name, method=method)
-    if recipe == "released":
-        filled |= _AS_RELEASED
-    if "lr" not in given:
-        check_rate(recipe, method)
-    if "k" in given or "ratio" in given:
-        filled.pop("k", None)
-        filled.pop("ratio", None)
+    filled = _of_recipe(recipe, given, task=task, backbone=backbone.name, method=method)
     from_recipe = tuple(name for name in filled if name not in given)
-    if "warmup_epochs" in filled:  # a warm-up longer than a short run would be all of it
-        filled["warmup_epochs"] = min(filled["warmup_epochs"], {**filled, **given}["epochs"] // 2)
     config = RunConfig(**{**filled, **given})
     check(config, backbone)
     wanted = given.get("weights") if weights is None else weights
@@ -137,6 +128,23 @@ def resolve(
         "data_root": str(root) if root else None,
     }
     return Resolved(config, run_id(config), recipe, read, sources)
+
+
+def _of_recipe(
+    recipe: str, given: Mapping[str, Any], *, task: Task, backbone: str, method: str
+) -> dict[str, Any]:
+    """What the recipe fills in beside what is given. InputError where it has no rate for the method."""
+    filled = recipe_fields(recipe, task=task, backbone=backbone, method=method)
+    if recipe == "released":
+        filled |= _AS_RELEASED
+    if "lr" not in given:
+        check_rate(recipe, method)
+    if "k" in given or "ratio" in given:
+        filled.pop("k", None)
+        filled.pop("ratio", None)
+    if "warmup_epochs" in filled:  # a warm-up longer than a short run would be all of it
+        filled["warmup_epochs"] = min(filled["warmup_epochs"], {**filled, **given}["epochs"] // 2)
+    return filled
 
 
 def _with_selection(

@@ -13,6 +13,36 @@ from pretrain.train import PretrainConfig, pretrain
 
 
 def main() -> int:
+    options = _parser().parse_args()
+    torch.set_num_threads(options.threads)
+    best = "cuda" if torch.cuda.is_available() else "cpu"
+    name = best if options.device == "auto" else options.device
+    config = PretrainConfig(
+        images=options.images,
+        horizon_images=options.horizon or options.images,
+        cooldown_images=options.cooldown,
+        profile_from_images=options.profile_from,
+        seed=options.seed,
+        batch_size=options.batch_size,
+        lr=options.lr,
+    )
+    try:
+        generator = SceneGenerator.standard(seed=options.seed, device=torch.device(name))
+        path = pretrain(
+            config,
+            generator,
+            options.out,
+            resume=options.resume,
+            snapshot_images=options.snapshot_images,
+        )
+    except (FileNotFoundError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(path)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pretrain", description=__doc__)
     parser.add_argument(
         "--out",
@@ -44,38 +74,7 @@ def main() -> int:
     parser.add_argument(
         "--resume", action="store_true", help="continue from the checkpoint in --out"
     )
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    name = (
-        options.device
-        if options.device != "auto"
-        else "cuda"
-        if torch.cuda.is_available()
-        else "cpu"
-    )
-    config = PretrainConfig(
-        images=options.images,
-        horizon_images=options.horizon or options.images,
-        cooldown_images=options.cooldown,
-        profile_from_images=options.profile_from,
-        seed=options.seed,
-        batch_size=options.batch_size,
-        lr=options.lr,
-    )
-    try:
-        generator = SceneGenerator.standard(seed=options.seed, device=torch.device(name))
-        path = pretrain(
-            config,
-            generator,
-            options.out,
-            resume=options.resume,
-            snapshot_images=options.snapshot_images,
-        )
-    except (FileNotFoundError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(path)
-    return 0
+    return parser
 
 
 if __name__ == "__main__":

@@ -80,20 +80,16 @@ def train(
     from ict.tasks.decodable import check_decodable
     from ict.tasks.digests import ImageDigests
 
-    digests = ImageDigests()
-    for split in _trained_on(resolved.config):
+    digests, c = ImageDigests(), resolved.config
+    for split in _trained_on(c):
+        said = Progress(f"checking {split}")
         check_decodable(
-            resolved.config.task,
-            split,
-            digests=digests,
-            limit=resolved.config.limit,
-            rule=resolved.config.limit_rule,
-            progress=Progress(f"checking {split}"),
+            c.task, split, digests=digests, limit=c.limit, rule=c.limit_rule, progress=said
         )
     store = Store()
     (run,) = ask(store, [resolved], command=typed_command(), digests=digests)
-    if said := unrecorded([run]):
-        click.echo(f"ict: {said}", err=True)
+    if unknown := unrecorded([run]):
+        click.echo(f"ict: {unknown}", err=True)
     if run.status() != "done":
         local.submit(store, [run.id], slots=slots, device=device)
     if wait:

@@ -101,13 +101,8 @@ def score_map(
             figure.add_trace(_markers(scores, own, stage, first, shown=stage == 0), row=row, col=1)
         width = scores.shape[1]
         where = f"stage {stage}: " if len(stages) > 1 else ""
-        figure.update_xaxes(
-            title_text=f"{where}channel of {width}",
-            showgrid=False,
-            range=[-0.5, width - 0.5],
-            row=row,
-            col=1,
-        )
+        across = {"title_text": f"{where}channel of {width}", "range": [-0.5, width - 0.5]}
+        figure.update_xaxes(**across, showgrid=False, row=row, col=1)
         figure.update_yaxes(
             title_text="block" if stage == tallest else None,
             tickvals=_block_ticks(first, len(scores), panels=len(stages)),
@@ -117,33 +112,32 @@ def score_map(
             col=1,
         )
         first += len(scores)
-    figure.update_layout(
-        coloraxis={
-            "colorbar": {"title": {"text": _view_title(view, criterion)}},
-            "reversescale": view == "rank",
-            **_limits(stages, view),
-        },
-        showlegend=False,
-        dragmode="select",
-    )
+    bar = {"title": {"text": _view_title(view, criterion)}}
+    colours = {"colorbar": bar, "reversescale": view == "rank", **_limits(stages, view)}
+    figure.update_layout(coloraxis=colours, showlegend=False, dragmode="select")
     count = sum(len(block) for stage in chosen for block in stage)
-    widths = " / ".join(str(a.shape[1]) for a in stages)
-    caption = f"Importance ({criterion}) of each channel: {sum(blocks)} blocks × {widths} channels"
-    caption += f", {VIEW_TITLES[view]}." if view != "raw" else "."
-    if view in ("raw", "z"):
-        caption += f" Colours end at the {CLIPPED:g}th percentile."
-    if count:
-        caption += f" Orange marks are the {count:,} chosen channels."
     rows = max(sum(blocks), 6) + 4 * (len(stages) - 1)
     return look.finish(
         figure,
         title=title,
-        caption=caption,
+        caption=_map_caption(stages, view, criterion, count),
         theme=theme,
         height=110 + 22 * rows,
         aspect=min(0.14 + 0.025 * rows, 1.05),
         span="text",
     )
+
+
+def _map_caption(stages: Sequence[np.ndarray], view: View, criterion: str, chosen: int) -> str:
+    widths = " / ".join(str(a.shape[1]) for a in stages)
+    blocks = sum(map(len, stages))
+    caption = f"Importance ({criterion}) of each channel: {blocks} blocks × {widths} channels"
+    caption += f", {VIEW_TITLES[view]}." if view != "raw" else "."
+    if view in ("raw", "z"):
+        caption += f" Colours end at the {CLIPPED:g}th percentile."
+    if chosen:
+        caption += f" Orange marks are the {chosen:,} chosen channels."
+    return caption
 
 
 def block_profile(

@@ -96,11 +96,8 @@ def to_latex(
     }
     if standings and "mean" in columns:
         columns["mean"] = list(map(_standing, columns["mean"], standings))
-    first = names[0]
-    columns[first] = [
-        cell + (r"$^{\dagger}$" if mark else "")
-        for cell, mark in zip(columns[first], marked, strict=True)
-    ]
+    daggers = [r"$^{\dagger}$" if mark else "" for mark in marked]
+    columns[names[0]] = list(map(str.__add__, columns[names[0]], daggers))
     kinds = "".join("r" if pd.api.types.is_numeric_dtype(shown[name]) else "l" for name in names)
     head = " & ".join(escape(_title(name, name in ends)) for name in names)
     lines = [" & ".join(columns[name][i] for name in names) + r" \\" for i in range(len(shown))]

@@ -15,11 +15,10 @@ from ict.data import batches, load_set
 from ict.documents.identity import REQUESTS, canonical, digest, name_of
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_json
-from ict.model.backbones import load_backbone
 from ict.provenance import package_versions
 from ict.scores import load_scores
 from ict.scoring.causal import Plan, measure
-from ict.scoring.task_scores import request_for, score_task
+from ict.scoring.task_scores import frozen_backbone, request_for, score_task
 from ict.store import same_images
 from ict.store.causal_files import read_check
 from ict.store.run_folder import utc_now
@@ -95,13 +94,7 @@ def check(
         loaded = load_set(chosen, backbone.image_size).to(device)
         return lambda: batches(loaded, batch_size, mean=mean, std=std)
 
-    model = load_backbone(
-        request.backbone,
-        weights=request.weights,
-        weights_file=weights_file,
-        classes=0,
-        image_size=request.image_size,
-    ).to(device)
+    model = frozen_backbone(request, weights_file=weights_file, device=device)
     document = measure(
         model,
         images_of("train800"),

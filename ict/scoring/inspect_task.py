@@ -19,9 +19,9 @@ from ict.documents.identity import REQUESTS, canonical, digest, name_of
 from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_bytes, atomic_write_json
-from ict.model.backbones import load_backbone
 from ict.provenance import package_versions
 from ict.scoring.inspection import inspect_channels
+from ict.scoring.task_scores import frozen_backbone
 from ict.store import same_images
 from ict.store.inspect_files import ROWS, THUMBS, Inspection, read_inspection
 from ict.store.run_folder import utc_now
@@ -134,16 +134,10 @@ def inspect_task(
     reading.now()  # before the images are read
     started = time.perf_counter()
     backbone = get_backbone(request.backbone).at(request.image_size)
-    whole = load_split(request.task, request.split, root=root)
-    split = limited(whole, request.limit, request.limit_rule)
+    split = load_split(request.task, request.split, root=root)
+    split = limited(split, request.limit, request.limit_rule)
     images = load_set(split, backbone.image_size).to(device)
-    model = load_backbone(
-        request.backbone,
-        weights=request.weights,
-        weights_file=weights_file,
-        classes=0,
-        image_size=request.image_size,
-    ).to(device)
+    model = frozen_backbone(request, weights_file=weights_file, device=device)
     mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
     pages = inspect_channels(
         model,
@@ -154,9 +148,8 @@ def inspect_task(
         progress=progress,
     )
     run = store.run(request.run) if request.run else None
-    arrays = pages.arrays() | adapter_norms(
-        run.path / "adapter.safetensors" if run else None, backbone
-    )
+    adapter = run.path / "adapter.safetensors" if run else None
+    arrays = pages.arrays() | adapter_norms(adapter, backbone)
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write_bytes(folder / ROWS, save(arrays))
     atomic_write_bytes(folder / THUMBS, save(_thumbs(split, pages.shown())))

@@ -4,10 +4,11 @@ import dataclasses
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import nn
 
 from ict import scores as score_files
 from ict.catalogue import get_backbone, own_size, pixel_statistics
@@ -31,6 +32,17 @@ from ict.tasks import fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import FIRST, limited, rule_for
 from ict.weights import find as find_weights
+
+
+class Asked(Protocol):
+    """What says which backbone, weights and image size are meant."""
+
+    @property
+    def backbone(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+    @property
+    def image_size(self) -> int | None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,17 +135,12 @@ def score_task(
     `batch_size` is 16 for images of 224 pixels and up to 64 for smaller ones, unless it is given.
     Raises InputError if the store has it of other images than those of now (`digests`).
     """
-    if batch_size is not None and batch_size < 1:
-        raise InputError(f"batch_size={batch_size}: choose 1 or more images at once")
+    _check_batch(batch_size)
     path = store.score_dir(request.score_id) / "scores.safetensors"
-    read = (
-        {}
-        if choice(request.criterion).criterion is None
-        else {request.split: (request.task, request.split)}
-    )
-    reading = same_images.Reading(
-        read, digests or ImageDigests(root), request.limit, request.limit_rule
-    )
+    drawn = choice(request.criterion).criterion is None
+    read = {} if drawn else {request.split: (request.task, request.split)}
+    here = digests or ImageDigests(root)
+    reading = same_images.Reading(read, here, request.limit, request.limit_rule)
     meta = read_score(path.parent)
     if isinstance(meta, dict):
         same_images.check_file(store, path.parent, meta, reading)
@@ -152,17 +159,11 @@ def score_task(
         progress=progress,
         images=images,
     )
-    backbone = get_backbone(request.backbone)
-    mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
     notes: list[str] = list(computed.meta.get("notes", ()))
     meta = {
         **dataclasses.asdict(request),
         **computed.meta,
-        "score_id": request.score_id,
-        "site": request.sites[0] if len(request.sites) == 1 else None,
-        "stages": [list(stage) for stage in backbone.stages],
-        "pixel_mean": list(mean),
-        "pixel_std": list(std),
+        **_described(request),
         "keep_images": keep_images,
         "images_sha256": reading.record(store),
         "precision": "fp32",
@@ -172,11 +173,40 @@ def score_task(
         "versions": package_versions(notes),
         "notes": notes,
     }
-    finished = ChannelScores(computed.arrays, meta, computed.labels)
     make_folder(path.parent)
+    finished = ChannelScores(computed.arrays, meta, computed.labels)
     atomic_write_bytes(path, score_files.to_bytes(finished))
     atomic_write_json(path.parent / "meta.json", meta)
     return path
+
+
+def _check_batch(size: int | None) -> None:
+    if size is not None and size < 1:
+        raise InputError(f"batch_size={size}: choose 1 or more images at once")
+
+
+def _described(request: ScoreRequest) -> dict[str, Any]:
+    """What the metadata of a score file says beside its request: id, site, stages, pixels."""
+    backbone = get_backbone(request.backbone)
+    mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
+    return {
+        "score_id": request.score_id,
+        "site": request.sites[0] if len(request.sites) == 1 else None,
+        "stages": [list(stage) for stage in backbone.stages],
+        "pixel_mean": list(mean),
+        "pixel_std": list(std),
+    }
+
+
+def frozen_backbone(request: Asked, *, weights_file: Path | None, device: str) -> nn.Module:
+    """The backbone without a head that a score, causal check or inspection reads, on `device`."""
+    return load_backbone(
+        request.backbone,
+        weights=request.weights,
+        weights_file=weights_file,
+        classes=0,
+        image_size=request.image_size,
+    ).to(device)
 
 
 def _compute(
@@ -194,13 +224,8 @@ def _compute(
     if criterion is None:
         return _random_scores(request)
     backbone = get_backbone(request.backbone).at(request.image_size)
-    model = load_backbone(  # before the images: a file that does not fit is said at once
-        request.backbone,
-        weights=request.weights,
-        weights_file=weights_file,
-        classes=0,
-        image_size=request.image_size,
-    ).to(device)
+    # before the images: a file that does not fit is said at once
+    model = frozen_backbone(request, weights_file=weights_file, device=device)
     if images is None:
         split = load_split(request.task, request.split, root=root)
         left = limited(split, request.limit, request.limit_rule)

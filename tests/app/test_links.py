@@ -108,4 +108,4 @@ def test_an_image_size_in_a_link_is_planned_or_refused_with_the_sizes_there_are(
     assert app.session_state["image_size"] == 32
     assert "takes multiples" not in texts(app)
     refused = open_page("train", "empty", image_size="30")
-    assert "ict_tiny takes multiples of 8 pixels, such as 32" in texts(refused)
+    assert "takes multiples of 8 pixels, such as 32" in texts(refused)

@@ -103,16 +103,12 @@ def test_walk(server: Server, tmp_path: Path) -> None:
         done = store.run(start(again, epochs=2, seed=42))
         wait_for_status(done, "done")
         page = again.page
-        page.get_by_role("link", name="Its channels").wait_for(timeout=30_000)
-        page.get_by_role("link", name="Its channels").click()
+        page.get_by_role("link", name="Its channels").click(timeout=30_000)
         page.get_by_role("heading", name="Channels", exact=True).wait_for()
         again.settle()
         look_at_channels(again)
-        link, channel, k = (
-            page.url,
-            channel_field(again).input_value(),
-            again.metric("Chosen channels"),
-        )
+        link, channel = page.url, channel_field(again).input_value()
+        k = again.metric("Chosen channels")
         other = Visitor(chrome, server.url)
         other.open(link.removeprefix(server.url))
         other.settle()
@@ -127,8 +123,7 @@ def test_walk(server: Server, tmp_path: Path) -> None:
         page.get_by_role("heading", name="Channels", exact=True).wait_for()
         assert "libtorch" not in server.maps()
         assert [v.exceptions() for v in (again, other)] == [[], []]
-        assert other.errors == []
-        assert again.errors == []
+        assert (other.errors, again.errors) == ([], [])
 
 
 def click_a_mark(visitor: Visitor) -> None:
