@@ -112,6 +112,12 @@ class StudyVerdicts:
             return self.primary.sentence
         return next(iter(self.notes), "This study declares no contrast of two rows.")
 
+    @property
+    def about_primary(self) -> list[str]:
+        """What a reader of the first sentence has to know: of its runs and test images."""
+        tasks = self.primary.comparison.tasks if self.primary else ()
+        return list(dict.fromkeys(note for task in tasks for note in task.notes))
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "study": self.study,

@@ -47,7 +47,8 @@ def forest(
             if verdict.difference.over == kind
         ]
         _add_intervals(figure, told, kind, number)
-    names = [_in_two(line.name) for line in lines]
+    names = [_in_lines(line.name) for line in lines]
+    tall = 2 + max(name.count("<br>") for name in names)  # lines of the highest label
     figure.update_xaxes(title_text=f"{_short(a)} − {_short(b)} (points of test accuracy)")
     figure.update_yaxes(
         tickvals=list(range(len(lines))),
@@ -71,10 +72,10 @@ def forest(
         title=title,
         caption=caption,
         theme=theme,
-        height=150 + 46 * max(len(lines), 2),
+        height=150 + max(46, 16 * tall) * max(len(lines), 2),
         aspect=min(1.3, 0.3 + 0.09 * len(lines)),
         span="text",
-        rows=(3 if any("<br>" in name for name in names) else 2) * len(lines),
+        rows=tall * len(lines),
     )
 
 
@@ -249,12 +250,14 @@ def power_curves(
     return look.finish(figure, title=title, caption=caption, theme=theme)
 
 
-def _in_two(name: str, most: int = 36) -> str:
-    """A contrast's name on two lines where one would be too long, its sides whole if they can be."""
+def _in_lines(name: str, most: int = 36) -> str:
+    """A contrast's name on two or three lines where one would be too long, its sides whole if they can be."""
     first, minus, second = name.partition(" − ")
     if len(name) <= most or not minus:
         return _short(name, most)
-    return f"{_short(first, most)} −<br>{_short(second, most)}"
+    row, at, ratio = second.rpartition(" at K/D = ")
+    below = [row, f"at K/D = {ratio}"] if len(second) > most and at else [second]
+    return f"{_short(first, most)} −<br>" + "<br>".join(_short(part, most) for part in below)
 
 
 def _short(name: str, most: int = 36) -> str:

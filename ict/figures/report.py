@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from ict.analysis import groups
 from ict.analysis.draws import shared_draw_words
 from ict.analysis.rates import rate_cell, rate_words
 from ict.analysis.study_contrasts import StudyVerdicts, study_contrasts
+from ict.config import DEFAULTS
 from ict.errors import InputError
 from ict.figures.by_name import Choice, Found, Row
 from ict.figures.export import FigureBundle, provenance
@@ -34,7 +36,7 @@ def study_report(name: str, store: Store) -> str:
     told = study_contrasts(store, study)
     drawn = _figures(found)
     sections = [
-        Section(heading="Answer", notes=[told.sentence]),
+        Section(heading="Answer", notes=[told.sentence, *told.about_primary]),
         _opening(found.rows),
         *_searches(studies.searches(store, study)),
         *(_section(title, one) for title, one in drawn),
@@ -73,7 +75,7 @@ def _searches(found: Sequence[studies.Search]) -> list[Section]:
     rows = [
         {
             "row": one.member,
-            "K/D": one.setting.get("ratio"),
+            "K/D": one.setting.get("ratio") if _tunes_channels(one) else None,
             **each.value,
             "loss on val200": each.val_loss,
             "accuracy on val200": each.val_accuracy and 100 * each.val_accuracy,
@@ -91,6 +93,10 @@ def _searches(found: Sequence[studies.Search]) -> list[Section]:
     )
     cells = readable_cells(pd.DataFrame(rows))
     return [Section(heading="What was tried", notes=[note], table=cells)]
+
+
+def _tunes_channels(one: studies.Search) -> bool:
+    return bool(one.setting.get("method", DEFAULTS["method"]) == "ict")
 
 
 def _choice_words(one: studies.Search, each: Trial) -> str:
@@ -112,9 +118,11 @@ def _figures(found: Found) -> list[tuple[str, FigureBundle]]:
     if len(tasks) > 1:
         wanted.append(("Channels that tasks share", "overlap", Choice()))
     drawn = []
+    at_chosen_rates = replace(found, rows=[row for row in found.rows if row.get("chosen", True)])
     for title, name, choice in wanted:
         try:
-            drawn.append((title, bundle(name, found, choice)))
+            shown = at_chosen_rates if name == "curves" else found
+            drawn.append((title, bundle(name, shown, choice)))
         except InputError:  # these runs have no scores, or no epochs, to draw
             continue
     return drawn

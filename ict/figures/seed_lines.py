@@ -35,7 +35,9 @@ def ends(metric: str) -> tuple[float, float] | None:
 
 
 def add_seed_lines(figure: go.Figure, part: pd.DataFrame, label: str, style: look.Look) -> None:
-    for seed, run in part.groupby("seed", dropna=False):
+    """A thin line a seed: the mean of its random draws, where it has several."""
+    for seed, runs in part.groupby("seed", dropna=False):
+        run = runs.groupby("epoch", as_index=False)["value"].mean()
         figure.add_scatter(
             x=run["epoch"],
             y=run["value"],

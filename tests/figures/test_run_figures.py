@@ -95,3 +95,15 @@ def test_labels_of_points_never_meet():
     })  # fmt: skip
     figure = figures.accuracy_against_parameters(table)
     assert 5 < len(figure.layout.annotations) < 40  # those that would collide are left to hover
+
+
+def test_draws_of_one_seed_are_one_line_their_mean():
+    """Two runs of a seed are no line that runs back from the last epoch to the first."""
+    progress = [
+        {"label": "random", "seed": seed, "progress": [
+            {"epoch": epoch, "train_accuracy": base + epoch / 10} for epoch in (1, 2, 3)]}
+        for seed, base in ((1, 0.1), (1, 0.3), (2, 0.2))
+    ]  # fmt: skip
+    thin = [t for t in figures.training_curves(progress).data if t.line.width == 0.8]
+    assert [list(line.x) for line in thin] == [[1, 2, 3], [1, 2, 3]]
+    np.testing.assert_allclose(thin[0].y, [30, 40, 50])
