@@ -22,6 +22,8 @@ from ict.files import read_json
 
 BUNDLED = "ict_tiny"
 BUNDLED_WEIGHTS = Path(__file__).parent.parent / "assets" / "backbones" / "ict_tiny.safetensors"
+SITE = "attn"
+"""The paper's: the residual stream, once attention was added; what is meant where none is named."""
 STREAM_SITES = ("attn", "attn_branch", "mlp_branch", "block")
 QKV_SITES = ("q", "k", "v")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@+-]{0,199}")

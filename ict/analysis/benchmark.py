@@ -17,6 +17,7 @@ import pandas as pd
 from ict.analysis.groups import Row, Seed, by_seed, key, varying_within
 from ict.analysis.groups import words as in_words
 from ict.analysis.intervals import Interval, t_interval
+from ict.criteria import CRITERION
 
 BACKBONE = "vit_base_patch16_224.orig_in21k"
 SOURCE = "V-PETL Bench (published)"
@@ -114,7 +115,7 @@ def _label(setting: Mapping[str, Any]) -> str:
     k, criterion = setting.get("k"), setting.get("criterion")
     if k is not None and not pd.isna(k):
         words.append(f"K={k:g}" if isinstance(k, (int, float)) else f"K={k}")
-    if criterion not in (None, "class_l2") and not pd.isna(criterion):
+    if criterion not in (None, CRITERION) and not pd.isna(criterion):
         words.append(str(criterion))
     if setting["backbone"] != BACKBONE:
         words.append(f"({setting['backbone']})")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ict.criteria import is_control
 from ict.store.base import BaseStore
 from ict.store.studies import list_studies, rows
 from ict.store.study_rows import tuned_lists
@@ -82,13 +83,10 @@ def _by(tuned: Sequence[Row]) -> str:
 
 def _who(row: Row) -> str:
     """A series by its name: the method, or the criterion of a control."""
-    criterion = str(row.get("criterion"))
-    control = row.get("method") == "ict" and criterion.split(":", maxsplit=1)[0] in (
-        "random",
-        "lowest",
-    )
+    criterion = row.get("criterion")
+    control = row.get("method") == "ict" and is_control(criterion)
     fixed = "" if row.get("chosen", True) else " at the fixed rate"
-    return (criterion if control else str(row.get("method"))) + fixed
+    return (str(criterion) if control else str(row.get("method"))) + fixed
 
 
 def _where(row: Row) -> str:

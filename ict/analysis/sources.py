@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ict.criteria import CRITERION
 from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
 from ict.scores import load_scores
@@ -28,7 +29,7 @@ class Sums:
     labels: np.ndarray
     per_image: list[np.ndarray]
     """(N, blocks of the stage, D) each, float32."""
-    criterion: str = "class_l2"
+    criterion: str = CRITERION
     token_mean: list[np.ndarray] | None = None
     tokens: list[int] | None = None
     """Tokens of an image that were scored, one number a stage."""
@@ -74,7 +75,7 @@ class Source:
             name=self.name,
             labels=self.labels,
             per_image=[_float32(a) for a in scores.site(self.site, "per_image")],
-            criterion=str(self.meta.get("criterion", "class_l2")),
+            criterion=str(self.meta.get("criterion", CRITERION)),
             token_mean=means,
             tokens=tokens_per_image(self.meta, len(scores.site(self.site, "per_image"))),
             normalise=bool((self.meta.get("options") or {}).get("normalise", False)),
@@ -95,7 +96,7 @@ def open_source(path: str | Path, *, site: str | None = None, name: str | None =
     path = path / "scores.safetensors" if os.path.isdir(path) else path
     scores = load_scores(path, kinds=("",))
     site = site or scores.only_site()
-    criterion = str(scores.meta.get("criterion", "class_l2"))
+    criterion = str(scores.meta.get("criterion", CRITERION))
     if criterion not in RESAMPLED:
         raise InputError(
             f"{criterion} cannot be recomputed for a part of the images from per-image sums; "

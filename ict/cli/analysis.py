@@ -8,6 +8,7 @@ import click
 from ict.analysis import tables
 from ict.analysis.pairs import overlap_rows
 from ict.analysis.sources import RESAMPLED, Source
+from ict.catalogue import SITE
 from ict.cli import options as shared
 from ict.cli.common import DRAWS, NUMBER, SEED, Progress, Whole, command, emit, table
 from ict.criteria import CRITERION
@@ -20,7 +21,7 @@ from ict.tasks import SPLITS
 _SCORED = (
     shared.BACKBONE,
     click.option("--criterion", default=CRITERION, show_default=True, help=", ".join(RESAMPLED)),
-    click.option("--site", default="attn", show_default=True),
+    click.option("--site", default=SITE, show_default=True),
     click.option(
         "--tokens", default="patch", show_default=True, type=click.Choice(["patch", "cls", "all"])
     ),

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from ict.catalogue import check_site, get_backbone
+from ict.catalogue import SITE, check_site, get_backbone
 from ict.cli import options as shared
 from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, table
 from ict.criteria import CRITERION, check_criterion
@@ -34,7 +34,7 @@ def _common(function: Any) -> Any:
 @click.option(
     "--criterion", "criteria", multiple=True, default=(CRITERION,), help="Several to compare them."
 )
-@click.option("--site", default="attn", show_default=True)
+@click.option("--site", default=SITE, show_default=True)
 @click.option(
     "--replacement",
     default="mean",

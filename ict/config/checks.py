@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from ict.catalogue import Backbone, check_blocks, check_site
+from ict.catalogue import SITE, Backbone, check_blocks, check_site
 from ict.config.record import ABOUT, DEFAULTS, FIELDS, TYPES, RunConfig
 from ict.config.values import as_typed
 from ict.criteria import check_criterion
@@ -66,8 +66,8 @@ def check(config: RunConfig, backbone: Backbone) -> None:
     if config.criterion is not None:
         check_criterion(config.criterion)
     if config.method == "ict":
-        check_site(backbone, config.tune_site or "attn")
-        check_site(backbone, config.score_site or config.tune_site or "attn")
+        check_site(backbone, config.tune_site or SITE)
+        check_site(backbone, config.score_site or config.tune_site or SITE)
         check_blocks(backbone, config.blocks)
     warmup, epochs = config.warmup_epochs, config.epochs
     if warmup is not None and epochs is not None and warmup > epochs:

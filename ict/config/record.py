@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ict.catalogue import BUNDLED
+from ict.catalogue import BUNDLED, SITE
 from ict.config.fields import MOST_SEED, About, about, check_age
 from ict.config.readers import DRAWS, LIMITED, LORA, PROBE, SCORES, SEED, SELECTION, TRAINING
 from ict.config.values import as_typed
@@ -51,7 +51,7 @@ class RunConfig:
     score_site: str | None = about(
         None, help="Where channels are scored; `tune_site` by default.", read_by=SCORES
     )
-    tune_site: str | None = about("attn", help="Where channels are tuned.", read_by=SELECTION)
+    tune_site: str | None = about(SITE, help="Where channels are tuned.", read_by=SELECTION)
     score_task: str | None = about(
         None, help="The task whose images are scored; `task` by default.", read_by=SCORES
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ict.analysis.sources import RESAMPLED, Source, open_source
-from ict.catalogue import BUNDLED, check_site, get_backbone, own_size
+from ict.catalogue import BUNDLED, SITE, check_site, get_backbone, own_size
 from ict.criteria import CRITERION
 from ict.documents.identity import REQUESTS
 from ict.errors import IctError, InputError
@@ -32,7 +32,7 @@ class Wanted:
 
     backbone: str = BUNDLED
     criterion: str = CRITERION
-    site: str = "attn"
+    site: str = SITE
     tokens: str = "patch"
     split: str = "train800val200"
     weights: str | None = None

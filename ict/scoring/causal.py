@@ -16,6 +16,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
+from ict.catalogue import SITE
 from ict.criteria import Progress
 from ict.errors import InputError
 from ict.model.sites import Site, open_sites
@@ -33,7 +34,7 @@ FRACTIONS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 class Plan:
     """What is replaced, and how often."""
 
-    site: str = "attn"
+    site: str = SITE
     blocks: tuple[int, ...] | None = None
     """Where channels are replaced, counted over all stages; None for all at once."""
     replacement: str = "mean"

@@ -12,7 +12,15 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
-from ict.catalogue import BUNDLED, Backbone, check_site, get_backbone, own_size, pixel_statistics
+from ict.catalogue import (
+    BUNDLED,
+    SITE,
+    Backbone,
+    check_site,
+    get_backbone,
+    own_size,
+    pixel_statistics,
+)
 from ict.criteria import Progress
 from ict.data import batches, load_set
 from ict.documents.identity import REQUESTS, canonical, digest, name_of
@@ -45,7 +53,7 @@ class InspectRequest:
     backbone: str
     weights: str
     data: str
-    site: str = "attn"
+    site: str = SITE
     split: str = "train800val200"
     run: str | None = None
     """A finished run whose adapter's weights stand beside the channels."""
@@ -91,7 +99,7 @@ def request_inspection(
     if split not in SPLITS[:3]:
         raise InputError(f"split={quoted(split)}: choose one of {', '.join(SPLITS[:3])}")
     chosen = get_backbone(name)
-    site = site or config.get("tune_site") or "attn"
+    site = site or config.get("tune_site") or SITE
     check_site(chosen, site)
     if run is not None:
         found = Weights(str(config.get("weights")), weights_of(store.run(run), given=weights))

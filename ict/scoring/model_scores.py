@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ict.catalogue import SITE
 from ict.criteria import CRITERION, Progress, Request, get_criterion
 from ict.documents.identity import check_finite
 from ict.errors import InputError
@@ -15,7 +16,7 @@ def score(
     model: nn.Module,
     data: Iterable[tuple[Tensor, Tensor]] | Callable[[], Iterable[tuple[Tensor, Tensor]]],
     *,
-    site: str | Sequence[str] = "attn",
+    site: str | Sequence[str] = SITE,
     criterion: str = CRITERION,
     tokens: str | None = None,
     classes: int | None = None,

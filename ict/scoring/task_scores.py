@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ict import scores as score_files
-from ict.catalogue import get_backbone, own_size, pixel_statistics
+from ict.catalogue import SITE, get_backbone, own_size, pixel_statistics
 from ict.criteria import CRITERION, Progress, Request, choice, get_criterion
 from ict.data import ImageSet, batches, load_set
 from ict.documents.identity import REQUESTS, canonical, check_finite, digest, name_of
@@ -54,7 +54,7 @@ class ScoreRequest:
     weights: str
     data: str
     criterion: str = CRITERION
-    sites: tuple[str, ...] = ("attn",)
+    sites: tuple[str, ...] = (SITE,)
     tokens: str = "patch"
     split: str = "train800val200"
     pixel_normalisation: str = "native"

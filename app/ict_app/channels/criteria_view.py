@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from ict.catalogue import SITE
 from ict.criteria import choice
 from ict.figures import agreement_lines, agreement_matrix
 from ict.figures.asked import Choice, Request
@@ -94,7 +95,7 @@ def agreement(shown: Store, found: Mapping[str, list[Meta]]) -> None:
 
 
 def _sites(meta: Meta) -> list[str]:
-    return [str(site) for site in meta.get("sites") or [meta.get("site") or "attn"]]
+    return [str(site) for site in meta.get("sites") or [meta.get("site") or SITE]]
 
 
 def _matrix(names: list[str], values: np.ndarray, unit: str, request: Request) -> None:

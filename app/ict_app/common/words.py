@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ict.criteria import CRITERION
+
 NOTHING = "–"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&^=@])")
 _BYTES = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -62,7 +64,7 @@ def run_label(row: Mapping[str, Any]) -> str:
     parts = [row.get("task"), row.get("backbone"), row.get("method")]
     if row.get("k") is not None:
         parts.append(f"K {row['k']}")
-    if row.get("criterion") not in (None, "class_l2"):
+    if row.get("criterion") not in (None, CRITERION):
         parts.append(row["criterion"])
     if row.get("seed") is not None:
         parts.append(f"seed {row['seed']}")
