@@ -4,7 +4,9 @@ A criterion is a function `compute(model, batches, request) -> Computed`. It giv
 (blocks, D) for every site and stage asked for, larger meaning more important.
 """
 
+import functools
 import importlib
+import importlib.metadata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -54,6 +56,7 @@ class Criterion:
 
     name: str
     module: str
+    """That of its function `compute`, imported when it is called."""
     formula: str
     source: str
     default_tokens: str = "patch"
@@ -72,7 +75,7 @@ class Criterion:
                 raise InputError(
                     f"{self.name} has no option {quoted(option)}; {allowed}{did_you_mean(option, self.options)}"
                 )
-        module = importlib.import_module(f"ict.scoring.{self.module}")
+        module = importlib.import_module(self.module)
         computed: Computed = module.compute(self.name, model, batches, request)
         for name, array in computed.arrays.items():
             if name.count(".") == 1 and not np.isfinite(array).all():
@@ -84,10 +87,14 @@ class Criterion:
 
 
 _SCT = "SCT (arXiv 2309.08513) and its released code"
-_NORM: dict[str, Any] = {"module": "norms", "per_image_sums": True, "options": ("normed",)}
+_NORM: dict[str, Any] = {
+    "module": "ict.scoring.norms",
+    "per_image_sums": True,
+    "options": ("normed",),
+}
 _MEMORY = ("memory_limit_bytes", "internal_batch")
 _GRADIENT: dict[str, Any] = {
-    "module": "gradients",
+    "module": "ict.scoring.gradients",
     "default_tokens": "all",
     "options": ("head", *_MEMORY),
 }
@@ -100,7 +107,7 @@ REGISTRY: dict[str, Criterion] = {
     for c in (
         Criterion(
             name=CRITERION,
-            module="norms",
+            module="ict.scoring.norms",
             formula="mean_k sqrt(Σ_{n∈k,t} a²)",
             source=_SCT,
             per_image_sums=True,
@@ -133,20 +140,20 @@ REGISTRY: dict[str, Criterion] = {
         ),
         Criterion(
             name="anova_f",
-            module="statistics",
+            module="ict.scoring.statistics",
             formula="½ [F(mean_t a) + mean_t F(a_t)], F over the classes",
             source="scikit-learn f_classif",
             options=("statistic", "memory_limit_bytes"),
         ),
         Criterion(
             name="weight_norm",
-            module="weight_norm",
+            module="ict.scoring.weight_norm",
             formula="Σ_j |W_jc| · ‖h_c‖₂, W the linear layer that reads the site, h its input",
             source="after Wanda, arXiv 2306.11695",
         ),
         Criterion(
             name="grad_x_activation",
-            module="attribution",
+            module="ict.scoring.attribution",
             formula=_MEAN.format("a · ∂F/∂a"),
             source="captum LayerGradientXActivation",
             default_tokens="all",
@@ -154,7 +161,7 @@ REGISTRY: dict[str, Criterion] = {
         ),
         Criterion(
             name="integrated_gradients",
-            module="attribution",
+            module="ict.scoring.attribution",
             formula=_MEAN.format("(a − a₀) · ∫ ∂F/∂a"),
             source="captum LayerIntegratedGradients, arXiv 1703.01365",
             default_tokens="all",
@@ -162,7 +169,7 @@ REGISTRY: dict[str, Criterion] = {
         ),
         Criterion(
             name="conductance",
-            module="attribution",
+            module="ict.scoring.attribution",
             formula=_MEAN.format("∫ ∂F/∂a · da along the images from the baseline"),
             source="captum LayerConductance, arXiv 1805.12233",
             default_tokens="all",
@@ -170,7 +177,7 @@ REGISTRY: dict[str, Criterion] = {
         ),
         Criterion(
             name="ablation",
-            module="attribution",
+            module="ict.scoring.attribution",
             formula="mean_n |F(x) − F(x with channel c at its mean)|",
             source="captum LayerFeatureAblation",
             default_tokens="all",
@@ -182,15 +189,47 @@ REGISTRY: dict[str, Criterion] = {
 
 def get_criterion(name: str) -> Criterion:
     """The named criterion. Raises InputError, with the nearest name, for one that is not there."""
-    if name not in REGISTRY:
-        raise InputError(
-            f"no criterion {quoted(name)}; there are {', '.join(REGISTRY)}{did_you_mean(name, REGISTRY)}"
-        )
-    return REGISTRY[name]
+    found = REGISTRY.get(name) or outside().get(name)
+    if isinstance(found, Criterion):
+        return found
+    if found is not None:
+        raise InputError(found)
+    known = (*REGISTRY, *outside())
+    raise InputError(
+        f"no criterion {quoted(name)}; there are {', '.join(known)}{did_you_mean(name, known)}"
+    )
+
+
+@functools.cache
+def outside() -> dict[str, Criterion | str]:
+    """Criteria of other installed packages, by their entry points `ict.criteria` (docs/extending.md).
+
+    One that cannot be used has the sentence that says why in its place.
+    """
+    points = importlib.metadata.entry_points(group="ict.criteria")
+    return {point.name: _loaded(point) for point in points if point.name not in _TAKEN}
+
+
+def _loaded(point: importlib.metadata.EntryPoint) -> Criterion | str:
+    package = point.dist.name if point.dist else point.value
+    trouble = f"criterion {quoted(point.name)} of package {quoted(package)} cannot be used:"
+    try:
+        found = point.load()
+    except Exception as error:  # whatever an outside package does, the rest stands
+        return f"{trouble} {type(error).__name__}: {error}"
+    if not isinstance(found, Criterion) or found.name != point.name:
+        return f"{trouble} {quoted(point.value)} is no Criterion of that name"
+    return found
 
 
 CRITERIA: Final = (*REGISTRY, "random", "lowest")
-"""What a run's `criterion` may be; `lowest:NAME` too, for every NAME of the registry."""
+"""What a run's `criterion` may be; `lowest:NAME` too, for every NAME, and what is `outside`."""
+_TAKEN = frozenset(CRITERIA)
+
+
+def criteria() -> tuple[str, ...]:
+    """All names, those from outside too: for lists to choose from."""
+    return (*REGISTRY, *outside(), "random", "lowest")
 
 
 class Choice(NamedTuple):
@@ -233,13 +272,18 @@ def is_control(criterion: str | None) -> bool:
 def check_criterion(criterion: str) -> None:
     """Raises InputError for a criterion that does not exist; `lowest:NAME` is one for every NAME."""
     name = choice(criterion).criterion
-    if criterion not in CRITERIA and not (criterion == f"lowest:{name}" and name in REGISTRY):
-        raise InputError(
-            f"no criterion {quoted(criterion)}; there are {', '.join(CRITERIA)}{did_you_mean(name or criterion, CRITERIA)}"
-        )
+    if criterion in CRITERIA or (criterion == f"lowest:{name}" and name in REGISTRY):
+        return
+    if criterion in (name, f"lowest:{name}") and name in outside():
+        get_criterion(name)
+        return
+    known = criteria()
+    raise InputError(
+        f"no criterion {quoted(criterion)}; there are {', '.join(known)}{did_you_mean(name or criterion, known)}"
+    )
 
 
 def own_tokens(criterion: str) -> str:
     """The tokens that a criterion of a run (`lowest:NAME` and `random` too) reads unless told."""
     name = choice(criterion).criterion
-    return REGISTRY[name].default_tokens if name in REGISTRY else "patch"
+    return "patch" if name is None else get_criterion(name).default_tokens

@@ -61,6 +61,8 @@ class NewerError(InputError):
 def lacking(error: ModuleNotFoundError) -> str:
     """The sentence of a package that is not installed: which, and what to do."""
     package = (error.name or "").split(".")[0]
+    if package == "ict":
+        return f"module {quoted(error.name)} is missing: install ict again"
     extra = f"ict[{EXTRAS[package]}]" if package in EXTRAS else package
     return f"package {quoted(package)} is not installed: pip install {quoted(extra)}"
 

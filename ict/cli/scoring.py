@@ -8,7 +8,8 @@ import click
 from ict.catalogue import check_site, get_backbone
 from ict.cli import options as shared
 from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, say_unreadable
-from ict.config import CRITERIA, DEFAULTS, check_criterion, check_size
+from ict.config import DEFAULTS, check_criterion, check_size
+from ict.criteria import criteria
 from ict.documents.bounded import json_value
 from ict.errors import InputError, quoted
 from ict.machine import calm_threads, choose_device, cores
@@ -22,7 +23,7 @@ from ict.tasks import SPLITS, get_task
 @shared.BACKBONE
 @shared.WEIGHTS
 @click.option(
-    "--criterion", default=DEFAULTS["criterion"], show_default=True, help=", ".join(CRITERIA)
+    "--criterion", default=DEFAULTS["criterion"], show_default=True, help=", ".join(criteria())
 )
 @click.option("--site", "sites", multiple=True, help="May be given several times; all in one pass.")
 @click.option("--tokens", type=click.Choice(["patch", "cls", "all"]))

@@ -6,7 +6,8 @@ from typing import Any
 import streamlit as st
 
 from ict.catalogue import BUNDLED, Backbone, get_backbone, known
-from ict.config import CRITERIA, RunConfig
+from ict.config import RunConfig
+from ict.criteria import criteria
 from ict.documents.bounded import whole_number
 from ict.errors import IctError, InputError, quoted
 from ict.recipes import RECIPES
@@ -115,7 +116,7 @@ def _channels(backbone: str) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     chosen = get_backbone(backbone)
     bar = st.container(horizontal=True, gap="small")
     criterion = bar.selectbox(
-        "Criterion", CRITERIA, width=200, key="criterion", bind="query-params",
+        "Criterion", criteria(), width=200, key="criterion", bind="query-params",
         help="How the importance of a channel is measured on the training images.",
     )  # fmt: skip
     site = bar.selectbox(
