@@ -45,13 +45,10 @@ def slowly(d: np.ndarray, least_row: float, least_column: float) -> tuple[float,
         (d[s, i] - row[s] - column[i] + mean) ** 2 for s in range(rows) for i in range(columns)
     ) / ((rows - 1) * (columns - 1))
     total = ms_row + ms_column - ms_rest
-    of_row, of_column = (ms_row, rows - 1), (ms_column, columns - 1)
-    welch = (ms_row + ms_column) ** 2 / sum(ms**2 / df for ms, df in (of_row, of_column))
-    if total <= max(ms_row, ms_column):
-        largest, degrees = max(of_row, of_column, key=lambda pair: pair[0])
-        return math.sqrt(largest / rows / columns), min(degrees, welch)
-    by_share = min(df / (ms / total) for ms, df in (of_row, of_column))
-    return math.sqrt(total / rows / columns), min(by_share, welch)
+    larger = max(ms_row, ms_column)
+    variance = total if total > larger else ms_row + ms_column
+    shares = (ms_row / variance, rows - 1), (ms_column / variance, columns - 1)
+    return math.sqrt(max(total, larger) / rows / columns), min(df / share for share, df in shares)
 
 
 def test_over_seeds_is_the_paired_t_interval_of_scipy():
