@@ -45,10 +45,13 @@ def slowly(d: np.ndarray, least_row: float, least_column: float) -> tuple[float,
         (d[s, i] - row[s] - column[i] + mean) ** 2 for s in range(rows) for i in range(columns)
     ) / ((rows - 1) * (columns - 1))
     total = ms_row + ms_column - ms_rest
-    larger = max(ms_row, ms_column)
+    of_row, of_column = (ms_row, rows - 1), (ms_column, columns - 1)
+    larger, its_degrees = max(of_row, of_column)
     variance = total if total > larger else ms_row + ms_column
-    shares = (ms_row / variance, rows - 1), (ms_column / variance, columns - 1)
-    return math.sqrt(max(total, larger) / rows / columns), min(df / share for share, df in shares)
+    degrees = min(df / (ms / variance) for ms, df in (of_row, of_column))
+    if total <= larger:
+        degrees = min(degrees, its_degrees)
+    return math.sqrt(max(total, larger) / rows / columns), degrees
 
 
 def test_over_seeds_is_the_paired_t_interval_of_scipy():
