@@ -37,7 +37,7 @@ def study_report(name: str, store: Store) -> str:
     drawn = _figures(found)
     sections = [
         Section(heading="Answer", notes=[told.sentence, *told.about_primary]),
-        _opening(found.rows),
+        _opening(found.rows, told.about_primary),
         *_searches(studies.searches(store, study)),
         *(_section(title, one) for title, one in drawn),
         *_contrasts(told),
@@ -49,7 +49,8 @@ def study_report(name: str, store: Store) -> str:
     return page(study.title, sections, heading=study.title)
 
 
-def _opening(rows: Sequence[Row]) -> Section:
+def _opening(rows: Sequence[Row], said: Sequence[str]) -> Section:
+    """What ran, and how; without what was said already."""
     done = [row for row in rows if row["status"] == "done"]
     states = pd.Series([row["status"] for row in rows], dtype=object).value_counts()
     words = ", ".join(f"{count} {state}" for state, count in states.items()) or "none yet"
@@ -62,7 +63,7 @@ def _opening(rows: Sequence[Row]) -> Section:
     return Section(
         notes=[
             text,
-            *filter(None, fair),
+            *(words for words in fair if words and words not in said),
             "Accuracies are those of the epoch that each run's configuration selects, never of the "
             "best epoch on the test set. Intervals are 95 % t intervals over seeds; they do not "
             "contain the error of a small test set, which the tables give as sampling.",

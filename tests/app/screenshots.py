@@ -13,7 +13,12 @@ from tests.app.served import Server, Visitor, browser
 ROOT = Path(__file__).parents[2]
 PAGES = ("train", "run", "curves", "channels", "overlap", "inspect", "ablation", "benchmark")
 PAGES += ("export", "data", "criteria", "transfer")
-HIGHEST = 2400
+HIGHEST = 3000
+SAME, MOST_LOOKS = 4, 60  # looks at a page that have to be alike, and looks at most
+EXTENT = """(() => {
+    const page = document.querySelector('[data-testid=stMain]');
+    return [page.scrollHeight, page.querySelectorAll('*').length];
+})()"""
 FOLDER = ROOT / "assets" / "screenshots"
 
 
@@ -22,14 +27,24 @@ def shoot(visitor: Visitor, name: str, path: Path) -> None:
     page = visitor.page
     width = page.viewport_size["width"]
     visitor.open("/" if name == "train" else f"/{name}")
-    page.wait_for_timeout(2500)
-    page.locator("[data-testid=stStatusWidget]").wait_for(state="detached", timeout=60_000)
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    height = still(visitor)
     page.set_viewport_size({"width": width, "height": max(700, min(height, HIGHEST))})
     page.wait_for_timeout(1000)
     page.screenshot(path=path)
     page.set_viewport_size({"width": width, "height": 1000})
     assert not visitor.exceptions(), (name, visitor.exceptions())
+
+
+def still(visitor: Visitor) -> int:
+    """Waits until the page has stopped growing on a machine of any speed; gives its height in pixels."""
+    page = visitor.page
+    page.wait_for_timeout(2500)
+    seen: list[list[int]] = []
+    while len(seen) < MOST_LOOKS and (len(seen) < SAME or seen[-SAME:].count(seen[-1]) < SAME):
+        page.locator("[data-testid=stStatusWidget]").wait_for(state="detached", timeout=60_000)
+        page.wait_for_timeout(700)
+        seen.append(page.evaluate(EXTENT))
+    return seen[-1][0]
 
 
 def main() -> None:
