@@ -117,11 +117,7 @@ def causal(
 @click.option("--site", help="The run's tuned site, or attn.")
 @click.option("--run", help="A finished run: its adapter's weights stand beside the channels.")
 @click.option("--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3]))
-@click.option(
-    "--pixel-normalisation",
-    type=click.Choice(["native", "imagenet"]),
-    help="The run's, or native.",
-)
+@shared.PIXELS_OF_RUN
 @_common
 def inspect(
     task: str,

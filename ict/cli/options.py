@@ -13,18 +13,6 @@ WEIGHTS: Final = click.option(
     "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
 )
 DEVICE: Final = click.option("--device", help="cpu, cuda:0, …; the first GPU by default.")
-IMAGE_SIZE: Final = click.option(
-    "--image-size",
-    type=Whole(1, 8192),
-    help="Side of the images in pixels, a multiple of the patch; the backbone's own by default.",
-)
-PIXELS: Final = click.option(
-    "--pixel-normalisation",
-    default="native",
-    show_default=True,
-    type=click.Choice(ABOUT["pixel_normalisation"].choices),
-    help="Mean and standard deviation of pixels: the backbone's own, or ImageNet's.",
-)
 BACKBONE: Final = click.option("--backbone", default=SHOWN_DEFAULTS["backbone"], show_default=True)
 
 
@@ -41,3 +29,12 @@ def of_field(name: str, flag: str | None = None, **more: Any) -> Any:
     if (default := SHOWN_DEFAULTS[name]) is not None:
         text += f"  [default: {default}]"
     return click.option(flag or f"--{name.replace('_', '-')}", help=text, **more)
+
+
+IMAGE_SIZE: Final = of_field("image_size")
+_NORMALISATION: Final = click.Choice(ABOUT["pixel_normalisation"].choices)
+PIXELS: Final = of_field(
+    "pixel_normalisation", type=_NORMALISATION, default=SHOWN_DEFAULTS["pixel_normalisation"]
+)
+PIXELS_OF_RUN: Final = of_field("pixel_normalisation", type=_NORMALISATION)
+"""Without a default: a run's own, where one is named."""

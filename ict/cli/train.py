@@ -32,7 +32,7 @@ from ict.tasks import get_task, is_here
 @click.option("--recipe", default="quick", show_default=True, help=", ".join(RECIPES))
 @shared.of_field("seed")
 @shared.of_field("limit")
-@shared.of_field("image_size")
+@shared.IMAGE_SIZE
 @click.option(
     "--set",
     "settings",

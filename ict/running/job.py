@@ -83,14 +83,18 @@ class Job:
             notes=notes,
         )
 
-    def split(self, name: str) -> Split:
-        """The images of a split that the run's `limit` leaves; what is short or left out is noted."""
+    def whole(self, name: str) -> Split:
+        """All images of a split; what is short, or left out by the run's `limit`, is noted."""
         whole = load_split(self.config.task, name, root=self.root)
         self.notes.extend(note for note in whole.notes if note not in self.notes)
         limit, rule = self.config.limit, self.config.limit_rule
         if limit is not None and limit < len(whole):
             self.notes.append(f"{name}: {said(rule, limit, len(whole))}")
-        return limited(whole, limit, rule)
+        return whole
+
+    def left(self, whole: Split) -> Split:
+        """The images of a split that the run's `limit` leaves."""
+        return limited(whole, self.config.limit, self.config.limit_rule)
 
     @property
     def ks(self) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ict.data import ImageSet, StreamedSet, load_set, open_set
 from ict.running.job import Job
-from ict.tasks import load_split
+from ict.tasks import Split
 from ict.tasks.decodable import check_decodable
 
 
@@ -26,19 +26,19 @@ def load_images(job: Job) -> RunImages:
     """
     train = _loaded(job, job.config.train_split)
     val = _loaded(job, "val200") if job.config.train_split == "train800" else None
-    test = _opened_test(job)
-    in_all = len(load_split(job.config.task, "test", root=job.root))
-    return RunImages(train, val, test, whole_test=len(test) == in_all)
+    whole = job.whole("test")
+    test = _opened(job, job.left(whole))
+    return RunImages(train, val, test, whole_test=len(test) == len(whole))
 
 
 def _loaded(job: Job, name: str) -> ImageSet:
     size, progress = job.backbone.image_size, job.live.phase(f"loading {name}")
-    return load_set(job.split(name), size, progress=progress).to(job.device)
+    return load_set(job.left(job.whole(name)), size, progress=progress).to(job.device)
 
 
-def _opened_test(job: Job) -> ImageSet | StreamedSet:
+def _opened(job: Job, test: Split) -> ImageSet | StreamedSet:
     size, progress = job.backbone.image_size, job.live.phase("loading test")
-    found = open_set(job.split("test"), size, progress=progress)
+    found = open_set(test, size, progress=progress)
     if isinstance(found, StreamedSet):
         check_decodable(
             job.config.task,

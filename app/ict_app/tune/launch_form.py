@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from ict.catalogue import BUNDLED, Backbone, get_backbone, known
-from ict.config import RunConfig
+from ict.config import ABOUT, RunConfig
 from ict.criteria import criteria
 from ict.documents.bounded import whole_number
 from ict.errors import IctError, InputError, quoted
@@ -175,7 +175,7 @@ def _more(backbone: Backbone) -> dict[str, Any]:
                 help="For trials: of each split, shared out over the classes.",
             ),
             "image_size": a.number_input(
-                "Image size", 0, 8192, None, step=backbone.size_step,
+                "Image size", 0, int(ABOUT["image_size"].limits[1]), None, step=backbone.size_step,
                 placeholder=f"{backbone.image_size} pixels", key="image_size", bind="query-params",
                 help=f"Side in pixels, a multiple of {backbone.size_step}; tables of positions are "
                 "resized. Empty: the backbone's own.",
