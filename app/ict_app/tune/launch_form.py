@@ -20,6 +20,7 @@ _MORE = (
     "epochs", "lr", "batch", "limit", "image_size", "init", "select_by", "trained_on", "augment",
 )  # fmt: skip
 METHODS |= {"bitfit": "biases (bitfit)", "lora": "LoRA"}
+WIDTH = 205  # pixels of a field that stands in a row of others
 
 
 def form() -> tuple[plan.Plan, dict[str, Any]]:
@@ -161,39 +162,39 @@ def _more(backbone: Backbone) -> dict[str, Any]:
     """Fields that a recipe sets; empty ones stay with the recipe."""
     told = any(name in st.query_params for name in _MORE)
     with st.expander("More fields (empty: as the recipe says)", expanded=told):
-        a, b, c, d = st.columns(4)
+        bar = st.container(horizontal=True, gap="small")
         fields: dict[str, Any] = {
-            "epochs": a.number_input("Epochs", 1, 100_000, None, key="epochs", bind="query-params"),
-            "lr": b.number_input(
-                "Learning rate", 0.0, 1e3, None, format="%g", key="lr", bind="query-params"
+            "epochs": bar.number_input("Epochs", 1, 100_000, None, key="epochs", width=WIDTH, bind="query-params"),
+            "lr": bar.number_input(
+                "Learning rate", 0.0, 1e3, None, format="%g", key="lr", width=WIDTH, bind="query-params"
             ),
-            "batch_size": c.number_input(
-                "Batch size", 1, 65_536, None, key="batch", bind="query-params"
+            "batch_size": bar.number_input(
+                "Batch size", 1, 65_536, None, key="batch", width=WIDTH, bind="query-params"
             ),
-            "limit": d.number_input(
-                "So many images only", 1, None, None, key="limit", bind="query-params",
+            "limit": bar.number_input(
+                "So many images only", 1, None, None, key="limit", width=WIDTH, bind="query-params",
                 help="For trials: of each split, shared out over the classes.",
             ),
-            "image_size": a.number_input(
+            "image_size": bar.number_input(
                 "Image size", 0, int(ABOUT["image_size"].limits[1]), None, step=backbone.size_step,
-                placeholder=f"{backbone.image_size} pixels", key="image_size", bind="query-params",
+                placeholder=f"{backbone.image_size} pixels", key="image_size", width=WIDTH, bind="query-params",
                 help=f"Side in pixels, a multiple of {backbone.size_step}; tables of positions are "
                 "resized. Empty: the backbone's own.",
             ),
-            "init": b.selectbox(
-                "Start of the adapter", ["trunc_normal", "zero"], key="init", bind="query-params"
+            "init": bar.selectbox(
+                "Start of the adapter", ["trunc_normal", "zero"], key="init", width=WIDTH, bind="query-params"
             ),
-            "select_by": c.selectbox(
-                "Epoch reported", ["last", "val"], key="select_by", bind="query-params",
+            "select_by": bar.selectbox(
+                "Epoch reported", ["last", "val"], key="select_by", width=WIDTH, bind="query-params",
                 help="val: the best on the 200 validation images. Never chosen on the test set.",
             ),
-            "train_split": d.selectbox(
+            "train_split": bar.selectbox(
                 "Trained on", ["as the recipe", "train800", "train800val200"], key="trained_on",
-                bind="query-params",
+                width=WIDTH, bind="query-params",
             ),
-            "augment": a.selectbox(
+            "augment": bar.selectbox(
                 "Augmentation", ["as the recipe", "none", "randaugment"], key="augment",
-                bind="query-params",
+                width=WIDTH, bind="query-params",
             ),
         }  # fmt: skip
     return {name: None if value == "as the recipe" else value for name, value in fields.items()}
