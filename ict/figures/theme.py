@@ -15,6 +15,7 @@ from ict.criteria import REGISTRY
 from ict.figures.plain_text import show_names_as_they_are
 
 Theme = Literal["light", "dark", "print"]
+PlotlyJSON = dict[str, Any]  # a part of a figure or its settings, in the words of Plotly
 
 # Okabe and Ito's seven colours without black (invisible on dark) and yellow (invisible on white);
 # grey and wine stand in for them.
@@ -228,7 +229,7 @@ def apply(figure: go.Figure, theme: Theme, *, font_px: float = 13) -> go.Figure:
     return copy.update_layout(template=template(theme, font_px=font_px))
 
 
-def browser_config(name: str) -> dict[str, Any]:
+def browser_config(name: str) -> PlotlyJSON:
     """Plotly's mode bar: no logo, and a camera that saves a vector file (needs no Chrome)."""
     return {
         "displaylogo": False,
