@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ict.cli.common import command, emit
+from ict.cli.common import command, emit, say_unreadable
 from ict.errors import InputError
 from ict.files import make_folder
 from ict.store.store import Store
@@ -31,13 +31,53 @@ def fold(run: str, *, out: Path, weights: str | None, as_json: bool) -> None:
     emit(fold_run(here, out, weights=weights), as_json=as_json)
 
 
-@command("import")
+class _FileOrWord(click.Group):
+    """A group whose first word is a file unless it is one of its commands."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        known = {*self.commands, *context.help_option_names}
+        return super().parse_args(context, args if args and args[0] in known else ["file", *args])
+
+
+@click.group("import", cls=_FileOrWord, subcommand_metavar="FILE | list | remove NAME")
+def import_results() -> None:
+    """Other people's numbers beside this store's, marked imported.
+
+    FILE is a CSV with the columns method, task, test_accuracy (0.736 or 73.6 %), and if there backbone,
+    seed, k, adapter_parameters (205000, 205,000, 0.2M), note; parted by commas, semicolons or tabs.
+    """
+
+
+@command("file", hidden=True)
 @click.argument("file", type=click.Path(path_type=Path))
-def import_results(file: Path, *, as_json: bool) -> None:
-    """Puts the results of a CSV (method, task, test_accuracy, …) beside this store's, marked imported."""
+def import_file(file: Path, *, as_json: bool) -> None:
+    """Puts the results of FILE in the store; a file called list or remove is ./list, ./remove."""
     from ict.store.imported_results import import_results as read
 
     emit(read(Store(), file), as_json=as_json)
 
+
+@command("list")
+def list_imported(*, as_json: bool) -> None:
+    """What was imported: name, file, rows, methods, tasks."""
+    from ict.store.imported_results import list_imports
+
+    store = Store()
+    emit(list_imports(store), as_json=as_json)
+    say_unreadable(store)
+
+
+@command("remove")
+@click.argument("name")
+def remove_imported(name: str, *, as_json: bool) -> None:
+    """Takes an import out of the store: its name as `ict import list` has it, or its file's."""
+    from ict.store.imported_results import remove_import
+
+    path = remove_import(Store(), name)
+    emit({"removed": str(path)}, as_json=as_json, text=f"removed {path}")
+
+
+for _command in (import_file, list_imported, remove_imported):
+    import_results.add_command(_command)
 
 COMMANDS = {"fold": fold, "import": import_results}

@@ -67,12 +67,7 @@ def read_text(path: Path, most: int) -> str:
 
     Raises OSError as opening does, and InputError, which names no path, for what is no such file.
     """
-    if stat.S_ISFIFO(os.stat(path).st_mode) or stat.S_ISCHR(os.stat(path).st_mode):
-        raise InputError("is a pipe or a device; give a file")
-    with path.open("rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise InputError(f"has more than {most // 1024} KiB")
+    content = read_bytes(path, most)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -82,6 +77,17 @@ def read_text(path: Path, most: int) -> str:
     if "\0" in text:
         raise InputError("holds null characters; save it as UTF-8 in the program that wrote it")
     return text
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """The content of the file `path`, of at most `most` bytes; raises as `read_text` does."""
+    if stat.S_ISFIFO(os.stat(path).st_mode) or stat.S_ISCHR(os.stat(path).st_mode):
+        raise InputError("is a pipe or a device; give a file")
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise InputError(f"has more than {most // 1024} KiB")
+    return content
 
 
 def odd_word(word: str) -> str:

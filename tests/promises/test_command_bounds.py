@@ -87,8 +87,10 @@ def test_an_odd_study_is_one_sentence(tmp_path: Path, study: tuple[str, str | by
 @pytest.mark.parametrize(
     "content",
     {
-        "Latin-1": "method,task,test_accuracy,note\na,kitti,0.5,\xe9t\xe9\n".encode("latin-1"),
-        "UTF-16": "method,task,test_accuracy\na,kitti,0.5\n".encode("utf-16"),
+        "bytes of no encoding": b"method,task,test_accuracy,note\na,kitti,0.5,\x81\n",
+        "half a character of UTF-16": "method,task,test_accuracy\na,kitti,0.5".encode("utf-16")[
+            :-1
+        ],
         "UTF-16 without a mark": "method,task,test_accuracy\na,kitti,0.5\n".encode("utf-16-le"),
         "a field of 140,000 letters": f"method,task,test_accuracy\n{'a' * 140_000},kitti,0.5\n",
         "a method of 5,000 letters": f"method,task,test_accuracy\n{'a' * 5000},kitti,0.5\n",
@@ -104,7 +106,13 @@ def test_an_odd_study_is_one_sentence(tmp_path: Path, study: tuple[str, str | by
         "two accuracies": "method,task,test_accuracy,test_accuracy\na,kitti,0.5,0.9\n",
         "a decimal comma": "method,task,test_accuracy\na,kitti,0,736\n",
         "a quoted decimal comma": 'method,task,test_accuracy\na,kitti,"0,736"\n',
-        "semicolons": "method;task;test_accuracy\na;kitti;0,736\n",
+        "semicolons and two commas": "method;task;test_accuracy\na;kitti;0,73,6\n",
+        "semicolons and commas": "method;task;test_accuracy\na,kitti,0.736\n",
+        "percent without a sign": "method,task,test_accuracy\na,kitti,73.6\n",
+        "more than all": "method,task,test_accuracy\na,kitti,173.6 %\n",
+        "parameters in words": "method,task,test_accuracy,adapter_parameters\na,kitti,0.5,many\n",
+        "a point of thousands": "method,task,test_accuracy,adapter_parameters\na,kitti,0.5,205.000\n",
+        "a third of a parameter": "method,task,test_accuracy,adapter_parameters\na,kitti,0.5,0.3\n",
         "a row that ends early": "method,task,test_accuracy\na,kitti\n",
         "a seed that is no number": "method,task,test_accuracy,seed\na,kitti,0.5,nan\n",
         "a seed below 0": "method,task,test_accuracy,seed\na,kitti,0.5,-3\n",
