@@ -48,3 +48,19 @@ def matrix(session: nox.Session) -> None:
     """The quick tests in fresh environments of other versions of Python."""
     session.install("-r", "requirements-dev.txt")
     session.run("pytest", "-m", QUICK, *session.posargs)
+
+
+@nox.session(venv_backend="venv")
+def lock(session: nox.Session) -> None:
+    """`requirements.lock` made anew, the versions in it kept where they can be; `-- --upgrade` takes newer.
+
+    For every Python from 3.11, with the hashes of PyPI whatever index this machine is set to.
+    """
+    session.install("uv")
+    session.run(
+        "uv", "pip", "compile", "pyproject.toml", "--extra", "all", "--universal",
+        "--python-version", "3.11", "--generate-hashes", "--no-config",
+        "--default-index", "https://pypi.org/simple", "--output-file", "requirements.lock", "--quiet",
+        *session.posargs,
+        env={"UV_CUSTOM_COMPILE_COMMAND": "nox -s lock"},
+    )  # fmt: skip
