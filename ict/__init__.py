@@ -12,14 +12,34 @@ _HOMES = {
     "select": "ict.selection",
     "attach": "ict.model.adapters",
     "detach": "ict.model.adapters",
+    "save_adapter": "ict.model.adapter_files",
+    "load_adapter": "ict.model.adapter_files",
     "load": "ict.running.loading",
+    "ChannelScores": "ict.scores",
+    "Selection": "ict.selection",
     "RunConfig": "ict.config",
     "Store": "ict.store.store",
 }
-__all__ = ["RunConfig", "Store", "attach", "detach", "load", "score", "select"]
+__all__ = [
+    "ChannelScores",
+    "RunConfig",
+    "Selection",
+    "Store",
+    "attach",
+    "detach",
+    "load",
+    "load_adapter",
+    "save_adapter",
+    "score",
+    "select",
+]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from ict.provenance import version
+
+        return version()
     if name not in _HOMES:
         raise AttributeError(f"module 'ict' has no attribute {name!r}")
     import importlib

@@ -123,6 +123,23 @@ def atomic_write_bytes(path: Path, content: bytes, *, durable: bool = False) -> 
         raise explain(error, path) from error
 
 
+def write_new(path: str | os.PathLike[str], content: bytes, *, overwrite: bool = False) -> Path:
+    """`atomic_write_bytes` of a file that a user named; gives its path from the root.
+
+    Raises InputError, before anything is written, for a name that is taken unless `overwrite` is
+    set, and for a folder that is not there.
+    """
+    where = absolute(path)
+    if where.is_dir():
+        raise InputError(f"{path} is a folder; give the name of a file")
+    if where.exists() and not overwrite:
+        raise InputError(f"{path} exists; choose another name, or overwrite=True")
+    if not where.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {where.parent}; make it first")
+    atomic_write_bytes(where, content)
+    return where
+
+
 def _write_flushed(path: Path, content: bytes) -> None:
     with open(path, "wb") as file:
         file.write(content)

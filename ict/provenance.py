@@ -51,6 +51,11 @@ def _told(what: str, ask: Callable[[], Value], notes: list[str] | None) -> Value
         return None
 
 
+def version() -> str:
+    """This package's version; `unknown` where it runs from a folder that was never installed."""
+    return versions_of(("ict",))["ict"] or "unknown"
+
+
 def _version(name: str) -> str:
     found = metadata.version(name)
     if not isinstance(found, str):  # metadata without a version

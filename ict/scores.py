@@ -5,11 +5,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ict.errors import InputError, quoted
+from ict.files import write_new
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SELECTORS: Final = ("top", "lowest", "random")
 """How channels are taken from a ranking; lowest is a dose control, random reads no scores."""
@@ -72,6 +76,28 @@ class ChannelScores:
                 f"site {quoted(site)}: stages differ in width, so blocks cannot be stacked"
             )
         return np.concatenate(stages, axis=axis)
+
+    def frame(self, kind: str = "") -> "pd.DataFrame":
+        """One row a channel: site, stage, block (counted over all stages), channel, score.
+
+        `kind` "per_class" gives a row a class and channel, with its `class`. Raises InputError for
+        a kind that was not scored, or that has more axes.
+        """
+        from ict.documents.score_tables import table
+
+        return table({site: self.site(site, kind) for site in self.sites}, kind)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Writes a score file (safetensors, `meta` in its header), which `ict overlap` reads too.
+
+        Raises InputError if the file is there, unless `overwrite` is set; StoreError from the disk.
+        """
+        return write_new(path, to_bytes(self), overwrite=overwrite)
+
+    @staticmethod
+    def load(path: str | Path) -> "ChannelScores":
+        """The scores in a file of `save` or of the store; raises InputError if it is none."""
+        return load_scores(path)
 
 
 def to_bytes(scores: ChannelScores) -> bytes:

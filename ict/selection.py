@@ -4,11 +4,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from ict.errors import InputError, quoted
+from ict.files import write_new
 from ict.scores import SELECTORS, ChannelScores
 
 ORDERS: Final = SELECTORS
@@ -56,6 +58,22 @@ class Selection:
     def parameters(self) -> int:
         """Weights and biases of one K×K linear layer a chosen block: Σ K² + K."""
         return sum(len(b.indices) ** 2 + len(b.indices) for b in self.blocks)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Writes the selection as safetensors: indices of each block, the rest in its header.
+
+        Raises InputError if the file is there, unless `overwrite` is set; StoreError from the disk.
+        """
+        from ict.documents.selection_files import selection_bytes
+
+        return write_new(path, selection_bytes(self.to_dict()), overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Selection":
+        """The selection in a file of `save`; raises InputError if it is none."""
+        from ict.documents.selection_files import read_selection
+
+        return cls.from_dict(read_selection(Path(path)))
 
 
 def top_k(scores: np.ndarray, k: int, *, order: str = "top") -> np.ndarray:

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from ict.documents.tensor_files import header, open_tensors
 from ict.errors import InputError, quoted
-from ict.model.backbones import block_stages, classification_head, head_name
+from ict.model.backbones import block_stages, head_modules
+from ict.model.before import give_back, remember
 from ict.model.channel_adapter import ChannelAdapter
 from ict.model.sites import Site, attach_site, find_site
 from ict.selection import Selection
 
 QKV = ("q", "k", "v")
-_BEFORE = "ict_trainable_before"  # attribute of an adapted model: what detach makes trainable again
+HEADS = ("before", "trained")
 
 
 def attach(
@@ -44,6 +45,7 @@ def attach(
     generator = torch.Generator().manual_seed(seed)
     device = next(model.parameters()).device
     _check_fits(model, selection, blocks)
+    remember(model)
     for chosen in selection.blocks:
         site = attach_site(blocks[chosen.block], selection.site)
         site.adapter = ChannelAdapter(
@@ -54,27 +56,25 @@ def attach(
             init=init,
             generator=generator,
         ).to(device)
-    if not hasattr(model, _BEFORE):
-        before = {n: p.requires_grad for n, p in model.named_parameters() if ".adapter." not in n}
-        setattr(model, _BEFORE, before)
     freeze_backbone(model)
     return model
 
 
-def detach(model: nn.Module) -> nn.Module:
+def detach(model: nn.Module, *, head: str = "before") -> nn.Module:
     """Takes all adapters off, in place: the model is again what it was before `attach`.
 
-    What was trainable then is trainable again.
+    What was trainable then is trainable again, and the head has the values that it had; `head`
+    "trained" keeps those that it has now.
     """
+    if head not in HEADS:
+        raise InputError(f"head={quoted(head)}: choose one of {', '.join(HEADS)}")
     for stage in block_stages(model):
         for block in stage:
             for name in ("attn", "attn_branch", "mlp_branch", "block", *QKV):
                 site = find_site(block, name) if name not in QKV or hasattr(block, "attn") else None
                 if site is not None and site.adapter is not None:
                     site.remove(block)
-    before: dict[str, bool] = model.__dict__.pop(_BEFORE, {})
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(before.get(name, parameter.requires_grad))
+    give_back(model, head=head)
     return model
 
 
@@ -88,27 +88,23 @@ def freeze_backbone(model: nn.Module) -> None:
     model.requires_grad_(False)
     for adapter in adapters(model).values():
         adapter.requires_grad_(True)
-    head = classification_head(model)
-    if isinstance(head, nn.Module):
+    for head in head_modules(model):
         head.requires_grad_(True)
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
     """Trainable parameters: `adapter` (all but the head), `head`, `trainable` (both); `backbone` all else."""
-    prefix = head_name(model) + "."
-    head = sum(
-        p.numel() for n, p in model.named_parameters() if n.startswith(prefix) and p.requires_grad
-    )
+    heads = [p for head in head_modules(model) for p in head.parameters()]
+    head = sum(p.numel() for p in heads if p.requires_grad)
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     everything = sum(p.numel() for p in model.parameters())
-    heads = sum(p.numel() for n, p in model.named_parameters() if n.startswith(prefix))
     own = sum(p.numel() for m in adapters(model).values() for p in m.parameters())
     own += sum(p.numel() for n, p in model.named_parameters() if ".lora_" in n)
     return {
         "adapter_parameters": trainable - head,
         "head_parameters": head,
         "trainable_parameters": trainable,
-        "backbone_parameters": everything - heads - own,
+        "backbone_parameters": everything - sum(p.numel() for p in heads) - own,
     }
 
 

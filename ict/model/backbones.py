@@ -123,6 +123,13 @@ def classification_head(model: nn.Module) -> nn.Linear:
     return model.get_classifier()
 
 
+def head_modules(model: nn.Module) -> tuple[nn.Module, ...]:
+    """The classification heads: one, two in a distilled DeiT, none where features are given out."""
+    found = model.get_classifier()
+    heads = found if isinstance(found, (tuple, list)) else (found,)
+    return tuple(head for head in heads if isinstance(head, nn.Module))
+
+
 def head_name(model: nn.Module) -> str:
     """The state-dict prefix of the head, `head` or `head.fc`."""
     head = classification_head(model)

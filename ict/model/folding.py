@@ -43,7 +43,7 @@ def fold(model: nn.Module) -> nn.Module:
         _check(block, name)
     for block, name, site in found:
         _fold_site(block, name, site)
-    return detach(model)
+    return detach(model, head="trained")
 
 
 def _adapted(block: nn.Module) -> list[tuple[str, Site]]:

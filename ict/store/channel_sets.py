@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ict.documents.records import Odd, names_in, read_record, required, split
+from ict.documents.selection_files import check_selection
 from ict.documents.shapes import fields, text
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, make_folder, remove_file
 from ict.selection import BlockSelection, Selection
 from ict.store.base import BaseStore
-from ict.store.run_files import check_selection
 from ict.store.run_folder import utc_now
 
 _NAME = re.compile(r"\w[\w .+=-]{0,59}")

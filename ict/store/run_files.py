@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ict.documents.identity import is_id
 from ict.documents.records import Odd, read_record
+from ict.documents.selection_files import check_selection
 from ict.documents.shapes import (
     Check,
-    an_id,
     fields,
     list_of,
     maybe,
@@ -19,9 +19,8 @@ from ict.documents.shapes import (
     table_of,
     text,
     whole,
-    wholes,
 )
-from ict.errors import InputError, NewerError, quoted
+from ict.errors import NewerError, quoted
 
 if TYPE_CHECKING:
     from ict.store.run_result import RunResult
@@ -37,29 +36,6 @@ _RECORD = fields(
         "command": text,
     },
 )
-_BLOCK = fields(
-    {
-        "stage": whole(0, 99),
-        "block": whole(0, 9999),
-        "width": whole(1, 10**6),
-        "indices": wholes(10**6),
-    }
-)
-_SELECTION = fields(
-    {"site": text, "blocks": list_of(_BLOCK)},
-    {"criterion": text, "score_id": an_id, "backbone": text},
-)
-
-
-def check_selection(value: Any, name: str) -> None:
-    """What `Selection.from_dict` takes: channels below each block's width."""
-    _SELECTION(value, name)
-    for i, block in enumerate(value["blocks"]):
-        indices, where = block["indices"], f"{name}.blocks[{i}]".lstrip(".")
-        if max(indices, default=0) >= block["width"]:
-            width = block["width"]
-            raise InputError(f"{where} has the channel {max(indices)} of {width}, 0 to {width - 1}")
-
 
 _FILES: dict[str, Check] = {
     "error.json": fields({}, {"message": text, "type": text, "traceback": text}),
