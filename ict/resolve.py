@@ -142,6 +142,8 @@ def _of_recipe(
     if "k" in given or "ratio" in given:
         filled.pop("k", None)
         filled.pop("ratio", None)
+    if given.get("shots") is not None:  # val200 is not among the shots
+        filled.pop("train_split", None)
     if "warmup_epochs" in filled:  # a warm-up longer than a short run would be all of it
         filled["warmup_epochs"] = min(filled["warmup_epochs"], {**filled, **given}["epochs"] // 2)
     return filled

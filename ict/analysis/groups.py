@@ -29,7 +29,7 @@ DERIVED: Final = (
 EXPLORATORY: Final = 3
 _FIRST = (
     "task", "method", "criterion", "backbone", "k", "epochs", "lr", "lr_multiplier", "limit",
-    "image_size", "tune_site", "init", "blocks", "batch_size", "augment",
+    "shots",    "image_size", "tune_site", "init", "blocks", "batch_size", "augment",
 )  # fmt: skip
 _MEANS = ("adapter_parameters", "trainable_parameters", "train_seconds", "peak_memory_bytes")
 

@@ -27,7 +27,13 @@ from ict.tasks import SPLITS, get_task
 )
 @click.option("--site", "sites", multiple=True, help="May be given several times; all in one pass.")
 @click.option("--tokens", type=click.Choice(["patch", "cls", "all"]))
-@click.option("--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3]))
+@click.option(
+    "--split",
+    type=click.Choice(SPLITS[:3]),
+    help="train800val200 by default, with --shots train800.",
+)
+@shared.of_field("shots")
+@shared.of_field("shot_seed")
 @shared.IMAGE_SIZE
 @shared.PIXELS
 @click.option("--limit", type=Whole(1), help="Only so many images, of all classes.")

@@ -32,6 +32,8 @@ from ict.tasks import get_task, is_here
 @click.option("--recipe", default="quick", show_default=True, help=", ".join(RECIPES))
 @shared.of_field("seed")
 @shared.of_field("limit")
+@shared.of_field("shots")
+@shared.of_field("shot_seed")
 @shared.IMAGE_SIZE
 @click.option(
     "--set",
@@ -79,12 +81,19 @@ def train(
     from ict.store.same_images import ask, unrecorded
     from ict.tasks.decodable import check_decodable
     from ict.tasks.digests import ImageDigests
+    from ict.tasks.limits import Shots
 
     digests, c = ImageDigests(), resolved.config
     for split in _trained_on(c):
         said = Progress(f"checking {split}")
         check_decodable(
-            c.task, split, digests=digests, limit=c.limit, rule=c.limit_rule, progress=said
+            c.task,
+            split,
+            digests=digests,
+            limit=c.limit,
+            rule=c.limit_rule,
+            shots=Shots.of(c.shots, c.shot_seed),
+            progress=said,
         )
     store = Store()
     (run,) = ask(store, [resolved], command=typed_command(), digests=digests)

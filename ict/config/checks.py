@@ -73,10 +73,21 @@ def check(config: RunConfig, backbone: Backbone) -> None:
     if warmup is not None and epochs is not None and warmup > epochs:
         raise InputError(f"warmup_epochs={warmup}: choose at most the {epochs} epochs")
     _check_start(config)
+    _check_shots(config)
     if config.select_by == "val" and config.train_split != "train800":
         raise InputError("select_by=val needs train_split=train800: val200 must not be trained on")
     if config.select_by == "val" and config.score_split not in (None, "train800"):
         raise InputError("select_by=val needs score_split=train800: scores must not see val200")
+
+
+def _check_shots(config: RunConfig) -> None:
+    """Raises InputError where shots of train800 would not be all the labelled images that are used."""
+    for name in ("train_split", "score_split"):
+        split = getattr(config, name)
+        if config.shots is not None and split not in (None, "train800"):
+            raise InputError(
+                f"shots={config.shots} needs {name}=train800: {split} holds labelled images beside them"
+            )
 
 
 def _check_start(config: RunConfig) -> None:

@@ -10,7 +10,17 @@ from typing import Any, Final
 
 from ict.catalogue import BUNDLED, SITE
 from ict.config.fields import MOST_SEED, About, about, check_age
-from ict.config.readers import DRAWS, LIMITED, LORA, PROBE, SCORES, SEED, SELECTION, TRAINING
+from ict.config.readers import (
+    DRAWS,
+    FEW_SHOT,
+    LIMITED,
+    LORA,
+    PROBE,
+    SCORES,
+    SEED,
+    SELECTION,
+    TRAINING,
+)
 from ict.config.values import as_typed
 from ict.criteria import CRITERION
 from ict.documents.identity import canonical
@@ -217,6 +227,19 @@ class RunConfig:
         help="Side of images in pixels; the backbone's by default.",
         limits=(1, 8192),
         neutral=None,
+    )
+    shots: int | None = about(
+        None,
+        help="Few-shot training: so many images of each class of train800, and no others; scores follow.",
+        limits=(1, 10**6),
+        neutral=None,
+    )
+    shot_seed: int = about(
+        0,
+        help="Of the draw of shots; those of fewer shots are among those of more.",
+        read_by=FEW_SHOT,
+        limits=(0, MOST_SEED),
+        neutral=0,
     )
     probe_version: int = about(
         1,

@@ -12,7 +12,12 @@ from typing import Any, Final
 
 from ict.errors import InputError, quoted
 
-REQUESTS: Final[dict[str, Any]] = {"limit_rule": "first", "image_size": None}
+REQUESTS: Final[dict[str, Any]] = {
+    "limit_rule": "first",
+    "image_size": None,
+    "shots": None,
+    "shot_seed": 0,
+}
 """Fields of scores, causal checks and inspections that version 0.1.0 had not → their neutral value."""
 _ID = re.compile(r"\w[\w.+=@-]{0,200}")
 

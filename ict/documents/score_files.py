@@ -62,7 +62,17 @@ META: Check = fields(
     {
         **dict.fromkeys(_TEXTS, text),
         **dict.fromkeys(
-            ("images", "classes", "limit", "seed", "image_size", "peak_memory_bytes"), whole()
+            (
+                "images",
+                "classes",
+                "limit",
+                "seed",
+                "image_size",
+                "shots",
+                "shot_seed",
+                "peak_memory_bytes",
+            ),
+            whole(),
         ),
         "sites": list_of(text),
         "images_per_class": list_of(whole()),

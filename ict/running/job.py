@@ -15,7 +15,7 @@ from ict.store.same_images import UNRECORDED, check_run, recorded
 from ict.store.store import Store
 from ict.tasks import Split, Task, fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import limited, said
+from ict.tasks.limits import TRAIN800, Shots, limited, said, said_of_shots
 from ict.training.settings import WARMUP_LR, Forward, Settings
 
 Value = TypeVar("Value")
@@ -84,17 +84,25 @@ class Job:
         )
 
     def whole(self, name: str) -> Split:
-        """All images of a split; what is short, or left out by the run's `limit`, is noted."""
+        """All images of a split; what is short, or left out by the run's shots and `limit`, is noted."""
         whole = load_split(self.config.task, name, root=self.root)
         self.notes.extend(note for note in whole.notes if note not in self.notes)
+        if self.shots is not None and name == TRAIN800:
+            self.notes.extend(said_of_shots(whole, self.shots))
         limit, rule = self.config.limit, self.config.limit_rule
-        if limit is not None and limit < len(whole):
-            self.notes.append(f"{name}: {said(rule, limit, len(whole))}")
+        there = len(limited(whole, None, rule, self.shots))
+        if limit is not None and limit < there:
+            self.notes.append(f"{name}: {said(rule, limit, there)}")
         return whole
 
+    @property
+    def shots(self) -> Shots | None:
+        """What few-shot training leaves of train800."""
+        return Shots.of(self.config.shots, self.config.shot_seed)
+
     def left(self, whole: Split) -> Split:
-        """The images of a split that the run's `limit` leaves."""
-        return limited(whole, self.config.limit, self.config.limit_rule)
+        """The images of a split that the run's shots and `limit` leave."""
+        return limited(whole, self.config.limit, self.config.limit_rule, self.shots)
 
     @property
     def ks(self) -> tuple[int, ...]:

@@ -117,6 +117,7 @@ def _kept(task: str, wanted: Wanted, store: Store) -> Path | None:
         "split": wanted.split,
         "limit": wanted.limit,
         "limit_rule": rule_for(wanted.limit),
+        "shots": None,
         "keep_images": True,
         "image_size": own_size(wanted.backbone, wanted.image_size),
         "pixel_normalisation": wanted.pixel_normalisation,

@@ -63,6 +63,8 @@ def _scored(job: Job, train: ImageSet) -> Selection:
         limit=c.limit,
         limit_rule=c.limit_rule,
         image_size=c.image_size,
+        shots=c.shots,
+        shot_seed=c.shot_seed,
     )
     path = score_task(
         job.store,

@@ -30,8 +30,10 @@ from ict.store.score_folder import read_score
 from ict.store.store import Store
 from ict.tasks import fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, limited, rule_for
+from ict.tasks.limits import FIRST, TRAIN800, Shots, limited, rule_for
 from ict.weights import find as find_weights
+
+ALL_TRAINED = "train800val200"
 
 
 class Asked(Protocol):
@@ -56,17 +58,23 @@ class ScoreRequest:
     criterion: str = CRITERION
     sites: tuple[str, ...] = (SITE,)
     tokens: str = "patch"
-    split: str = "train800val200"
+    split: str = ALL_TRAINED
     pixel_normalisation: str = "native"
     limit: int | None = None
     limit_rule: str = FIRST
     image_size: int | None = None
+    shots: int | None = None
+    shot_seed: int = 0
     seed: int = 0
     options: dict[str, Any] = field(default_factory=dict)
     schema: int = 1
 
     def __post_init__(self) -> None:
         check_finite(self.options)
+        if self.shots is not None and self.split != TRAIN800:
+            raise InputError(
+                f"shots={self.shots} are drawn from {TRAIN800}, not from {self.split}; leave --split out"
+            )
 
     @property
     def score_id(self) -> str:
@@ -81,11 +89,13 @@ def request_for(
     criterion: str,
     sites: tuple[str, ...],
     tokens: str | None,
-    split: str,
+    split: str | None,
     pixel_normalisation: str,
     limit: int | None,
     limit_rule: str | None = None,
     image_size: int | None = None,
+    shots: int | None = None,
+    shot_seed: int | None = None,
     weights: str | Path | None = None,
     root: Path | None = None,
     seed: int = 0,
@@ -93,7 +103,8 @@ def request_for(
 ) -> tuple[ScoreRequest, Path | None]:
     """The request with weights and data identified, and the weights file. Raises InputError.
 
-    `limit_rule` is that of now unless an older request goes on.
+    `split` is train800val200 by default, with shots train800; `limit_rule` that of now unless an older
+    request goes on.
     """
     found = find_weights(get_backbone(backbone), weights, fetch=True)
     base = choice(criterion).criterion
@@ -106,11 +117,13 @@ def request_for(
         criterion=criterion,
         sites=sites,
         tokens=tokens or needs_tokens,
-        split=split,
+        split=split or (ALL_TRAINED if shots is None else TRAIN800),
         pixel_normalisation=pixel_normalisation,
         limit=limit,
         limit_rule=limit_rule or rule_for(limit),
         image_size=own_size(backbone, image_size),
+        shots=shots,
+        shot_seed=0 if shots is None else shot_seed or 0,
         seed=seed,
         options=options or {},
     )
@@ -140,7 +153,8 @@ def score_task(
     drawn = choice(request.criterion).criterion is None
     read = {} if drawn else {request.split: (request.task, request.split)}
     here = digests or ImageDigests(root)
-    reading = same_images.Reading(read, here, request.limit, request.limit_rule)
+    shots = Shots.of(request.shots, request.shot_seed)
+    reading = same_images.Reading(read, here, request.limit, request.limit_rule, shots)
     meta = read_score(path.parent)
     if isinstance(meta, dict):
         same_images.check_file(store, path.parent, meta, reading)
@@ -228,7 +242,8 @@ def _compute(
     model = frozen_backbone(request, weights_file=weights_file, device=device)
     if images is None:
         split = load_split(request.task, request.split, root=root)
-        left = limited(split, request.limit, request.limit_rule)
+        shots = Shots.of(request.shots, request.shot_seed)
+        left = limited(split, request.limit, request.limit_rule, shots)
         images = load_set(left, backbone.image_size)
     images = images.to(device)
     mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)

@@ -12,7 +12,7 @@ _ALIKE = (
 )
 
 
-_APART = ("limit", "image_size")  # runs that differ in these say nothing about each other
+_APART = ("limit", "shots", "image_size")  # runs that differ in these say nothing about each other
 
 
 def run_seconds(row: Mapping[str, Any]) -> float | None:

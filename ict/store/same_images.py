@@ -18,7 +18,7 @@ from ict.store.base import BaseStore
 from ict.store.run_folder import Run
 from ict.tasks.decodable import first_wide
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST
+from ict.tasks.limits import FIRST, Shots
 from ict.weights import check_fits
 
 UNRECORDED = "the digests of its images were not recorded (it is of version 0.1.0)"
@@ -26,13 +26,14 @@ UNRECORDED = "the digests of its images were not recorded (it is of version 0.1.
 
 @dataclass(frozen=True)
 class Reading:
-    """The images that `limit` leaves of some splits (None: all), with their digests of now."""
+    """The images that `limit` and `shots` leave of some splits (None: all), with their digests of now."""
 
     parts: Mapping[str, tuple[str, str]]
     """Key in `images_sha256` → task, split."""
     digests: ImageDigests
     limit: int | None = None
     limit_rule: str = FIRST
+    shots: Shots | None = None
 
     @classmethod
     def of_run(cls, config: RunConfig, digests: ImageDigests) -> Self:
@@ -45,12 +46,13 @@ class Reading:
             own = config.score_task == config.task
             key = config.score_split if own else f"{config.score_task}:{config.score_split}"
             parts[key] = (config.score_task, config.score_split)
-        return cls(parts, digests, config.limit, config.limit_rule)
+        shots = Shots.of(config.shots, config.shot_seed)
+        return cls(parts, digests, config.limit, config.limit_rule, shots)
 
     def now(self) -> dict[str, str]:
         """`images_sha256` of the images as they are; asked again, what was found first."""
         return {
-            key: self.digests.of(*part, self.limit, self.limit_rule)
+            key: self.digests.of(*part, self.limit, self.limit_rule, self.shots)
             for key, part in self.parts.items()
         }
 
@@ -58,7 +60,9 @@ class Reading:
         """`now`; the store keeps the digest of each image, so that a change can be named."""
         found = self.now()
         for key, part in self.parts.items():
-            store.keep_digests(found[key], self.digests.images(*part, self.limit, self.limit_rule))
+            store.keep_digests(
+                found[key], self.digests.images(*part, self.limit, self.limit_rule, self.shots)
+            )
         return found
 
     def changes(self, store: BaseStore, document: Mapping[str, Any] | None) -> str:
@@ -70,7 +74,9 @@ class Reading:
         found: list[str] = []
         unnamed: list[str] = []
         for key, part in self.parts.items():
-            if key not in then or then[key] == self.digests.of(*part, self.limit, self.limit_rule):
+            if key not in then or then[key] == self.digests.of(
+                *part, self.limit, self.limit_rule, self.shots
+            ):
                 continue
             names = self._changed(store, then[key], part)
             found += names
@@ -86,7 +92,7 @@ class Reading:
         if recorded(document) is not None:
             return None
         wide = (
-            first_wide(*part, self.limit, self.limit_rule, self.digests)
+            first_wide(*part, self.limit, self.limit_rule, self.digests, shots=self.shots)
             for part in self.parts.values()
         )
         return next(filter(None, wide), None)
@@ -106,11 +112,11 @@ class Reading:
         """Names of the images whose digest differs; none where the digests of then are not kept."""
         before, now = (
             store.kept_digests(then),
-            self.digests.images(*part, self.limit, self.limit_rule),
+            self.digests.images(*part, self.limit, self.limit_rule, self.shots),
         )
         if before is None or len(before) != len(now):
             return []
-        names = self.digests.names(*part, self.limit, self.limit_rule)
+        names = self.digests.names(*part, self.limit, self.limit_rule, self.shots)
         return [n for n, old, new in zip(names, before, now, strict=True) if old != new[:16]]
 
 

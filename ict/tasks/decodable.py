@@ -11,7 +11,7 @@ from ict.files import StoreError, atomic_write_json, make_folder, user_cache
 from ict.tasks import bundled, pixels
 from ict.tasks.decoding import UNDECODABLE, open_rgb
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST
+from ict.tasks.limits import FIRST, Shots
 
 _RULES = "pixels-3"  # raise it when `ict.tasks.pixels` refuses what it took before
 
@@ -24,6 +24,7 @@ def check_decodable(
     root: str | Path | None = None,
     limit: int | None = None,
     rule: str = FIRST,
+    shots: Shots | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Decodes every image of a split, in parallel. Raises InputError naming the first that cannot be.
@@ -33,11 +34,11 @@ def check_decodable(
     if name in bundled.TASKS:
         return
     digests = digests or ImageDigests(root)
-    key = f"{_RULES} {digests.of(name, split, limit, rule)}"
+    key = f"{_RULES} {digests.of(name, split, limit, rule, shots)}"
     passed = _passed()
     if key in passed:
         return
-    paths = digests.names(name, split, limit, rule)
+    paths = digests.names(name, split, limit, rule, shots)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for done, _ in enumerate(pool.map(_decode, paths), start=1):
             if progress is not None:
@@ -46,18 +47,24 @@ def check_decodable(
 
 
 def first_wide(
-    name: str, split: str, limit: int | None, rule: str, digests: ImageDigests
+    name: str,
+    split: str,
+    limit: int | None,
+    rule: str,
+    digests: ImageDigests,
+    *,
+    shots: Shots | None = None,
 ) -> str | None:
-    """The first image (of those that `limit` leaves by `rule`) of more than 8 bits a value, which version 0.1.0 read as white or black.
+    """The first image (of those that `limited` leaves by these) of more than 8 bits a value, which version 0.1.0 read as white or black.
 
     Only headers are read. A split that has none is remembered, by its digest.
     """
     if name in bundled.TASKS:
         return None
-    key = f"8 bits {digests.of(name, split, limit, rule)}"
+    key = f"8 bits {digests.of(name, split, limit, rule, shots)}"
     if key in _passed():
         return None
-    paths = digests.names(name, split, limit, rule)
+    paths = digests.names(name, split, limit, rule, shots)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for path, wide in zip(paths, pool.map(_is_wide, paths), strict=True):
             if wide:

@@ -23,9 +23,9 @@ from ict.errors import InputError
 from ict.files import StoreError, atomic_write_bytes, make_folder, read_regular, user_cache
 from ict.tasks import bundled, find_folder, load_split
 from ict.tasks.decoding import printable, reason
-from ict.tasks.limits import FIRST, limited, stratified
+from ict.tasks.limits import FIRST, Shots, chosen, limited
 
-_Key = tuple[str, str, int | None, str]
+_Key = tuple[str, str, int | None, str, Shots | None]
 Progress = Callable[[int, int], None]
 Stamp = tuple[int, int, int, int]  # inode, size, modified and changed in ns
 
@@ -48,46 +48,62 @@ class ImageDigests:
         split: str,
         limit: int | None = None,
         rule: str = FIRST,
+        shots: Shots | None = None,
         *,
         progress: Progress | None = None,
     ) -> tuple[str, ...]:
-        """The digest of each image that `limit` leaves by `rule` (None: of all), hexadecimal.
+        """The digest of each image that `limited` leaves by these (None: of all), hexadecimal.
 
         Raises InputError for a list that is not sound and a file that cannot be read. The images of
         a bundled task follow from its version: their digests are made from their names.
         """
-        key = (task, split, limit, rule)
+        key = (task, split, limit, rule, shots)
         if key not in self._known:
             if task in bundled.TASKS:
                 names = self._bundled_names(*key)
                 self._names[key] = names
                 self._known[key] = tuple(hashlib.sha256(n.encode()).hexdigest() for n in names)
             else:
-                asked = limited(load_split(task, split, root=self.root), limit, rule)
+                asked = limited(load_split(task, split, root=self.root), limit, rule, shots)
                 folder = find_folder(task, root=self.root)
                 self._names[key] = tuple(map(str, asked.paths or ()))
                 self._known[key] = file_digests(folder, self._names[key], progress=progress)
         return self._known[key]
 
     def names(
-        self, task: str, split: str, limit: int | None = None, rule: str = FIRST
+        self,
+        task: str,
+        split: str,
+        limit: int | None = None,
+        rule: str = FIRST,
+        shots: Shots | None = None,
     ) -> tuple[str, ...]:
         """What each of those images is called: its path, or its place in a bundled task."""
-        self.images(task, split, limit, rule)
-        return self._names[task, split, limit, rule]
+        self.images(task, split, limit, rule, shots)
+        return self._names[task, split, limit, rule, shots]
 
-    def of(self, task: str, split: str, limit: int | None = None, rule: str = FIRST) -> str:
+    def of(
+        self,
+        task: str,
+        split: str,
+        limit: int | None = None,
+        rule: str = FIRST,
+        shots: Shots | None = None,
+    ) -> str:
         """The digest of those images in their order, hexadecimal."""
-        return combined(self.images(task, split, limit, rule))
+        return combined(self.images(task, split, limit, rule, shots))
 
     @staticmethod
-    def _bundled_names(task: str, split: str, limit: int | None, rule: str) -> tuple[str, ...]:
+    def _bundled_names(
+        task: str, split: str, limit: int | None, rule: str, shots: Shots | None
+    ) -> tuple[str, ...]:
         names = bundled.image_names(task, split)
-        if limit is None or limit >= len(names):
+        if shots is None and (limit is None or limit >= len(names)):
             return names
-        if rule == FIRST:  # without the labels, which are drawn
+        if shots is None and rule == FIRST:  # without the labels, which are drawn
             return names[:limit]
-        return tuple(names[i] for i in stratified(load_split(task, split).labels, limit))
+        kept = chosen(load_split(task, split), limit, rule, shots)
+        return tuple(names[i] for i in kept)
 
 
 def combined(digests: Sequence[str]) -> str:

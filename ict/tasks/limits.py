@@ -1,15 +1,19 @@
-"""Which images of a split a `limit` leaves: the first N, or N that stand for all classes.
+"""Which images of a split are left: some of each class (shots), then by a `limit` the first N or N that
+stand for all classes.
 
 The choice is the same in every run (no seed of a training changes it) and is listed in the split's
 own order.
 """
 
 import hashlib
+from typing import NamedTuple, Self
 
 import numpy as np
 
-from ict.tasks.task import Split
+from ict.tasks.task import SPLITS, Split
 
+TRAIN800 = SPLITS[0]
+_MOST_NAMED = 5  # classes in a note
 FIRST, STRATIFIED = "first", "stratified"
 RULES = (FIRST, STRATIFIED)
 """`first`: the head of the list, as in version 0.1.0; a list that is sorted by class loses classes."""
@@ -20,13 +24,39 @@ def rule_for(limit: int | None) -> str:
     return FIRST if limit is None else STRATIFIED
 
 
-def limited(split: Split, limit: int | None, rule: str) -> Split:
-    """The images of `split` that `limit` leaves by `rule`; None leaves all."""
-    if limit is None or limit >= len(split):
+class Shots(NamedTuple):
+    """So many images of each class of train800, drawn with a seed of their own; other splits stay whole.
+
+    The images of fewer shots are among those of more, of the same seed.
+    """
+
+    each: int
+    seed: int = 0
+
+    @classmethod
+    def of(cls, each: int | None, seed: int) -> Self | None:
+        """None without shots."""
+        return None if each is None else cls(each, seed)
+
+
+def limited(split: Split, limit: int | None, rule: str, shots: Shots | None = None) -> Split:
+    """The images of `split` that `shots`, then `limit` by `rule`, leave; None leaves all."""
+    few_shot = shots is not None and split.split == TRAIN800
+    if not few_shot and (limit is None or limit >= len(split)):
         return split
-    if rule == FIRST:
+    if not few_shot and rule == FIRST and limit is not None:
         return split.head(limit)
-    return split.taken(stratified(split.labels, limit))
+    return split.taken(chosen(split, limit, rule, shots))
+
+
+def chosen(split: Split, limit: int | None, rule: str, shots: Shots | None = None) -> np.ndarray:
+    """Indices, ascending, of the images that `limited` leaves."""
+    kept = np.arange(len(split))
+    if shots is not None and split.split == TRAIN800:
+        kept = few(split.labels, shots)
+    if limit is None or limit >= len(kept):
+        return kept
+    return kept[:limit] if rule == FIRST else kept[stratified(split.labels[kept], limit)]
 
 
 def stratified(labels: np.ndarray, limit: int) -> np.ndarray:
@@ -37,16 +67,27 @@ def stratified(labels: np.ndarray, limit: int) -> np.ndarray:
     Images of a class are ranked by a hash of their index. The images of a smaller limit are among
     those of a larger one.
     """
-    drawn = np.array([_hash("image", index) for index in range(len(labels))], dtype=np.uint64)
     classes, sizes = np.unique(labels, return_counts=True)
     turn = {int(c): _hash("class", int(c)) for c in classes}
-    rank = np.empty(len(labels), dtype=np.int64)
-    by_class = np.lexsort((drawn, labels))
-    rank[by_class] = np.concatenate([np.arange(size) for size in sizes])
+    rank = _ranks(labels, "image")
     size = sizes[np.searchsorted(classes, labels)]
     ties = np.array([turn[int(c)] for c in labels], dtype=np.uint64)
     order = np.lexsort((ties, (2 * rank + 1) / size, rank > 0))
     return np.sort(order[:limit])
+
+
+def few(labels: np.ndarray, shots: Shots) -> np.ndarray:
+    """Indices, ascending, of `shots.each` images of each class; of a class with fewer, all it has."""
+    return np.flatnonzero(_ranks(labels, f"shot of seed {shots.seed}") < shots.each)
+
+
+def _ranks(labels: np.ndarray, kind: str) -> np.ndarray:
+    """Place (N,) from 0 of each image within its class, by a hash of its index."""
+    drawn = np.array([_hash(kind, index) for index in range(len(labels))], dtype=np.uint64)
+    sizes = np.unique(labels, return_counts=True)[1]
+    rank = np.empty(len(labels), dtype=np.int64)
+    rank[np.lexsort((drawn, labels))] = np.concatenate([np.arange(size) for size in sizes])
+    return rank
 
 
 def _hash(kind: str, number: int) -> int:
@@ -67,3 +108,20 @@ def said(rule: str, limit: int, images: int) -> str:
     if rule == FIRST:
         return f"only the first {limit} of {images} images (limit)"
     return f"only {limit} of {images} images, shared out over the classes (limit)"
+
+
+def said_of_shots(split: Split, shots: Shots) -> list[str]:
+    """What shots leave of a training split, for notes: how many images, and the classes with fewer."""
+    of_class = np.bincount(split.labels, minlength=split.classes)
+    kept = int(np.minimum(of_class, shots.each).sum())
+    notes = [f"{split.split}: {kept} of {len(split)} images, {shots.each} of each class (shots)"]
+    short = np.flatnonzero(of_class < shots.each)
+    if len(short):
+        names = split.class_names
+        some = [f"{names[c] if names else c} ({of_class[c]})" for c in short[:_MOST_NAMED]]
+        more = f" and {len(short) - _MOST_NAMED} more" if len(short) > _MOST_NAMED else ""
+        notes.append(
+            f"{split.split}: {len(short)} of {split.classes} classes have fewer than {shots.each} "
+            f"images: {', '.join(some)}{more}"
+        )
+    return notes

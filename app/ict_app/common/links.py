@@ -14,7 +14,18 @@ from ict_app.common import words
 
 LONGEST = 201  # a run's id; a share or a seed is shorter
 MOST = 200  # values of one field; rows of a table that were picked may be more
-NUMBERS = {"epochs", "lr", "batch", "limit", "image_size", "block", "channel", "smooth", "k"}
+NUMBERS = {
+    "epochs",
+    "lr",
+    "batch",
+    "limit",
+    "shots",
+    "image_size",
+    "block",
+    "channel",
+    "smooth",
+    "k",
+}
 LISTS = {
     "tasks",
     "methods",

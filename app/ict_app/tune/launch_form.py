@@ -17,7 +17,7 @@ from ict_app.tune import plan
 
 METHODS = {"ict": "channels (ict)", "linear": "linear probe", "full": "full tuning"}
 _MORE = (
-    "epochs", "lr", "batch", "limit", "image_size", "init", "select_by", "trained_on", "augment",
+    "epochs", "lr", "batch", "limit", "shots", "image_size", "init", "select_by", "trained_on", "augment",
 )  # fmt: skip
 METHODS |= {"bitfit": "biases (bitfit)", "lora": "LoRA"}
 WIDTH = 205  # pixels of a field that stands in a row of others
@@ -174,6 +174,10 @@ def _more(backbone: Backbone) -> dict[str, Any]:
             "limit": bar.number_input(
                 "So many images only", 1, None, None, key="limit", width=WIDTH, bind="query-params",
                 help="For trials: of each split, shared out over the classes.",
+            ),
+            "shots": bar.number_input(
+                "Shots", 1, int(ABOUT["shots"].limits[1]), None, key="shots", width=WIDTH,
+                bind="query-params", help=ABOUT["shots"].help,
             ),
             "image_size": bar.number_input(
                 "Image size", 0, int(ABOUT["image_size"].limits[1]), None, step=backbone.size_step,
