@@ -7,7 +7,7 @@ them; a graph asks once for all (`python -m bench.speed` says what that gives).
 import contextlib
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -15,16 +15,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ict.model.class_token import last_block_for_class_token
+from ict.training.graph_step import GraphStep, Outcome
 from ict.training.replicas import Replicas, draws_random_numbers
 
 _GRADIENT_VALUES = 1 << 26  # that all replicas together may hold: full fine-tuning takes one
-Gradients = tuple[Tensor | None, ...]
 
 
 class Step(Protocol):
     """Leaves the gradients of a batch's mean loss in the parameters; gives loss and right answers."""
 
-    notes: list[str]  # what a user of the results should know
+    @property
+    def notes(self) -> list[str]:
+        """What a user of the results should know."""
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]: ...
 
@@ -59,9 +61,7 @@ class ReplicaStep:
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         N = len(labels)
 
-        def part(
-            model: nn.Module, piece: tuple[Tensor, Tensor]
-        ) -> tuple[Gradients, Tensor, Tensor]:
+        def part(model: nn.Module, piece: tuple[Tensor, Tensor]) -> Outcome:
             return self.work(model, *piece, share=len(piece[1]) / N)
 
         count = min(len(self.replicas), N)
@@ -70,75 +70,6 @@ class ReplicaStep:
         for parameter, *parts in zip(self.work.parameters, *gradients, strict=True):
             parameter.grad = None if parts[0] is None else functools.reduce(torch.add, parts)
         return functools.reduce(torch.add, losses), functools.reduce(torch.add, hits)
-
-
-class GraphStep:
-    """Forward and backward pass, captured at the first batch and replayed for all of its shape.
-
-    A network that cannot be captured, or not with deterministic algorithms alone, trains without
-    one or the other, and `notes` say so.
-    """
-
-    def __init__(self, model: nn.Module, work: "_Work") -> None:
-        self.model = model
-        self.work = work
-        self.notes: list[str] = []
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._captures = self._strict = True
-        self._inputs: tuple[Tensor, Tensor]
-        self._outputs: tuple[Gradients, Tensor, Tensor]
-
-    def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        if self._captures and (self._graph is None or self._inputs[0].shape != images.shape):
-            self._capture(images, labels)
-        if self._graph is None:
-            gradients, loss, hits = self._compute(images, labels)
-        else:
-            self._inputs[0].copy_(images)
-            self._inputs[1].copy_(labels)
-            self._graph.replay()
-            gradients, loss, hits = self._outputs
-        for parameter, gradient in zip(self.work.parameters, gradients, strict=True):
-            parameter.grad = gradient
-        return loss, hits
-
-    def _capture(self, images: Tensor, labels: Tensor) -> None:
-        """Warms up and captures; random numbers go on afterwards as if nothing had been drawn."""
-        device = images.device
-        random_state = torch.cuda.get_rng_state(device)
-        self._graph, self._inputs = None, (images.clone(), labels.clone())
-        graph = torch.cuda.CUDAGraph()
-        try:
-            with torch.cuda.device(device):
-                aside = torch.cuda.Stream()
-                aside.wait_stream(torch.cuda.current_stream())
-                with torch.cuda.stream(aside):
-                    self._compute(*self._inputs)
-                    with _refusing_to_wait():
-                        self._compute(*self._inputs)
-                torch.cuda.current_stream().wait_stream(aside)
-                with torch.cuda.graph(graph):
-                    self._outputs = self._compute(*self._inputs)
-            self._graph = graph
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:
-            self._captures = False
-            self.notes.append(f"steps without a CUDA graph: {_first_line(error)}")
-        torch.cuda.set_rng_state(random_state, device)
-
-    def _compute(self, images: Tensor, labels: Tensor) -> tuple[Gradients, Tensor, Tensor]:
-        try:
-            with _deterministic(self._strict):
-                return self.work(self.model, images, labels)
-        except RuntimeError as error:
-            if not self._strict or "deterministic" not in str(error):
-                raise
-            self._strict = False
-            self.notes.append(
-                f"not the same to the last digit in every run on a GPU: {_first_line(error)}"
-            )
-            return self._compute(images, labels)
 
 
 class _Work:
@@ -154,7 +85,7 @@ class _Work:
 
     def __call__(
         self, model: nn.Module, images: Tensor, labels: Tensor, *, share: float = 1.0
-    ) -> tuple[Gradients, Tensor, Tensor]:
+    ) -> Outcome:
         """`share` is that of the images in a batch of which they are a part."""
         with autocast(self.device, self.precision), last_block_for_class_token(model):
             logits = model(images)
@@ -179,37 +110,3 @@ def make_repeatable(device: str) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # 12 % of a step of ViT-B/16
         torch.backends.cudnn.benchmark = False
-
-
-@contextlib.contextmanager
-def _refusing_to_wait() -> Iterator[None]:
-    """Raises RuntimeError where Python waits for a number of the GPU, as no graph can.
-
-    Asked before a capture, since one that fails leaves the allocator in a capturing state.
-    """
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        yield
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-
-
-@contextlib.contextmanager
-def _deterministic(strict: bool) -> Iterator[None]:
-    """Refuses algorithms that are not deterministic, if they are asked for at all (`make_repeatable`).
-
-    Attention has a deterministic backward pass, which it takes only when all else is refused.
-    """
-    asked = torch.are_deterministic_algorithms_enabled()
-    if not asked or not strict:
-        yield
-        return
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(True, warn_only=True)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
