@@ -44,7 +44,7 @@ ict.inspection: ict.scoring.inspection
 ict.jobs: ict.store.slurm_jobs
 ict.launch: ict.running.cancel ict.running
 ict.launch.batch: ict.running.batch
-ict.launch.child: ict.running.run_process
+ict.launch.child: ict.running.run_process ict.store.transitions
 ict.launch.follow: ict.running.follow
 ict.launch.local: ict.running.local
 ict.launch.queue: ict.running.queue
@@ -66,7 +66,7 @@ ict.pretrain.train: pretrain.train
 ict.probe: ict.training.linear_probe
 ict.replicas: ict.training.replicas
 ict.run: ict.running.execute
-ict.run_folder: ict.store.run_folder
+ict.run_folder: ict.store.run_folder ict.store.transitions
 ict.run_table: ict.store.index ict.analysis.groups
 ict.sites: ict.model.sites
 ict.step: ict.training.step

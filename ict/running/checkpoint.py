@@ -24,7 +24,7 @@ from ict.files import (
 )
 from ict.model.adapters import load_trained_state, trained_state
 from ict.store.live import log
-from ict.store.run_folder import CHECKPOINT, Run
+from ict.store.run_folder import Run
 from ict.training.loop import Trainer
 
 _SHARE = 0.05  # of the time that saving may take: epochs on a GPU can be shorter than a save
@@ -47,12 +47,12 @@ class Checkpoint:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.folder = run.path / CHECKPOINT
-        self.state = self.folder / "state.safetensors"
-        self.best = self.folder / "best.safetensors"
-        self.best_before = self.folder / "best.before.safetensors"
-        self.progress = run.path / "progress.jsonl"
-        self.test_curve = run.path / "test_curve.jsonl"
+        self.folder = run.checkpoint_path
+        self.state = run.state_path
+        self.best = run.best_path
+        self.best_before = run.best_before_path
+        self.progress = run.progress_path
+        self.test_curve = run.test_curve_path
         self.earlier_seconds = 0.0
         self._due = 0.0  # on the clock of time.perf_counter
         self._needed: int | None = None  # the best epoch of the rows that are saved
@@ -68,7 +68,7 @@ class Checkpoint:
         make_folder(self.folder)
         header = {"rows": json.dumps(behind.rows), "notes": json.dumps(behind.notes)}
         atomic_write_bytes(self.state, save_tensors(trainer.state(), metadata=header))
-        atomic_write_json(self.folder / "state.json", {"epoch": len(behind.rows)})
+        atomic_write_json(self.run.state_epoch_path, {"epoch": len(behind.rows)})
         self._needed = best_epoch(behind.rows)
         remove_file(self.best_before)
         now = time.perf_counter()

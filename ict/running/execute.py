@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import os
 import signal
-import socket
 import sys
 import time
 import traceback
@@ -17,10 +16,11 @@ from types import FrameType
 from typing import Any
 
 from ict.errors import IctError, InputError, lacking
-from ict.files import FULL, StoreError, atomic_write_json, explain, remove_file
+from ict.files import FULL, StoreError, explain
 from ict.machine import calm_threads, choose_device, cores
+from ict.store import transitions
 from ict.store.locks import RunLock
-from ict.store.run_folder import Run, tidy, utc_now
+from ict.store.run_folder import Run, utc_now
 from ict.store.run_result import RunResult
 from ict.store.store import Store
 
@@ -44,22 +44,22 @@ def run(
     """
     store = store or Store()
     here = store.run(run_id)
-    handed_down = RunLock.inherited(here.path / "lock")
-    lock = handed_down or RunLock(here.path / "lock")
+    handed_down = RunLock.inherited(here.lock_path)
+    lock = handed_down or RunLock(here.lock_path)
     if handed_down is None and not lock.acquire():
         raise IctError(f"run {here.id} is being executed by another process: {here.holder()}")
     try:
         lock.describe(os.getpid(), job=os.environ.get("SLURM_JOB_ID"))
         finished = here.result()
         if finished is not None:
-            tidy(here)
+            transitions.tidy(here)
             return finished
         execution = _execution(here, threads=threads, device=device, slots=slots)
-        # A worker has removed `cancelled` before it handed the lock down: one that is here is newer.
-        stale = ("queued", "error.json") if handed_down else ("queued", "cancelled", "error.json")
-        for marker in stale:
-            remove_file(here.path / marker)
-        return _execute(here, store, execution)
+        if (
+            handed_down is None
+        ):  # a worker found none before it began: one that is here now is newer
+            transitions.take_back_cancel(here)
+        return _execute(here, store, transitions.begin(here, execution))
     finally:
         lock.release()
 
@@ -70,14 +70,13 @@ def _execute(run: Run, store: Store, execution: dict[str, Any]) -> RunResult:
         from ict.running.pipeline import result_of
 
         result = result_of(run, store, execution)
-        atomic_write_json(run.path / "result.json", result.to_dict(), durable=True)
+        transitions.finish(run, result.to_dict())
     except (Terminated, KeyboardInterrupt):
         raise
     except Exception as error:
         sentence = _named(run, error)
         _keep_error(run, sentence, error)
         raise IctError(sentence) from error
-    tidy(run)  # only now: until the result is on disk, the checkpoint is all there is
     return result
 
 
@@ -101,24 +100,17 @@ def _of_the_system(run: Run, error: OSError) -> str:
 
 
 def _keep_error(run: Run, sentence: str, error: Exception) -> None:
-    """Writes `error.json`; on a full disk in the place of `live.json`, which a failed run needs no more."""
+    """Notes the failure in the run's folder; where not even that fits on the disk, says so."""
     document = {
         "message": sentence,
         "type": type(error).__name__,
         "traceback": traceback.format_exc(),
         "at": utc_now(),
     }
-    for last_try in (False, True):
-        try:
-            atomic_write_json(run.path / "error.json", document)
-        except StoreError as refused:
-            if last_try:
-                _say(f"{refused}; nor can it be kept that {sentence}")
-                return
-            with contextlib.suppress(StoreError):
-                remove_file(run.path / "live.json")
-        else:
-            return
+    try:
+        transitions.fail(run, document)
+    except StoreError as refused:
+        _say(f"{refused}; nor can it be kept that {sentence}")
 
 
 def _sentence(error: Exception) -> str:
@@ -142,18 +134,13 @@ def _execution(run: Run, *, threads: int | None, device: str | None, slots: int)
         threads = max(1, cores() // slots)
     if threads < 1:
         raise InputError(f"threads={threads}: choose 1 or more")
-    execution = {
+    return {
         "threads": threads,
         "device": chosen,
         "slots": slots,
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "started_at": utc_now(),
         "first_started_at": before.get("first_started_at") or utc_now(),
         "starts": int(before.get("starts") or 0) + 1,
     }
-    atomic_write_json(run.path / "execution.json", {**before, **execution})
-    return execution
 
 
 def _on_sigterm(_number: int, _frame: FrameType | None) -> None:

@@ -17,8 +17,9 @@ from ict.files import make_folder
 from ict.machine import devices
 from ict.running import queue
 from ict.running.slots import Slot, machine_dir
-from ict.store.run_folder import Run, holder_process, mark_cancelled
+from ict.store.run_folder import Run, holder_process
 from ict.store.store import Store
+from ict.store.transitions import mark_cancelled
 
 GRACE_SECONDS = 1.2  # from SIGTERM to SIGKILL; cancel is over within two seconds
 
@@ -57,7 +58,7 @@ def _devices(run: Run, asked: str | Sequence[str] | None) -> tuple[str, ...]:
         return (asked,) if isinstance(asked, str) else tuple(asked)
     here = devices()
     began_on = str((run.execution() or {}).get("device") or "").split(":")[0]
-    if not began_on or not run.marked("checkpoint"):
+    if not began_on or not run.is_resumable:
         return here
     alike = [name for name in (*here, "cpu") if name.split(":")[0] == began_on]
     return tuple(dict.fromkeys(alike)) or here

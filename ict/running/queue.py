@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ict.errors import InputError
-from ict.files import StoreError, atomic_write_json, make_folder, read_json, remove_file
+from ict.files import StoreError, atomic_write_json, make_folder, read_json
+from ict.store import transitions
 from ict.store.locks import RunLock
 from ict.store.run_folder import Run, utc_now
 from ict.store.store import Store
@@ -57,9 +58,7 @@ def enqueue(store: Store, runs: Sequence[Run], *, slots: int, devices: Sequence[
             devices=tuple(devices),
             data_root=data_root(),
         )
-        remove_file(run.path / "cancelled")
-        remove_file(run.path / "error.json")
-        write(run, ticket)
+        transitions.queue(run, marker_of(ticket))
     return [run.id for run in wanted]
 
 
@@ -69,10 +68,15 @@ def data_root() -> str | None:
     return os.path.abspath(root) if root else None
 
 
-def write(run: Run, ticket: Ticket) -> None:
-    """Puts the marker of `ticket` into the run's folder."""
+def again(run: Run, ticket: Ticket) -> None:
+    """Queues a run whose process died at the place that it had."""
+    transitions.requeue(run, marker_of(ticket))
+
+
+def marker_of(ticket: Ticket) -> dict[str, Any]:
+    """What the run's marker holds of its ticket, as `read_ticket` reads it."""
     fields = {name: value for name, value in vars(ticket).items() if name != "run_id"}
-    atomic_write_json(run.path / "queued", {**fields, "launcher": "local", "at": utc_now()})
+    return {**fields, "launcher": "local", "at": utc_now()}
 
 
 def waiting(store: Store, device: str | None = None) -> list[Ticket]:
@@ -83,19 +87,19 @@ def waiting(store: Store, device: str | None = None) -> list[Ticket]:
     tickets = []
     for name in store.run_ids():
         run = Run(store.runs_dir / name)
-        if not run.marked("queued") or not run.has("config.json") or not _ours(run):
+        if not run.is_queued or not run.has_config or not _ours(run):
             continue
         ticket = read_ticket(run)
         if ticket is None or not (device is None or ticket.fits(device)):
             continue
-        if not run.marked("cancelled") and run.holder() is None:
+        if not run.is_cancelled and run.holder() is None:
             tickets.append(ticket)
     return sorted(tickets, key=lambda ticket: (ticket.sequence, ticket.run_id))
 
 
 def _ours(run: Run) -> bool:
     """Whether this user may write into the run's folder, and take its lock."""
-    lock = run.path / "lock"
+    lock = run.lock_path
     may = os.access(run.path, os.W_OK | os.X_OK)
     return may and (os.access(lock, os.R_OK | os.W_OK) or not os.path.lexists(lock))
 

@@ -4,47 +4,23 @@ It inherits the run's lock, which its starter took, and sets no state of its own
 """
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from ict.files import atomic_write_json, explain, remove_file, sweep_temporary
+from ict.files import explain
 from ict.store.locks import LOCK_FD, SLOT_FD, RunLock
-from ict.store.run_folder import Run, utc_now
+from ict.store.run_folder import Run
 from ict.store.store import Store
 
 STOPPED_CODE = 143  # of a run that was told to stop (SIGTERM) and left at its last checkpoint
-
-
-def still_wanted(run: Run) -> bool:
-    """Looked at under the run's lock: another may have taken, finished or cancelled it meanwhile."""
-    if run.has("result.json") or run.marked("cancelled"):
-        remove_file(run.path / "queued")
-        return False
-    return run.marked("queued") and run.has("config.json")
 
 
 def first_threads(run: Run, otherwise: int) -> int:
     """The threads of the run's first start, which a resume keeps: other threads, other numbers."""
     earlier = (run.execution() or {}).get("threads")
     return earlier if isinstance(earlier, int) else otherwise
-
-
-def begin(run: Run, **execution: Any) -> None:
-    """Notes the start in execution.json, then takes the run out of the queue."""
-    document = {
-        **(run.execution() or {}),
-        **execution,
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "started_at": utc_now(),
-    }
-    atomic_write_json(run.path / "execution.json", document)
-    remove_file(run.path / "error.json")
-    remove_file(run.path / "queued")
-    sweep_temporary(run.path)
 
 
 def start(
@@ -67,7 +43,7 @@ def start(
     command += ["--threads", threads, "--device", device, "--slots", slots]
     handed_down = {LOCK_FD: lock.fd, SLOT_FD: share.fd if share else None}
     heirs = {name: fd for name, fd in handed_down.items() if fd is not None}
-    with _open_log(run.path / "log.txt") as log:
+    with _open_log(run.log_path) as log:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -22,12 +22,13 @@ from typing import Any
 
 from ict.documents.bounded import LONGEST, odd_word
 from ict.errors import IctError, InputError, lacking, quoted
-from ict.files import atomic_write_json, make_private_folder, remove_file
+from ict.files import make_private_folder
 from ict.machine import cores, devices
 from ict.running import queue
 from ict.running import run_process as child
+from ict.store import transitions
 from ict.store.locks import RunLock, start_ticks, written_holder
-from ict.store.run_folder import Run, mark_cancelled, utc_now
+from ict.store.run_folder import Run, utc_now
 from ict.store.slurm_jobs import forget, job_state
 from ict.store.store import Store
 
@@ -76,11 +77,11 @@ def submit(
         make_private(executor.folder)
     except Exception as error:
         for run in wanted:
-            remove_file(run.path / "queued")
+            transitions.withdraw(run)
         raise IctError(f"Slurm refused the jobs: {_last_line(error)}") from error
     for run, job in zip(wanted, jobs, strict=True):
         document = {"job": job.job_id, "folder": str(executor.folder), "submitted_at": utc_now()}
-        atomic_write_json(run.path / "job.json", document)
+        transitions.assign_job(run, document)
     forget()
     return [run.id for run in wanted]
 
@@ -128,12 +129,10 @@ def make_private(folder: Path) -> None:
 
 
 def _mark(run: Run) -> None:
-    """Queued by this process; the job's id follows in job.json."""
-    for name in ("cancelled", "error.json", "job.json"):
-        remove_file(run.path / name)
+    """Queued by this process; the job's id follows."""
     mark = {"launcher": "slurm", "host": socket.gethostname(), "pid": os.getpid()}
     mark |= {"start_ticks": start_ticks(os.getpid()), "at": utc_now()}
-    atomic_write_json(run.path / "queued", mark)
+    transitions.queue(run, mark)
 
 
 def _last_line(error: Exception) -> str:
@@ -152,12 +151,11 @@ class SlurmRun:
     def __call__(self) -> int:
         store = Store(self.root)
         run = store.run(self.run_id)
-        lock = RunLock(run.path / "lock")
+        lock = RunLock(run.lock_path)
         if self._runs_as_another_job(run) or not lock.acquire():
             return 0
         try:
-            if run.has("result.json") or run.marked("cancelled"):
-                remove_file(run.path / "queued")
+            if transitions.dropped(run):
                 return 0
             return self._run(store, run, lock)
         finally:
@@ -166,14 +164,14 @@ class SlurmRun:
     def _run(self, store: Store, run: Run, lock: RunLock) -> int:
         share = int(os.environ.get("SLURM_CPUS_PER_TASK") or cores())
         job = os.environ.get("SLURM_JOB_ID")
-        child.begin(
-            run,
-            threads=child.first_threads(run, share),
-            device=self.device or devices()[0],
-            slots=1,
-            launcher="slurm",
-            job=job,
-        )
+        execution = {
+            "threads": child.first_threads(run, share),
+            "device": self.device or devices()[0],
+            "slots": 1,
+            "launcher": "slurm",
+            "job": job,
+        }
+        transitions.begin(run, execution)
         self._child = child.start(
             store, run, lock=lock, new_session=False, data_root=self.data_root
         )
@@ -186,7 +184,7 @@ class SlurmRun:
 
     def _runs_as_another_job(self, run: Run) -> bool:
         """Where nodes do not see each other's locks, squeue knows of the other job."""
-        job = written_holder(run.path / "lock").get("job")
+        job = written_holder(run.lock_path).get("job")
         return job != os.environ.get("SLURM_JOB_ID") and job_state(job) is not None
 
     def _stop(self, _number: int = 0, _frame: object = None) -> None:
@@ -229,7 +227,7 @@ def cancel(store: Store, jobs: Mapping[str, str]) -> list[str]:
     if not jobs:
         return []
     for run_id in jobs:
-        mark_cancelled(store.run(run_id))
+        transitions.mark_cancelled(store.run(run_id))
     done = subprocess.run(
         ["scancel", *jobs.values()], capture_output=True, text=True, check=False, timeout=60
     )

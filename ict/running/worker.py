@@ -12,13 +12,14 @@ import sys
 import time
 from pathlib import Path
 
-from ict.files import FULL, StoreError, atomic_write_json, remove_file
+from ict.files import FULL, StoreError
 from ict.machine import cores
 from ict.running import queue
 from ict.running import run_process as child
 from ict.running.local import start_workers
 from ict.running.queue import LEAST_FREE_BYTES, Ticket
 from ict.running.slots import Slot
+from ict.store import transitions
 from ict.store.locks import RunLock
 from ict.store.run_folder import Run, utc_now
 from ict.store.store import Store
@@ -85,23 +86,23 @@ def _take_one(store: Store, slot: Slot, tickets: list[Ticket]) -> None:
 def _run_ticket(store: Store, slot: Slot, ticket: Ticket, share: RunLock) -> bool:
     """Runs one ticket to its end; False if someone else has it or it is no longer wanted."""
     run = Run(store.runs_dir / ticket.run_id)
-    lock = RunLock(run.path / "lock")
+    lock = RunLock(run.lock_path)
     try:
         if not lock.acquire():
             return False
-        if not child.still_wanted(run):
+        if not transitions.still_wanted(run):
             return False
         lock.describe(None)
         ticket = dataclasses.replace(ticket, tries=ticket.tries + 1)
         share_of_cores = max(1, cores() // (slot.slots * max(1, len(ticket.devices))))
-        child.begin(
-            run,
-            threads=child.first_threads(run, share_of_cores),
-            device=slot.device,
-            slots=slot.slots,
-            tries=ticket.tries,
-            launcher="local",
-        )
+        execution = {
+            "threads": child.first_threads(run, share_of_cores),
+            "device": slot.device,
+            "slots": slot.slots,
+            "tries": ticket.tries,
+            "launcher": "local",
+        }
+        transitions.begin(run, execution)
         process = child.start(store, run, lock=lock, share=share, data_root=ticket.data_root)
         lock.describe(process.pid)
         _settle(run, ticket, process.wait())
@@ -118,27 +119,23 @@ def _run_ticket(store: Store, slot: Slot, ticket: Ticket, share: RunLock) -> boo
 
 def _settle(run: Run, ticket: Ticket, code: int) -> None:
     """After the child's end: a run that crashed is tried again, three times in all."""
-    if run.has("result.json"):
-        remove_file(run.path / "queued")
-        return
-    if run.marked("cancelled") or run.has("error.json") or code in STOPPED:
+    if transitions.dropped(run) or run.has_failed or code in STOPPED:
         return
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     _log(f"{run.id} {how}, try {ticket.tries} of {TRIES}")
     if ticket.tries < TRIES:
-        queue.write(run, ticket)
+        queue.again(run, ticket)
     else:
         message = f"the run {how}, {TRIES} times; log.txt ends with what it said last"
         error = {"type": "Crash", "message": message, "traceback": run.log_tail(20)}
-        atomic_write_json(run.path / "error.json", error)
+        transitions.fail(run, error)
 
 
 def _give_up(run: Run, error: StoreError) -> None:
     """A run that cannot be started leaves the queue with its error: it must not block the others."""
     document = {"type": type(error).__name__, "message": str(error), "traceback": ""}
     try:
-        atomic_write_json(run.path / "error.json", document)
-        remove_file(run.path / "queued")
+        transitions.give_up(run, document)
     except StoreError:
         time.sleep(_LOOK_SECONDS)  # looked at again; one that may not be written to is not waiting
 

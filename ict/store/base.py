@@ -1,7 +1,6 @@
 """The folders of a store, its runs, their table and scores: what every part of `ict.store` builds on."""
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +11,11 @@ from ict.files import (
     absolute,
     atomic_write_bytes,
     atomic_write_json,
-    explain,
     make_folder,
     read_regular,
     store_root,
 )
-from ict.store.locks import RunLock
+from ict.store import names, transitions
 from ict.store.run_folder import Run, utc_now
 
 if TYPE_CHECKING:
@@ -51,21 +49,20 @@ class BaseStore:
         run = Run(self.runs_dir / check_id(config_record["run_id"]))
         if not run.record:
             stamps = {"created_at": utc_now(), "command": None}
-            make_folder(run.path)
-            atomic_write_json(run.path / "config.json", {**stamps, **config_record})
+            transitions.create(run, {**stamps, **config_record})
         elif _moved(run.record, config_record):
             sources = {**run.record["sources"], **config_record["sources"]}
-            atomic_write_json(run.path / "config.json", {**run.record, "sources": sources})
+            atomic_write_json(run.config_path, {**run.record, "sources": sources})
         return run
 
     def record_images(self, run: Run, images: dict[str, str]) -> None:
         """Writes the digests of the images that `run` is asked for beside its configuration."""
-        atomic_write_json(run.path / "config.json", {**run.record, "images_sha256": images})
+        atomic_write_json(run.config_path, {**run.record, "images_sha256": images})
 
     def record_weights(self, run: Run, path: Path) -> None:
         """Writes where the weights of `run` lie now; they must be those that it was asked for with."""
         sources = {**(run.record.get("sources") or {}), "weights_file": str(path)}
-        atomic_write_json(run.path / "config.json", {**run.record, "sources": sources})
+        atomic_write_json(run.config_path, {**run.record, "sources": sources})
 
     def keep_digests(self, name: str, digests: Sequence[str]) -> None:
         """Keeps the digest of each image behind the digest `name`, so that a change can be named."""
@@ -122,23 +119,12 @@ class BaseStore:
         """
         from ict.store.index import rows
 
-        found = rows(self.runs_dir, self.run_ids(), self.root / "index.json")
+        found = rows(self.runs_dir, self.run_ids(), self.root / names.INDEX)
         return [row for row in found if filter is None or filter(row)]
 
     def remove(self, run_id: str) -> None:
         """Deletes the run's folder; raises InputError while it runs."""
-        run = self.run(run_id)
-        lock = RunLock(run.path / "lock")
-        if not lock.acquire():
-            raise InputError(f"run {run.id} is running; cancel it first: ict cancel {run.id}")
-        try:
-            gone = run.path.with_name(f".removed-{run.id}-{os.getpid()}")
-            run.path.rename(gone)  # no reader meets half a folder
-            shutil.rmtree(gone)
-        except OSError as error:
-            raise explain(error, run.path) from error
-        finally:
-            lock.release()
+        transitions.remove(self.run(run_id))
 
     def score_dir(self, score_id: str) -> Path:
         return self.scores_dir / check_id(score_id, "score")

@@ -58,7 +58,7 @@ class Live:
 def log(run: Run, line: str) -> None:
     """Appends a line to `log.txt`, where the disk takes it: a run does not fail for its log."""
     with contextlib.suppress(StoreError):
-        append_line(run.path / "log.txt", f"{utc_now()} {line}")
+        append_line(run.log_path, f"{utc_now()} {line}")
 
 
 def _memory_now() -> int | None:

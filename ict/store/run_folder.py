@@ -4,15 +4,15 @@ The status is never a stored word, which could lie. Readers tolerate files that 
 or half-written.
 """
 
-import contextlib
 import datetime
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ict.files import StoreError, open_regular, read_json_lines, remove_file, touch
+from ict.files import open_regular, read_json_lines
+from ict.store import names
 from ict.store.locks import is_process, lock_holder, written_holder
+from ict.store.names import RunPaths
 from ict.store.slurm_jobs import job_state
 
 if TYPE_CHECKING:  # the readers take longer to import than a worker to look round
@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # the readers take longer to import than a worker to look rou
     from ict.store.run_result import RunResult
 
 STATUSES = ("done", "running", "queued", "failed", "killed", "cancelled", "created")
-CHECKPOINT = "checkpoint"  # folder of what a run resumes from
 TERMINAL = ("done", "failed", "killed", "cancelled")
 
 
@@ -30,7 +29,7 @@ def utc_now() -> str:
     return now.isoformat(timespec="milliseconds")
 
 
-class Run:
+class Run(RunPaths):
     """One run folder. Reads the disk at each call and keeps nothing."""
 
     def __init__(self, path: Path) -> None:
@@ -62,6 +61,35 @@ class Run:
 
         return run_trouble(self.path)
 
+    @property
+    def has_config(self) -> bool:
+        """Whether it was written: a folder without is no run."""
+        return self.has(names.CONFIG)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a result stands: a file that is there is whole."""
+        return self.has(names.RESULT)
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.marked(names.CANCELLED)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last try left its error."""
+        return self.has(names.ERROR)
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether it is marked as queued; `status` says whether it still waits."""
+        return self.marked(names.QUEUED)
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether it has saved a state that it goes on from."""
+        return self.marked(names.CHECKPOINT)
+
     def has(self, name: str) -> bool:
         """Whether the file `name` is there and not empty (markers may be empty: use `marked`)."""
         try:
@@ -74,25 +102,25 @@ class Run:
 
     def holder(self) -> dict[str, Any] | None:
         """Host, pid and job of who holds the run's lock; None when it is free."""
-        return lock_holder(self.path / "lock")
+        return lock_holder(self.lock_path)
 
     def status(self) -> str:
         """One of STATUSES; `created` was written but never asked to run."""
-        if self.has("result.json"):
+        if self.is_done:
             return "done"
         if self.holder() is not None:
             return "running"
-        if self.has("result.json"):  # it ended between the two looks
+        if self.is_done:  # it ended between the two looks
             return "done"
         return self._unlocked_status()
 
     def _unlocked_status(self) -> str:
-        started = ("execution.json", "progress.jsonl", CHECKPOINT)
-        if self.marked("cancelled"):
+        started = (names.EXECUTION, names.PROGRESS, names.CHECKPOINT)
+        if self.is_cancelled:
             status = "cancelled"
-        elif self.marked("queued"):
+        elif self.is_queued:
             status = self._queued_status()
-        elif self.has("error.json"):
+        elif self.has_failed:
             status = "failed"
         elif any(self.marked(name) for name in started):
             status = self._job_status()
@@ -121,16 +149,16 @@ class Run:
 
     def _job(self) -> str | None:
         """The id of the Slurm job that the run was submitted as, or runs in."""
-        return self.job() or written_holder(self.path / "lock")["job"]
+        return self.job() or written_holder(self.lock_path)["job"]
 
     def job(self) -> str | None:
         """The Slurm job that `job.json` names."""
-        job: str | None = (self._read("job.json") or {}).get("job")
+        job: str | None = (self._read(names.JOB) or {}).get("job")
         return job
 
     def queued(self) -> dict[str, Any]:
         """The content of the `queued` marker: sequence, slots, devices, tries, launcher."""
-        return self._read("queued") or {}
+        return self._read(names.QUEUED) or {}
 
     def result(self) -> "RunResult | None":
         """What came out; None while there is none, or where `result.json` is no result."""
@@ -142,18 +170,18 @@ class Run:
 
     def error(self) -> dict[str, Any] | None:
         """message, type and traceback of the last failed try."""
-        return self._read("error.json")
+        return self._read(names.ERROR)
 
     def execution(self) -> dict[str, Any] | None:
-        return self._read("execution.json")
+        return self._read(names.EXECUTION)
 
     def live(self) -> dict[str, Any] | None:
         """Phase, done, total, eta_seconds, … of a running run; None before its first report."""
-        return self._read("live.json")
+        return self._read(names.LIVE)
 
     def selection(self) -> dict[str, Any] | None:
         """selection.json as `Selection.from_dict` takes it; None while there is none, or if it is odd."""
-        return self._read("selection.json")
+        return self._read(names.SELECTION)
 
     def _read(self, name: str) -> dict[str, Any] | None:
         from ict.store.run_files import read_file
@@ -170,37 +198,19 @@ class Run:
 
     def progress(self) -> list[dict[str, Any]]:
         """One row an epoch, by epoch; of a repeated epoch the last. Torn and odd lines are left out."""
-        rows = read_json_lines(self.path / "progress.jsonl")
+        rows = read_json_lines(self.progress_path)
         by_epoch = {row["epoch"]: row for row in rows if _is_epoch(row)}
         return [by_epoch[epoch] for epoch in sorted(by_epoch)]
 
     def log_tail(self, lines: int = 40) -> str:
         """The last `lines` lines of log.txt, at most 64 KiB."""
         try:
-            with open(open_regular(self.path / "log.txt"), "rb") as file:
+            with open(open_regular(self.log_path), "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - 65536))
                 tail = file.read(65536).decode(errors="replace")
         except (OSError, ValueError):
             return ""
         return "\n".join(tail.splitlines()[-lines:])
-
-
-def mark_cancelled(run: Run) -> None:
-    """Notes that nobody wants the run any more; a worker passes it over."""
-    try:
-        touch(run.path / "cancelled", {"at": utc_now()})
-    finally:
-        remove_file(run.path / "queued")
-
-
-def tidy(run: Run) -> None:
-    """Removes what only an unfinished run needs; called when its result is on disk.
-
-    Never fails: the result stands, whatever is left behind.
-    """
-    shutil.rmtree(run.path / CHECKPOINT, ignore_errors=True)
-    with contextlib.suppress(StoreError):
-        remove_file(run.path / "live.json")
 
 
 def holder_process(run: Run) -> int | None:

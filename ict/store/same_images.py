@@ -171,7 +171,7 @@ def _check_weights(store: BaseStore, resolved: Resolved) -> None:
 
 
 def _has_work(run: Run) -> bool:
-    return run.marked("checkpoint") or run.status() in ("done", "running")
+    return run.is_resumable or run.status() in ("done", "running")
 
 
 def _ask(store: BaseStore, resolved: Resolved, reading: Reading, command: str | None) -> Run:
@@ -197,7 +197,7 @@ def check_run(store: BaseStore, run: Run, config: RunConfig, digests: ImageDiges
     if found := reading.changes(store, run.record):
         asked = f"the images of run {run.id} are not those it was asked for with"
         raise IctError(f"{asked}: {found}; put them back, or {undo}")
-    if run.marked("checkpoint") and (found := reading.trouble(store, run.record, undo)):
+    if run.is_resumable and (found := reading.trouble(store, run.record, undo)):
         raise IctError(f"run {run.id} {found}")
 
 

@@ -9,10 +9,10 @@ import pytest
 from ict.errors import IctError, InputError
 from ict.files import StoreError
 from ict.running import follow, local, queue
-from ict.running import run_process as child
 from ict.running.slots import Slot
 from ict.store import Run, Store
 from ict.store.locks import RunLock, lock_holder
+from ict.store.transitions import still_wanted
 from tests.toys import lines, toys, until
 
 pytest_plugins = ("tests.toy_plugin",)
@@ -124,7 +124,7 @@ def test_a_run_is_looked_at_again_under_its_lock(
     run = toys(toy_store, 1)[0]
     for name in marks:
         (run.path / name).write_text("{}")
-    assert child.still_wanted(run) is wanted
+    assert still_wanted(run) is wanted
     assert run.marked("queued") is wanted
 
 

@@ -14,7 +14,7 @@ from ict.files import StoreError, atomic_write_bytes, read_json_lines, sweep_tem
 from ict.scores import ChannelScores, to_bytes
 from ict.store import Run, Store, append_line, atomic_write_json, read_json
 from ict.store.locks import RunLock
-from ict.store.run_folder import mark_cancelled
+from ict.store.transitions import mark_cancelled
 
 
 def make(store: Store, run_id: str = "digits-a-1", **config: object) -> Run:

@@ -1,0 +1,61 @@
+"""What the files of a store are called. The store says it here; everybody else asks a `Run` or a score folder."""
+
+from pathlib import Path
+
+CONFIG = "config.json"
+EXECUTION = "execution.json"
+PROGRESS = "progress.jsonl"
+TEST_CURVE = "test_curve.jsonl"
+SELECTION = "selection.json"
+ADAPTER = "adapter.safetensors"
+PREDICTIONS = "predictions.safetensors"
+RESULT = "result.json"
+ERROR = "error.json"
+LIVE = "live.json"
+JOB = "job.json"
+LOG = "log.txt"
+LOCK = "lock"
+QUEUED = "queued"  # a marker
+CANCELLED = "cancelled"  # a marker
+CHECKPOINT = "checkpoint"  # folder of what a run resumes from
+
+META = "meta.json"  # of scores and of an inspection
+CAUSAL = "causal.json"
+STUDY = "study.json"
+INDEX = "index.json"
+
+
+class _At:
+    """The path of one file of a folder."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def __get__(self, folder: "RunPaths", _: type) -> Path:
+        return folder.path.joinpath(*self._names)
+
+
+class RunPaths:
+    """Where the files of a run's folder lie, there or not."""
+
+    path: Path
+    config_path = _At(CONFIG)
+    execution_path = _At(EXECUTION)
+    progress_path = _At(PROGRESS)
+    test_curve_path = _At(TEST_CURVE)
+    selection_path = _At(SELECTION)
+    adapter_path = _At(ADAPTER)
+    predictions_path = _At(PREDICTIONS)
+    result_path = _At(RESULT)
+    error_path = _At(ERROR)
+    live_path = _At(LIVE)
+    job_path = _At(JOB)
+    log_path = _At(LOG)
+    lock_path = _At(LOCK)
+    queued_path = _At(QUEUED)
+    cancelled_path = _At(CANCELLED)
+    checkpoint_path = _At(CHECKPOINT)
+    state_path = _At(CHECKPOINT, "state.safetensors")
+    state_epoch_path = _At(CHECKPOINT, "state.json")
+    best_path = _At(CHECKPOINT, "best.safetensors")
+    best_before_path = _At(CHECKPOINT, "best.before.safetensors")
