@@ -2,18 +2,20 @@
 
 With `global_pool='token'` the head reads one token, so of the last block's T queries, projections
 and MLP rows only one matters; keys and values still come from all tokens. The answers are those of
-the whole block up to rounding, for 7 % fewer FLOPs of a training step on ViT-B/16.
+the whole block up to rounding, for 7 % fewer FLOPs of a training step on ViT-B/16. That they are is
+tried once in a process for every architecture (`class_token_check`).
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch.nn.functional as F
 from timm.layers.attention import Attention
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
+from ict.model.class_token_check import said, why_whole
 from ict.model.split_qkv import SplitQKV
 
 
@@ -48,19 +50,28 @@ class ClassTokenAttention(nn.Module):
 
 def reads_class_token_alone(model: nn.Module) -> bool:
     """True where `last_block_for_class_token` changes nothing but the work: see its conditions."""
+    return _is_known(model) and why_whole(model, _narrowed) is None
+
+
+def class_token_notes(model: nn.Module) -> list[str]:
+    """Why a model whose head reads its class token alone computes the last block whole, if it does."""
+    why = why_whole(model, _narrowed) if _is_known(model) else None
+    return [] if why is None else [said(why)]
+
+
+def _is_known(model: nn.Module) -> TypeGuard[VisionTransformer]:
     if not isinstance(model, VisionTransformer) or not isinstance(model.blocks, nn.Sequential):
         return False
     last = model.blocks[-1]
     if type(last) is not Block or type(last.attn) is not Attention:
         return False
-    qkv = last.attn.qkv
     return (
         getattr(last.attn, "gate", None) is None
         and model.global_pool == "token"
         and model.attn_pool is None
         and model.num_prefix_tokens > 0
-        and type(qkv) in (nn.Linear, SplitQKV)
-        and not qkv._forward_hooks  # no site q, k or v
+        and type(last.attn.qkv) in (nn.Linear, SplitQKV)
+        and not any(m._forward_hooks or m._forward_pre_hooks for m in last.attn.modules())
     )
 
 
@@ -68,14 +79,21 @@ def reads_class_token_alone(model: nn.Module) -> bool:
 def last_block_for_class_token(model: nn.Module) -> Iterator[None]:
     """Within it, the model's last block computes its class token alone, where that is exact.
 
-    Exact means: timm's plain `Block` and `Attention`, pooling by the class token, and no site inside
-    the attention. Sites around it (`attn`, `attn_branch`, `mlp_branch`, `block`) see one token, on
-    which they do what they did. Elsewhere the model is left alone. The model's modules are put back
-    at the end: what is saved within has other names.
+    Exact means: timm's plain `Block` and `Attention`, pooling by the class token, no site or hook
+    inside the attention, and the same answers as the plain pass in a trial. Sites around it (`attn`,
+    `attn_branch`, `mlp_branch`, `block`) see one token, on which they do what they did. Elsewhere the
+    model is left alone. The model's modules are put back at the end: what is saved within has other
+    names.
     """
     if not reads_class_token_alone(model):
         yield
         return
+    with _narrowed(model):
+        yield
+
+
+@contextmanager
+def _narrowed(model: VisionTransformer) -> Iterator[None]:
     block = model.blocks[-1]
     whole, one = block.attn, ClassTokenAttention(block)
     one.train(block.training)

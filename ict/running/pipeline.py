@@ -19,6 +19,7 @@ from ict.model.backbones import (
     use_fastest_attention,
     weights_notes,
 )
+from ict.model.class_token import class_token_notes
 from ict.provenance import device_name, package_versions, peak_memory_bytes
 from ict.running.job import Job
 from ict.running.probe_run import fit_linear_run
@@ -98,7 +99,9 @@ def build_model(job: Job, selection: Selection | None) -> nn.Module:
         redraw_head(model, seed=c.generator_seed)
     job.notes.extend(weights_notes(model))
     use_fastest_attention(model, job.device, c.precision)
-    return prepare(model, c, selection).to(job.device)
+    prepared = prepare(model, c, selection).to(job.device)
+    job.notes.extend(class_token_notes(prepared))
+    return prepared
 
 
 def fitted(job: Job, model: nn.Module, images: RunImages) -> dict[str, Any]:
