@@ -33,30 +33,32 @@ def attach(
 ) -> nn.Module:
     """Puts an adapter on the selected channels of a timm model, in place, and freezes the rest.
 
-    The head stays trainable. Weights are drawn from `seed` alone, block by block. Gives the model
-    back. Raises InputError if the selection's widths or blocks are not the model's, or if the site
+    The head stays trainable. Weights are drawn from `seed` alone, block by block, in float32 also
+    where the model is in half precision: Δ is computed in the adapter's type and cast back. Gives the
+    model back. Raises InputError if the selection's widths or blocks are not the model's, or if the site
     carries an adapter already.
     """
+    example = _trainable_example(model)
     if not isinstance(selection, Selection):
         raise InputError(
             f"attach needs a Selection, as ict.select gives, not {type(selection).__name__}"
         )
     blocks = [block for stage in block_stages(model) for block in stage]
-    generator = torch.Generator().manual_seed(seed)
-    device = next(model.parameters()).device
     _check_fits(model, selection, blocks)
     remember(model)
-    for chosen in selection.blocks:
-        site = attach_site(blocks[chosen.block], selection.site)
-        site.adapter = ChannelAdapter(
-            chosen.indices,
-            chosen.width,
-            scale=scale,
-            scale_on_x=scale_on_x,
-            init=init,
-            generator=generator,
-        ).to(device)
-    freeze_backbone(model)
+    with torch.inference_mode(False):  # what is made inside it could never be trained
+        generator = torch.Generator().manual_seed(seed)
+        for chosen in selection.blocks:
+            site = attach_site(blocks[chosen.block], selection.site)
+            site.adapter = ChannelAdapter(
+                chosen.indices,
+                chosen.width,
+                scale=scale,
+                scale_on_x=scale_on_x,
+                init=init,
+                generator=generator,
+            ).to(example.device, torch.promote_types(torch.float32, example.dtype))
+        freeze_backbone(model)
     return model
 
 
@@ -163,6 +165,18 @@ def load_trained_state(model: nn.Module, path: str | Path) -> dict[str, Any]:
         for name, tensor in content.items():
             state[name].copy_(tensor)
     return metadata
+
+
+def _trainable_example(model: nn.Module) -> Tensor:
+    """A parameter, for its device and type; InputError if the model has none that could be trained."""
+    if not isinstance(model, nn.Module):
+        raise InputError(f"attach needs a timm model, not {type(model).__name__}")
+    parameters = list(model.parameters())
+    if any(parameter.is_inference() for parameter in parameters):
+        raise InputError(
+            "the model was made inside torch.inference_mode, so it cannot be trained; make it outside"
+        )
+    return parameters[0]
 
 
 def _check_fits(model: nn.Module, selection: Selection, blocks: list[nn.Module]) -> None:

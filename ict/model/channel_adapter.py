@@ -59,17 +59,17 @@ class ChannelAdapter(nn.Module):
             nn.init.trunc_normal_(self.weight, std=0.02, generator=generator)
 
     def forward(self, values: Tensor, stream: Tensor | None = None) -> Tensor:
-        """values (..., D) + Δ(values), in the wider of their dtypes.
+        """values (..., D) + Δ(values), in the type of values: Δ is cast back from the adapter's type.
 
-        With `stream` (..., D), to which values are yet to be added: values + Δ(stream + values).
-        Only K channels of that sum are ever computed.
+        With `stream` (..., D), to which values are yet to be added: values + Δ(stream + values), in
+        the wider type of the two (autocast). Only K channels of that sum are ever computed.
         """
         chosen, values = _Read.apply(values, stream, self.indices, self.positions)
         weight: Tensor = self.weight
         bias: Tensor = self.bias
         if not self.scale_on_x and self.scale != 1.0:
             weight, bias = weight * self.scale, bias * self.scale
-        delta = nn.functional.linear(chosen, weight, bias).to(chosen.dtype)
+        delta = nn.functional.linear(chosen.to(weight.dtype), weight, bias).to(chosen.dtype)
         if self.scale_on_x:
             delta = delta + (self.scale - 1.0) * chosen
         return _Write.apply(values, delta, self.indices, self.positions)

@@ -18,10 +18,13 @@ def load(
     mean and std of its pixels. Raises InputError if the run is not done, and if only other weights
     are to be had.
     """
+    import torch
+
     from ict.running.rebuild import rebuild
 
     folder = Path(run)
     here = Run(folder.absolute()) if folder.is_dir() else Store(store).run(str(run))
     if here.result() is None:
         raise InputError(f"run {here.id} is {here.status()}, not done: there is nothing to load")
-    return rebuild(here, weights=weights)
+    with torch.inference_mode(False):  # a model made inside it could never be trained on
+        return rebuild(here, weights=weights)

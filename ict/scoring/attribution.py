@@ -58,7 +58,7 @@ class Totals:
 
     def add(self, attribution: Tensor, delta: Tensor | None, *, keep: bool) -> None:
         """Adds a piece of attributions (B, T, D) and its convergence deltas (B,)."""
-        per_image = attribution.detach().sum(dim=1).double()
+        per_image = attribution.detach().float().sum(dim=1).double()
         self.size = self.size + per_image.abs().sum(dim=0).cpu()
         self.signed = self.signed + per_image.sum(dim=0).cpu()
         if keep:
@@ -148,7 +148,7 @@ def _baseline(
         count += len(images)
         meter.add(len(images))
     assert total is not None
-    return (total / count).float()
+    return (total / count).to(next(model.parameters()).dtype)
 
 
 @torch.inference_mode()
@@ -178,7 +178,7 @@ def _replacement(mean: Tensor, model: nn.Module, tokens: str, kind: str) -> Repl
     elif kind == "channel":
         over_tokens = choose_tokens(mean, model, tokens).mean(dim=1)  # (1, D)
         mean = over_tokens.view(*([1] * (mean.ndim - 1)), D).expand_as(mean)
-    return Replacement(mean.float().clone(), groups.clone())
+    return Replacement(mean.to(next(model.parameters()).dtype, copy=True), groups.clone())
 
 
 def _arrays(

@@ -49,6 +49,7 @@ class ImageSums:
 
     def add(self, value: Tensor, gradient: Tensor, labels: Tensor, *, keep: bool) -> None:
         """Adds a batch: a and g (B, T, D), labels (B,)."""
+        value, gradient = value.float(), gradient.float()
         terms = gradient if self.name == "gradient" else value * gradient
         sums = terms.sum(dim=1).double()  # (B, D)
         importance = (sums / value.shape[1]).abs() if self.name == "taylor" else sums.square()

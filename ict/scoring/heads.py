@@ -67,7 +67,8 @@ class CrossFittedHeads:
         return torch.tensor(found, device=images.device)
 
     def log_probabilities(self, features: Tensor, folds: Tensor) -> Tensor:
-        """(B, C) natural logarithms, each image by its own head."""
+        """(B, C) natural logarithms, each image by its own head; in float32 for half-precision features."""
+        features = features.to(self.weight.dtype)
         logits = torch.where(
             folds[:, None] == 0,
             features @ self.weight[0].T + self.bias[0],
@@ -78,7 +79,7 @@ class CrossFittedHeads:
 
 def digests(images: Tensor) -> list[bytes]:
     """A fingerprint of the content of each image (B, 3, S, S)."""
-    pixels = images.detach().cpu().contiguous()
+    pixels = images.detach().float().cpu().contiguous()  # equal images in another type are equal
     return [
         hashlib.blake2b(image.view(torch.uint8).numpy().tobytes(), digest_size=16).digest()
         for image in pixels

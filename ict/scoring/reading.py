@@ -177,7 +177,14 @@ def read_gradients(
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
-    """No parameter asks for a gradient inside, so none is kept for it; as before afterwards."""
+    """No parameter asks for a gradient inside, so none is kept for it; as before afterwards.
+
+    Raises InputError for a model through which no gradient can flow.
+    """
+    if any(parameter.is_inference() for parameter in model.parameters()):
+        raise InputError(
+            "the model was made inside torch.inference_mode, so no gradient flows through it; make it outside"
+        )
     asking = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in asking:
         parameter.requires_grad_(False)
