@@ -52,7 +52,7 @@ def fill(store: Store, tasks: int) -> None:
                 result = RunResult(
                     run_id=run.id, test_accuracy=float((said == labels).mean()), test_images=IMAGES
                 )
-                atomic_write_json(run.path / "result.json", result.to_dict())
+                atomic_write_json(run.result_path, result.to_dict())
 
 
 def measure(tasks: int) -> dict[str, Any]:

@@ -19,14 +19,15 @@ from pathlib import Path
 
 from ict.files import atomic_write_bytes, atomic_write_json
 from ict.scores import ChannelScores, load_scores, to_bytes
-from ict.store import Store
+from ict.store import Run, Store
+from ict.store.names import ADAPTER, CONFIG, EXECUTION, PROGRESS, RESULT, SELECTION, meta_file
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "assets" / "example_store"
 TASKS = ("digits", "sprites_loc", "sprites_ori")
 SHARES = ("0.015625", "0.03125", "0.0625", "0.25", "0.5")  # besides the default eighth
 CRITERIA = ("l2", "variance", "taylor", "anova_f")
-READ = ("config.json", "result.json", "progress.jsonl", "selection.json", "execution.json")
+READ = (CONFIG, RESULT, PROGRESS, SELECTION, EXECUTION)
 MOST_BYTES = 8_000_000
 
 
@@ -67,10 +68,10 @@ def copy(source: Store, target: Store) -> None:
         folder = target.runs_dir / run.id
         folder.mkdir(parents=True)
         small = (run.config.get("k") or [99])[0] <= 24
-        for name in (*READ, *(["adapter.safetensors"] if small else [])):
+        for name in (*READ, *([ADAPTER] if small else [])):
             if (run.path / name).is_file():
                 shutil.copy(run.path / name, folder / name)
-        _forget_paths(folder)
+        _forget_paths(Run(folder))
     for name in ("scores", "studies", "analysis", "causal", "inspect"):
         if (source.root / name).is_dir():
             shutil.copytree(source.root / name, target.root / name)
@@ -83,18 +84,18 @@ def _leave_sums(path: Path) -> None:
     scores = load_scores(path, kinds=("", "per_class"))
     meta = {**scores.meta, "keep_images": False}
     atomic_write_bytes(path, to_bytes(ChannelScores(scores.arrays, meta)))
-    atomic_write_json(path.parent / "meta.json", meta)
+    atomic_write_json(meta_file(path.parent), meta)
 
 
-def _forget_paths(folder: Path) -> None:
+def _forget_paths(run: Run) -> None:
     """Where weights and data lay, and the name of the machine, are nobody's business."""
-    record = json.loads((folder / "config.json").read_text())
+    record = json.loads(run.config_path.read_text())
     record["sources"] = dict.fromkeys(record.get("sources", {}))
     record["command"] = "python -m bench.example"
-    atomic_write_json(folder / "config.json", record)
-    execution = json.loads((folder / "execution.json").read_text())
+    atomic_write_json(run.config_path, record)
+    execution = json.loads(run.execution_path.read_text())
     kept = {name: execution[name] for name in execution if name not in ("host", "pid")}
-    atomic_write_json(folder / "execution.json", kept)
+    atomic_write_json(run.execution_path, kept)
 
 
 def main() -> None:

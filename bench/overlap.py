@@ -22,6 +22,7 @@ from ict.analysis.pairs import overlap_rows, similarity
 from ict.analysis.sources import open_source
 from ict.scores import ChannelScores, to_bytes
 from ict.store import Store, atomic_write_bytes
+from ict.store.names import score_file
 
 BLOCKS, WIDTH, IMAGES = 12, 768, 1000
 LIMIT_SECONDS = 10.0
@@ -40,7 +41,7 @@ def write_scores(folder: Path, task: str, number: int) -> Path:
         "attn.0.per_image": energy.astype(np.float32),
     }
     meta = {"task": task, "criterion": "class_l2", "score_id": f"bench-{task}", "backbone": "b"}
-    path = folder / task / "scores.safetensors"
+    path = score_file(folder / task)
     path.parent.mkdir()
     atomic_write_bytes(path, to_bytes(ChannelScores(arrays, meta, labels)))
     return path

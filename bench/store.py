@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from ict.running import queue
-from ict.store import Store, studies
+from ict.store import Run, Store, studies
+from ict.store.names import STUDY
 from ict.store.run_result import RunResult
 
 LIMITS = {"cold": 4.0, "warm": 1.0, "ict_runs": 2.0}
@@ -55,19 +56,20 @@ def generate(store: Store, count: int) -> None:
     for i in range(count):
         k, seed = 2 + 19 * (i % 10), i // 10
         run_id = f"digits-ict_tiny-ict-k{k}-{i:012x}"
-        folder = store.runs_dir / run_id
-        folder.mkdir(parents=True)
+        run = Run(store.runs_dir / run_id)
+        run.path.mkdir(parents=True)
         config = {**_BASE, "k": [k], "seed": seed}
         created = f"2026-01-01T{i // 3600:02d}:{i // 60 % 60:02d}:{i % 60:02d}.000+00:00"
         record = {"run_id": run_id, "config": config, "recipe": "quick", "created_at": created}
-        (folder / "config.json").write_text(json.dumps(record, indent=1))
+        run.config_path.write_text(json.dumps(record, indent=1))
         accuracy = 0.5 + (i * 37 % 400) / 1000
         result = dataclasses.replace(_RESULT, run_id=run_id, test_accuracy=accuracy)
-        (folder / "result.json").write_text(json.dumps(result.to_dict(), indent=1))
+        run.result_path.write_text(json.dumps(result.to_dict(), indent=1))
         members.append({"name": "grid", "run_id": run_id, "asked": {"ratio": k / 192}})
     study = {"name": "bench", "document": {"name": "bench"}, "members": members}
-    (store.studies_dir / "bench").mkdir(parents=True)
-    (store.studies_dir / "bench" / "study.json").write_text(json.dumps(study))
+    path = store.studies_dir / "bench" / STUDY
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(study))
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -99,7 +101,7 @@ def measure(count: int) -> dict[str, Any]:
         generate(store, count)
         table = in_process("from ict.store import Store; Store().table()", store)
         runs = in_process("from ict.cli import main; main(['runs'])", store)
-        index = store.root / "index.json"
+        index = store.index_path
         cold = median(table, lambda: index.unlink(missing_ok=True))
         indexed, ict_runs = median(table), median(runs)
         if len(store.table()) != count:

@@ -115,13 +115,14 @@ def load_scores(path: str | Path, *, kinds: tuple[str, ...] | None = None) -> Ch
 
     Raises InputError if the file is missing or is not a score file.
     """
+    from ict.documents.names import score_file
     from ict.documents.score_files import check
     from ict.documents.shapes import shown
     from ict.documents.tensor_files import open_tensors
 
     path = Path(path)
     if os.path.isdir(path):
-        path = path / "scores.safetensors"
+        path = score_file(path)
     if not os.path.lexists(path):
         raise InputError(
             f"{shown(path)}: no such score file; run `ict score` or see `ict score --help`"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ict.criteria import CRITERION
+from ict.documents.names import score_file
 from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
 from ict.scores import load_scores
@@ -93,7 +94,7 @@ def open_source(path: str | Path, *, site: str | None = None, name: str | None =
     Raises InputError if it is none, or if its criterion cannot be recomputed from such sums.
     """
     path = Path(path)
-    path = path / "scores.safetensors" if os.path.isdir(path) else path
+    path = score_file(path) if os.path.isdir(path) else path
     scores = load_scores(path, kinds=("",))
     site = site or scores.only_site()
     criterion = str(scores.meta.get("criterion", CRITERION))

@@ -10,6 +10,7 @@ from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, 
 from ict.criteria import CRITERION, check_criterion
 from ict.files import read_json
 from ict.machine import choose_device
+from ict.store.names import meta_file
 from ict.store.store import Store
 from ict.tasks import SPLITS, get_task
 
@@ -148,7 +149,7 @@ def inspect(
         batch_size=batch_size,
         progress=Progress(f"inspecting {task}"),
     )
-    emit({"path": str(folder), **read_json(folder / "meta.json", {})}, as_json=as_json)
+    emit({"path": str(folder), **read_json(meta_file(folder), {})}, as_json=as_json)
 
 
 COMMANDS = {"causal": causal, "inspect": inspect}

@@ -12,13 +12,13 @@ from ict.figures.agreement import agreement_lines
 from ict.figures.asked import Choice, Drawn, Found, Meta
 from ict.figures.curves import deletion_curves
 from ict.figures.overlap_curves import score_against_effect
-from ict.store.causal_files import FILE, read_check
+from ict.store.causal_files import read_check
 from ict.store.store import Store
 
 
 def load_check(store: Store, causal_id: str) -> dict[str, Any]:
     """The causal check of that id. Raises InputError that says why it cannot be read."""
-    path = store.causal_dir / causal_id / FILE
+    path = store.causal_file(causal_id)
     return required(read_check(path), lambda: f"{shown(path.parent)}: no causal check")
 
 

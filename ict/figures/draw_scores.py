@@ -221,7 +221,7 @@ def _two(
         by_name[path.parent.name] = by_name[str(path)] = (path, None)
     for row in asked(found, choice):
         if row.get("score_id"):
-            path = found.store.score_dir(str(row["score_id"])) / "scores.safetensors"
+            path = found.store.score_file(str(row["score_id"]))
             by_name[row["run_id"]] = (path, row)
     named = [by_name[name] for name in found.names if name in by_name]
     return tuple(named[:2]) if len(named) >= 2 else tuple(files[:2])

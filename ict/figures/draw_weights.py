@@ -66,7 +66,7 @@ def _weights(found: Found, choice: Choice, way: str) -> Drawn:
         )
     block = choice.block or 0
     for row in rows:
-        path = found.store.run(row["run_id"]).path / "adapter.safetensors"
+        path = found.store.run(row["run_id"]).adapter_path
         if (known := adapter_weights(path, block, choice.channel)) is not None:
             break
     else:

@@ -21,6 +21,7 @@ from ict.figures.theme import caption_of
 from ict.store import studies
 from ict.store.imported_results import imported_rows
 from ict.store.inspect_files import load_inspect
+from ict.store.names import score_file
 from ict.store.store import Store
 
 IMPORTED, PUBLISHED = "imported", "published"
@@ -85,7 +86,7 @@ def _is_folder(path: Path) -> bool:
 def _score_path(name: str, store: Store) -> Path | None:
     if name.endswith(".safetensors"):
         return Path(name).absolute()
-    path = store.scores_dir / name / "scores.safetensors"
+    path = score_file(store.scores_dir / name)
     return path if os.path.isfile(path) else None
 
 

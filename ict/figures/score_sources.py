@@ -32,7 +32,7 @@ def score_files(found: Found, choice: Choice) -> list[tuple[Path, Row | None]]:
             files.setdefault(path, None)
     for row in asked(found, choice):
         if row.get("score_id"):
-            path = found.store.score_dir(str(row["score_id"])) / "scores.safetensors"
+            path = found.store.score_file(str(row["score_id"]))
             files.setdefault(path, row)
     if not files:
         raise InputError("no scores behind these sources; name a score id, or runs of method ict")

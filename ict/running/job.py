@@ -79,7 +79,7 @@ class Job:
             threads=execution["threads"],
             started_at=execution["first_started_at"],
             digests=digests,
-            live=Live(run.path / "live.json", config.epochs),
+            live=Live(run.live_path, config.epochs),
             notes=notes,
         )
 

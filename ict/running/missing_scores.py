@@ -18,6 +18,7 @@ from ict.criteria import CRITERION
 from ict.documents.identity import REQUESTS
 from ict.errors import IctError, InputError
 from ict.scores import load_scores
+from ict.store.names import score_file
 from ict.store.same_images import Reading, check_file
 from ict.store.store import Store
 from ict.tasks import fingerprint, get_task
@@ -96,10 +97,10 @@ def sources(
 def _given(task: str, wanted: Wanted, store: Store) -> Path | None:
     """The file if `task` names a score file or a score id."""
     path = Path(task)
-    if task.endswith(".safetensors") or os.path.isfile(path / "scores.safetensors"):
+    if task.endswith(".safetensors") or os.path.isfile(score_file(path)):
         return path
-    if "-" in task and os.path.isfile(store.scores_dir / task / "scores.safetensors"):
-        return store.scores_dir / task / "scores.safetensors"
+    if "-" in task and os.path.isfile(score_file(store.scores_dir / task)):
+        return score_file(store.scores_dir / task)
     get_task(task)
     return None
 

@@ -128,8 +128,8 @@ def tested(job: Job, model: nn.Module, images: RunImages) -> Evaluation:
 
 def _write(job: Job, model: nn.Module, test: Evaluation) -> None:
     metadata = {"run_id": job.run.id, "config": job.config.to_dict()}
-    path, c = job.run.path, job.config
-    atomic_write_bytes(path / "adapter.safetensors", trained_state_bytes(model, metadata))
+    c = job.config
+    atomic_write_bytes(job.run.adapter_path, trained_state_bytes(model, metadata))
     shown = job.digests.images(c.task, "test", c.limit, c.limit_rule)
     answers = Predictions(
         test.predictions,
@@ -139,4 +139,4 @@ def _write(job: Job, model: nn.Module, test: Evaluation) -> None:
         test_sha256=listed(shown, test.labels),
         classes=job.task.classes,
     )
-    write_predictions(path, answers)
+    write_predictions(job.run.path, answers)

@@ -35,7 +35,7 @@ def fit_linear_run(
     """
     train, val = sets
     started = time.perf_counter()
-    remove_file(run.path / "progress.jsonl")
+    remove_file(run.progress_path)
     features = pooled_features(model, train, forward, on_images=live.phase("features"))
     rate = len(train) / (time.perf_counter() - started)
     labels = train.labels.cpu().numpy()
@@ -94,7 +94,7 @@ def _progress(run: Run, live: Live, rate: float) -> Callable[[ProbeStep | Try], 
     def on_try(step: ProbeStep | Try) -> None:
         tried.append(step)
         row = {**asdict(step), "epoch": len(tried), "lr": None, "images_per_second": rate}
-        append_line(run.path / "progress.jsonl", json.dumps(row))
+        append_line(run.progress_path, json.dumps(row))
         live.report("training", len(tried), len(STRENGTHS), unit="regularisation strengths")
         log(run, f"C={step.inverse_regularisation:g}: held-out accuracy {step.val_accuracy:.3f}")
 

@@ -25,7 +25,7 @@ def rebuild(run: Run, *, weights: str | Path | None = None) -> nn.Module:
     stored.check_total()
     config = stored.as_run()
     weights_file = weights_of(run, given=weights)
-    state = run.path / "adapter.safetensors"
+    state = run.adapter_path
     with open_state(state) as file:
         shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     heads = [

@@ -28,7 +28,7 @@ def choose_channels(job: Job, train: ImageSet) -> Chosen:
     started = time.perf_counter()
     drawn = choice(job.config.criterion).selector == "random"
     selection = _drawn(job) if drawn else _scored(job, train)
-    atomic_write_json(job.run.path / "selection.json", selection.to_dict())
+    atomic_write_json(job.run.selection_path, selection.to_dict())
     return Chosen(selection, time.perf_counter() - started)
 
 

@@ -39,7 +39,7 @@ def train(job: Job, model: nn.Module, images: RunImages) -> Row:
             _look_at_test(job, model, images, number)
         if by_val and best_epoch(rows) == number:
             checkpoint.keep_best(model, number)
-        append_line(job.run.path / "progress.jsonl", json.dumps(rows[-1]))
+        append_line(job.run.progress_path, json.dumps(rows[-1]))
         behind.notes += [note for note in trainer.step.notes if note not in behind.notes]
         checkpoint.save(trainer, behind)
     job.notes.extend(behind.notes)
@@ -112,14 +112,14 @@ def _look_at_test(job: Job, model: nn.Module, images: RunImages, number: int) ->
     """The paper's way, where it was asked for: kept apart, never used to choose anything."""
     seen = evaluate(model, images.test, job.settings).accuracy
     line = json.dumps({"epoch": number, "test_accuracy": seen})
-    append_line(job.run.path / "test_curve.jsonl", line)
+    append_line(job.run.test_curve_path, line)
 
 
 def _best_test(job: Job) -> Row:
     """The best of these looks; None without them."""
     by_epoch = {}
     if job.config.report_best_test:
-        seen = read_json_lines(job.run.path / "test_curve.jsonl")
+        seen = read_json_lines(job.run.test_curve_path)
         by_epoch = {row["epoch"]: row["test_accuracy"] for row in seen}
     best = max(by_epoch, key=lambda epoch: by_epoch[epoch], default=None)
     accuracy = None if best is None else by_epoch[best]

@@ -73,7 +73,7 @@ def check(
     progress: Progress | None = None,
 ) -> Path:
     """The causal check of `request` in the store, computed unless it is there and whole; scores likewise."""
-    path = store.causal_dir / request.causal_id / "causal.json"
+    path = store.causal_file(request.causal_id)
     read = {split: (request.task, split) for split in ("train800", "val200")}
     reading = same_images.Reading(read, ImageDigests(root), request.limit, request.limit_rule)
     found = read_check(path)

@@ -32,6 +32,7 @@ from ict.scoring.inspection import inspect_channels
 from ict.scoring.task_scores import frozen_backbone
 from ict.store import same_images
 from ict.store.inspect_files import ROWS, THUMBS, Inspection, read_inspection
+from ict.store.names import meta_file
 from ict.store.run_folder import utc_now
 from ict.store.run_weights import weights_of
 from ict.store.store import Store
@@ -91,7 +92,7 @@ def request_inspection(
     if run is not None:
         here = store.run(run)
         run, config = here.id, here.config
-        if not here.has("adapter.safetensors") or config.get("method") != "ict":
+        if not here.has_adapter or config.get("method") != "ict":
             raise InputError(f"run {here.id} is {here.status()} or has no channel adapter to show")
     name = backbone or config.get("backbone") or BUNDLED
     if config and config["backbone"] != name:
@@ -156,7 +157,7 @@ def inspect_task(
         progress=progress,
     )
     run = store.run(request.run) if request.run else None
-    adapter = run.path / "adapter.safetensors" if run else None
+    adapter = run.adapter_path if run else None
     arrays = pages.arrays() | adapter_norms(adapter, backbone)
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write_bytes(folder / ROWS, save(arrays))
@@ -179,7 +180,7 @@ def inspect_task(
         "created_at": utc_now(),
         "versions": package_versions(),
     }
-    atomic_write_json(folder / "meta.json", meta)
+    atomic_write_json(meta_file(folder), meta)
     return folder
 
 

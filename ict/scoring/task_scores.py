@@ -26,6 +26,7 @@ from ict.model.backbones import load_backbone, weights_notes
 from ict.provenance import package_versions, peak_memory_bytes
 from ict.scores import ChannelScores
 from ict.store import same_images
+from ict.store.names import meta_file
 from ict.store.score_folder import read_score
 from ict.store.store import Store
 from ict.tasks import fingerprint, get_task, load_split
@@ -149,7 +150,7 @@ def score_task(
     Raises InputError if the store has it of other images than those of now (`digests`).
     """
     _check_batch(batch_size)
-    path = store.score_dir(request.score_id) / "scores.safetensors"
+    path = store.score_file(request.score_id)
     drawn = choice(request.criterion).criterion is None
     read = {} if drawn else {request.split: (request.task, request.split)}
     here = digests or ImageDigests(root)
@@ -190,7 +191,7 @@ def score_task(
     make_folder(path.parent)
     finished = ChannelScores(computed.arrays, meta, computed.labels)
     atomic_write_bytes(path, score_files.to_bytes(finished))
-    atomic_write_json(path.parent / "meta.json", meta)
+    atomic_write_json(meta_file(path.parent), meta)
     return path
 
 

@@ -37,6 +37,7 @@ class BaseStore:
         self.sets_dir = self.root / "sets"
         self.workers_dir = self.root / "workers"
         self.images_dir = self.root / "images"
+        self.index_path = self.root / names.INDEX
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.root)!r})"
@@ -119,7 +120,7 @@ class BaseStore:
         """
         from ict.store.index import rows
 
-        found = rows(self.runs_dir, self.run_ids(), self.root / names.INDEX)
+        found = rows(self.runs_dir, self.run_ids(), self.index_path)
         return [row for row in found if filter is None or filter(row)]
 
     def remove(self, run_id: str) -> None:
@@ -128,6 +129,14 @@ class BaseStore:
 
     def score_dir(self, score_id: str) -> Path:
         return self.scores_dir / check_id(score_id, "score")
+
+    def score_file(self, score_id: str) -> Path:
+        """Where the scores of that id lie, there or not."""
+        return names.score_file(self.score_dir(score_id))
+
+    def causal_file(self, causal_id: str) -> Path:
+        """Where the causal check of that id lies, there or not."""
+        return self.causal_dir / causal_id / names.CAUSAL
 
     def find_score(self, text: str) -> Path:
         """The folder of the score of that id or of that unique beginning; InputError with the nearest."""

@@ -17,9 +17,9 @@ from ict.documents.shapes import (
     text,
     whole,
 )
+from ict.store import names
 from ict.store.base import BaseStore
 
-FILE = "causal.json"
 _ADVICE = "delete the folder and run `ict causal` again"
 _CURVE = fields(
     {"series": text, "mode": one_of("deletion", "insertion"), "fraction": number, "accuracy": number},
@@ -52,7 +52,7 @@ def read_check(path: Path) -> dict[str, Any] | Odd | None:
     found = read_record(path, reader(_check), advice=_ADVICE)
     if isinstance(found, dict):
         return {**found, "causal_id": path.parent.name}
-    return Odd(path.parent, f"{FILE}: {found.reason}") if isinstance(found, Odd) else None
+    return Odd(path.parent, f"{names.CAUSAL}: {found.reason}") if isinstance(found, Odd) else None
 
 
 def _check(document: Any, name: str) -> None:
@@ -63,7 +63,7 @@ def _check(document: Any, name: str) -> None:
 
 def causal_checks(store: BaseStore) -> tuple[list[dict[str, Any]], list[Odd]]:
     """All finished checks of a store, newest first, and what is none."""
-    names, troubles = names_in(store.causal_dir)
-    checks, odd = split(read_check(store.causal_dir / name / FILE) for name in names)
+    found, troubles = names_in(store.causal_dir)
+    checks, odd = split(read_check(store.causal_file(name)) for name in found)
     checks.sort(key=lambda one: str(one.get("created_at")), reverse=True)
     return checks, troubles + odd

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from ict.documents.records import Odd
 from ict.files import StoreError, atomic_write_bytes, read_regular
+from ict.store import names
 from ict.store.run_files import read_file, read_result, read_run
 from ict.store.run_folder import Run
 from ict.store.run_result import ROW_FIELDS, RunResult
@@ -25,13 +26,13 @@ from ict.store.run_result import ROW_FIELDS, RunResult
 VERSION: Final = 4
 _HEAD: Final = re.compile(rb'\{"version": %d, "sha256": "([0-9a-f]{64})", "runs": ' % VERSION)
 _MOST_BYTES: Final = 1 << 30
-_READ: Final = {"config": "config.json", "result": "result.json", "selection": "selection.json"}
+_READ: Final = {"config": names.CONFIG, "result": names.RESULT, "selection": names.SELECTION}
 _READ_WHILE: Final = {  # files that tell about a run in this state; an odd one is named
-    "failed": ("error.json", "execution.json"),
-    "queued": ("queued",),
-    "running": ("execution.json", "live.json"),
-    "killed": ("error.json", "execution.json"),
-    "cancelled": ("error.json", "execution.json"),
+    "failed": (names.ERROR, names.EXECUTION),
+    "queued": (names.QUEUED,),
+    "running": (names.EXECUTION, names.LIVE),
+    "killed": (names.ERROR, names.EXECUTION),
+    "cancelled": (names.ERROR, names.EXECUTION),
 }
 _memory: dict[str, tuple[list[int] | None, dict[str, Any]]] = {}
 
@@ -83,7 +84,7 @@ def _entry(
         record, result = found
         stamps["result"] = stamps["result"] if result else None
         cached = {**stamps, "row": _flat_row(record, result)}
-        odd += _odd_files(run, ("selection.json",))
+        odd += _odd_files(run, (names.SELECTION,))
     row = {"run_id": run.id, "status": "done", **cached["row"]}
     if cached["result"] is None:
         row |= _unfinished(run, row)

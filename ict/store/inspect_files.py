@@ -30,6 +30,7 @@ from ict.documents.shapes import fields, list_of, reader, shown, text, whole
 from ict.documents.tensor_files import check_shape, open_tensors, shapes
 from ict.errors import InputError
 from ict.store.base import BaseStore
+from ict.store.names import meta_file
 
 IMAGES = 9
 ROWS = "inspect.safetensors"
@@ -103,7 +104,7 @@ def load_inspect(path: str | Path) -> Inspection:
 
 def read_inspection(folder: Path) -> Inspection | Odd | None:
     """The inspection in `folder`; None for one that was not finished."""
-    meta = read_record(folder / "meta.json", reader(_META), advice=_ADVICE)
+    meta = read_record(meta_file(folder), reader(_META), advice=_ADVICE)
     if meta is None:
         return None  # half a folder of a broken attempt
     if isinstance(meta, Odd):

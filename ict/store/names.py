@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from ict.documents.names import LINKS, SCORES, score_file  # noqa: F401 -- read below the store, too
+
 CONFIG = "config.json"
 EXECUTION = "execution.json"
 PROGRESS = "progress.jsonl"
@@ -23,6 +25,11 @@ META = "meta.json"  # of scores and of an inspection
 CAUSAL = "causal.json"
 STUDY = "study.json"
 INDEX = "index.json"
+
+
+def meta_file(folder: Path) -> Path:
+    """What says what scores, or an inspection, are of, in their folder."""
+    return folder / META
 
 
 class _At:

@@ -27,9 +27,9 @@ from ict.documents.records import Odd, odd
 from ict.documents.tensor_files import check_shape, open_tensors, shapes
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_bytes
+from ict.store.names import PREDICTIONS
 from ict.store.run_folder import Run
 
-FILE = "predictions.safetensors"
 _ADVICE = "`ict remove` the run and ask for it again"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_IMAGES = 1 << 24
@@ -59,7 +59,7 @@ class Predictions:
 
 def read_predictions(run: Run) -> Predictions | Odd | None:
     """What `run` answered; None where it wrote none (it is not done, or the file was left behind)."""
-    path = run.path / FILE
+    path = run.predictions_path
     try:
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode) and status.st_size == 0:
@@ -81,7 +81,7 @@ def write_predictions(folder: Path, answers: Predictions) -> None:
         arrays["losses"] = answers.losses.astype(np.float32)
     told = {"test_sha256": answers.test_sha256, "classes": answers.classes}
     metadata = {name: str(value) for name, value in told.items() if value is not None}
-    atomic_write_bytes(folder / FILE, save(arrays, metadata=metadata))
+    atomic_write_bytes(folder / PREDICTIONS, save(arrays, metadata=metadata))
 
 
 def _read(file: Any) -> Predictions:

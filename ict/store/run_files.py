@@ -21,6 +21,7 @@ from ict.documents.shapes import (
     whole,
 )
 from ict.errors import NewerError, quoted
+from ict.store import names
 
 if TYPE_CHECKING:
     from ict.store.run_result import RunResult
@@ -38,8 +39,8 @@ _RECORD = fields(
 )
 
 _FILES: dict[str, Check] = {
-    "error.json": fields({}, {"message": text, "type": text, "traceback": text}),
-    "execution.json": fields(
+    names.ERROR: fields({}, {"message": text, "type": text, "traceback": text}),
+    names.EXECUTION: fields(
         {},
         {
             "threads": whole(1, 4096),
@@ -53,8 +54,8 @@ _FILES: dict[str, Check] = {
             "first_started_at": text,
         },
     ),
-    "job.json": fields({}, {"job": text}),
-    "live.json": fields(
+    names.JOB: fields({}, {"job": text}),
+    names.LIVE: fields(
         {},
         {
             "phase": text,
@@ -63,7 +64,7 @@ _FILES: dict[str, Check] = {
             **dict.fromkeys(("images_per_second", "eta_seconds"), number),
         },
     ),
-    "queued": fields(
+    names.QUEUED: fields(
         {},
         {
             "sequence": whole(),
@@ -74,14 +75,14 @@ _FILES: dict[str, Check] = {
             "launcher": text,
         },
     ),
-    "selection.json": check_selection,
+    names.SELECTION: check_selection,
 }
 
 
 def read_file(folder: Path, name: str) -> dict[str, Any] | Odd | None:
     """One of the small files of a run, checked; an Odd says what is wrong with it."""
     advice = f"`ict remove {shown(folder.name)}` deletes the run"
-    if name in ("live.json", "queued", "job.json", "execution.json"):
+    if name in (names.LIVE, names.QUEUED, names.JOB, names.EXECUTION):
         advice = "delete the file: it only says how the run was started"
     return read_record(folder / name, reader(_FILES[name]), advice=advice, most=MOST_RUN_BYTES)
 
@@ -95,13 +96,13 @@ def odd_files(folder: Path) -> list[Odd]:
 def read_config(folder: Path) -> dict[str, Any] | Odd | None:
     """The record in a run's config.json, its configuration one that `RunConfig` reads."""
     advice = "delete the folder, or start the run again with the command that made it"
-    return read_record(folder / "config.json", _stored, advice=advice, most=MOST_RUN_BYTES)
+    return read_record(folder / names.CONFIG, _stored, advice=advice, most=MOST_RUN_BYTES)
 
 
 def read_result(folder: Path) -> "RunResult | Odd | None":
     """What came out of a run; None while there is no result.json."""
     advice = f"`ict remove {shown(folder.name)}` deletes the run, then it can be run again"
-    path = folder / "result.json"
+    path = folder / names.RESULT
     from ict.store.run_result import RunResult  # takes longer to import than a worker to look round
 
     return read_record(path, RunResult.from_dict, advice=advice, most=MOST_RUN_BYTES)

@@ -81,6 +81,14 @@ class Run(RunPaths):
         return self.has(names.ERROR)
 
     @property
+    def has_adapter(self) -> bool:
+        return self.has(names.ADAPTER)
+
+    @property
+    def has_selection(self) -> bool:
+        return self.has(names.SELECTION)
+
+    @property
     def is_queued(self) -> bool:
         """Whether it is marked as queued; `status` says whether it still waits."""
         return self.marked(names.QUEUED)

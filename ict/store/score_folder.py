@@ -11,8 +11,8 @@ from ict.documents.score_files import META, check
 from ict.documents.shapes import reader, shown, text
 from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
+from ict.store import names
 
-FILE = "scores.safetensors"
 _SAME = (
     "task", "criterion", "backbone", "weights", "data", "split", "tokens", "sites", "images", "classes",
     "stages", "options",
@@ -26,8 +26,8 @@ def read_score(folder: Path) -> dict[str, Any] | Odd | None:
         return Odd(folder, "not a folder; delete it, or take it out of the store")
     if not is_id(folder.name):
         return Odd(folder, "its name is not a score id; rename it, or take it out of the store")
-    meta = read_record(folder / "meta.json", reader(_check_meta), advice=_ADVICE)
-    path = folder / FILE
+    meta = read_record(names.meta_file(folder), reader(_check_meta), advice=_ADVICE)
+    path = names.score_file(folder)
     if meta is None:
         reason = f"no readable meta.json; {_ADVICE}"
         return Odd(folder, reason)
@@ -39,7 +39,9 @@ def read_score(folder: Path) -> dict[str, Any] | Odd | None:
     except FileNotFoundError:
         return None
     except (OSError, InputError) as error:
-        return Odd(folder, f"{FILE}: {getattr(error, 'strerror', None) or shown(error)}; {_ADVICE}")
+        return Odd(
+            folder, f"{names.SCORES}: {getattr(error, 'strerror', None) or shown(error)}; {_ADVICE}"
+        )
     return {**meta, "score_id": folder.name, "path": str(path)}
 
 

@@ -19,6 +19,7 @@ from ict.documents.shapes import fields, list_of, table, text
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, explain, make_folder
 from ict.store.base import BaseStore
+from ict.store.names import STUDY
 from ict.store.run_folder import STATUSES, utc_now
 from ict.store.study_choices import (
     UNSEARCHED,
@@ -119,11 +120,10 @@ def list_studies(store: BaseStore) -> list[Study]:
 def read_studies(store: BaseStore) -> tuple[list[Study], list[Odd]]:
     """`list_studies(store)`, and what lies among them and cannot be read."""
     names, troubles = names_in(store.studies_dir)
-    found, odd = split(_read(store.studies_dir / name / _FILE) for name in names)
+    found, odd = split(_read(store.studies_dir / name / STUDY) for name in names)
     return found, troubles + odd
 
 
-_FILE = "study.json"
 _CONTENT = fields(
     {
         "document": table,
@@ -144,7 +144,7 @@ def _read(path: Path) -> Study | Odd | None:
         path, _stored, advice="run the study's TOML file again, or delete the folder"
     )
     if isinstance(found, Odd):
-        return Odd(folder, f"{_FILE}: {found.reason}")
+        return Odd(folder, f"{STUDY}: {found.reason}")
     if found is None:
         return None
     members, document, updated_at = found
@@ -245,4 +245,4 @@ def counts(store: BaseStore, study: Study) -> dict[str, int]:
 
 
 def _path(store: BaseStore, name: str) -> Path:
-    return store.studies_dir / check_id(name, "study") / _FILE
+    return store.studies_dir / check_id(name, "study") / STUDY

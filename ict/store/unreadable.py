@@ -1,6 +1,7 @@
 """What lies in a store and cannot be read: each thing once, with what to do about it."""
 
 from ict.documents.records import Odd, names_in
+from ict.store import names
 from ict.store.base import BaseStore
 from ict.store.causal_files import causal_checks
 from ict.store.channel_sets import read_sets
@@ -9,7 +10,7 @@ from ict.store.index import look
 from ict.store.inspect_files import read_inspections
 from ict.store.run_files import run_trouble
 from ict.store.studies import read_studies
-from ict.tasks.links import LINKS, look_at_links
+from ict.tasks.links import look_at_links
 
 
 def everything(store: BaseStore) -> list[Odd]:
@@ -22,7 +23,7 @@ def everything(store: BaseStore) -> list[Odd]:
         *causal_checks(store)[1],
         *read_sets(store)[1],
         *read_imported(store)[1],
-        *look_at_links(store.root / LINKS)[1],
+        *look_at_links(store.root / names.LINKS)[1],
     ]
 
 
@@ -30,8 +31,7 @@ def _runs(store: BaseStore) -> list[Odd]:
     """Runs that `Store.table` lacks, or has beside an odd file; and what is no run at all."""
     names, troubles = names_in(store.runs_dir)
     found = {
-        odd.path.name: odd
-        for odd in look(store.runs_dir, store.run_ids(), store.root / "index.json")[1]
+        odd.path.name: odd for odd in look(store.runs_dir, store.run_ids(), store.index_path)[1]
     }
     folders = set(store.run_ids())
     for name in names:

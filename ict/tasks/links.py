@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ict.documents.names import LINKS
 from ict.documents.records import Odd, read_record
 from ict.documents.shapes import shown
 from ict.errors import InputError, quoted
 from ict.files import absolute, atomic_write_json, make_folder, store_root
 from ict.tasks import bundled
 
-LINKS = "links.json"  # in the store: task name → folder
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from ict.documents.records import Odd
 from ict.store import Run
-from ict.store.predictions import FILE, Predictions, read_predictions, write_predictions
+from ict.store.predictions import Predictions, read_predictions, write_predictions
 from tests.odd_files import CORRUPTIONS
 
 N = 5
@@ -42,7 +42,7 @@ def test_what_a_run_wrote_is_read_again(run):
 
 def test_a_file_of_0_1_0_has_answers_and_nothing_else(run):
     first = ("predictions", "labels", "probabilities")
-    save_file({name: getattr(WHOLE, name) for name in first}, run.path / FILE)
+    save_file({name: getattr(WHOLE, name) for name in first}, run.predictions_path)
     found = read_predictions(run)
     for name in first:
         np.testing.assert_array_equal(getattr(found, name), getattr(WHOLE, name))
@@ -58,10 +58,10 @@ def written(run: Run, **changed) -> str:
     for name, value in changed.items():
         (metadata if name in metadata else arrays)[name] = value
     arrays = {name: value for name, value in arrays.items() if value is not None}
-    save_file(arrays, run.path / FILE, metadata=metadata)
+    save_file(arrays, run.predictions_path, metadata=metadata)
     found = read_predictions(run)
     assert isinstance(found, Odd)
-    assert found.path == run.path / FILE
+    assert found.path == run.predictions_path
     assert found.reason.endswith("; `ict remove` the run and ask for it again")
     return found.reason
 
@@ -82,6 +82,6 @@ def test_an_odd_file_is_said_in_one_clause(run):
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_whatever_lies_there_is_a_reason_or_nothing(run, name):
     write_predictions(run.path, WHOLE)
-    CORRUPTIONS[name](run.path / FILE)
+    CORRUPTIONS[name](run.predictions_path)
     found = read_predictions(run)
     assert found is None if name in ("empty", "dangling") else isinstance(found, Odd)

@@ -55,7 +55,7 @@ def runs_with(shown: Store, source: Source, block: int, channel: int) -> list[di
 
 def weights(run: Run, block: int, channel: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """What the run's adapter does to the channel: indices (K,), weights into it and out of it (K,)."""
-    return _weights(readers.stamp(run.path / "adapter.safetensors"), block, channel)
+    return _weights(readers.stamp(run.adapter_path), block, channel)
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

@@ -111,7 +111,7 @@ def _recent(key: tuple[str, str], look: Callable[[], T]) -> T:
 
 def progress(run: Run) -> list[dict[str, Any]]:
     """Rows of progress.jsonl."""
-    return _progress(stamp(run.path / "progress.jsonl"))
+    return _progress(stamp(run.progress_path))
 
 
 @st.cache_resource(max_entries=2000, show_spinner=False)
@@ -121,7 +121,7 @@ def _progress(of: Stamp) -> list[dict[str, Any]]:
 
 def channel_scores(shown: Store, score_id: str) -> ChannelScores:
     """The scores and class scores of a file of the store; InputError if it cannot be read."""
-    return _channel_scores(stamp(shown.score_dir(score_id) / "scores.safetensors"))
+    return _channel_scores(stamp(shown.score_file(score_id)))
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

@@ -16,6 +16,7 @@ from ict.figures.sources import (
 )
 from ict.selection import Selection
 from ict.store import Store
+from ict.store.names import meta_file
 from ict_app.common import readers, words
 
 __all__ = [
@@ -61,7 +62,7 @@ def open_source(shown: Store, key: str, site: str | None = None) -> Source:
     """The scores behind a key of `options`; InputError if they cannot be read."""
     own, score_id, wanted = None, key, site
     label = key
-    if not os.path.isfile(shown.score_dir(key) / "meta.json"):
+    if not os.path.isfile(meta_file(shown.score_dir(key))):
         run = shown.run(key)
         result = run.result()
         score_id = str(result.score_id if result else None)
@@ -71,7 +72,7 @@ def open_source(shown: Store, key: str, site: str | None = None) -> Source:
         label = run.id
     scores = readers.channel_scores(shown, score_id)
     site_ = wanted if wanted in scores.sites else scores.sites[0]
-    folder = shown.score_dir(score_id) / "scores.safetensors"
+    folder = shown.score_file(score_id)
     meta = {**scores.meta, "score_id": score_id}
     return Source(
         key=key,

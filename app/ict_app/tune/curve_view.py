@@ -44,7 +44,7 @@ def _figure(
 
 
 def _stamp(shown: Store, row: dict[str, Any]) -> readers.Stamp:
-    return readers.stamp(Run(shown.runs_dir / row["run_id"]).path / "progress.jsonl")
+    return readers.stamp(Run(shown.runs_dir / row["run_id"]).progress_path)
 
 
 def _has(shown: Store, row: dict[str, Any], metric: str) -> bool:

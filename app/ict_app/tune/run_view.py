@@ -72,7 +72,7 @@ def _body(root: str, run_id: str, status_then: str) -> None:
     for note in result.notes if result else ():
         st.caption(f":material/info: {words.plain(note)}")
     left, right = st.columns(2)
-    of = readers.stamp(run.path / "progress.jsonl")
+    of = readers.stamp(run.progress_path)
     theme = shell.theme()
     for column, metric in ((left, "train_loss"), (right, "val_accuracy")):
         drawn = metric
@@ -186,7 +186,7 @@ def _actions(run: Run, status: str, shown: Store) -> None:
         action(label, "play_arrow", lambda: _submit(shown, run))
     if not alive(status) and st.button("Delete", icon=":material/delete:"):
         confirm_delete([run.id], str(shown.root))
-    if status == "done" and run.has("selection.json"):
+    if status == "done" and run.has_selection:
         st.page_link(
             shell.path("channels"), label="Its channels", icon=":material/grid_on:",
             query_params={"of": run.id},

@@ -1,0 +1,11 @@
+"""Names of the store's files that are also read below the store; all others are in `ict.store.names`."""
+
+from pathlib import Path
+
+SCORES = "scores.safetensors"
+LINKS = "links.json"  # beside the runs: task name → folder
+
+
+def score_file(folder: Path) -> Path:
+    """The score file of a folder of scores."""
+    return folder / SCORES
