@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,39 +141,6 @@ def adapter_parameters(
     return sum(ks[backbone.stage_of(b)] ** 2 + ks[backbone.stage_of(b)] for b in chosen)
 
 
-def parameter_counts(
-    backbone: Backbone,
-    *,
-    method: str,
-    classes: int,
-    ks: Sequence[int] | None = None,
-    blocks: Sequence[int] | None = None,
-    lora_rank: int | None = None,
-) -> dict[str, int]:
-    """Parameters that a method trains, from the architecture alone: adapter, head, both, backbone."""
-    adapter = {
-        "ict": adapter_parameters(backbone, ks or (), blocks=blocks) if method == "ict" else 0,
-        "linear": 0,
-        "full": backbone.parameters,
-        "bitfit": backbone.biases,
-        "lora": _lora_parameters(backbone, lora_rank) if method == "lora" else 0,
-    }[method]
-    head = backbone.features * classes + classes
-    return {
-        "adapter_parameters": adapter,
-        "head_parameters": head,
-        "trainable_parameters": adapter + head,
-        "backbone_parameters": backbone.parameters,
-    }
-
-
-def _lora_parameters(backbone: Backbone, rank: int | None) -> int:
-    """Of updates of q and v by two matrices each."""
-    if rank is None:
-        raise InputError("method lora needs a lora_rank")
-    return sum(n * 2 * 2 * rank * width for n, width in backbone.stages)
-
-
 def from_record(record: dict[str, Any]) -> Backbone:
     """A Backbone from its JSON form."""
     return Backbone(
@@ -289,3 +257,11 @@ def pixel_statistics(
     """Mean and std of pixels in [0, 1]: the weights' own (`native`) or ImageNet's (the paper)."""
     known = get_backbone(backbone)
     return IMAGENET if normalisation == "imagenet" else (known.mean, known.std)
+
+
+if not typing.TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from ict.public.old_names import moved  # `parameter_counts` was here in version 0.1.0
+
+        return moved(__name__, name)

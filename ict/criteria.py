@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from ict.documents.entry_points import offered
 from ict.errors import InputError, did_you_mean, quoted
 from ict.scores import SELECTORS
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from torch import Tensor, nn
 
     Batches = Callable[[], Iterable[tuple[Tensor, Tensor]]]
@@ -207,22 +206,7 @@ def outside() -> dict[str, Criterion | str]:
 
     One that cannot be used has the sentence that says why in its place.
     """
-    from importlib.metadata import entry_points  # 50 ms that only a name from outside costs
-
-    points = entry_points(group="ict.criteria")
-    return {point.name: _loaded(point) for point in points if point.name not in _TAKEN}
-
-
-def _loaded(point: "EntryPoint") -> Criterion | str:
-    package = point.dist.name if point.dist else point.value
-    trouble = f"criterion {quoted(point.name)} of package {quoted(package)} cannot be used:"
-    try:
-        found = point.load()
-    except Exception as error:  # whatever an outside package does, the rest stands
-        return f"{trouble} {type(error).__name__}: {error}"
-    if not isinstance(found, Criterion) or found.name != point.name:
-        return f"{trouble} {quoted(point.value)} is no Criterion of that name"
-    return found
+    return offered("ict.criteria", "criterion", Criterion, taken=_TAKEN)
 
 
 CRITERIA: Final = (*REGISTRY, "random", "lowest")

@@ -3,32 +3,11 @@
 from typing import Any
 
 from ict.errors import InputError, quoted
+from ict.methods.registry import chooses_channels, get_method
 from ict.tasks import Task
 from ict.tasks.vtab import recipe as authors_recipe
 
 RECIPES = ("quick", "paper", "released")
-QUICK_K = 24
-QUICK_LEAST_K = 3
-
-# ICT's rate: the best on val200 of digits with ict_tiny of 0.005, 0.01, 0.02 and 0.04 (98.0, 98.0,
-# 98.5 and 98.0 %, seed 42; `ict train digits --set lr=…`). The others are usual values, not searched.
-_QUICK: dict[str, dict[str, Any]] = {
-    "ict": {"lr": 0.02, "weight_decay": 0.0001, "drop_path": 0.0},
-    "full": {"lr": 0.0005, "weight_decay": 0.05, "drop_path": 0.1},
-    "bitfit": {"lr": 0.005, "weight_decay": 0.0001, "drop_path": 0.0},
-    "lora": {"lr": 0.005, "weight_decay": 0.0001, "drop_path": 0.0},
-    "linear": {},
-}
-
-
-def quick_rate(k: int) -> float:
-    """ICT's learning rate in recipe `quick`: 0.02 at K = 24, ∝ 1/K, and level below K = 3.
-
-    Under Adam every weight moves by about the rate in a step, so an adapter's output moves with K
-    times the rate. Of three rules this one keeps the loss on val200 flattest over K = 3, 24, 96
-    (`python -m bench.k_step`); below 3 none was tried. Version 0.1.0 had 0.02 up to K = 24.
-    """
-    return _QUICK["ict"]["lr"] * QUICK_K / max(k, QUICK_LEAST_K)
 
 
 def check_rate(recipe: str, method: str) -> None:
@@ -38,7 +17,8 @@ def check_rate(recipe: str, method: str) -> None:
     0.05 is no baseline. Baselines are searched on val200, as VPT did (KMnP/vpt, `tune_vtab.py`, type
     `finetune`: rates 0.005, 0.001, 0.0005, 0.0001 for 256 images a batch, in proportion for others).
     """
-    if recipe != "quick" and method in ("full", "bitfit", "lora"):
+    found = get_method(method)
+    if recipe != "quick" and found.trains_in_steps and not found.authors_rate:
         raise InputError(
             f"recipe {quoted(recipe)}: the authors' rates were searched for SCT, not for {method}; pass "
             "--set lr=…, or choose one on val200 with [tune] in a study (VPT tried 0.005, 0.001, 0.0005 "
@@ -57,7 +37,7 @@ def recipe_fields(recipe: str, *, task: Task, backbone: str, method: str) -> dic
     that the authors did not train on.
     """
     if recipe == "quick":
-        return {"epochs": 20, "warmup_epochs": 2, "batch_size": 64, **_QUICK[method]}
+        return {"epochs": 20, "warmup_epochs": 2, "batch_size": 64, **get_method(method).quick}
     row = authors_recipe(task.name)
     if row is None:
         raise InputError(
@@ -70,7 +50,7 @@ def recipe_fields(recipe: str, *, task: Task, backbone: str, method: str) -> dic
         "train_split": "train800val200",
         "pixel_normalisation": "imagenet",
     }
-    if method == "ict":
+    if chooses_channels(method):
         fields |= {"k": row["k"], "scale": row["scale"], "scale_on_x": row["scale_on_x"]}
         if recipe == "released":
             fields |= {"scale": 1.0, "scale_on_x": False}

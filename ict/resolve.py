@@ -4,7 +4,7 @@ Nothing below here fills in a default.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,11 +14,12 @@ from ict import weights as weight_files
 from ict.catalogue import BUNDLED, Backbone, check_blocks, get_backbone, own_size
 from ict.config import (
     ABOUT,
+    DEFAULTS,
     SCHEMA,
     SELECTOR,
     RunConfig,
     check,
-    check_choice,
+    check_method,
     check_settable,
     ran_otherwise,
     run_id,
@@ -27,7 +28,8 @@ from ict.config import (
 from ict.criteria import CRITERION, check_criterion, choice, own_tokens, spelled
 from ict.errors import InputError, did_you_mean, quoted
 from ict.machine import choose_device, prefers_bf16
-from ict.recipes import RECIPES, check_rate, quick_rate, recipe_fields
+from ict.methods.registry import chooses_channels
+from ict.recipes import RECIPES, check_rate, recipe_fields
 from ict.selection import RATIO, resolve_k
 from ict.tasks import Task, fingerprint, get_task
 
@@ -100,9 +102,8 @@ def resolve(
     task = get_task(_required_task(given), root=root)
     given["task"] = task.name
     backbone = get_backbone(given.get("backbone", BUNDLED))
-    method = given.get("method", "ict")
-    check_choice("method", method)
-    filled = _of_recipe(recipe, given, task=task, backbone=backbone.name, method=method)
+    method = check_method(given.get("method", DEFAULTS["method"]))
+    filled = _of_recipe(recipe, given, task=task, backbone=backbone.name, method=method.name)
     from_recipe = tuple(name for name in filled if name not in given)
     config = RunConfig(**{**filled, **given})
     check(config, backbone)
@@ -116,8 +117,8 @@ def resolve(
         image_size=own_size(backbone.name, config.image_size),
     )
     config = _with_selection(config, backbone, root=root, fetch=fetch)
-    if recipe == "quick" and "lr" not in given and isinstance(config.k, tuple):
-        config = dataclasses.replace(config, lr=quick_rate(max(config.k)))
+    if recipe == "quick" and "lr" not in given:
+        config = _with_quick_rate(config, method.quick_rate)
     config = _with_zeros(_as_read(config, given))
     if fetch:
         config.check_total()
@@ -153,7 +154,7 @@ def _with_selection(
     config: RunConfig, backbone: Backbone, *, root: Path | None, fetch: bool
 ) -> RunConfig:
     """K per stage, and the site, task and split that the scores come from."""
-    if config.method != "ict":
+    if not chooses_channels(config.method):
         return config
     ratio = RATIO if config.k is None and config.ratio is None else config.ratio
     score_task = get_task(config.score_task or config.task, root=root).name
@@ -169,6 +170,13 @@ def _with_selection(
         score_data=fingerprint(score_task, root=root) if other and fetch else None,
         blocks=None if config.blocks is None else check_blocks(backbone, config.blocks),
     )
+
+
+def _with_quick_rate(config: RunConfig, rate: Callable[[int], float] | None) -> RunConfig:
+    """With the learning rate that follows from K, for a method that has one."""
+    if rate is None or not isinstance(config.k, tuple):
+        return config
+    return dataclasses.replace(config, lr=rate(max(config.k)))
 
 
 def _as_read(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:

@@ -106,7 +106,7 @@ def test_a_selector_that_is_none_is_one_sentence(words, said):
 def test_every_field_says_what_it_means_and_who_reads_it():
     for name, one in ABOUT.items():
         assert one.help.endswith("."), name
-        assert one.read_by.words, name
+        assert one.read_by.words(name), name
         default = DEFAULTS[name]
         if one.choices and default is not None:
             assert default in one.choices, name

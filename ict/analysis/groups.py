@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from ict.analysis.intervals import Interval, sampling_half_width, t_interval
 from ict.catalogue import known
-from ict.config import FIELDS, NEUTRAL, SEEDLESS
+from ict.config import FIELDS, NEUTRAL
+from ict.methods.registry import find_method
 
 Row = Mapping[str, Any]
 Seed = int | str | None
@@ -121,12 +122,14 @@ def seed_of(row: Row) -> Seed:
     seed = row.get("seed")
     if str(row.get("source") or "").startswith("imported"):
         return seed if isinstance(seed, str) else _whole(seed)
-    return None if row.get("method") in SEEDLESS else _whole(seed)
+    method = find_method(row.get("method"))
+    return _whole(seed) if method is None or method.draws else None
 
 
 def has_epochs(row: Row) -> bool:
     """Whether a run trains over epochs. A converged probe does not: its lines are values of C."""
-    return row.get("method") not in SEEDLESS
+    method = find_method(row.get("method"))
+    return method is None or method.trains_in_steps
 
 
 def draw_of(row: Row) -> int | None:

@@ -63,9 +63,9 @@ def fields(*, as_json: bool) -> None:
             "field": name,
             "type": type_words(TYPES[name]),
             "default": SHOWN_DEFAULTS[name],
-            "choices": list(one.choices) or None,
+            "choices": list(one.all_choices) or None,
             "limits": None if math.inf in one.limits else list(one.limits),
-            "read_by": one.read_by.words,
+            "read_by": one.read_by.words(name),
             "before": NEUTRAL.get(name),
             "help": one.help,
         }

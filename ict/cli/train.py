@@ -4,16 +4,16 @@ from typing import Any
 
 import click
 
-from ict.catalogue import get_backbone, parameter_counts
 from ict.cli import options as shared
 from ict.cli.common import Progress, Whole, command, emit, typed_command
 from ict.cli.options import SLOTS
 from ict.config import NEUTRAL, SELECTOR, RunConfig, parse_setting
 from ict.errors import InputError, quoted
+from ict.methods.counts import counts_of
 from ict.recipes import RECIPES
 from ict.resolve import Resolved, resolve
 from ict.store.store import Store
-from ict.tasks import get_task, is_here
+from ict.tasks import is_here
 
 
 @command("train")
@@ -141,15 +141,6 @@ def _trained_on(config: RunConfig) -> tuple[str, ...]:
 def _plan(resolved: Resolved) -> dict[str, Any]:
     """What a dry run says: the configuration and the parameter counts, from the architecture alone."""
     config = resolved.config
-    backbone = get_backbone(config.backbone)
-    counts = parameter_counts(
-        backbone,
-        method=config.method,
-        classes=get_task(config.task).classes,
-        ks=config.k if isinstance(config.k, tuple) else None,
-        blocks=config.blocks,
-        lora_rank=config.lora_rank,
-    )
     here = is_here(config.task)
     if not here:
         click.echo(
@@ -161,7 +152,7 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
         "recipe": resolved.recipe,
         "recipe_fields": list(resolved.recipe_fields),
         "config": config.to_dict(),
-        **counts,
+        **counts_of(config),
     }
 
 

@@ -11,12 +11,12 @@ from ict.config.checks import (
     SHOWN_DEFAULTS,
     check,
     check_choice,
+    check_method,
     check_settable,
     parse_setting,
     typed,
 )
 from ict.config.identity import ran_otherwise, run_id
-from ict.config.readers import SEEDLESS
 from ict.config.record import ABOUT, DEFAULTS, FIELDS, NEUTRAL, SCHEMA, TYPES, RunConfig
 from ict.config.values import check_size
 from ict.criteria import CRITERIA, check_criterion
@@ -28,7 +28,6 @@ __all__ = [
     "FIELDS",
     "NEUTRAL",
     "SCHEMA",
-    "SEEDLESS",
     "SELECTOR",
     "SHOWN_DEFAULTS",
     "TYPES",
@@ -36,6 +35,7 @@ __all__ = [
     "check",
     "check_choice",
     "check_criterion",
+    "check_method",
     "check_settable",
     "check_size",
     "parse_setting",

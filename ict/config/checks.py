@@ -8,6 +8,8 @@ from ict.config.values import as_typed
 from ict.criteria import check_criterion
 from ict.documents.bounded import json_value
 from ict.errors import InputError, did_you_mean, quoted
+from ict.methods.method import GROUPS, Method
+from ict.methods.registry import chooses_channels, get_method
 from ict.selection import RATIO
 
 SHOWN_DEFAULTS: Final = {
@@ -58,6 +60,20 @@ def check_choice(name: str, value: Any) -> None:
     ABOUT[name].check(name, value)
 
 
+def check_method(name: str) -> Method:
+    """The named method. Raises InputError for one that is not here, or that names a field that is none."""
+    check_choice("method", name)
+    found = get_method(name)
+    for what, allowed in (("reads", (*GROUPS, *FIELDS)), ("quick", FIELDS)):
+        for one in getattr(found, what):
+            if one not in allowed:
+                hint = did_you_mean(one, allowed)
+                raise InputError(
+                    f"method {quoted(name)}: {what} names no field {quoted(one)}{hint}"
+                )
+    return found
+
+
 def check(config: RunConfig, backbone: Backbone) -> None:
     """Raises InputError for a choice, site, block or number that cannot be run."""
     for name, one in ABOUT.items():
@@ -65,7 +81,7 @@ def check(config: RunConfig, backbone: Backbone) -> None:
     backbone.at(config.image_size)
     if config.criterion is not None:
         check_criterion(config.criterion)
-    if config.method == "ict":
+    if chooses_channels(config.method):
         check_site(backbone, config.tune_site or SITE)
         check_site(backbone, config.score_site or config.tune_site or SITE)
         check_blocks(backbone, config.blocks)
@@ -92,7 +108,7 @@ def _check_shots(config: RunConfig) -> None:
 
 def _check_start(config: RunConfig) -> None:
     """Raises InputError where the head cannot start as the probe: the network answers otherwise."""
-    if config.head_init != "probe" or config.method != "ict":
+    if config.head_init != "probe" or not chooses_channels(config.method):
         return
     if config.init != "zero":
         raise InputError(

@@ -6,7 +6,7 @@ declared once, in `ict.config.record`.
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from ict.config.readers import EVERY_RUN, Reader
@@ -29,6 +29,8 @@ class About:
     help: str
     read_by: Reader = EVERY_RUN
     choices: tuple[Any, ...] = ()
+    more_choices: Callable[[], Iterable[str]] = tuple
+    """Those that other packages add; they are looked up only where one is asked for, or all are listed."""
     limits: tuple[float, float] = (-math.inf, math.inf)
     neutral: Any = ALWAYS
     now: Any = None
@@ -43,13 +45,18 @@ class About:
     def is_later(self) -> bool:
         return self.neutral is not ALWAYS
 
+    @property
+    def all_choices(self) -> tuple[Any, ...]:
+        """For lists to choose from."""
+        return (*self.choices, *self.more_choices())
+
     def check(self, name: str, value: Any) -> None:
         """Raises InputError, with the nearest choice or the limits, for a value that cannot be run."""
         if value is None:
             return
-        if self.choices and value not in self.choices:
-            hint = did_you_mean(value, self.choices) if isinstance(value, str) else ""
-            allowed = ", ".join(map(str, self.choices))
+        if self.choices and value not in self.choices and value not in self.all_choices:
+            hint = did_you_mean(value, self.all_choices) if isinstance(value, str) else ""
+            allowed = ", ".join(map(str, self.all_choices))
             raise InputError(f"{name}={quoted(value)}: choose one of {allowed}{hint}")
         low, high = self.limits
         if isinstance(value, (int, float)) and not low <= value <= high:

@@ -25,6 +25,7 @@ from ict.config.values import as_typed
 from ict.criteria import CRITERION
 from ict.documents.identity import canonical
 from ict.errors import InputError
+from ict.methods.registry import REGISTRY, get_method, outside
 from ict.tasks import SPLITS
 
 SCHEMA: Final = 1
@@ -45,7 +46,8 @@ class RunConfig:
     method: str = about(
         "ict",
         help="What is trained beside the head.",
-        choices=("ict", "linear", "full", "bitfit", "lora"),
+        choices=tuple(REGISTRY),
+        more_choices=outside,
     )
     criterion: str | None = about(
         CRITERION,
@@ -263,7 +265,7 @@ class RunConfig:
 
     def reads(self, name: str) -> bool:
         """Whether a run of this configuration reads the field."""
-        return ABOUT[name].read_by.of(self)
+        return ABOUT[name].read_by.of(self) or name in get_method(self.method).reads
 
     def to_dict(self) -> dict[str, Any]:
         """What is stored and hashed: later fields stay out at their neutral value."""

@@ -13,6 +13,8 @@ import plotly.graph_objects as go
 
 from ict.criteria import REGISTRY
 from ict.figures.plain_text import show_names_as_they_are
+from ict.methods.method import DASHES, SYMBOLS
+from ict.methods.registry import find_method, titled
 
 Theme = Literal["light", "dark", "print"]
 PlotlyJSON = dict[str, Any]  # a part of a figure or its settings, in the words of Plotly
@@ -24,19 +26,12 @@ BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = (
 )  # fmt: skip
 GREY, OCHRE = "#848484", "#A6761D"
 PALETTE = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, OCHRE, GREY)
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down")
-DASHES = ("solid", "dash", "dot", "dashdot")
 COLORSCALE = "Cividis"
 DIVERGING = [[0.0, BLUE], [0.5, "#F7F7F7"], [1.0, VERMILION]]
 CHOSEN = VERMILION
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
-_METHODS = {
-    "ict": (BLUE, "circle", "solid"),
-    "full": (VERMILION, "square", "dash"),
-    "linear": (GREY, "x", "dot"),
-    "bitfit": (OCHRE, "diamond", "dash"),
-    "lora": (GREEN, "triangle-up", "solid"),
+_SERIES = {
     "random": (ORANGE, "square", "solid"),
     "lowest": (PURPLE, "triangle-down", "solid"),
     "top": (BLUE, "circle", "solid"),
@@ -81,13 +76,21 @@ def look(name: str) -> Look:
     """
     key = name.strip().lower()
     first = key.split(",")[0].split(" ")[0]
-    key = first if first in _METHODS else key
-    if key in _METHODS:
-        return Look(*_METHODS[key])
+    for known in (key, first):
+        if named := _named(known):
+            return named
     for names in (_CRITERIA, _TASKS):
         if key in names:
             return _numbered(names.index(key))
     return _numbered(sum(i * ord(c) for i, c in enumerate(key, start=1)) % len(PALETTE))
+
+
+def _named(key: str) -> Look | None:
+    """The look of a method, as the method says, or of a way to choose channels."""
+    if key in _SERIES:
+        return Look(*_SERIES[key])
+    method = find_method(key) or titled(key)
+    return method and Look(method.colour, method.symbol, method.dash)
 
 
 def looks(names: list[str]) -> dict[str, Look]:

@@ -1,7 +1,7 @@
 """Channel adapters of a model: put them on a frozen backbone, take them off, save them, load them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ict.documents.tensor_files import header, open_tensors
 from ict.errors import InputError, quoted
+from ict.methods.registry import REGISTRY
 from ict.model.backbones import block_stages, head_modules
 from ict.model.before import give_back, remember
 from ict.model.channel_adapter import ChannelAdapter
@@ -94,14 +95,19 @@ def freeze_backbone(model: nn.Module) -> None:
         head.requires_grad_(True)
 
 
-def count_parameters(model: nn.Module) -> dict[str, int]:
-    """Trainable parameters: `adapter` (all but the head), `head`, `trainable` (both); `backbone` all else."""
+def count_parameters(model: nn.Module, *, adds: Sequence[str] | None = None) -> dict[str, int]:
+    """Trainable parameters: `adapter` (all but the head), `head`, `trainable` (both); `backbone` all else.
+
+    `adds` are the words in the names of parameters that the method added (`Method.adds`); by default
+    those of all methods of this package.
+    """
+    if adds is None:
+        adds = [word for method in REGISTRY.values() for word in method.adds]
     heads = [p for head in head_modules(model) for p in head.parameters()]
     head = sum(p.numel() for p in heads if p.requires_grad)
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     everything = sum(p.numel() for p in model.parameters())
-    own = sum(p.numel() for m in adapters(model).values() for p in m.parameters())
-    own += sum(p.numel() for n, p in model.named_parameters() if ".lora_" in n)
+    own = sum(p.numel() for n, p in model.named_parameters() if any(word in n for word in adds))
     return {
         "adapter_parameters": trainable - head,
         "head_parameters": head,

@@ -54,7 +54,6 @@ ict.launch.worker: ict.running.worker
 ict.live: ict.store.live
 ict.loading: ict.running.loading
 ict.locks: ict.store.locks
-ict.methods: ict.training.methods
 ict.pipeline: ict.running.pipeline
 ict.pretrain: pretrain
 ict.pretrain.__main__: pretrain.__main__
@@ -139,7 +138,10 @@ def spec(fullname: str) -> ModuleSpec | None:
     return ModuleSpec(fullname, _LOADER, is_package=fullname == _PACKAGE)
 
 
-_MOVED = {"ict.config": {"resolve": "ict.resolve", "Resolved": "ict.resolve"}}
+_MOVED = {
+    "ict.config": {"resolve": "ict.resolve", "Resolved": "ict.resolve"},
+    "ict.catalogue": {"parameter_counts": "ict.methods.counts"},
+}
 
 
 def moved(module: str, name: str) -> Any:

@@ -7,6 +7,7 @@ from safetensors.torch import save
 
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_bytes
+from ict.methods.registry import REGISTRY, get_method
 from ict.model.folding import FOLDABLE, fold, refusal
 from ict.store.run_folder import Run
 
@@ -24,11 +25,11 @@ def fold_run(run: Run, out: Path, *, weights: str | Path | None = None) -> dict[
     config = RunConfig.from_dict(run.config)
     if out.exists():
         raise InputError(f"{out} exists; choose another name or remove it first")
-    if config.method not in ("ict", "linear", "full", "bitfit"):
-        raise InputError(
-            f"run {run.id} is method {quoted(config.method)}; ict, linear, full and bitfit fold"
-        )
-    if config.method == "ict" and config.tune_site not in FOLDABLE:
+    method = get_method(config.method)
+    if not method.folds:
+        folding = ", ".join(name for name, one in REGISTRY.items() if one.folds)
+        raise InputError(f"run {run.id} is method {quoted(method.name)}; {folding} fold")
+    if method.chooses_channels and config.tune_site not in FOLDABLE:
         raise InputError(refusal(str(config.tune_site)))
     model = fold(rebuild(run, weights=weights))
     pixels = model.pretrained_cfg

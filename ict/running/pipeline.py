@@ -12,6 +12,7 @@ from torch import nn
 
 from ict.data import StreamedSet
 from ict.files import atomic_write_bytes
+from ict.methods.registry import get_method
 from ict.model.adapters import count_parameters, trained_state_bytes
 from ict.model.backbones import (
     load_backbone,
@@ -48,7 +49,7 @@ def result_of(run: Run, store: Store, execution: Mapping[str, Any]) -> RunResult
     images = load_images(job)
     chosen = choose_channels(job, images.train)
     model = build_model(job, chosen.selection)
-    counts = count_parameters(model)
+    counts = count_parameters(model, adds=get_method(job.config.method).adds)
     started = time.perf_counter()
     outcome = fitted(job, model, images)
     train_seconds = time.perf_counter() - started + outcome.pop("earlier_seconds", 0.0)
@@ -106,7 +107,7 @@ def build_model(job: Job, selection: Selection | None) -> nn.Module:
 
 def fitted(job: Job, model: nn.Module, images: RunImages) -> dict[str, Any]:
     """Trains `model` in place, or fits its head to convergence; gives what `result.json` holds of it."""
-    if job.config.method != "linear":
+    if get_method(job.config.method).trains_in_steps:
         return train(job, model, images)
     outcome, notes = fit_linear_run(
         job.run,

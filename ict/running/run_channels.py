@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ict.criteria import choice
 from ict.data import ImageSet
 from ict.files import atomic_write_json
+from ict.methods.registry import chooses_channels
 from ict.running.job import Job, given
 from ict.scores import load_scores
 from ict.scoring.task_scores import ScoreRequest, score_task
@@ -23,7 +24,7 @@ class Chosen:
 
 def choose_channels(job: Job, train: ImageSet) -> Chosen:
     """The selection, written to the run's folder. `train` serves the scores where they are of these images."""
-    if job.config.method != "ict":
+    if not chooses_channels(job.config.method):
         return Chosen(None)
     started = time.perf_counter()
     drawn = choice(job.config.criterion).selector == "random"

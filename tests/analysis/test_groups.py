@@ -10,8 +10,9 @@ import pytest
 from scipy import stats
 
 from ict.analysis import benchmark, groups, summary
-from ict.config import FIELDS, SEEDLESS, RunConfig
+from ict.config import FIELDS, RunConfig
 from ict.figures import accuracy_against_k, training_curves
+from ict.methods.registry import REGISTRY
 from ict.store import Store
 from ict.store import run_result as result
 
@@ -93,7 +94,7 @@ def test_draws_are_averaged_within_a_seed_and_counted_only_alone():
     assert (group.n, group.over) == (1, "seeds")
 
 
-@pytest.mark.parametrize("method", SEEDLESS)
+@pytest.mark.parametrize("method", [m.name for m in REGISTRY.values() if not m.draws])
 @pytest.mark.parametrize("seeds", [(42, 44, 82), (None,), (42, None)])
 def test_a_method_that_reads_no_seed_has_n_1(method, seeds):
     rows = [run(0.8, method=method, k=None, criterion=None, seed=seed) for seed in seeds]

@@ -5,6 +5,7 @@ import pytest
 
 from ict import figures
 from ict.figures import curves, samples, theme
+from ict.methods.registry import REGISTRY
 
 THEMES = ("light", "dark", "print")
 ALL = {name: samples.figures(name) for name in THEMES}
@@ -39,7 +40,7 @@ def test_a_name_looks_the_same_in_any_company(name):
 
 
 def test_known_names_do_not_share_a_look():
-    for group in (list(theme._METHODS), list(theme._CRITERIA), list(theme._TASKS)):
+    for group in ([*REGISTRY, *theme._SERIES], list(theme._CRITERIA), list(theme._TASKS)):
         found = theme.looks(group)
         assert len(set(found.values())) == len(group)
     assert theme.look("random, fixed rate").colour == theme.look("random").colour

@@ -8,8 +8,8 @@ from safetensors.numpy import load_file
 
 import ict
 import ict.scores
-from ict.config import SEEDLESS
 from ict.errors import IctError, InputError
+from ict.methods.registry import REGISTRY
 from ict.resolve import resolve
 from ict.running.execute import run as execute
 from ict.store.predictions import read_predictions
@@ -90,7 +90,7 @@ def test_every_method_ends_with_a_result_that_loads(store, method):
     result = execute(here.id, store, threads=1, device="cpu")
     written = json.loads((here.path / "result.json").read_text())
     assert list(written) == list(RESULT_FIELDS), "a key that the record does not classify"
-    assert (here.config["seed"] is None) == (method in SEEDLESS)
+    assert (here.config["seed"] is None) != REGISTRY[method].draws
     assert result.trainable_parameters == result.adapter_parameters + result.head_parameters
     assert result.score_id is None
     assert ict.load(here.path) is not None

@@ -6,20 +6,19 @@ from typing import Any
 import streamlit as st
 
 from ict.catalogue import BUNDLED, Backbone, get_backbone, known
-from ict.config import ABOUT, RunConfig
+from ict.config import ABOUT, DEFAULTS, RunConfig
 from ict.criteria import criteria
 from ict.documents.bounded import whole_number
 from ict.errors import IctError, InputError, quoted
+from ict.methods.registry import chooses_channels, find_method, methods
 from ict.recipes import RECIPES
 from ict.store import Store
 from ict_app.common import readers, words
 from ict_app.tune import plan
 
-METHODS = {"ict": "channels (ict)", "linear": "linear probe", "full": "full tuning"}
 _MORE = (
     "epochs", "lr", "batch", "limit", "shots", "image_size", "init", "select_by", "trained_on", "augment",
 )  # fmt: skip
-METHODS |= {"bitfit": "biases (bitfit)", "lora": "LoRA"}
 WIDTH = 205  # pixels of a field that stands in a row of others
 
 
@@ -34,17 +33,17 @@ def form() -> tuple[plan.Plan, dict[str, Any]]:
         )  # fmt: skip
     _weights_hint(backbone)
     with st.container(horizontal=True, gap="small"):
-        methods = st.pills(
-            "Methods", list(METHODS), selection_mode="multi", default=["ict"],
-            format_func=METHODS.get, key="methods", bind="query-params",
+        chosen = st.pills(
+            "Methods", methods(), selection_mode="multi", default=[DEFAULTS["method"]],
+            format_func=_method_words, key="methods", bind="query-params",
             help="Each method is a run of its own.",
         )  # fmt: skip
         seeds = _seeds()
-    axes: dict[str, list[Any]] = {"task": tasks, "method": methods}
+    axes: dict[str, list[Any]] = {"task": tasks, "method": chosen}
     fixed: dict[str, Any] = {"backbone": backbone}
     trouble = None
     try:
-        if "ict" in methods:
+        if any(map(chooses_channels, chosen)):
             channels, k_axis = _channels(backbone)
             fixed |= channels
             axes |= k_axis
@@ -64,6 +63,11 @@ def form() -> tuple[plan.Plan, dict[str, Any]]:
     except InputError as error:
         return plan.Plan((), str(error)), wish
     return _preview(wish), wish
+
+
+def _method_words(name: str) -> str:
+    found = find_method(name)
+    return found.words if found else name
 
 
 def _read(wish: dict[str, Any]) -> dict[str, Any]:

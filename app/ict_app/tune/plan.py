@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ict.catalogue import get_backbone, parameter_counts
 from ict.documents.bounded import fraction
 from ict.errors import InputError, quoted
+from ict.methods.counts import counts_of
 from ict.resolve import Resolved, resolve
 from ict.store import run_times as study_plan
-from ict.tasks import get_task
 
 Row = Mapping[str, Any]
 SHARES = ("1/64", "1/32", "1/16", "1/8", "1/4", "1/2", "1")
@@ -73,16 +72,7 @@ def plan(asked: Sequence[dict[str, Any]], *, recipe: str, weights: str | None, f
 
 def trainable_parameters(run: Resolved) -> int:
     """Adapter and head, from the architecture alone."""
-    config = run.config
-    counts = parameter_counts(
-        get_backbone(config.backbone),
-        method=config.method,
-        classes=get_task(config.task).classes,
-        ks=config.k if isinstance(config.k, tuple) else None,
-        blocks=config.blocks,
-        lora_rank=config.lora_rank,
-    )
-    return counts["trainable_parameters"]
+    return counts_of(run.config)["trainable_parameters"]
 
 
 def expected_seconds(run: Resolved, rows: Sequence[Row]) -> float | None:
