@@ -11,8 +11,8 @@ shown = shell.heading(
 everything = readers.run_rows(shown)
 studies = ablation_view.studies(shown)
 rows = ablation_view.choose(shown, studies) if studies else everything
-rows = [row for row in rows if row["status"] == "done"]
-if not any(row["status"] == "done" for row in everything):
+rows = [row for row in rows if row.done]
+if not any(row.done for row in everything):
     shell.empty(
         "No finished run yet. An ablation needs runs at several K.", button="Plan runs at five K",
         page="train", shares=["1/32", "1/16", "1/8", "1/4", "1/2"],

@@ -5,10 +5,10 @@ from ict_app.common import readers, shell
 from ict_app.studies import benchmark_view
 
 from ict.analysis.benchmark import SOURCE, average_table, store_table
-from ict.store.imported_results import imported_rows
+from ict.store.run_rows import imported_run_rows
 
 shown = shell.heading("Benchmark", "VTAB-1K: the runs of this store beside published numbers.")
-rows = [*readers.run_rows(shown), *imported_rows(shown)]
+rows = [*readers.run_rows(shown), *imported_run_rows(shown)]
 own = store_table(rows)
 if own.empty:
     st.info("No finished run on a VTAB-1K task yet; below are the published numbers.")

@@ -6,7 +6,7 @@ from ict_app.tune import run_view
 
 shown = shell.heading("Run", "One run: what it does now, its curves, and what came out.")
 asked = st.query_params.get("run")
-known = {row["run_id"] for row in readers.run_rows(shown)}
+known = {row.run_id for row in readers.run_rows(shown)}
 if asked and asked not in known and not readers.find_run(shown, asked):
     st.caption("The link names a run that is not in this store.")
 run_id = run_view.choose(shown)

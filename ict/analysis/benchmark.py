@@ -7,6 +7,7 @@ mean of the 19 tasks and the mean of the three groups' means; both are always gi
 import functools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -14,10 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ict.analysis.groups import Row, Seed, by_seed, key, varying_within
+from ict.analysis.groups import Seed, by_seed, key, varying_within
 from ict.analysis.groups import words as in_words
 from ict.analysis.intervals import Interval, t_interval
 from ict.criteria import CRITERION
+from ict.store.run_rows import RunRow, as_rows
 
 BACKBONE = "vit_base_patch16_224.orig_in21k"
 SOURCE = "V-PETL Bench (published)"
@@ -34,6 +36,7 @@ GROUPS = {
 TASKS = tuple(task for tasks in GROUPS.values() for task in tasks)
 GROUP_OF = {task: group for group, tasks in GROUPS.items() for task in tasks}
 AVERAGES = ("mean_of_tasks", "mean_of_groups")
+_PARTS = ("method", "backbone", "source", "k", "criterion")  # what parts rows in any case
 
 
 @functools.cache
@@ -48,8 +51,8 @@ def published_table() -> pd.DataFrame:
     return _with_averages(_published().drop(columns="mean").assign(source="published"))
 
 
-def store_table(rows: Iterable[Mapping[str, Any]], *, by: Sequence[str] = ()) -> pd.DataFrame:
-    """Own runs (rows of `Store.table()`) as the published ones: one row a method and setting.
+def store_table(rows: Iterable[RunRow], *, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Own and imported runs as the published ones: one row a method and setting.
 
     `by` adds fields to method, backbone, K and criterion that part the rows; so does every setting in
     which runs of one such row differ on one task (a trial on fewer images is no seed of the whole
@@ -59,46 +62,75 @@ def store_table(rows: Iterable[Mapping[str, Any]], *, by: Sequence[str] = ()) ->
     of the tasks, over seeds that ran on all of them; official says whether all runs used the official
     test sets.
     """
-    done = [r for r in rows if r.get("status") == "done" and r.get("test_accuracy") is not None]
-    filled = [_filled(r) for r in done if r.get("task") in GROUP_OF]
+    done = [row for row in as_rows(rows) if row.done and row.test_accuracy is not None]
+    filled = [_filled(row) for row in done if row.task in GROUP_OF]
     if not filled:
         return published_table().iloc[:0]
-    names = ["method", "backbone", "source", "k", "criterion", *by]
+    names = [*_PARTS, *by]
     names += varying_within(filled, [*names, "task"])
-    parts: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    parts: dict[tuple[str, ...], list[RunRow]] = defaultdict(list)
     for row in filled:
         parts[key(row, names)].append(row)
-    own = [_own_row({n: part[0].get(n) for n in names}, part) for part in parts.values()]
+    own = [_own_row(part, names).to_dict() for part in parts.values()]
     return _with_averages(pd.DataFrame(own))
 
 
-def _filled(row: Row) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkRow:
+    """A method in one setting on VTAB-1K, in percent; NaN where there is nothing to tell."""
+
+    method: str
+    """As the table names it: with K, criterion, backbone and what else parts it from other rows."""
+    backbone: str
+    source: str
+    tasks: Mapping[str, float]
+    """The mean over seeds of each of the 19 tasks."""
+    parameters: float
+    seeds: int
+    low: float
+    high: float
+    official: bool
+    runs: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """One flat row: method, backbone, source, a column a task, parameters, …"""
+        row = dict(vars(self))
+        tasks, runs = row.pop("tasks"), list(row.pop("runs"))
+        first = {name: row.pop(name) for name in ("method", "backbone", "source")}
+        return {**first, **tasks, **row, "runs": runs}
+
+
+def _filled(row: RunRow) -> RunRow:
     """The row with what an imported one may lack, and with words for where it was measured."""
-    official = bool(row.get("official_data"))
-    own = "this store" if official else "this store, not the official test set"
-    defaults = {"source": own, "backbone": BACKBONE}
-    return {**defaults, **{name: value for name, value in row.items() if value is not None}}
+    own = "this store" if row.official_data else "this store, not the official test set"
+    return replace(
+        row,
+        source=row.source or own,
+        backbone=row.backbone or BACKBONE,
+        more={name: value for name, value in row.more.items() if value is not None},
+    )
 
 
-def _own_row(setting: dict[str, Any], part: Sequence[Row]) -> dict[str, Any]:
-    by_task: dict[str, list[Row]] = defaultdict(list)
+def _own_row(part: Sequence[RunRow], names: Sequence[str]) -> BenchmarkRow:
+    """Runs that agree in `names` as one row."""
+    by_task: dict[str, list[RunRow]] = defaultdict(list)
     for row in part:
-        by_task[str(row["task"])].append(row)
+        by_task[str(row.task)].append(row)
     values = {task: by_seed(found) for task, found in by_task.items()}
     over = _over_all_tasks(values)
-    adapters = [float(r["adapter_parameters"]) for r in part if r.get("adapter_parameters")]
-    return {
-        "method": _label(setting),
-        "backbone": setting["backbone"],
-        "source": setting["source"],
-        **{t: 100 * fmean(values[t].values()) if t in values else np.nan for t in TASKS},
-        "parameters": median(adapters) if adapters else np.nan,
-        "seeds": min(len(found) for found in values.values()),
-        "low": over.low if over else np.nan,
-        "high": over.high if over else np.nan,
-        "official": all(bool(row.get("official_data")) for row in part),
-        "runs": sorted(str(row["run_id"]) for row in part if row.get("run_id")),
-    }
+    adapters = [float(row.adapter_parameters) for row in part if row.adapter_parameters]
+    return BenchmarkRow(
+        method=_label(part[0], names),
+        backbone=str(part[0].backbone),
+        source=part[0].source,
+        tasks={t: 100 * fmean(values[t].values()) if t in values else np.nan for t in TASKS},
+        parameters=median(adapters) if adapters else np.nan,
+        seeds=min(len(found) for found in values.values()),
+        low=over.low if over else np.nan,
+        high=over.high if over else np.nan,
+        official=all(bool(row.official_data) for row in part),
+        runs=tuple(sorted(row.run_id for row in part if row.run_id)),
+    )
 
 
 def _over_all_tasks(values: Mapping[str, Mapping[Seed, float]]) -> Interval | None:
@@ -110,18 +142,18 @@ def _over_all_tasks(values: Mapping[str, Mapping[Seed, float]]) -> Interval | No
     return t_interval(means) if means else None
 
 
-def _label(setting: Mapping[str, Any]) -> str:
-    words = [str(setting["method"]).upper() if setting["method"] == "ict" else setting["method"]]
-    k, criterion = setting.get("k"), setting.get("criterion")
-    if k is not None and not pd.isna(k):
-        words.append(f"K={k:g}" if isinstance(k, (int, float)) else f"K={k}")
-    if criterion not in (None, CRITERION) and not pd.isna(criterion):
-        words.append(str(criterion))
-    if setting["backbone"] != BACKBONE:
-        words.append(f"({setting['backbone']})")
-    named = ("method", "backbone", "source", "k", "criterion")
-    more = [in_words(n, v) for n, v in setting.items() if n not in named and v is not None]
-    return ", ".join([" ".join(map(str, words)), *more])
+def _label(row: RunRow, names: Sequence[str]) -> str:
+    """How the table names the setting of a row: by those of `names` that say something."""
+    words = ["ICT" if row.method == "ict" else str(row.method)]
+    if row.k is not None and not pd.isna(row.k):
+        words.append(f"K={row.k:g}" if isinstance(row.k, (int, float)) else f"K={row.k}")
+    if row.criterion not in (None, CRITERION) and not pd.isna(row.criterion):
+        words.append(str(row.criterion))
+    if row.backbone != BACKBONE:
+        words.append(f"({row.backbone})")
+    said = {name: row.get(name) for name in names if name not in _PARTS}
+    more = [in_words(name, value) for name, value in said.items() if value is not None]
+    return ", ".join([" ".join(words), *more])
 
 
 def _with_averages(table: pd.DataFrame) -> pd.DataFrame:
@@ -137,9 +169,7 @@ def _with_averages(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def average_table(
-    rows: Iterable[Mapping[str, Any]] = (), *, published: bool = True
-) -> pd.DataFrame:
+def average_table(rows: Iterable[RunRow] = (), *, published: bool = True) -> pd.DataFrame:
     """Own and published methods with group means and both averages: what the figures draw."""
     parts = [store_table(rows)]
     if published:

@@ -186,7 +186,7 @@ def _on_task(task: str, a: Side, b: Side, store: Store, *, by_class: bool) -> Ta
 
 
 def _ids(side: Side) -> tuple[str, ...]:
-    return tuple(sorted({str(row["run_id"]) for row in side.rows}))
+    return tuple(sorted({row.run_id for row in side.rows}))
 
 
 def _mean(accuracies: Mapping[Seed, float]) -> float:
@@ -205,7 +205,7 @@ def _pair(
     if answers is None or not (_one_model(a) and _one_model(b)):
         notes = ["Flips by class are of one run against one: name two runs."] if by_class else []
         return None, (), notes
-    one, other = (answers[str(side.rows[0]["run_id"])] for side in (a, b))
+    one, other = (answers[side.rows[0].run_id] for side in (a, b))
     found = flips(one.predictions, other.predictions, one.labels)
     if not by_class:
         return found, (), []

@@ -1,13 +1,12 @@
 """Which runs share one random choice of channels: their spread holds no spread of draws."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ict.analysis.groups import SETTINGS, Seed, draw_of, key, seed_of
-
-Row = Mapping[str, Any]
+from ict.store.run_rows import RunRow, as_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,14 +18,13 @@ class SharedDraw:
     seeds: tuple[Seed, ...]
 
 
-def shared_draws(rows: Iterable[Row]) -> list[SharedDraw]:
+def shared_draws(rows: Iterable[RunRow]) -> list[SharedDraw]:
     """The draws that runs of one setting and different seeds share, each once.
 
-    Rows are those of `Store.table()` or configurations. A draw of its own in every seed (`draws` in
-    a study) shares none.
+    A draw of its own in every seed (`draws` in a study) shares none.
     """
     found: dict[tuple[tuple[str, ...], int], dict[Seed, None]] = defaultdict(dict)
-    for row in rows:
+    for row in as_rows(rows):
         draw = draw_of(row)
         if draw is not None:
             found[key(row, SETTINGS), draw][seed_of(row)] = None
@@ -37,7 +35,7 @@ def shared_draws(rows: Iterable[Row]) -> list[SharedDraw]:
     return [SharedDraw(draw=draw, seeds=tuple(seeds)) for draw, seeds in merged.items()]
 
 
-def shared_draw_words(rows: Iterable[Row]) -> str:
+def shared_draw_words(rows: Iterable[RunRow]) -> str:
     """One sentence for captions and plans; empty where no draw is shared."""
     shared = shared_draws(rows)
     if not shared:

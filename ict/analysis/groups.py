@@ -18,8 +18,8 @@ from ict.analysis.intervals import Interval, sampling_half_width, t_interval
 from ict.catalogue import known
 from ict.config import FIELDS, NEUTRAL
 from ict.methods.registry import find_method
+from ict.store.run_rows import RunRow, as_rows
 
-Row = Mapping[str, Any]
 Seed = int | str | None
 APART: Final = ("seed", "selection_seed")
 SETTINGS: Final = tuple(name for name in FIELDS if name not in APART)
@@ -81,13 +81,13 @@ class Group:
 
 
 def over_seeds(
-    rows: Iterable[Row],
+    rows: Iterable[RunRow],
     *,
     by: Sequence[str] = SETTINGS,
     value: str = "test_accuracy",
     ends: tuple[float, float] | None = None,
 ) -> list[Group]:
-    """Groups of the rows of `Store.table()` that agree in `by`, in the order of their first rows.
+    """Groups of runs that agree in `by`, in the order of their first rows.
 
     `by` is every setting unless the caller has put settings into words of its own (a series of a
     figure). Runs without a `value` are counted and listed, nothing more. Intervals stop at `ends`, those
@@ -95,18 +95,13 @@ def over_seeds(
     """
     if ends is None and value.endswith("accuracy"):
         ends = 0.0, 1.0
-    groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-    for row in rows:
+    groups: dict[tuple[str, ...], list[RunRow]] = defaultdict(list)
+    for row in as_rows(rows):
         groups[key(row, by)].append(row)
     return [_group(members, by, value, ends) for members in groups.values()]
 
 
-def grouped(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """`over_seeds` as flat rows, for tables."""
-    return [group.to_dict() for group in over_seeds(rows)]
-
-
-def key(row: Row, names: Sequence[str] = SETTINGS) -> tuple[str, ...]:
+def key(row: RunRow, names: Sequence[str] = SETTINGS) -> tuple[str, ...]:
     """The values of `names` such that equal ones are equal: 1 and 1.0, missing and NaN alike.
 
     A field that the run's version had not has its neutral value.
@@ -114,32 +109,31 @@ def key(row: Row, names: Sequence[str] = SETTINGS) -> tuple[str, ...]:
     return tuple(_same(row.get(name, NEUTRAL.get(name))) for name in names)
 
 
-def seed_of(row: Row) -> Seed:
+def seed_of(row: RunRow) -> Seed:
     """The training seed that a run read; None where its method reads none, whatever its folder says.
 
     An imported one may be a name, and of an imported method it is not known what it reads.
     """
-    seed = row.get("seed")
-    if str(row.get("source") or "").startswith("imported"):
-        return seed if isinstance(seed, str) else _whole(seed)
-    method = find_method(row.get("method"))
-    return _whole(seed) if method is None or method.draws else None
+    if row.source.startswith("imported"):
+        return row.seed if isinstance(row.seed, str) else _whole(row.seed)
+    method = find_method(row.method)
+    return _whole(row.seed) if method is None or method.draws else None
 
 
-def has_epochs(row: Row) -> bool:
+def has_epochs(row: RunRow) -> bool:
     """Whether a run trains over epochs. A converged probe does not: its lines are values of C."""
-    method = find_method(row.get("method"))
+    method = find_method(row.method)
     return method is None or method.trains_in_steps
 
 
-def draw_of(row: Row) -> int | None:
+def draw_of(row: RunRow) -> int | None:
     """The seed of the random choice of channels; None where there is nothing to choose."""
-    if str(row.get("criterion")) != "random" or _all_channels(row):
+    if row.criterion != "random" or _all_channels(row):
         return None
-    return _whole(row.get("selection_seed"))
+    return _whole(row.selection_seed)
 
 
-def by_seed(rows: Iterable[Row], value: str = "test_accuracy") -> dict[Seed, float]:
+def by_seed(rows: Iterable[RunRow], value: str = "test_accuracy") -> dict[Seed, float]:
     """The mean of each seed's draws. The key None is that of runs that read no seed."""
     values: dict[Seed, list[float]] = defaultdict(list)
     for row in rows:
@@ -148,7 +142,9 @@ def by_seed(rows: Iterable[Row], value: str = "test_accuracy") -> dict[Seed, flo
     return {seed: math.fsum(found) / len(found) for seed, found in values.items()}
 
 
-def replicates(rows: Sequence[Row], value: str = "test_accuracy") -> tuple[list[float], str | None]:
+def replicates(
+    rows: Sequence[RunRow], value: str = "test_accuracy"
+) -> tuple[list[float], str | None]:
     """Independent values of runs of one setting, and what they are: `seeds`, `draws` or None."""
     seeds = by_seed(rows, value)
     if len(seeds) > 1:
@@ -162,12 +158,12 @@ def replicates(rows: Sequence[Row], value: str = "test_accuracy") -> tuple[list[
     return list(seeds.values()), None if None in seeds else "seeds" if seeds else None
 
 
-def varying(rows: Sequence[Row], names: Sequence[str] = SETTINGS) -> list[str]:
+def varying(rows: Sequence[RunRow], names: Sequence[str] = SETTINGS) -> list[str]:
     """Settings that take more than one value in `rows`."""
     return [name for name in names if len({key(row, (name,)) for row in rows}) > 1]
 
 
-def telling(rows: Sequence[Row], names: Sequence[str] = SETTINGS) -> list[str]:
+def telling(rows: Sequence[RunRow], names: Sequence[str] = SETTINGS) -> list[str]:
     """The fewest of the varying settings that tell these rows' settings apart, plain ones first.
 
     What says nothing beyond those before it is left out: a rate that follows from K, a criterion
@@ -181,24 +177,27 @@ def telling(rows: Sequence[Row], names: Sequence[str] = SETTINGS) -> list[str]:
     return kept
 
 
-def varying_within(rows: Sequence[Row], cell: Sequence[str]) -> list[str]:
+def varying_within(rows: Sequence[RunRow], cell: Sequence[str]) -> list[str]:
     """Settings that differ between rows which agree in `cell`: means over a cell would mix them."""
-    cells: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    cells: dict[tuple[str, ...], list[RunRow]] = defaultdict(list)
     for row in rows:
         cells[key(row, cell)].append(row)
     found = {name for part in cells.values() for name in telling(part) if name not in cell}
     return [name for name in SETTINGS if name in found]
 
 
-def told_apart(rows: Sequence[Row], label: Callable[[Row], str]) -> list[str]:
+def told_apart(rows: Sequence[RunRow], label: Callable[[RunRow], str]) -> list[str]:
     """`label` of each row; where one names two settings, what they differ in is added."""
-    named: dict[str, list[Row]] = defaultdict(list)
+    named: dict[str, list[RunRow]] = defaultdict(list)
     for row in rows:
         named[label(row)].append(row)
     differing = {text: telling(members) for text, members in named.items()}
     return [
         ", ".join(
-            [text, *(words(n, row[n]) for n in differing[text] if _told(row.get(n)) is not None)]
+            [
+                text,
+                *(words(n, row.get(n)) for n in differing[text] if _told(row.get(n)) is not None),
+            ]
         )
         for row, text in ((row, label(row)) for row in rows)
     ]
@@ -215,12 +214,12 @@ def words(name: str, value: Any) -> str:
 
 
 def _group(
-    members: Sequence[Row], by: Sequence[str], value: str, ends: tuple[float, float] | None
+    members: Sequence[RunRow], by: Sequence[str], value: str, ends: tuple[float, float] | None
 ) -> Group:
     values, over = replicates(members, value)
     numbers = [number for row in members if (number := _number(row.get(value))) is not None]
     seeds = {seed for row in members if (seed := seed_of(row)) is not None}
-    images = [n for row in members if (n := _number(row.get("test_images")))]
+    images = [n for row in members if (n := _number(row.test_images))]
     seen = 0.5 / max(images) if value == "test_accuracy" and images else 0.0
     found = t_interval(values, least_sd=seen)
     found = found.within(*ends) if ends else found
@@ -229,8 +228,8 @@ def _group(
         sampling = sampling_half_width(found.mean, int(max(images)))
     return Group(
         setting={name: _told(members[0].get(name)) for name in by},
-        run_ids=tuple(str(row["run_id"]) for row in members if row.get("run_id") is not None),
-        done=sum(row.get("status") == "done" for row in members),
+        run_ids=tuple(row.run_id for row in members if row.run_id),
+        done=sum(row.done for row in members),
         seeds=tuple(sorted(seeds, key=lambda seed: (isinstance(seed, str), seed))),
         over=over,
         interval=found,
@@ -240,16 +239,15 @@ def _group(
     )
 
 
-def _mean(members: Sequence[Row], name: str) -> float | None:
+def _mean(members: Sequence[RunRow], name: str) -> float | None:
     values = [number for row in members if (number := _number(row.get(name))) is not None]
     return math.fsum(values) / len(values) if values else None
 
 
-def _all_channels(row: Row) -> bool:
+def _all_channels(row: RunRow) -> bool:
     """Whether K is the whole width of every stage, so that random channels are always the same."""
-    k = row.get("k")
-    widths = _widths().get(str(row.get("backbone")), ())
-    text = f"{k:g}" if isinstance(k, Real) else str(k)
+    widths = _widths().get(str(row.backbone), ())
+    text = f"{row.k:g}" if isinstance(row.k, Real) else str(row.k)
     return text == ", ".join(map(str, widths))
 
 

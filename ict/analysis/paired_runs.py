@@ -20,6 +20,7 @@ from ict.analysis.draws import shared_draw_words
 from ict.analysis.groups import Seed
 from ict.analysis.sides import Side
 from ict.store.predictions import Predictions
+from ict.store.run_rows import RunRow
 
 ONE_SEED: Final = "these images, one seed, new draws"
 
@@ -67,14 +68,18 @@ def _of_one_seed(
     return over_seeds(pairs or [_single(a) - _single(b)], images), notes
 
 
+def _accuracy(row: RunRow) -> float:
+    return math.nan if row.test_accuracy is None else float(row.test_accuracy)
+
+
 def _single(side: Side) -> float:
-    return float(side.rows[0]["test_accuracy"])
+    return _accuracy(side.rows[0])
 
 
 def _by_draw(side: Side) -> list[float]:
     draws: dict[int | None, list[float]] = defaultdict(list)
     for row in side.rows:
-        draws[groups.draw_of(row)].append(float(row["test_accuracy"]))
+        draws[groups.draw_of(row)].append(_accuracy(row))
     return [math.fsum(values) / len(values) for values in draws.values()]
 
 
@@ -111,7 +116,7 @@ def draws_by_seed(side: Side) -> dict[Seed, dict[int, float]]:
     found: dict[Seed, dict[int, float]] = defaultdict(dict)
     for row in side.rows:
         if (draw := groups.draw_of(row)) is not None:
-            found[groups.seed_of(row)][draw] = float(row["test_accuracy"])
+            found[groups.seed_of(row)][draw] = _accuracy(row)
     return dict(found)
 
 
@@ -124,6 +129,6 @@ def gains(a: Side, b: Side, answers: Mapping[str, Predictions]) -> np.ndarray | 
 def _right(side: Side, answers: Mapping[str, Predictions]) -> dict[Seed, np.ndarray]:
     found: dict[Seed, list[np.ndarray]] = defaultdict(list)
     for row in side.rows:
-        said = answers[str(row["run_id"])]
+        said = answers[row.run_id]
         found[groups.seed_of(row)].append(said.predictions == said.labels)
     return {seed: np.asarray(np.mean(rights, axis=0)) for seed, rights in found.items()}

@@ -1,48 +1,58 @@
 """How the learning rates of runs were found, in one sentence: chosen on val200, at an edge, untuned."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 from ict.criteria import is_control
 from ict.store.base import BaseStore
-from ict.store.studies import list_studies, rows
+from ict.store.run_rows import RunRow, as_rows, study_run_rows
+from ict.store.studies import list_studies
 from ict.store.study_rows import tuned_lists
 from ict.store.study_search import ACCURACY
 
-Row = Mapping[str, Any]
 _RATES = ("lr", "lr_multiplier")
 _MOST = 4  # settings that a sentence names
 
 
-def with_searches(store: BaseStore, found: Iterable[Row]) -> list[dict[str, Any]]:
+def with_searches(store: BaseStore, found: Iterable[RunRow]) -> list[RunRow]:
     """`found` with what the store's studies say of each run: `searched`, `edge`, `searched_by`, ….
 
-    Rows of `studies.rows` say it themselves; a run that no study with [tune] has is untuned.
+    Rows of a study say it themselves; a run that no study with [tune] has is untuned.
     """
-    kept = [dict(row) for row in found]
-    unknown = {str(row["run_id"]) for row in kept if "searched" not in row}
+    kept = as_rows(found)
+    unknown = {row.run_id for row in kept if row.searched is None}
     if not unknown:
         return kept
-    told: dict[str, dict[str, Any]] = {}
+    told: dict[str, RunRow] = {}
     for study in list_studies(store):
         if tuned_lists(study.document) and unknown & set(study.run_ids):
-            for row in rows(store, study):
-                known = told.get(row["run_id"], {"searched": 0})
-                if row["chosen"] and row["searched"] > known["searched"]:
-                    told[row["run_id"]] = {name: row[name] for name in _TOLD}
-    return [{**told.get(str(row["run_id"]), {}), **row} for row in kept]
+            for row in study_run_rows(store, study):
+                if row.chosen and _values(row) > _values(told.get(row.run_id)):
+                    told[row.run_id] = row
+    return [
+        _as_told(row, told[row.run_id]) if row.searched is None and row.run_id in told else row
+        for row in kept
+    ]
+
+
+def _values(row: RunRow | None) -> int:
+    """Among how many values the study chose; 0 for no row."""
+    return 0 if row is None else row.searched or 0
+
+
+def _as_told(row: RunRow, told: RunRow) -> RunRow:
+    return row.having(**{name: told.get(name) for name in _TOLD if row.get(name) is None})
 
 
 _TOLD = ("searched", "searched_of", "searched_by", "edge", "stages", "chosen")
 
 
-def rate_words(found: Sequence[Row]) -> str:
+def rate_words(found: Sequence[RunRow]) -> str:
     """One or two sentences on the learning rates of these runs; empty where none has one.
 
     Rows are those of `with_searches`. What was not searched is called untuned, a choice at the end
     of its list is named.
     """
-    rated = [row for row in found if row.get("lr") is not None]
+    rated = [row for row in found if row.lr is not None]
     if not rated:
         return ""
     tuned = [row for row in rated if _searched(row)]
@@ -53,48 +63,47 @@ def rate_words(found: Sequence[Row]) -> str:
     if untuned:
         said += f" for {_named(tuned, _who)}, untuned for {_named(untuned, _who)}"
     said += "."
-    edges = [row for row in tuned if row.get("edge")]
+    edges = [row for row in tuned if row.edge]
     if edges:
         said += f" At the edge of what was tried: {_named(edges, _where)}."
     return said
 
 
-def rate_cell(row: Row) -> str:
+def rate_cell(row: RunRow) -> str:
     """The same of one run, for a table: `chosen`, with its edge, `tried`, `untuned`, or `–`."""
-    if row.get("lr") is None:
+    if row.lr is None:
         return "–"
     if _searched(row):
-        return f"chosen, {row['edge']}" if row.get("edge") else "chosen"
-    return "untuned" if row.get("chosen", True) else "tried"
+        return f"chosen, {row.edge}" if row.edge else "chosen"
+    return "untuned" if row.at_chosen_rate else "tried"
 
 
-def _searched(row: Row) -> bool:
-    fields = str(row.get("searched_of") or "").split(", ")
-    tried = (row.get("searched") or 1) > 1 and any(name in fields for name in _RATES)
-    return tried and bool(row.get("chosen", True))
+def _searched(row: RunRow) -> bool:
+    fields = (row.searched_of or "").split(", ")
+    tried = (row.searched or 1) > 1 and any(name in fields for name in _RATES)
+    return tried and row.at_chosen_rate
 
 
-def _by(tuned: Sequence[Row]) -> str:
-    accuracy = [row for row in tuned if row.get("searched_by") == ACCURACY]
+def _by(tuned: Sequence[RunRow]) -> str:
+    accuracy = [row for row in tuned if row.searched_by == ACCURACY]
     if not accuracy:
         return "the lowest loss"
     return "the highest accuracy" + ("" if len(accuracy) == len(tuned) else " or the lowest loss")
 
 
-def _who(row: Row) -> str:
+def _who(row: RunRow) -> str:
     """A series by its name: the method, or the criterion of a control."""
-    criterion = row.get("criterion")
-    control = row.get("method") == "ict" and is_control(criterion)
-    fixed = "" if row.get("chosen", True) else " at the fixed rate"
-    return (str(criterion) if control else str(row.get("method"))) + fixed
+    control = row.method == "ict" and is_control(row.criterion)
+    fixed = "" if row.at_chosen_rate else " at the fixed rate"
+    return str(row.criterion if control else row.method) + fixed
 
 
-def _where(row: Row) -> str:
-    k = "" if row.get("k") is None else f" K = {row['k']}"
-    return f"{_who(row)}{k} ({row['edge']})"
+def _where(row: RunRow) -> str:
+    k = "" if row.k is None else f" K = {row.k}"
+    return f"{_who(row)}{k} ({row.edge})"
 
 
-def _named(found: Sequence[Row], words: Any) -> str:
+def _named(found: Sequence[RunRow], words: Callable[[RunRow], str]) -> str:
     names = list(dict.fromkeys(words(row) for row in found))
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return ", ".join(names[:_MOST]) + more

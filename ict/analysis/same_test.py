@@ -10,31 +10,32 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from ict.analysis import groups
-from ict.analysis.sides import Row, Side
+from ict.analysis.sides import Side
 from ict.documents.records import Odd
 from ict.errors import InputError
 from ict.store.predictions import Predictions, read_predictions
+from ict.store.run_rows import RunRow
 from ict.store.store import Store
 
 
 def answers_of(
-    rows: Sequence[Row], store: Store
+    rows: Sequence[RunRow], store: Store
 ) -> tuple[dict[str, Predictions] | None, list[str]]:
     """What each run answered; None, with the reason, where one of them has kept nothing readable."""
     found: dict[str, Predictions] = {}
     for row in rows:
-        read = read_predictions(store.run(row["run_id"]))
+        read = read_predictions(store.run(row.run_id))
         if read is None or isinstance(read, Odd):
-            which = f"Run {row['run_id']} ({read.reason})" if read else "One of these runs"
+            which = f"Run {row.run_id} ({read.reason})" if read else "One of these runs"
             said = "has no answer for each image: nothing is told about new images and flips."
             return None, [f"{which} {said}"]
-        found[str(row["run_id"])] = read
+        found[row.run_id] = read
     return found, []
 
 
 def same_test(a: Side, b: Side, answers: Mapping[str, Predictions] | None) -> list[str]:
     """Notes on how it is known. Raises InputError unless all runs saw the same test images."""
-    limits = {groups.key(row, ("limit",)): row.get("limit") for row in (*a.rows, *b.rows)}
+    limits = {groups.key(row, ("limit",)): row.limit for row in (*a.rows, *b.rows)}
     if len(limits) > 1:
         said = " and ".join(str(value) for value in limits.values())
         raise InputError(f"limit is {said}: these are not the same test images")
@@ -61,9 +62,9 @@ def same_test(a: Side, b: Side, answers: Mapping[str, Predictions] | None) -> li
 
 def test_size(side: Side) -> int:
     """How many test images its results say. Raises InputError where they do not."""
-    found = side.rows[0].get("test_images")
+    found = side.rows[0].test_images
     if not isinstance(found, int | float) or not found >= 1:
-        raise InputError(f"run {side.rows[0]['run_id']} does not say how many test images it saw")
+        raise InputError(f"run {side.rows[0].run_id} does not say how many test images it saw")
     return int(found)
 
 

@@ -9,7 +9,7 @@ the runs at the chosen one are taken.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,10 +19,9 @@ from ict.config import FIELDS
 from ict.documents.bounded import json_value, number
 from ict.errors import InputError, did_you_mean, quoted
 from ict.store import studies
-from ict.store.imported_results import imported_rows
+from ict.store.run_rows import RunRow, as_rows, imported_run_rows, run_rows, study_run_rows
 from ict.store.store import Store
 
-Row = Mapping[str, Any]
 TORN: Final = 0.2
 """Seeds of one setting whose accuracies lie further apart than this are no longer of one kind."""
 
@@ -32,15 +31,15 @@ class Side:
     """Finished runs that stand for one method, and how they were asked for."""
 
     name: str
-    rows: tuple[Row, ...]
+    rows: tuple[RunRow, ...]
 
     def on(self, task: str) -> "Side":
         """Its runs of one task."""
-        return Side(self.name, tuple(row for row in self.rows if str(row.get("task")) == task))
+        return Side(self.name, tuple(row for row in self.rows if str(row.task) == task))
 
     @property
     def tasks(self) -> list[str]:
-        return list(dict.fromkeys(str(row.get("task")) for row in self.rows))
+        return list(dict.fromkeys(str(row.task) for row in self.rows))
 
 
 def is_side(text: str) -> bool:
@@ -54,13 +53,13 @@ def find_side(text: str, store: Store) -> Side:
     if head.startswith("study:"):
         rows, filters = study_row(head.removeprefix("study:"), store), rest
     elif "=" in head:
-        rows, filters = store.table(), text
+        rows, filters = run_rows(store), text
     else:
         run_id = store.run(head).id
-        rows, filters = store.table(lambda row: row["run_id"] == run_id), rest
+        rows, filters = run_rows(store, lambda row: row.run_id == run_id), rest
     tests = [_test(part) for part in filters.split(",") if part]
     found = [row for row in rows if all(test(row) for test in tests)]
-    done = [row for row in found if row.get("status") == "done"]
+    done = [row for row in found if row.done]
     if not done:
         _refuse_imported(text, tests, store)
         many = (
@@ -84,23 +83,23 @@ def torn(side: Side) -> list[str]:
     ]
 
 
-def study_row(text: str, store: Store) -> list[dict[str, Any]]:
+def study_row(text: str, store: Store) -> list[RunRow]:
     """Rows of `NAME/ROW` of a study, at the chosen rates. Raises InputError for an unknown row."""
     name, _, member = text.partition("/")
     study = studies.load_study(store, name)
-    rows = studies.rows(store, study)
-    members = list(dict.fromkeys(str(row["member"]) for row in rows))
+    rows = study_run_rows(store, study)
+    members = list(dict.fromkeys(str(row.member) for row in rows))
     if member not in members:
         raise InputError(
             f"study {name} has no row {quoted(member)}{did_you_mean(member, members)}; "
             f"write study:{name}/ROW with one of {', '.join(members)}"
         )
-    return [row for row in rows if row["member"] == member and row["chosen"]]
+    return [row for row in rows if row.member == member and row.chosen]
 
 
 def at_ratio(side: Side, ratio: float) -> Side:
     """Its runs with this K/D, beside those of methods that have none."""
-    kept = [row for row in side.rows if _has_ratio(row, ratio) or row.get("k") is None]
+    kept = [row for row in side.rows if _has_ratio(row, ratio) or row.k is None]
     return Side(side.name, tuple(kept))
 
 
@@ -126,15 +125,15 @@ def one_setting(side: Side) -> None:
             )
 
 
-def _refuse_imported(text: str, tests: Sequence[Callable[[Row], bool]], store: Store) -> None:
-    if any(all(test(row) for test in tests) for row in imported_rows(store) if tests):
+def _refuse_imported(text: str, tests: Sequence[Callable[[RunRow], bool]], store: Store) -> None:
+    if any(all(test(row) for test in tests) for row in imported_run_rows(store) if tests):
         raise InputError(
             f"{quoted(text)} names imported results: they have no answer for each test image and it is "
             "not known which images those were; `ict figure benchmark` draws them beside your runs"
         )
 
 
-def _test(part: str) -> Callable[[Row], bool]:
+def _test(part: str) -> Callable[[RunRow], bool]:
     """Whether a row has the setting that `part` (FIELD=VALUE) names."""
     field, equals, value = part.partition("=")
     if not equals or field not in (*FIELDS, "ratio", "source"):
@@ -149,8 +148,8 @@ def _test(part: str) -> Callable[[Row], bool]:
             raise InputError(f"{quoted(part)}: a ratio is a number, K over the width")
         return lambda row: _has_ratio(row, ratio)
     if field == "source":
-        return lambda row: str(row.get("source")) == value
-    wanted = groups.key({field: _read(field, value)}, (field,))
+        return lambda row: row.source == value
+    wanted = groups.key(RunRow().having(**{field: _read(field, value)}), (field,))
     return lambda row: groups.key(row, (field,)) == wanted
 
 
@@ -162,11 +161,11 @@ def _read(field: str, value: str) -> Any:
     return found
 
 
-def _has_ratio(row: Row, ratio: float) -> bool:
+def _has_ratio(row: RunRow, ratio: float) -> bool:
     own = ratio_of(row)
     return own is not None and math.isclose(own, ratio, rel_tol=1e-6)
 
 
-def named(rows: Sequence[Row], name: str) -> Side:
+def named(rows: Sequence[RunRow], name: str) -> Side:
     """Rows that are at hand already, as a side: those that are finished."""
-    return Side(name, tuple(row for row in rows if row.get("status") == "done"))
+    return Side(name, tuple(row for row in as_rows(rows) if row.done))

@@ -23,7 +23,7 @@ from ict.analysis.verdicts import (
     judge_family,
 )
 from ict.errors import InputError
-from ict.store import studies
+from ict.store.run_rows import study_run_rows
 from ict.store.store import Store
 from ict.store.studies import Study
 from ict.store.study_contrast import Contrast, primary
@@ -131,9 +131,9 @@ class StudyVerdicts:
 
 def study_contrasts(store: Store, study: Study, *, margin: float = MARGIN) -> StudyVerdicts:
     """Every contrast of the finished runs of `study`, at the rates that it chose."""
-    rows = [row for row in studies.rows(store, study) if row.get("chosen", True)]
+    rows = [row for row in study_run_rows(store, study) if row.at_chosen_rate]
     names = [str(row["name"]) for row in rows_of(study.document)]
-    sides = {name: named([row for row in rows if row["member"] == name], name) for name in names}
+    sides = {name: named([row for row in rows if row.member == name], name) for name in names}
     wanted = primary(study.document)
     notes: list[str] = []
     tell = _Teller(store, sides, margin, notes)
@@ -221,7 +221,7 @@ def _beside(a: str, b: str, sides: dict[str, Side]) -> bool:
 
 
 def _random(side: Side) -> bool:
-    return {row.get("criterion") for row in side.rows} == {"random"}
+    return {row.criterion for row in side.rows} == {"random"}
 
 
 def _adjusted(family: Sequence[Told], margin: float) -> list[Told]:

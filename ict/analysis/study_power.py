@@ -72,4 +72,4 @@ def detect(store: Store, study: Study, points: float) -> list[Plan]:
 
 def _seconds(told: Told, task: str) -> float:
     rows = [row for side in told.comparison.sides for row in side.on(task).rows]
-    return math.fsum(float(row.get("train_seconds") or 0) for row in rows)
+    return math.fsum(float(row.train_seconds or 0) for row in rows)

@@ -5,6 +5,7 @@ paired t interval is given; across tasks Wilcoxon's test (Demšar 2006) and a bo
 and seeds (Agarwal et al. 2021, arXiv 2108.13264); Holm's correction over several contrasts.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,20 +14,28 @@ import numpy as np
 import scipy
 
 from ict.analysis.differences import paired_by_seed
-from ict.analysis.groups import draw_of, seed_of, varying, varying_within, words
+from ict.analysis.groups import Seed, draw_of, seed_of, varying, varying_within, words
 from ict.analysis.intervals import Interval, t_interval
 from ict.criteria import is_control
 from ict.errors import InputError
+from ict.store.run_folder import Run
+from ict.store.run_rows import RunRow, as_rows
 
 
-def config_difference(configs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Fields in which the configs are not all equal: rows with `field` and one column a run."""
+@dataclass(frozen=True)
+class DifferingField:
+    """A field in which configurations differ, and its value in each of them."""
+
+    name: str
+    values: tuple[Any, ...]
+
+
+def config_difference(runs: Sequence[Run]) -> list[DifferingField]:
+    """Fields in which the configurations of these runs are not all equal."""
+    configs = [run.config for run in runs]
     fields = dict.fromkeys(name for config in configs for name in config)
-    return [
-        {"field": name, **{str(i): config.get(name) for i, config in enumerate(configs)}}
-        for name in fields
-        if any(config.get(name) != configs[0].get(name) for config in configs)
-    ]
+    told = [DifferingField(name, tuple(config.get(name) for config in configs)) for name in fields]
+    return [one for one in told if any(value != one.values[0] for value in one.values)]
 
 
 def paired_difference(a: Mapping[Any, float], b: Mapping[Any, float]) -> Interval:
@@ -111,85 +120,106 @@ def _seed_draws(
     return np.asarray(one[chosen].mean(axis=1) - other[rest].mean(axis=1))
 
 
-def ratio_series(
-    rows: Iterable[Mapping[str, Any]], *, rate: str | None = None
-) -> list[dict[str, Any]]:
-    """Rows for `ict.figures.accuracy_against_k` from rows of `Store.table()`, one a finished run.
+@dataclass(frozen=True, kw_only=True)
+class SeriesRow:
+    """A finished run as a point of accuracy against K; what its method does not read is None."""
+
+    series: str
+    ratio: float | None
+    """K/D."""
+    k: int | str | None
+    seed: Seed
+    selection_seed: int | None
+    accuracy: float
+    """A fraction."""
+    task: str | None
+    backbone: str | None
+    method: str | None
+    criterion: str | None
+    run_id: str
+
+
+def ratio_series(rows: Iterable[RunRow], *, rate: str | None = None) -> list[SeriesRow]:
+    """What `ict.figures.accuracy_against_k` draws, a row a finished run.
 
     series is the method, or for ICT the criterion when it is a control (random, lowest) or when
-    criteria differ; ratio is K/D (None for methods without K), k as the run has it. Settings in which
-    runs of one series, task and K differ part it, so that a mean is over seeds alone; so do learning
-    rates that were multiplied by several values, unless `rate` names them all ("": without a word).
+    criteria differ. Settings in which runs of one series, task and K differ part it, so that a mean
+    is over seeds alone; so do learning rates that were multiplied by several values, unless `rate`
+    names them all ("": without a word).
     Runs on the channels of another task are left out: they are a transfer, not an ablation; so are
     those of a backbone that is not known here, which have no K/D.
     """
-    done = [r for r in rows if r.get("status") == "done" and r.get("test_accuracy") is not None]
-    done = [r for r in done if r.get("score_task") in (None, r.get("task"))]
-    named = [{**row, "series": name} for row, name in zip(done, _series(done), strict=True)]
+    done = [r for r in as_rows(rows) if r.done and r.test_accuracy is not None and not r.foreign]
+    named = [row.having(series=name) for row, name in zip(done, _series(done), strict=True)]
     apart = varying_within(named, ("series", "task", "k"))
-    ict = [row for row in named if row.get("method") == "ict"]
+    ict = [row for row in named if row.method == "ict"]
     apart += [n for n in varying(ict, ("lr_multiplier", "backbone")) if n not in apart]
     if rate is not None:
         apart = [name for name in apart if name != "lr_multiplier"]
     series = [_series_row(row, apart, rate) for row in named]
-    return [one for one in series if one["ratio"] is not None or one["method"] != "ict"]
+    return [one for one in series if one.ratio is not None or one.method != "ict"]
 
 
-def _series(done: Sequence[Mapping[str, Any]]) -> list[str]:
-    own = {str(r.get("criterion")) for r in done if r.get("method") == "ict" and not _control(r)}
+def _series(done: Sequence[RunRow]) -> list[str]:
+    own = {row.criterion for row in done if row.method == "ict" and not _control(row)}
     return [
-        str(row.get("criterion"))
-        if row.get("method") == "ict" and (_control(row) or len(own) > 1)
-        else str(row.get("method"))
+        str(row.criterion)
+        if row.method == "ict" and (_control(row) or len(own) > 1)
+        else str(row.method)
         for row in done
     ]
 
 
-def _series_row(row: Mapping[str, Any], apart: Sequence[str], rate: str | None) -> dict[str, Any]:
-    ict = row.get("method") == "ict"
-    said = [words(name, row[name]) for name in apart if row.get(name) is not None]
-    return {
-        "series": ", ".join([str(row["series"]), *([rate] if rate else []), *said]),
-        "ratio": ratio_of(row) if ict else None,
-        "k": row.get("k") if ict else None,
-        "seed": seed_of(row),
-        "selection_seed": draw_of(row),
-        "accuracy": row["test_accuracy"],
-        **{n: row.get(n) for n in ("task", "backbone", "method", "criterion", "run_id")},
-    }
+def _series_row(row: RunRow, apart: Sequence[str], rate: str | None) -> SeriesRow:
+    ict = row.method == "ict"
+    said = [words(name, row.get(name)) for name in apart if row.get(name) is not None]
+    return SeriesRow(
+        series=", ".join([str(row.get("series")), *([rate] if rate else []), *said]),
+        ratio=ratio_of(row) if ict else None,
+        k=row.k if ict else None,
+        seed=seed_of(row),
+        selection_seed=draw_of(row),
+        accuracy=math.nan if row.test_accuracy is None else row.test_accuracy,
+        task=row.task,
+        backbone=row.backbone,
+        method=row.method,
+        criterion=row.criterion,
+        run_id=row.run_id,
+    )
 
 
-def study_series(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def study_series(rows: Sequence[RunRow]) -> list[SeriesRow]:
     """`ratio_series` of a study's rows: where it tuned, the tuned and the fixed learning rate.
 
     A tuned study marks with `chosen` the value that did best on val200; the fixed curve is that of
     multiplier 1. One rate for all K confounds the choice of channels with step size, so both show. A
     search in two stages runs the other seeds at the chosen rate alone: there is no fixed curve.
     """
-    if any(row.get("stages") == 2 for row in rows) and all("chosen" in row for row in rows):
-        return ratio_series([row for row in rows if row["chosen"]], rate="")
-    if all(row.get("chosen", True) for row in rows):
+    rows = as_rows(rows)
+    if any(row.stages == 2 for row in rows) and all(row.chosen is not None for row in rows):
+        return ratio_series([row for row in rows if row.chosen], rate="")
+    if all(row.at_chosen_rate for row in rows):
         return ratio_series(rows)
-    tuned = ratio_series([row for row in rows if row.get("chosen")], rate="tuned rate")
+    tuned = ratio_series([row for row in rows if row.chosen], rate="tuned rate")
     fixed = [row for row in rows if _multiplier(row) == 1]
     return tuned + ratio_series(fixed, rate="fixed rate")
 
 
-def _multiplier(row: Mapping[str, Any]) -> float:
+def _multiplier(row: RunRow) -> float:
     """What the rate was multiplied by: 1 where the method reads none, and where 0.1.0 ran a 0 as 1."""
-    value = row.get("lr_multiplier")
-    return 1.0 if value is None or (value == 0 and row.get("zeros") is None) else value
+    value = row.lr_multiplier
+    return 1.0 if value is None or (value == 0 and row.zeros is None) else value
 
 
-def _control(row: Mapping[str, Any]) -> bool:
-    return is_control(row.get("criterion"))
+def _control(row: RunRow) -> bool:
+    return is_control(row.criterion)
 
 
-def ratio_of(row: Mapping[str, Any]) -> float | None:
+def ratio_of(row: RunRow) -> float | None:
     """K over the width of the (first) stage; None without K, or where the backbone is not known here."""
     from ict.catalogue import widths_here
 
-    k, widths = row.get("k"), widths_here(str(row.get("backbone")))
-    if k is None or widths is None:
+    widths = widths_here(str(row.backbone))
+    if row.k is None or widths is None:
         return None
-    return int(str(k).split(",", maxsplit=1)[0]) / widths[0]
+    return int(str(row.k).split(",", maxsplit=1)[0]) / widths[0]

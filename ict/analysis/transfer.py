@@ -13,14 +13,15 @@ from typing import Any, Final
 from ict.analysis.summary import paired_difference
 from ict.config import FIELDS
 from ict.criteria import choice, is_control
+from ict.store.run_rows import RunRow, as_rows
 
-Row = Mapping[str, Any]
+Row = Mapping[str, Any]  # of the table
 _WHOSE: Final = ("seed", "selection_seed", "draws_by_task", "score_task", "score_data")
 _SCORES: Final = ("criterion", "tokens", "score_site", "score_split")  # what chance does not read
 
 
-def transfer_table(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """One row for each task, setting and foreign source of channels; from `Store.table()`.
+def transfer_table(rows: Iterable[RunRow]) -> list[dict[str, Any]]:
+    """One row for each task, setting and foreign source of channels.
 
     task, source (a task, `random`, `lowest`), control, difference (mean over seeds of accuracy on
     the source's channels minus that on its own, percentage points), low, high (95 % paired t
@@ -38,25 +39,25 @@ def transfer_table(rows: Iterable[Row]) -> list[dict[str, Any]]:
     return sorted(table, key=lambda row: (row["control"], row["task"], row["source"]))
 
 
-def without_partner(rows: Iterable[Row], table: Sequence[Row]) -> list[str]:
+def without_partner(rows: Iterable[RunRow], table: Sequence[Row]) -> list[str]:
     """Ids of finished runs on another task's channels that no row of `table` holds."""
     paired = {run_id for row in table for run_id in row["run_ids"]}
     return [
-        str(row["run_id"])
-        for row in rows
+        row.run_id
+        for row in as_rows(rows)
         if _usable(row) and _source(row) is not None and not _is_control(row)
-        if row["run_id"] not in paired
+        if row.run_id not in paired
     ]  # fmt: skip
 
 
 def _sorted_runs(
-    rows: Iterable[Row],
-) -> tuple[dict[Any, list[Row]], dict[Any, dict[str, list[Row]]], dict[Any, list[Row]]]:
+    rows: Iterable[RunRow],
+) -> tuple[dict[Any, list[RunRow]], dict[Any, dict[str, list[RunRow]]], dict[Any, list[RunRow]]]:
     """Runs on the own channels, on those of a source, and on chance, by what they must share."""
-    own: dict[Any, list[Row]] = defaultdict(list)
-    foreign: dict[Any, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
-    chance: dict[Any, list[Row]] = defaultdict(list)
-    for row in rows:
+    own: dict[Any, list[RunRow]] = defaultdict(list)
+    foreign: dict[Any, dict[str, list[RunRow]]] = defaultdict(lambda: defaultdict(list))
+    chance: dict[Any, list[RunRow]] = defaultdict(list)
+    for row in as_rows(rows):
         if not _usable(row):
             continue
         source = _source(row)
@@ -69,22 +70,18 @@ def _sorted_runs(
     return own, foreign, chance
 
 
-def _usable(row: Row) -> bool:
-    return (
-        row.get("status") == "done"
-        and row.get("method") == "ict"
-        and row.get("test_accuracy") is not None
-    )
+def _usable(row: RunRow) -> bool:
+    return row.done and row.method == "ict" and row.test_accuracy is not None
 
 
-def _is_control(row: Row) -> bool:
-    return is_control(row.get("criterion"))
+def _is_control(row: RunRow) -> bool:
+    return is_control(row.criterion)
 
 
-def _source(row: Row) -> str | None:
+def _source(row: RunRow) -> str | None:
     """Whose channels a run tunes: a task, `random`, `lowest`; None for the task's own."""
-    kind = choice(row.get("criterion")).selector
-    other = None if row.get("score_task") in (None, row["task"]) else str(row["score_task"])
+    kind = choice(row.criterion).selector
+    other = row.score_task if row.foreign else None
     if kind == "random":
         return kind
     if kind == "lowest":
@@ -92,7 +89,7 @@ def _source(row: Row) -> str | None:
     return other
 
 
-def _key(row: Row, apart: Sequence[str]) -> tuple[str, ...]:
+def _key(row: RunRow, apart: Sequence[str]) -> tuple[str, ...]:
     """The configuration without the fields `apart`; `lowest:taylor` is a choice by taylor."""
     return tuple(
         _ranked_by(row) if name == "criterion" else str(row.get(name))
@@ -101,20 +98,20 @@ def _key(row: Row, apart: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _ranked_by(row: Row) -> str:
-    return str(choice(row.get("criterion")).criterion)
+def _ranked_by(row: RunRow) -> str:
+    return str(choice(row.criterion).criterion)
 
 
-def _cell(source: str, theirs: Sequence[Row], ours: Sequence[Row]) -> dict[str, Any] | None:
+def _cell(source: str, theirs: Sequence[RunRow], ours: Sequence[RunRow]) -> dict[str, Any] | None:
     """One row of the table; None without a common seed."""
     there, here = _by_seed(theirs), _by_seed(ours)
     seeds = sorted(set(there) & set(here))
     if not seeds:
         return None
     found = paired_difference(there, here)
-    used = [row for row in (*theirs, *ours) if row.get("seed") in seeds]
+    used = [row for row in (*theirs, *ours) if row.seed in seeds]
     return {
-        "task": str(ours[0]["task"]),
+        "task": str(ours[0].task),
         "source": source,
         "control": _is_control(theirs[0]),
         "difference": found.mean,
@@ -125,14 +122,14 @@ def _cell(source: str, theirs: Sequence[Row], ours: Sequence[Row]) -> dict[str, 
         "accuracy": fmean(there[seed] for seed in seeds) / 100,
         "own": fmean(here[seed] for seed in seeds) / 100,
         "seeds": seeds,
-        "run_ids": [str(row["run_id"]) for row in used],
+        "run_ids": [row.run_id for row in used],
         **{name: ours[0].get(name) for name in FIELDS if name not in (*_WHOSE, "task")},
     }
 
 
-def _by_seed(rows: Sequence[Row]) -> dict[Any, float]:
+def _by_seed(rows: Sequence[RunRow]) -> dict[Any, float]:
     """Mean accuracy of each seed, in percent."""
     values: dict[Any, list[float]] = defaultdict(list)
     for row in rows:
-        values[row.get("seed")].append(100 * float(row["test_accuracy"]))
+        values[row.seed].append(100 * float(row.get("test_accuracy")))
     return {seed: fmean(found) for seed, found in values.items()}

@@ -76,12 +76,14 @@ def runs(
 
 def _grouped(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
     """One row a setting, and its columns: also those settings that alone tell two rows apart."""
-    from ict.analysis.groups import grouped, telling
+    from ict.analysis.groups import over_seeds, telling
+    from ict.store.run_rows import as_rows
 
     after = _GROUP_COLUMNS.index("k") + 1
-    more = [name for name in telling(rows) if name not in _GROUP_COLUMNS]
+    found = as_rows(rows)
+    more = [name for name in telling(found) if name not in _GROUP_COLUMNS]
     columns = [*_GROUP_COLUMNS[:after], *more, *_GROUP_COLUMNS[after:]]
-    return grouped(rows), columns
+    return [group.to_dict() for group in over_seeds(found)], columns
 
 
 def _run_table(rows: list[dict[str, Any]], columns: list[str]) -> str:

@@ -15,6 +15,7 @@ from ict.documents.bounded import whole_number
 from ict.errors import InputError, quoted
 from ict.machine import choose_device, cores, devices
 from ict.store import studies
+from ict.store.run_rows import as_rows
 from ict.store.same_images import unrecorded
 from ict.store.store import Store
 
@@ -192,7 +193,7 @@ def plan(
         configs, list(table.values()), slots=slots, devices=count, threads=threads, waiting=waiting
     )
     made = {"name": document["name"], **made, "stages": _stages(asked)}
-    shared = shared_draw_words([*configs.values(), *waiting])
+    shared = shared_draw_words(as_rows([*configs.values(), *waiting]))
     made |= {"repeats": studies.repeats(named), "shared_draws": [shared] if shared else []}
     text = plan_text(made)
     if detect is not None:

@@ -8,7 +8,7 @@ what is shown, n, and the interval.
 |---|---|
 | `score_map(stage_arrays, view=, selection=)` | scores per stage (blocks, D), chosen channels |
 | `block_profile(row, k)` | scores of one block (D,) |
-| `training_curves(runs_progress, metric)` | [{"label", "seed", "progress": rows}] |
+| `training_curves(runs_progress, metric)` | `ict.figures.curves.Curve`: label, seed, epochs |
 | `accuracy_against_k(table)` | series, ratio, k, seed, accuracy |
 | `deletion_curves(table)` | series, fraction, accuracy, seed |
 | `overlap_matrix(table, value=, block=, groups=)` | rows of `ict overlap` |

@@ -15,6 +15,7 @@ from ict.analysis.standings import Standing
 from ict.figures.maps import View
 from ict.selection import RATIO
 from ict.store.inspect_files import Inspection
+from ict.store.run_rows import RunRow
 from ict.store.store import Store
 
 Row = dict[str, Any]
@@ -82,12 +83,12 @@ class Found:
     """Sources, looked up: rows of runs, and files of scores, inspections and causal checks by name."""
 
     store: Store
-    rows: list[Row] = field(default_factory=list)
+    rows: list[RunRow] = field(default_factory=list)
     scores: list[Path] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     inspections: list[Inspection] = field(default_factory=list)
     checks: list[Mapping[str, Any]] = field(default_factory=list)
-    imported: list[Row] = field(default_factory=list)
+    imported: list[RunRow] = field(default_factory=list)
     """Other people's numbers."""
     sides: list[Side] = field(default_factory=list)
     """Runs by the name of their source, finished ones: what a comparison takes."""
@@ -107,7 +108,7 @@ class Drawn:
     """One a row of the table, where its means can be told apart (`ict.analysis.standings`)."""
     context: str = ""
     """A sentence for the caption: which task, backbone, site, block, channel, K."""
-    runs: Sequence[Row] = ()
+    runs: Sequence[RunRow] = ()
     scores: Sequence[Mapping[str, Any]] = ()
     """Metas of the score files that are drawn, each with its score_id."""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -116,7 +117,7 @@ class Drawn:
     """Why runs and score files that were found are not drawn, by their id."""
 
 
-def of_runs(rows: Sequence[Row]) -> str:
+def of_runs(rows: Sequence[RunRow]) -> str:
     """Task, backbone, site and K of runs: those of up to eight values, or how many there are."""
     words = []
     for title, name in (
@@ -125,10 +126,10 @@ def of_runs(rows: Sequence[Row]) -> str:
         ("site", "tune_site"),
         ("K", "k"),
     ):
-        values = list(dict.fromkeys(str(r[name]) for r in rows if r.get(name) is not None))
+        values = list(dict.fromkeys(str(r.get(name)) for r in rows if r.get(name) is not None))
         if values:
             words.append(f"{title}: {', '.join(values) if len(values) <= 8 else len(values)}")
-    if any(row.get("official_data") is False for row in rows):
+    if any(row.official_data is False for row in rows):
         words.append("not measured on the whole official test set")
     sentence = "; ".join(words)
     return f"{sentence[0].upper()}{sentence[1:]}." if words else ""

@@ -1,7 +1,6 @@
 """This store's results beside published ones: group means, and accuracy against parameters."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -65,7 +64,7 @@ def _whose(rows: pd.DataFrame) -> str:
 
 
 def benchmark_dots(
-    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    table: pd.DataFrame,
     *,
     columns: Sequence[str] = ("natural", "specialized", "structured", "mean_of_tasks"),
     title: str | None = None,
@@ -121,7 +120,7 @@ def benchmark_dots(
 
 
 def accuracy_against_parameters(
-    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    table: pd.DataFrame,
     *,
     column: str = "mean_of_tasks",
     title: str | None = None,

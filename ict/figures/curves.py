@@ -1,11 +1,14 @@
 """Lines over epochs, over K, over removed channels: a mean, its 95 % t interval, every seed."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from ict.analysis.groups import Seed
+from ict.analysis.summary import SeriesRow
 from ict.figures import theme as look
 from ict.figures.seed_lines import (
     METRICS,
@@ -18,29 +21,49 @@ from ict.figures.seed_lines import (
     ratio_axis,
     seeds_words,
 )
+from ict.store.epoch_rows import Epoch, as_epochs
 
 
-def progress_table(runs_progress: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows (label, seed, epoch, metrics…) of runs {"label", "seed", "progress": [rows]}."""
-    rows = [
-        {"label": run["label"], "seed": run.get("seed"), **line}
-        for run in runs_progress
-        for line in run["progress"]
-    ]
-    return pd.DataFrame(rows)
+@dataclass(frozen=True)
+class Curve:
+    """A run over its epochs: runs of one label are drawn in one colour, with their mean."""
+
+    label: str
+    seed: Seed
+    epochs: tuple[Epoch, ...]
+
+    @classmethod
+    def of(cls, run: Any) -> "Curve":
+        """A curve, also of {"label", "seed", "progress": lines of progress.jsonl}."""
+        if isinstance(run, Curve):
+            return run
+        return cls(run["label"], run.get("seed"), as_epochs(run["progress"]))
+
+    def smoothed(self, metric: str, epochs: int) -> "Curve":
+        """With `metric` as the mean of the last `epochs` epochs; unchanged for 1."""
+        return replace(self, epochs=smoothed(self.epochs, metric, epochs))
 
 
-def smoothed(rows: Sequence[Mapping[str, Any]], metric: str, epochs: int) -> list[dict[str, Any]]:
+def progress_table(curves: Iterable[Curve]) -> pd.DataFrame:
+    """Rows (label, seed, epoch, metrics…), one an epoch of a run."""
+    return pd.DataFrame(
+        {"label": run.label, "seed": run.seed, "epoch": one.epoch, **one.measured}
+        for run in curves
+        for one in run.epochs
+    )
+
+
+def smoothed(rows: Sequence[Epoch], metric: str, epochs: int) -> tuple[Epoch, ...]:
     """`rows` with `metric` as the mean of the last `epochs` epochs; unchanged for 1."""
     if epochs <= 1:
-        return [dict(row) for row in rows]
+        return tuple(rows)
     values = pd.Series([row.get(metric) for row in rows], dtype=float)
     means = values.rolling(epochs, min_periods=1).mean()
-    return [{**row, metric: float(mean)} for row, mean in zip(rows, means, strict=True)]
+    return tuple(row.having(metric, float(mean)) for row, mean in zip(rows, means, strict=True))
 
 
 def training_curves(
-    runs_progress: Iterable[Mapping[str, Any]],
+    runs_progress: Iterable[Curve],
     metric: str = "train_accuracy",
     *,
     smooth: int = 1,
@@ -49,15 +72,12 @@ def training_curves(
 ) -> go.Figure:
     """A metric over epochs, one colour a label: thin lines are seeds, the thick one their mean.
 
-    `runs_progress` holds {"label", "seed", "progress": rows of progress.jsonl} for each run; the
-    band is the 95 % t interval of the mean where three or more seeds reached the epoch: of two it is
-    12.7 standard errors wide and hides every other line; the hover still gives it. `smooth` draws the
-    mean of so many last epochs.
+    The band is the 95 % t interval of the mean where three or more seeds reached the epoch: of two
+    it is 12.7 standard errors wide and hides every other line; the hover still gives it. `smooth`
+    draws the mean of so many last epochs.
     """
     axis, factor = METRICS.get(metric, (metric.replace("_", " "), 1.0))
-    table = progress_table(
-        {**run, "progress": smoothed(run["progress"], metric, smooth)} for run in runs_progress
-    )
+    table = progress_table(Curve.of(run).smoothed(metric, smooth) for run in runs_progress)
     if table.empty or metric not in table or table[metric].isna().all():
         return look.empty(f"no run has written {metric.replace('_', ' ')} yet", theme)
     table = table.dropna(subset=[metric]).assign(value=lambda t: t[metric].astype(float) * factor)
@@ -89,7 +109,7 @@ def training_curves(
 
 
 def accuracy_against_k(
-    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    table: pd.DataFrame | Sequence[SeriesRow],
     *,
     title: str | None = None,
     theme: look.Theme = "light",

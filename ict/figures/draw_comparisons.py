@@ -1,7 +1,6 @@
 """Figures of comparisons: A against B by task, flips by class, agreement of runs, power."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -14,9 +13,10 @@ from ict.analysis.study_contrasts import study_contrasts
 from ict.documents.records import Odd
 from ict.errors import InputError
 from ict.figures import comparisons
-from ict.figures.asked import Choice, Drawn, Found, Row, of_runs
+from ict.figures.asked import Choice, Drawn, Found, of_runs
 from ict.figures.labels import labels
 from ict.store.predictions import Predictions, read_predictions
+from ict.store.run_rows import RunRow
 from ict.store.studies import load_study
 from ict.tasks import load_split
 
@@ -68,8 +68,8 @@ def _of_study(found: Found, name: str) -> Drawn:
     if not told.all:
         raise InputError(told.sentence.rstrip("."))
     lines = [comparisons.Line(one.name, one.verdicts) for one in told.all]
-    ids = {row["run_id"] for one in told.all for side in one.comparison.sides for row in side.rows}
-    rows = list({row["run_id"]: row for row in found.rows if row["run_id"] in ids}.values())
+    ids = {row.run_id for one in told.all for side in one.comparison.sides for row in side.rows}
+    rows = list({row.run_id: row for row in found.rows if row.run_id in ids}.values())
     return Drawn(
         figure=comparisons.forest(lines, "first row", "second row"),
         table=pd.DataFrame(
@@ -87,9 +87,9 @@ def _notes(told: Comparison) -> list[str]:
     return list(dict.fromkeys(note for one in told.tasks for note in one.notes))
 
 
-def _rows_of(found: Found, told: Comparison) -> list[Row]:
+def _rows_of(found: Found, told: Comparison) -> list[RunRow]:
     ids = {run for one in told.tasks for side in one.run_ids for run in side}
-    return [row for row in found.rows if row["run_id"] in ids]
+    return [row for row in found.rows if row.run_id in ids]
 
 
 def flipped(found: Found, choice: Choice) -> Drawn:
@@ -134,23 +134,23 @@ def _only_task(told: Comparison) -> TaskComparison:
 
 def agreements(found: Found, choice: Choice) -> Drawn:
     """Which errors runs share."""
-    rows = [r for r in found.rows if r.get("status") == "done" and choice.task in (None, r["task"])]
-    side = named(list({row["run_id"]: row for row in rows}.values()), "the sources")
+    rows = [row for row in found.rows if row.done and choice.task in (None, row.task)]
+    side = named(list({row.run_id: row for row in rows}.values()), "the sources")
     if len(side.rows) < 2:
         raise InputError("agreement is of two finished runs or more on one task")
     if len(side.tasks) > 1:
         raise InputError(f"runs on {', '.join(side.tasks)}: choose one with --task")
     answers, reasons = _answers(found, side.rows)
-    told = [dict(row) for row in side.rows if row["run_id"] in answers]
+    told = [row for row in side.rows if row.run_id in answers]
     if len(told) < 2:
         raise InputError(
             "fewer than two of these runs kept an answer for each image of the same test: "
             + "; ".join(dict.fromkeys(reasons.values()))
         )
     names = labels(told)
-    shown = [f"{names[row['run_id']]}, seed {row['seed']}" for row in told]
-    first = answers[told[0]["run_id"]]
-    result = agreement([answers[row["run_id"]].predictions for row in told], first.labels)
+    shown = [f"{names[row.run_id]}, seed {row.seed}" for row in told]
+    first = answers[told[0].run_id]
+    result = agreement([answers[row.run_id].predictions for row in told], first.labels)
     pairs = [
         {
             "a": shown[i], "b": shown[j], "error_overlap": result.error_overlap[i, j],
@@ -168,21 +168,19 @@ def agreements(found: Found, choice: Choice) -> Drawn:
     )
 
 
-def _answers(
-    found: Found, rows: Sequence[Mapping[str, Any]]
-) -> tuple[dict[str, Predictions], dict[str, str]]:
+def _answers(found: Found, rows: Sequence[RunRow]) -> tuple[dict[str, Predictions], dict[str, str]]:
     """Answers on the test of the first run that kept any, and why others are left out."""
     kept: dict[str, Predictions] = {}
     reasons: dict[str, str] = {}
     for row in rows:
-        read = read_predictions(found.store.run(row["run_id"]))
+        read = read_predictions(found.store.run(row.run_id))
         first = next(iter(kept.values()), None)
         if read is None or isinstance(read, Odd):
-            reasons[row["run_id"]] = "no answer for each image"
+            reasons[row.run_id] = "no answer for each image"
         elif first is not None and not same_images((read, first)):
-            reasons[row["run_id"]] = "other test images"
+            reasons[row.run_id] = "other test images"
         else:
-            kept[row["run_id"]] = read
+            kept[row.run_id] = read
     return kept, reasons
 
 

@@ -3,13 +3,14 @@
 import pandas as pd
 
 from ict.errors import InputError
-from ict.figures.asked import Choice, Drawn, Found, Row, of_scores
+from ict.figures.asked import Choice, Drawn, Found, of_scores
 from ict.figures.channels import histogram
 from ict.figures.score_sources import channel_of, opened
 from ict.figures.sources import (
     Source,
 )
 from ict.store.inspect_files import Inspection, channel_page, inspections
+from ict.store.run_rows import RunRow
 from ict.store.store import Store
 
 
@@ -37,7 +38,7 @@ def activations(found: Found, choice: Choice) -> Drawn:
     )  # fmt: skip
 
 
-def _named_for_it(found: Found, row: Row | None) -> dict[str, str]:
+def _named_for_it(found: Found, row: RunRow | None) -> dict[str, str]:
     """The sources by which the inspection was found are not said to be left out."""
     if found.inspections:
         others = [one.path.name for one in found.inspections[1:]]
@@ -46,7 +47,7 @@ def _named_for_it(found: Found, row: Row | None) -> dict[str, str]:
     return dict.fromkeys(ids, "")
 
 
-def _inspection(found: Found, choice: Choice) -> tuple[Inspection, Source | None, Row | None]:
+def _inspection(found: Found, choice: Choice) -> tuple[Inspection, Source | None, RunRow | None]:
     if found.inspections:
         return found.inspections[0], None, None
     source, row = opened(found, choice)

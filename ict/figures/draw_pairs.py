@@ -28,7 +28,7 @@ def _by_task(found: Found, choice: Choice) -> tuple[dict[str, tuple[Path, Source
     reasons: dict[str, str] = {}
     for path, row in score_files(found, choice):
         source = open_scores(path, found.store, row=None, site=choice.site)
-        task = str((row or {}).get("task") or source.meta.get("task") or path.parent.name)
+        task = str((row and row.task) or source.meta.get("task") or path.parent.name)
         if task in kept:
             reasons[path.parent.name] = "another score file of a task that is drawn"
         else:

@@ -14,7 +14,7 @@ from ict.analysis.transfer import transfer_table, without_partner
 from ict.catalogue import widths_here
 from ict.errors import InputError
 from ict.figures import curves
-from ict.figures.asked import Choice, Drawn, Found, Row, of_runs
+from ict.figures.asked import Choice, Drawn, Found, of_runs
 from ict.figures.benchmark import (
     accuracy_against_parameters,
     benchmark_dots,
@@ -24,39 +24,41 @@ from ict.figures.benchmark import (
 from ict.figures.labels import labels
 from ict.figures.overlap_curves import transfer_matrix
 from ict.figures.tables import PUBLISHED, grouped_accuracy
+from ict.store.epoch_rows import Epoch, epoch_rows
+from ict.store.run_rows import RunRow, as_rows
 
 _BEST = dict.fromkeys((*benchmark.GROUPS, *benchmark.AVERAGES), "max")
 
 
-def asked(found: Found, choice: Choice) -> list[Row]:
+def asked(found: Found, choice: Choice) -> list[RunRow]:
     """Rows behind the sources, of the task that was asked for."""
-    return [r for r in found.rows if choice.task in (None, r.get("task"))]
+    return [row for row in found.rows if choice.task in (None, row.task)]
 
 
-def _done(found: Found, choice: Choice) -> list[Row]:
-    rows = [r for r in asked(found, choice) if r.get("status") == "done"]
+def _done(found: Found, choice: Choice) -> list[RunRow]:
+    rows = [row for row in asked(found, choice) if row.done]
     if not rows:
         where = f" on {choice.task}" if choice.task else ""
         raise InputError(f"no finished run{where} in {', '.join(found.names) or found.store.root}")
     return rows
 
 
-def _of(rows: Sequence[Row], ids: Iterable[Any]) -> list[Row]:
+def _of(rows: Sequence[RunRow], ids: Iterable[Any]) -> list[RunRow]:
     """The rows of these runs, each once, in the order of `rows`."""
     wanted = set(ids)
-    kept: dict[str, Row] = {}
+    kept: dict[str, RunRow] = {}
     for row in rows:
-        if row["run_id"] in wanted:
-            kept.setdefault(row["run_id"], row)
+        if row.run_id in wanted:
+            kept.setdefault(row.run_id, row)
     return list(kept.values())
 
 
 def over_epochs(found: Found, choice: Choice) -> Drawn:
-    rows = [r for r in asked(found, choice) if r["status"] not in ("missing", "unreadable")]
-    rows = _of(rows, [row["run_id"] for row in rows])
-    converged = {r["run_id"]: "a converged probe has no epochs" for r in rows if not has_epochs(r)}
-    rows = [row for row in rows if row["run_id"] not in converged]
-    progress = {r["run_id"]: found.store.run(r["run_id"]).progress() for r in rows}
+    rows = [r for r in asked(found, choice) if r.status not in ("missing", "unreadable")]
+    rows = _of(rows, [row.run_id for row in rows])
+    converged = {r.run_id: "a converged probe has no epochs" for r in rows if not has_epochs(r)}
+    rows = [row for row in rows if row.run_id not in converged]
+    progress = {r.run_id: epoch_rows(found.store.run(r.run_id)) for r in rows}
     if not rows and choice.task is not None:
         raise InputError(f"no run on {choice.task} behind these sources")
     if not any(progress.values()):
@@ -66,14 +68,12 @@ def over_epochs(found: Found, choice: Choice) -> Drawn:
     metric = choice.metric or ("val_accuracy" if with_val else "train_accuracy")
     if metric not in curves.METRICS:
         raise InputError(f"metric {metric!r}: choose one of {', '.join(curves.METRICS)}")
-    drawn = [r for r in rows if any(line.get(metric) is not None for line in progress[r["run_id"]])]
+    drawn = [r for r in rows if any(line.get(metric) is not None for line in progress[r.run_id])]
     words = metric.replace("_", " ")
     if not drawn:
         raise InputError(f"no run behind these sources has written {words}")
     runs = curve_runs(drawn, progress)
-    table = curves.progress_table(
-        {**run, "progress": curves.smoothed(run["progress"], metric, choice.smooth)} for run in runs
-    )
+    table = curves.progress_table(run.smoothed(metric, choice.smooth) for run in runs)
     table = table[["label", "seed", "epoch", metric]]
     return Drawn(
         figure=curves.training_curves(runs, metric, smooth=choice.smooth),
@@ -84,21 +84,21 @@ def over_epochs(found: Found, choice: Choice) -> Drawn:
         facts={"metric": metric, "smooth": choice.smooth},
         reasons=converged
         | {
-            r["run_id"]: f"no {words} was written"
-            if progress[r["run_id"]]
-            else "no epoch has ended"
+            r.run_id: f"no {words} was written" if progress[r.run_id] else "no epoch has ended"
             for r in rows
             if r not in drawn
         },
     )
 
 
-def curve_runs(rows: Sequence[Row], progress: Mapping[str, Any]) -> list[dict[str, Any]]:
+def curve_runs(
+    rows: Sequence[RunRow], progress: Mapping[str, tuple[Epoch, ...]]
+) -> list[curves.Curve]:
     """What `training_curves` takes: the runs by label, so that seeds stand together."""
     names = labels(rows)
     return [
-        {"label": names[r["run_id"]], "seed": seed_of(r), "progress": progress[r["run_id"]]}
-        for r in sorted(rows, key=lambda r: names[r["run_id"]])
+        curves.Curve(names[row.run_id], seed_of(row), progress[row.run_id])
+        for row in sorted(rows, key=lambda row: names[row.run_id])
     ]
 
 
@@ -108,7 +108,8 @@ def _last_epochs(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     last = last.groupby(["label", "seed"], dropna=False, sort=False).tail(1)
     factor = curves.METRICS[metric][1]
     epochs = last.groupby("label", sort=False)["epoch"].max()
-    runs = last.assign(value=factor * last[metric].astype(float)).to_dict("records")
+    last = last.assign(value=factor * last[metric].astype(float))
+    runs = as_rows(last.to_dict("records"))
     rows = []
     for group in over_seeds(runs, by=("label",), value="value", ends=curves.ends(metric)):
         over, label = group.interval, group.setting["label"]
@@ -119,7 +120,7 @@ def _last_epochs(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def against_k(found: Found, choice: Choice) -> Drawn:
     rows = with_searches(found.store, _done(found, choice))
-    tasks = sorted({str(row["task"]) for row in rows})
+    tasks = sorted({str(row.task) for row in rows})
     if len(tasks) > 1:
         raise InputError(f"runs on {', '.join(tasks)}: choose one with --task")
     series = pd.DataFrame(summary.study_series(rows))
@@ -127,8 +128,8 @@ def against_k(found: Found, choice: Choice) -> Drawn:
         raise InputError("no run on the task's own channels behind these sources")
     drawn = _of(rows, series["run_id"])
     by = ["series", "ratio", "k"]
-    if any(row.get("edge") for row in drawn):
-        cells = {row["run_id"]: rate_cell(row) for row in drawn}
+    if any(row.edge for row in drawn):
+        cells = {row.run_id: rate_cell(row) for row in drawn}
         series["rate"] = series["run_id"].map(cells)
         by.append("rate")
     return Drawn(
@@ -137,40 +138,40 @@ def against_k(found: Found, choice: Choice) -> Drawn:
         standings=_standings(series, by, drawn),
         context=_context(found, drawn),
         runs=drawn,
-        reasons={row["run_id"]: _why_not_against_k(row) for row in rows if row not in drawn},
+        reasons={row.run_id: _why_not_against_k(row) for row in rows if row not in drawn},
     )
 
 
-def _standings(series: pd.DataFrame, by: Sequence[str], drawn: Sequence[Row]) -> list[Standing]:
+def _standings(series: pd.DataFrame, by: Sequence[str], drawn: Sequence[RunRow]) -> list[Standing]:
     """Of the rows of `grouped_accuracy`; none stands out where tests differ in size."""
-    rows = series.to_dict("records")
-    of_run = {row["run_id"]: row for row in rows}
+    rows = as_rows(series.to_dict("records"))
+    of_run = {row.run_id: row for row in rows}
     groups = over_seeds(rows, by=by, value="accuracy")
-    images = [row.get("test_images") or 0 for row in drawn]
+    images = [row.test_images or 0 for row in drawn]
     if min(images) != max(images) or not images[0]:
         return [""] * len(groups)
     values = [by_seed([of_run[i] for i in group.run_ids], "accuracy") for group in groups]
     return standings(values, int(images[0]))
 
 
-def _why_not_against_k(row: Row) -> str:
-    if row.get("test_accuracy") is None:
+def _why_not_against_k(row: RunRow) -> str:
+    if row.test_accuracy is None:
         return "no test accuracy"
-    if row.get("score_task") not in (None, row.get("task")):
+    if row.foreign:
         return "on the channels of another task"
-    if row.get("method") == "ict" and widths_here(str(row.get("backbone"))) is None:
+    if row.method == "ict" and widths_here(str(row.backbone)) is None:
         return "of a backbone that is not known here"
-    fixed = "" if row.get("stages") == 2 else " and the fixed one"
+    fixed = "" if row.stages == 2 else " and the fixed one"
     return f"another learning rate than the chosen{fixed}"
 
 
-def _context(found: Found, drawn: Sequence[Row]) -> str:
+def _context(found: Found, drawn: Sequence[RunRow]) -> str:
     """What the runs are, how their rates were found, and which random choices they share."""
     rates = rate_words(with_searches(found.store, drawn))
     return " ".join(filter(None, (of_runs(drawn), rates, shared_draw_words(drawn))))
 
 
-def _benchmark_table(found: Found, choice: Choice) -> tuple[pd.DataFrame, list[Row]]:
+def _benchmark_table(found: Found, choice: Choice) -> tuple[pd.DataFrame, list[RunRow]]:
     rows = asked(found, choice)
     table = benchmark.average_table([*rows, *found.imported], published=choice.published)
     if table.empty:
@@ -205,7 +206,7 @@ def against_parameters(found: Found, choice: Choice) -> Drawn:
 
 
 def _own_rows(
-    found: Found, rows: Sequence[Row], shown: pd.DataFrame, incomplete: str
+    found: Found, rows: Sequence[RunRow], shown: pd.DataFrame, incomplete: str
 ) -> dict[str, Any]:
     """The runs in the rows that are drawn, and why the others are not."""
     ids = [i for runs in shown.get("runs", []) if isinstance(runs, list) for i in runs]
@@ -215,11 +216,9 @@ def _own_rows(
     if PUBLISHED in sources:
         facts["published"] = benchmark.SOURCE
     reasons = {
-        row["run_id"]: "no VTAB-1K task"
-        if row.get("task") not in benchmark.GROUP_OF
-        else incomplete
+        row.run_id: "no VTAB-1K task" if row.task not in benchmark.GROUP_OF else incomplete
         for row in rows
-        if row.get("status") == "done" and row not in drawn
+        if row.done and row not in drawn
     }
     return {"runs": drawn, "facts": facts, "reasons": reasons, "context": _context(found, drawn)}
 
@@ -249,8 +248,8 @@ def transfers(found: Found, choice: Choice) -> Drawn:
         context=_context(found, drawn),
         runs=drawn,
         reasons={
-            row["run_id"]: "on another task's channels without a run on its own"
-            if row["run_id"] in alone
+            row.run_id: "on another task's channels without a run on its own"
+            if row.run_id in alone
             else "no run to be paired with"
             for row in rows
             if row not in drawn

@@ -37,6 +37,7 @@ from ict.figures.sources import (
     overlap_rows,
 )
 from ict.selection import Selection
+from ict.store.run_rows import RunRow
 
 
 def score_map(found: Found, choice: Choice) -> Drawn:
@@ -213,10 +214,10 @@ def shared_channels(found: Found, choice: Choice) -> Drawn:
 
 
 def _two(
-    found: Found, choice: Choice, files: Sequence[tuple[Path, Row | None]]
-) -> tuple[tuple[Path, Row | None], ...]:
+    found: Found, choice: Choice, files: Sequence[tuple[Path, RunRow | None]]
+) -> tuple[tuple[Path, RunRow | None], ...]:
     """The first two sources, in the order in which they were named; two runs may share a file."""
-    by_name: dict[str, tuple[Path, Row | None]] = {}
+    by_name: dict[str, tuple[Path, RunRow | None]] = {}
     for path in found.scores:
         by_name[path.parent.name] = by_name[str(path)] = (path, None)
     for row in asked(found, choice):

@@ -5,23 +5,23 @@ check, `imported` (other people's numbers) or `published` (no run of one's own).
 the same figure wherever it lies.
 """
 
-import dataclasses
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ict.analysis.sides import Side, find_side, is_side, named
 from ict.errors import InputError, did_you_mean
-from ict.figures.asked import Choice, Drawn, Found, Request, Row, one_or_all
+from ict.figures.asked import Choice, Drawn, Found, Request, one_or_all
 from ict.figures.by_name import FIGURES
 from ict.figures.draw_causal import load_check
 from ict.figures.export import FigureBundle
 from ict.figures.theme import caption_of
 from ict.store import studies
-from ict.store.imported_results import imported_rows
 from ict.store.inspect_files import load_inspect
 from ict.store.names import score_file
+from ict.store.run_rows import RunRow, imported_run_rows, run_rows, study_run_rows
 from ict.store.store import Store
 
 IMPORTED, PUBLISHED = "imported", "published"
@@ -38,12 +38,12 @@ def look_up(names: Sequence[str], store: Store) -> Found:
     for name in names:
         if is_side(name):
             sides[name] = find_side(name, store)
-            found.rows.extend(map(dict, sides[name].rows))
+            found.rows.extend(sides[name].rows)
         elif name.startswith("study:"):
             study = studies.load_study(store, name.removeprefix("study:"))
-            found.rows.extend(studies.rows(store, study))
+            found.rows.extend(study_run_rows(store, study))
         elif name == IMPORTED:
-            found.imported.extend(imported_rows(store))
+            found.imported.extend(imported_run_rows(store))
         elif name == PUBLISHED:
             continue
         elif (path := _score_path(name, store)) is not None:
@@ -55,27 +55,27 @@ def look_up(names: Sequence[str], store: Store) -> Found:
         else:
             wanted.append(store.run(name).id)
     rows = _rows(store, wanted)
-    sides |= {row["run_id"]: named([row], row["run_id"]) for row in rows}
+    sides |= {row.run_id: named([row], row.run_id) for row in rows}
     found.sides.extend(sides[name] for name in names if name in sides)
     found.rows.extend(rows)
     if not names:
-        found.rows.extend(store.table())
-        found.imported.extend(imported_rows(store))
+        found.rows.extend(run_rows(store))
+        found.imported.extend(imported_run_rows(store))
     return found
 
 
-def _rows(store: Store, run_ids: Sequence[str]) -> list[Row]:
+def _rows(store: Store, run_ids: Sequence[str]) -> list[RunRow]:
     """The store's rows of these runs, in this order; a bare one where a run cannot be read.
 
     Raises InputError where none of them can.
     """
     wanted = set(run_ids)
-    rows = store.table(lambda row: row["run_id"] in wanted) if wanted else []
-    by_id = {row["run_id"]: row for row in rows}
+    rows = run_rows(store, lambda row: row.run_id in wanted) if wanted else []
+    by_id = {row.run_id: row for row in rows}
     if run_ids and not by_id:
         raise InputError(str(store.run(run_ids[0]).trouble()))
-    bare = {"status": "unreadable"}  # as `studies.rows` has them
-    return [by_id.get(run_id, {"run_id": run_id, **bare}) for run_id in run_ids]
+    bare = RunRow(status="unreadable")  # as a study has them
+    return [by_id.get(run_id, replace(bare, run_id=run_id)) for run_id in run_ids]
 
 
 def _is_folder(path: Path) -> bool:
@@ -122,14 +122,14 @@ def _left_out(found: Found, choice: Choice, drawn: Drawn) -> dict[str, list[str]
 
     A figure gives reasons; what it does not speak of is not of it, so that nothing is forgotten.
     """
-    shown = {row["run_id"] for row in drawn.runs}
+    shown = {row.run_id for row in drawn.runs}
     shown |= {str(meta["score_id"]) for meta in drawn.scores}
     shown |= {*drawn.facts.get("inspect_ids", ()), *drawn.facts.get("causal_ids", ())}
     files = [path.parent.name for path in found.scores]
     files += [one.path.name for one in found.inspections]
     files += [str(check["causal_id"]) for check in found.checks]
-    rows = [row for row in found.rows if choice.task in (None, row.get("task"))]
-    asked = {row["run_id"]: _reason(row, drawn) for row in rows}
+    rows = [row for row in found.rows if choice.task in (None, row.task)]
+    asked = {row.run_id: _reason(row, drawn) for row in rows}
     asked |= dict.fromkeys(files, "not of this figure") | dict(drawn.reasons)
     result: dict[str, list[str]] = {}
     for one, reason in asked.items():
@@ -138,14 +138,13 @@ def _left_out(found: Found, choice: Choice, drawn: Drawn) -> dict[str, list[str]
     return result
 
 
-def _reason(row: Row, drawn: Drawn) -> str:
+def _reason(row: RunRow, drawn: Drawn) -> str:
     """Why a run is not drawn; nothing where its scores are."""
-    if row["run_id"] in drawn.reasons:
-        return drawn.reasons[row["run_id"]]
-    if row.get("score_id") and any(row["score_id"] == meta["score_id"] for meta in drawn.scores):
+    if row.run_id in drawn.reasons:
+        return drawn.reasons[row.run_id]
+    if row.score_id and any(row.score_id == meta["score_id"] for meta in drawn.scores):
         return ""
-    status = row.get("status")
-    return "not of this figure" if status == "done" else f"not finished ({status})"
+    return "not of this figure" if row.done else f"not finished ({row.status})"
 
 
 def left_out_words(left_out: Mapping[str, Sequence[str]]) -> str:
@@ -160,7 +159,7 @@ def _provenance(
     """Ids, settings, n and seeds of what is drawn, and the command that draws it again."""
     request = Request(name, _sources(found, drawn), choice)
     rows, metas = drawn.runs, drawn.scores
-    seeds = sorted({int(row["seed"]) for row in rows if row.get("seed") is not None})
+    seeds = sorted({int(row.seed) for row in rows if row.seed is not None})
     n = {
         "runs": len(rows) or None,
         "seeds": len(seeds) or None,
@@ -168,17 +167,19 @@ def _provenance(
         **drawn.facts.get("n", {}),
     }
     facts = {
-        "task": one_or_all([one.get("task") for one in (*rows, *metas)]),
-        "backbone": one_or_all([one.get("backbone") for one in (*rows, *metas)]),
-        "site": one_or_all([row.get("tune_site") for row in rows]),
-        "k": one_or_all([row.get("k") for row in rows]),
+        "task": one_or_all([*(row.task for row in rows), *(meta.get("task") for meta in metas)]),
+        "backbone": one_or_all(
+            [*(row.backbone for row in rows), *(meta.get("backbone") for meta in metas)]
+        ),
+        "site": one_or_all([row.tune_site for row in rows]),
+        "k": one_or_all([row.k for row in rows]),
         **drawn.facts,
         "n": {unit: value for unit, value in n.items() if value is not None},
     }
     return {
         "sources": found.names,
         "store": str(found.store.root),
-        "run_ids": sorted(row["run_id"] for row in rows),
+        "run_ids": sorted(row.run_id for row in rows),
         "score_ids": sorted({str(meta["score_id"]) for meta in metas}),
         **{key: value for key, value in facts.items() if value is not None},
         "seeds": seeds,
@@ -193,18 +194,18 @@ def _sources(found: Found, drawn: Drawn) -> list[str]:
     if found.names:
         kept = {str(path.absolute()): path for path in found.scores}
         return [str(kept.get(str(Path(n).absolute()), n)) for n in found.names]
-    runs = [row["run_id"] for row in drawn.runs]
+    runs = [row.run_id for row in drawn.runs]
     if drawn.scores and not runs:
         return [str(meta["score_id"]) for meta in drawn.scores]
     sources = runs + ([IMPORTED] if found.imported and "methods" in drawn.facts else [])
     return sources or [PUBLISHED]
 
 
-def versions(store: Store, rows: Sequence[Row]) -> dict[str, str]:
+def versions(store: Store, rows: Sequence[RunRow]) -> dict[str, str]:
     """Versions of the packages that the runs ran with."""
     found: dict[str, list[str]] = {}
     for row in rows:
-        result = store.run(row["run_id"]).result()
+        result = store.run(row.run_id).result()
         for package, text in (result.versions if result else {}).items():
             if text is not None and text not in found.setdefault(package, []):
                 found[package].append(text)
@@ -214,4 +215,4 @@ def versions(store: Store, rows: Sequence[Row]) -> dict[str, str]:
 def request_bundle(request: Request, store: Store, *, name: str | None = None) -> FigureBundle:
     """The figure of a request, in files called `name`."""
     drawn = bundle(request.name, look_up(request.sources, store), request.choice)
-    return dataclasses.replace(drawn, name=name or drawn.name)
+    return replace(drawn, name=name or drawn.name)

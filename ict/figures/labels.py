@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ict.analysis.groups import SETTINGS, Row, telling, told_apart, words
+from ict.analysis.groups import SETTINGS, telling, told_apart, words
 from ict.criteria import is_control
+from ict.store.run_rows import RunRow
 
 _PLAIN = ("task", "method", "criterion", "backbone")
 _WHOSE = ("score_task", "score_data")  # said as "channels of TASK"
 
 
-def labels(rows: Sequence[Row]) -> dict[str, str]:
+def labels(rows: Sequence[RunRow]) -> dict[str, str]:
     """A label for each run id from the settings in which the runs differ; seeds alone share one."""
     names = telling(rows, [name for name in SETTINGS if name not in _WHOSE]) or ["method"]
     if "criterion" not in names and any(_control(row) for row in rows):
@@ -19,20 +20,20 @@ def labels(rows: Sequence[Row]) -> dict[str, str]:
             min(2, len(names)), "criterion"
         )  # a control is never shown as the method itself
     texts = told_apart(rows, lambda row: _label(row, names))
-    return {row["run_id"]: text for row, text in zip(rows, texts, strict=True)}
+    return {row.run_id: text for row, text in zip(rows, texts, strict=True)}
 
 
-def _control(row: Row) -> bool:
-    return is_control(row.get("criterion"))
+def _control(row: RunRow) -> bool:
+    return is_control(row.criterion)
 
 
-def _label(row: Row, names: Sequence[str]) -> str:
+def _label(row: RunRow, names: Sequence[str]) -> str:
     parts = []
     for name in names:
         value = row.get(name)
         if pd.isna(value):
             continue
         parts.append(str(value) if name in _PLAIN else words(name, value))
-    if row.get("score_task") not in (None, row.get("task")):
-        parts.append(f"channels of {row['score_task']}")
-    return " · ".join(parts) or str(row.get("method"))
+    if row.foreign:
+        parts.append(f"channels of {row.score_task}")
+    return " · ".join(parts) or str(row.method)

@@ -15,12 +15,13 @@ from ict.analysis.rates import rate_cell, rate_words
 from ict.analysis.study_contrasts import StudyVerdicts, study_contrasts
 from ict.config import DEFAULTS
 from ict.errors import InputError
-from ict.figures.by_name import Choice, Found, Row
+from ict.figures.by_name import Choice, Found
 from ict.figures.export import FigureBundle, provenance
 from ict.figures.from_store import bundle, look_up, versions
 from ict.figures.page import Section, page
 from ict.figures.tables import latex_label, readable_cells
 from ict.store import studies
+from ict.store.run_rows import RunRow
 from ict.store.store import Store
 from ict.store.study_search import LOSS, Trial
 
@@ -49,17 +50,17 @@ def study_report(name: str, store: Store) -> str:
     return page(study.title, sections, heading=study.title)
 
 
-def _opening(rows: Sequence[Row], said: Sequence[str]) -> Section:
+def _opening(rows: Sequence[RunRow], said: Sequence[str]) -> Section:
     """What ran, and how; without what was said already."""
-    done = [row for row in rows if row["status"] == "done"]
-    states = pd.Series([row["status"] for row in rows], dtype=object).value_counts()
+    done = [row for row in rows if row.done]
+    states = pd.Series([row.status for row in rows], dtype=object).value_counts()
     words = ", ".join(f"{count} {state}" for state, count in states.items()) or "none yet"
-    tasks = sorted({str(row["task"]) for row in done})
-    backbones = sorted({str(row.get("backbone")) for row in done})
+    tasks = sorted({str(row.task) for row in done})
+    backbones = sorted({str(row.backbone) for row in done})
     text = f"Runs: {words}."
     if done:
         text += f" Tasks: {', '.join(tasks)}. Backbone: {', '.join(backbones)}."
-    fair = (rate_words([row for row in done if row["chosen"]]), shared_draw_words(done))
+    fair = (rate_words([row for row in done if row.chosen]), shared_draw_words(done))
     return Section(
         notes=[
             text,
@@ -109,7 +110,7 @@ def _choice_words(one: studies.Search, each: Trial) -> str:
 
 def _figures(found: Found) -> list[tuple[str, FigureBundle]]:
     """Every figure that the study's runs can be drawn as, by title; what cannot is left out."""
-    tasks = sorted({str(row["task"]) for row in found.rows if row["status"] == "done"})
+    tasks = sorted({str(row.task) for row in found.rows if row.done})
     wanted: list[tuple[str, str, Choice]] = [("Differences by contrast", "compare", Choice())]
     for task in tasks:
         at = f" on {task}" if len(tasks) > 1 else ""
@@ -119,7 +120,7 @@ def _figures(found: Found) -> list[tuple[str, FigureBundle]]:
     if len(tasks) > 1:
         wanted.append(("Channels that tasks share", "overlap", Choice()))
     drawn = []
-    at_chosen_rates = replace(found, rows=[row for row in found.rows if row.get("chosen", True)])
+    at_chosen_rates = replace(found, rows=[row for row in found.rows if row.at_chosen_rate])
     for title, name, choice in wanted:
         try:
             shown = at_chosen_rates if name == "curves" else found
@@ -142,13 +143,13 @@ _PERCENT = ("mean", "low", "high", "best", "sampling")
 _SHOWN = ("n", "over", *_PERCENT, "train_seconds", "trainable_parameters")
 
 
-def _tables(rows: Sequence[Row]) -> list[Section]:
-    done = [row for row in rows if row["status"] == "done"]
+def _tables(rows: Sequence[RunRow]) -> list[Section]:
+    done = [row for row in rows if row.done]
     if not done:
         return []
     names = ["method", *(name for name in groups.telling(done) if name != "method")]
     table = pd.DataFrame([group.to_dict() for group in groups.over_seeds(done)])
-    rates = {row["run_id"]: rate_cell(row) for row in done}
+    rates = {row.run_id: rate_cell(row) for row in done}
     table["rate"] = [rates[ids[0]] for ids in table["run_ids"]]
     table = table[[*names, "rate", *_SHOWN]]
     table[list(_PERCENT)] = 100 * table[list(_PERCENT)].astype(float)
@@ -185,15 +186,12 @@ def _contrasts(told: StudyVerdicts) -> list[Section]:
     return [Section(heading="Differences", notes=[note, *told.notes], table=cells)]
 
 
-def _failures(rows: Sequence[Row]) -> list[Section]:
-    failed = [row for row in rows if row["status"] in ("failed", "killed", "missing", "unreadable")]
+def _failures(rows: Sequence[RunRow]) -> list[Section]:
+    failed = [row for row in rows if row.status in ("failed", "killed", "missing", "unreadable")]
     if not failed:
         return []
     table = pd.DataFrame(
-        [
-            {"run": r["run_id"], "status": r["status"], "error": r.get("error") or "–"}
-            for r in failed
-        ]
+        [{"run": row.run_id, "status": row.status, "error": row.error or "–"} for row in failed]
     )
     return [Section(heading="Runs without a result", table=readable_cells(table))]
 
@@ -202,14 +200,14 @@ def _origin(
     name: str, found: Found, drawn: Sequence[tuple[str, FigureBundle]]
 ) -> Mapping[str, Any]:
     """Runs behind the tables, what the figures are of, and the command that makes the page again."""
-    done = [row for row in found.rows if row["status"] == "done"]
+    done = [row for row in found.rows if row.done]
     out = latex_label(name)
     return {
         "study": name,
         "store": str(found.store.root),
-        "run_ids": sorted({row["run_id"] for row in done}),
+        "run_ids": sorted({row.run_id for row in done}),
         "score_ids": sorted({i for _, one in drawn for i in one.provenance["score_ids"]}),
-        "seeds": sorted({int(row["seed"]) for row in done if row.get("seed") is not None}),
+        "seeds": sorted({int(row.seed) for row in done if row.seed is not None}),
         "figures": {title: one.name for title, one in drawn},
         "command": shlex.join(["ict", "report", name, f"--out={out}.html"]),
         "run_versions": versions(found.store, done),

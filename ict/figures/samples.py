@@ -16,7 +16,7 @@ from ict.figures import comparison_samples
 from ict.figures.agreement import agreement_lines
 from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
-from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
+from ict.figures.curves import Curve, accuracy_against_k, deletion_curves, training_curves
 from ict.figures.draw_weights import weight_bars
 from ict.figures.maps import block_profile, score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
@@ -28,6 +28,7 @@ from ict.figures.overlap_curves import (
     transfer_matrix,
 )
 from ict.figures.theme import Theme
+from ict.store.epoch_rows import as_epochs
 
 TASKS = {
     "cifar": "natural", "caltech101": "natural", "dtd": "natural", "oxford_flowers102": "natural",
@@ -60,7 +61,7 @@ def top(arrays: list[np.ndarray], ratio: float = 0.125) -> list[list[list[int]]]
     ]
 
 
-def progress(epochs: int = 30) -> list[dict[str, Any]]:
+def progress(epochs: int = 30) -> list[Curve]:
     """Three methods × five seeds of training curves."""
     generator = np.random.default_rng(1)
     runs = []
@@ -75,7 +76,7 @@ def progress(epochs: int = 30) -> list[dict[str, Any]]:
                 }
                 for e in range(1, epochs + 1)
             ]
-            runs.append({"label": label, "seed": seed, "progress": lines})
+            runs.append(Curve(label, seed, as_epochs(lines)))
     return runs
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ict.errors import InputError
-from ict.figures.asked import Choice, Found, Row, of_scores
+from ict.figures.asked import Choice, Found, of_scores
 from ict.figures.draw_runs import asked
 from ict.figures.sources import (
     Source,
@@ -16,17 +16,18 @@ from ict.figures.sources import (
 from ict.scores import load_scores
 from ict.selection import Selection, resolve_k
 from ict.store import channel_sets
+from ict.store.run_rows import RunRow
 from ict.store.store import Store
 
 ONE_FILE = "another score file than the one that is drawn"
 
 
-def score_files(found: Found, choice: Choice) -> list[tuple[Path, Row | None]]:
+def score_files(found: Found, choice: Choice) -> list[tuple[Path, RunRow | None]]:
     """Score files in the order of the sources: those that were named, then those of runs, each once.
 
     With a run goes its row, whose choice of channels a figure marks. Raises InputError for none.
     """
-    files: dict[Path, Row | None] = {}
+    files: dict[Path, RunRow | None] = {}
     for path in found.scores:
         if choice.task in (None, load_scores(path, kinds=()).meta.get("task")):
             files.setdefault(path, None)
@@ -39,7 +40,7 @@ def score_files(found: Found, choice: Choice) -> list[tuple[Path, Row | None]]:
     return list(files.items())
 
 
-def open_scores(path: Path, store: Store, *, row: Row | None, site: str | None) -> Source:
+def open_scores(path: Path, store: Store, *, row: RunRow | None, site: str | None) -> Source:
     """The scores of a file at `site`, by default where the run of `row` was scored, or the first."""
     scores = load_scores(path, kinds=("", "per_class"))
     if site is not None and site not in scores.sites:
@@ -48,14 +49,14 @@ def open_scores(path: Path, store: Store, *, row: Row | None, site: str | None) 
     if row is not None:
         record = store.run(row["run_id"]).selection()
         own = Selection.from_dict(record) if record else None
-    wanted = site or (row or {}).get("score_site")
+    wanted = site or (row.get("score_site") if row else None)
     at = wanted if wanted in scores.sites else scores.sites[0]
     return Source(
         scores=scores, site=at, meta={**scores.meta, "score_id": path.parent.name}, own=own
     )
 
 
-def opened(found: Found, choice: Choice) -> tuple[Source, Row | None]:
+def opened(found: Found, choice: Choice) -> tuple[Source, RunRow | None]:
     path, row = score_files(found, choice)[0]
     return open_scores(path, found.store, row=row, site=choice.site), row
 
@@ -89,7 +90,7 @@ def of_one(
     found: Found,
     choice: Choice,
     source: Source,
-    row: Row | None,
+    row: RunRow | None,
     *,
     picked: Selection | None = None,
 ) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from ict.analysis.groups import over_seeds
 from ict.figures import theme as look
+from ict.store.run_rows import as_rows
 
 METRICS = {
     "train_loss": ("training loss (nats)", 1.0),
@@ -60,7 +61,7 @@ def add_mean(
     ends: tuple[float, float] | None = PERCENT,
 ) -> None:
     """The mean over seeds at each x; the interval as a band for lines, as bars for markers."""
-    rows = part.sort_values(x).to_dict("records")
+    rows = as_rows(part.sort_values(x).to_dict("records"))
     found = over_seeds(rows, by=(x,), value="value", ends=ends)
     groups = [(group.setting[x], group.interval) for group in found]
     at = [float(a) for a, _ in groups]
@@ -127,7 +128,7 @@ def add_dots(figure: go.Figure, part: pd.DataFrame, x: str, name: str, style: lo
 
 
 def add_level(figure: go.Figure, part: pd.DataFrame, name: str, style: look.Look) -> None:
-    (group,) = over_seeds(part.to_dict("records"), by=(), value="value", ends=PERCENT)
+    (group,) = over_seeds(as_rows(part.to_dict("records")), by=(), value="value", ends=PERCENT)
     found = group.interval
     span = {"xref": "paper", "x0": 0, "x1": 1, "layer": "below"}
     if np.isfinite(found.low):
@@ -154,7 +155,8 @@ def ratio_axis(figure: go.Figure, table: pd.DataFrame) -> None:
 
 def seeds_words(table: pd.DataFrame) -> str:
     """What the means of a table of runs are over, and which series read no seed."""
-    found = over_seeds(table.to_dict("records"), by=("series", "ratio"), value="value")
+    rows = as_rows(table.to_dict("records"))
+    found = over_seeds(rows, by=("series", "ratio"), value="value")
     seeded = [group for group in found if group.over is not None]
     seedless = list(dict.fromkeys(str(g.setting["series"]) for g in found if g.over is None))
     drawn = any(group.over == "draws" for group in seeded)

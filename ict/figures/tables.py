@@ -10,6 +10,7 @@ import pandas as pd
 from ict.analysis.groups import over_seeds
 from ict.analysis.standings import Standing
 from ict.analysis.verdicts import TO_THE_HIGHEST
+from ict.store.run_rows import as_rows
 
 Best = Mapping[str, str]  # column → "max" or "min"
 PUBLISHED = "published"
@@ -232,7 +233,8 @@ def _title(name: str, with_interval: bool) -> str:
 
 def grouped_accuracy(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Rows of single runs with `accuracy` (a fraction) as mean, low, high in percent, and n."""
-    rows = table.assign(percent=100 * table["accuracy"].astype(float)).to_dict("records")
+    percent = table.assign(percent=100 * table["accuracy"].astype(float))
+    rows = as_rows(percent.to_dict("records"))
     return pd.DataFrame(
         [
             {

@@ -1,7 +1,10 @@
 """How long runs take, reckoned from those like them that were measured; what a study still needs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ict.store.run_rows import RunRow
 
 # Runs measured before are taken as the guide when they share these, the first line that fits.
 _ALIKE = (
@@ -15,7 +18,7 @@ _ALIKE = (
 _APART = ("limit", "shots", "image_size")  # runs that differ in these say nothing about each other
 
 
-def run_seconds(row: Mapping[str, Any]) -> float | None:
+def run_seconds(row: "Mapping[str, Any] | RunRow") -> float | None:
     """How long the run of a finished row took: scoring, training and testing; None if unknown."""
     parts = [row.get(name) for name in ("score_seconds", "train_seconds", "test_seconds")]
     known = [float(part) for part in parts if isinstance(part, (int, float))]
@@ -23,7 +26,7 @@ def run_seconds(row: Mapping[str, Any]) -> float | None:
 
 
 def expected_seconds(
-    config: Mapping[str, Any], measured: Sequence[Mapping[str, Any]]
+    config: Mapping[str, Any], measured: "Sequence[Mapping[str, Any] | RunRow]"
 ) -> float | None:
     """Time of one run from the median of measured runs like it, scaled by epochs; None without any.
 
@@ -46,7 +49,7 @@ def expected_seconds(
     return None
 
 
-def _epochs(row: Mapping[str, Any]) -> float:
+def _epochs(row: "Mapping[str, Any] | RunRow") -> float:
     epochs = row.get("epochs")
     return float(epochs) if isinstance(epochs, (int, float)) and epochs > 0 else 1.0
 

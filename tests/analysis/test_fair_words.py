@@ -11,6 +11,7 @@ from ict.figures.asked import Choice
 from ict.figures.from_store import bundle, look_up
 from ict.figures.report import study_report
 from ict.store import Store, atomic_write_json, studies
+from ict.store.run_rows import run_rows, study_run_rows
 from tests.result_documents import result_document
 
 
@@ -88,11 +89,11 @@ def test_a_choice_and_its_edge_are_said_in_caption_table_and_report(
 
 
 def test_the_chosen_rate_is_one_curve_whatever_it_is(tuned: studies.Study, store: Store):
-    found = study_series(studies.rows(store, tuned))
-    assert {(one["series"], one["ratio"]) for one in found} == {
+    found = study_series(study_run_rows(store, tuned))
+    assert {(one.series, one.ratio) for one in found} == {
         ("ict", 0.125), ("ict", 0.5), ("random", 0.125), ("linear", None),
     }  # fmt: skip
-    assert len([one for one in found if one["series"] == "random"]) == 2 * 2
+    assert len([one for one in found if one.series == "random"]) == 2 * 2
 
 
 def test_runs_that_are_named_alone_are_still_known_as_tuned(tuned: studies.Study, store: Store):
@@ -112,15 +113,15 @@ def test_what_was_not_searched_is_called_untuned(store: Store):
     drawn = bundle("k-ratio", look_up(["study:t"], store), Choice())
     assert "Learning rates are untuned." in drawn.caption
     assert "Learning rates are untuned." in study_report("t", store)
-    (probe,) = [row for row in studies.rows(store, here) if row["method"] == "linear"]
+    (probe,) = [row for row in study_run_rows(store, here) if row.method == "linear"]
     assert (rate_words([probe]), rate_cell(probe)) == ("", "–")  # it has no rate
 
 
 def test_tuned_beside_untuned_names_both(tuned: studies.Study, store: Store):
     other = {"name": "u", "base": {"task": "digits", "epochs": 2, "method": "full"}, "grid": {"seed": [1]}}  # fmt: skip
     (run_id,) = studies.create(store, other).run_ids
-    rows = [row for row in studies.rows(store, tuned) if row["chosen"]]
-    rows += with_searches(store, store.table(lambda row: row["run_id"] == run_id))
+    rows = [row for row in study_run_rows(store, tuned) if row.chosen]
+    rows += with_searches(store, run_rows(store, lambda row: row.run_id == run_id))
     said = (
         "Learning rates are chosen on val200 by the lowest loss for ict, random, untuned for full."
     )

@@ -124,7 +124,7 @@ def test_a_series_never_mixes_settings():
         run(0.1, seed=1, limit=64),
         run(0.7, seed=1, k=48, lr=0.1),
     ]
-    names = [row["series"] for row in summary.ratio_series(rows)]
+    names = [row.series for row in summary.ratio_series(rows)]
     assert names == [
         "ict",
         "ict",

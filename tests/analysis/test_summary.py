@@ -1,5 +1,7 @@
 """Intervals, groups over seeds, differences, the published table."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -35,9 +37,17 @@ def test_sampling_error_of_small_test_sets_has_the_known_size():
     assert sampling_half_width(0.8, 200) == pytest.approx(0.055, abs=0.001)
 
 
+@dataclass
+class Configured:
+    """A run as far as its configuration goes."""
+
+    config: dict[str, object]
+
+
 def test_config_difference_names_only_what_differs():
-    rows = summary.config_difference([{"lr": 1, "k": 24}, {"lr": 2, "k": 24, "scale": 3}])
-    assert rows == [{"field": "lr", "0": 1, "1": 2}, {"field": "scale", "0": None, "1": 3}]
+    runs = [Configured({"lr": 1, "k": 24}), Configured({"lr": 2, "k": 24, "scale": 3})]
+    found = summary.config_difference(runs)
+    assert [(one.name, one.values) for one in found] == [("lr", (1, 2)), ("scale", (None, 3))]
 
 
 def test_paired_difference_uses_common_seeds_only():
@@ -83,7 +93,7 @@ def test_ratio_series_names_controls_and_leaves_level_methods_without_a_ratio():
         run(42, 0.6, backbone="ict_tiny", method="linear", k=None, criterion=None),
     ]
     found = summary.ratio_series(rows)
-    assert [(r["series"], r["ratio"]) for r in found] == [
+    assert [(row.series, row.ratio) for row in found] == [
         ("ict", 0.125), ("random", 0.125), ("linear", None),
     ]  # fmt: skip
 

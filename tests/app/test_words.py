@@ -5,6 +5,8 @@ from ict_app.common import words
 from ict_app.tune import curve_data, plan
 
 from ict.errors import InputError
+from ict.store.epoch_rows import as_epochs
+from ict.store.run_rows import as_rows
 
 
 def test_names_from_a_disk_are_not_interpreted() -> None:
@@ -44,12 +46,12 @@ def test_labels_say_what_differs_and_seeds_share_one() -> None:
         {"run_id": "b", "task": "digits", "method": "ict", "k": 24, "seed": 2},
         {"run_id": "c", "task": "digits", "method": "ict", "k": 48, "seed": 1},
     ]
-    assert curve_data.labels(rows) == {"a": "K 24", "b": "K 24", "c": "K 48"}
+    assert curve_data.labels(as_rows(rows)) == {"a": "K 24", "b": "K 24", "c": "K 48"}
 
 
 def test_smoothing_is_a_mean_of_what_was_there() -> None:
-    rows = [{"epoch": i, "train_loss": float(i)} for i in (1, 2, 3, 4)]
-    assert [r["train_loss"] for r in curve_data.smoothed(rows, "train_loss", 2)] == [
+    rows = as_epochs([{"epoch": i, "train_loss": float(i)} for i in (1, 2, 3, 4)])
+    assert [row.get("train_loss") for row in curve_data.smoothed(rows, "train_loss", 2)] == [
         1,
         1.5,
         2.5,

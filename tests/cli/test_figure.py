@@ -19,6 +19,7 @@ from ict.cli import main
 from ict.running import missing_scores as wanted
 from ict.scores import ChannelScores, load_scores, to_bytes
 from ict.store import Store
+from ict.store.run_rows import run_rows
 from tests.figure_store import add_scores, filled
 
 
@@ -35,9 +36,9 @@ def test_k_ratio_table_equals_the_stores_numbers(store, tmp_path):
     rows = [line.split(",") for line in out.read_text().splitlines()]
     assert rows[0] == ["series", "ratio", "k", "mean", "low", "high", "n"]
     mine = [
-        r["accuracy"]
-        for r in ratio_series(store.table())
-        if r["ratio"] == 0.125 and r["series"] == "ict"
+        row.accuracy
+        for row in ratio_series(run_rows(store))
+        if row.ratio == 0.125 and row.series == "ict"
     ]
     found = next(row for row in rows if row[:2] == ["ict", "0.125"])
     assert float(found[3]) == pytest.approx(100 * np.mean(mine), rel=1e-12)
@@ -148,7 +149,7 @@ def test_report_is_one_page_without_a_server(store, tmp_path):
                   "Scores", "Results", "Answer", "Differences", "Provenance"):  # fmt: skip
         assert words in page
     assert all(run_id in page for run_id in study.run_ids[:-1])
-    own = [r["accuracy"] for r in ratio_series(store.table()) if r["ratio"] == 0.25]
+    own = [row.accuracy for row in ratio_series(run_rows(store)) if row.ratio == 0.25]
     assert f"{100 * np.mean(own):.4g}" in page
     assert "is there already" in ict("report", "k_ratio_digits", "--out", str(out), code=2)
 

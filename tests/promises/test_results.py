@@ -16,6 +16,7 @@ from ict.analysis import benchmark, summary
 from ict.cli import main
 from ict.figures import accuracy_against_k
 from ict.store import Store
+from ict.store.run_rows import run_rows
 
 promise = pytest.mark.promise
 ROOT = Path(ict.__file__).resolve().parents[1]
@@ -123,7 +124,7 @@ def test_one_grouping(example, page):
 def test_a_probe_reads_no_seed(example):
     rows = documents("runs", "--group", "--method", "linear")
     assert [(row.get("n", row["done"]), row["interval95"]) for row in rows] == [(1, None)]
-    figure = accuracy_against_k(summary.ratio_series(example.table()))
+    figure = accuracy_against_k(summary.ratio_series(run_rows(example)))
     assert not [shape for shape in figure.layout.shapes if shape.type == "rect"]
 
 
@@ -196,5 +197,5 @@ def test_a_point_is_one_setting(example):
         record = json.loads(path.read_text())
         record["config"]["epochs"] = 3
         path.write_text(json.dumps(record))
-    rows = [row for row in summary.ratio_series(example.table()) if row["k"] == 6]
-    assert len({row["series"] for row in rows}) == 2
+    rows = [row for row in summary.ratio_series(run_rows(example)) if row.k == 6]
+    assert len({row.series for row in rows}) == 2

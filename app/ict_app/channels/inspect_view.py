@@ -14,6 +14,7 @@ from ict.figures.draw_inspections import inspection_of
 from ict.figures.draw_weights import adapter_weights, weight_bars
 from ict.store import Run, Store
 from ict.store.inspect_files import DrivingImage, channel_page
+from ict.store.run_rows import RunRow
 from ict.tasks import limits
 from ict_app.common import plot, readers, shell, words
 from ict_app.common.controls import linked_select
@@ -40,15 +41,14 @@ def over_tasks(shown: Store, source: Source, block: int, channel: int) -> list[d
     return sorted(rows, key=lambda found: found["rank"])
 
 
-def runs_with(shown: Store, source: Source, block: int, channel: int) -> list[dict[str, Any]]:
+def runs_with(shown: Store, source: Source, block: int, channel: int) -> list[RunRow]:
     """Runs whose selection holds the channel."""
     rows = []
     for row in readers.run_rows(shown)[:200]:
-        if row.get("backbone") != source.meta.get("backbone") or not row.get("score_id"):
+        if row.backbone != source.meta.get("backbone") or not row.score_id:
             continue
-        record = readers.selection(Run(shown.runs_dir / row["run_id"]))
-        blocks = (record or {}).get("blocks", [])
-        if any(b["block"] == block and channel in b["indices"] for b in blocks):
+        picked = readers.selection(Run(shown.runs_dir / row.run_id))
+        if picked and any(one.block == block and channel in one.indices for one in picked.blocks):
             rows.append(row)
     return rows
 
@@ -148,10 +148,10 @@ def _overlaid(image: DrivingImage) -> Image.Image:
     return Image.composite(picture, dark, mask)
 
 
-def _adapter(shown: Store, users: list[dict[str, Any]], block: int, channel: int) -> None:
+def _adapter(shown: Store, users: list[RunRow], block: int, channel: int) -> None:
     """The weights that a run learned around the channel."""
     st.subheader("In an adapter", anchor=False)
-    labels = {row["run_id"]: words.run_label(row) for row in users}
+    labels = {row.run_id: words.run_label(row) for row in users}
     if not labels:
         st.caption("No finished run tunes this channel.")
         return

@@ -8,15 +8,16 @@ import streamlit as st
 from ict.analysis.groups import varying_within
 from ict.figures import transfer_matrix
 from ict.figures.asked import Request
+from ict.store.run_rows import RunRow, as_rows
 from ict_app.common import plot, shell, words
 
 Row = dict[str, Any]
 _NAMED = ("backbone", "criterion", "k", "tune_site")
 
 
-def example(rows: Sequence[Row]) -> tuple[str, str]:
+def example(rows: Sequence[RunRow]) -> tuple[str, str]:
     """Two tasks for the command of an empty page, from the store where it has them."""
-    known = [str(row["task"]) for row in rows if row.get("method") == "ict" and row.get("task")]
+    known = [row.task for row in rows if row.method == "ict" and row.task]
     a, b, *_ = dict.fromkeys([*known, "digits", "sprites_loc"])
     return a, b
 
@@ -26,7 +27,7 @@ def settings(table: Sequence[Row]) -> dict[str, list[Row]]:
 
     What differs between tasks alone, as a recipe sets it, parts nothing.
     """
-    apart = [name for name in varying_within(table, ("task",)) if name not in _NAMED]
+    apart = [name for name in varying_within(as_rows(table), ("task",)) if name not in _NAMED]
     found: dict[str, list[Row]] = {}
     for row in table:
         found.setdefault(_setting(row, apart), []).append(row)

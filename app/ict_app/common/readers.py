@@ -6,6 +6,7 @@ A cached value is shared by all browsers: it is read, never changed.
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,12 +17,15 @@ from ict.catalogue import BUNDLED_WEIGHTS
 from ict.documents.records import Odd
 from ict.errors import InputError
 from ict.scores import ChannelScores, load_scores
+from ict.selection import Selection
 from ict.store import Run, Store
+from ict.store.epoch_rows import Epoch, epoch_rows
+from ict.store.run_rows import RunRow
+from ict.store.run_rows import run_rows as rows_of
 
 EXAMPLE = BUNDLED_WEIGHTS.parents[1] / "example_store"
 TABLE_SECONDS = 0.9  # how old the run table may be; a poll each second sees a new one
 Stamp = tuple[str, int, int]
-Rows = list[dict[str, Any]]
 _looks: dict[tuple[str, str], tuple[float, Any]] = {}
 T = TypeVar("T")
 
@@ -62,9 +66,9 @@ def _has_folder(folder: Path) -> bool:
         return False
 
 
-def run_rows(shown: Store) -> list[dict[str, Any]]:
-    """`Store.table()`, newest first, at most a second old."""
-    return _recent(("runs", str(shown.root)), lambda: shown.table()[::-1])
+def run_rows(shown: Store) -> list[RunRow]:
+    """The runs of a store, newest first, at most a second old."""
+    return _recent(("runs", str(shown.root)), lambda: rows_of(shown)[::-1])
 
 
 def scores_of(shown: Store) -> list[dict[str, Any]]:
@@ -109,14 +113,37 @@ def _recent(key: tuple[str, str], look: Callable[[], T]) -> T:
     return kept
 
 
-def progress(run: Run) -> list[dict[str, Any]]:
-    """Rows of progress.jsonl."""
+def progress(run: Run) -> tuple[Epoch, ...]:
+    """The epochs that a run has ended."""
     return _progress(stamp(run.progress_path))
 
 
 @st.cache_resource(max_entries=2000, show_spinner=False)
-def _progress(of: Stamp) -> list[dict[str, Any]]:
-    return Run(Path(of[0]).parent).progress()
+def _progress(of: Stamp) -> tuple[Epoch, ...]:
+    return epoch_rows(Run(Path(of[0]).parent))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveReport:
+    """What a running run says that it does; None before it has said so."""
+
+    phase: str = "starting"
+    done: int | None = None
+    total: int | None = None
+    unit: str = ""
+    """Of `done` and `total`."""
+    epoch: int | None = None
+    epochs: int | None = None
+    images_per_second: float | None = None
+    eta_seconds: float | None = None
+    memory_bytes: int | None = None
+
+
+def live(run: Run) -> LiveReport:
+    """The last report of a run."""
+    said = run.live() or {}
+    names = [one.name for one in fields(LiveReport) if said.get(one.name) is not None]
+    return LiveReport(**{name: said[name] for name in names})
 
 
 def channel_scores(shown: Store, score_id: str) -> ChannelScores:
@@ -129,9 +156,10 @@ def _channel_scores(of: Stamp) -> ChannelScores:
     return load_scores(of[0], kinds=("", "per_class"))
 
 
-def selection(run: Run) -> dict[str, Any] | None:
-    """selection.json of a run; None while there is none, or if it is damaged."""
-    return run.selection()
+def selection(run: Run) -> Selection | None:
+    """The channels of a run; None while there are none, or if its selection.json is damaged."""
+    record = run.selection()
+    return Selection.from_dict(record) if record else None
 
 
 def find_run(shown: Store, run_id: str | None) -> Run | None:

@@ -92,8 +92,8 @@ def sidebar() -> None:
         if readers.is_example(shown):
             st.info("Your store is empty: what you see is the **example study**.")
         rows = readers.run_rows(shown)
-        running = sum(row["status"] == "running" for row in rows)
-        queued = sum(row["status"] == "queued" for row in rows)
+        running = sum(row.status == "running" for row in rows)
+        queued = sum(row.status == "queued" for row in rows)
         state = f"{running} running" + (f", {queued} queued" if queued else "")
         where = "In the example: " if readers.is_example(shown) else ""
         st.caption(f"{where}{words.runs(len(rows))}, {state}")

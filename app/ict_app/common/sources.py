@@ -14,7 +14,6 @@ from ict.figures.sources import (
     overlap_rows,
     ranked_in_block,
 )
-from ict.selection import Selection
 from ict.store import Store
 from ict.store.names import meta_file
 from ict_app.common import readers, words
@@ -50,9 +49,9 @@ def options(shown: Store) -> dict[str, str]:
     """Keys and labels of all that can be shown: finished runs with scores first, then score files."""
     metas = {meta["score_id"]: meta for meta in readers.scores_of(shown)}
     runs = {
-        row["run_id"]: "run   " + words.run_label(row)
+        row.run_id: "run   " + words.run_label(row)
         for row in readers.run_rows(shown)
-        if row.get("score_id") in metas
+        if row.score_id in metas
     }
     files = {score_id: "scores   " + words.score_label(meta) for score_id, meta in metas.items()}
     return runs | files
@@ -66,8 +65,7 @@ def open_source(shown: Store, key: str, site: str | None = None) -> Source:
         run = shown.run(key)
         result = run.result()
         score_id = str(result.score_id if result else None)
-        record = readers.selection(run)
-        own = Selection.from_dict(record) if record else None
+        own = readers.selection(run)
         wanted = site or run.config.get("score_site")
         label = run.id
     scores = readers.channel_scores(shown, score_id)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ict.criteria import CRITERION
+from ict.store.run_rows import RunRow
 
 NOTHING = "–"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&^=@])")
@@ -59,16 +60,16 @@ def runs(number: int) -> str:
     return "1 run" if number == 1 else f"{number:,} runs"
 
 
-def run_label(row: Mapping[str, Any]) -> str:
+def run_label(row: RunRow) -> str:
     """One line that tells a run from the others: task, backbone, method, K, seed, end of its id."""
-    parts = [row.get("task"), row.get("backbone"), row.get("method")]
-    if row.get("k") is not None:
-        parts.append(f"K {row['k']}")
-    if row.get("criterion") not in (None, CRITERION):
-        parts.append(row["criterion"])
-    if row.get("seed") is not None:
-        parts.append(f"seed {row['seed']}")
-    return " · ".join(str(part) for part in parts if part) + f" · {str(row['run_id'])[-6:]}"
+    parts = [row.task, row.backbone, row.method]
+    if row.k is not None:
+        parts.append(f"K {row.k}")
+    if row.criterion not in (None, CRITERION):
+        parts.append(row.criterion)
+    if row.seed is not None:
+        parts.append(f"seed {row.seed}")
+    return " · ".join(str(part) for part in parts if part) + f" · {row.run_id[-6:]}"
 
 
 def score_label(meta: Mapping[str, Any]) -> str:

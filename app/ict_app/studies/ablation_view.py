@@ -1,6 +1,7 @@
 """*Ablation*: accuracy against K with its controls, and paired differences on the same seeds."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -11,19 +12,18 @@ from ict.analysis.draws import shared_draw_words
 from ict.analysis.groups import over_seeds, varying
 from ict.analysis.rates import rate_words, with_searches
 from ict.analysis.sides import named
-from ict.analysis.summary import ratio_series, study_series
+from ict.analysis.summary import SeriesRow, ratio_series, study_series
 from ict.analysis.verdicts import Verdict
 from ict.errors import InputError
 from ict.figures import accuracy_against_k
 from ict.figures.asked import Choice, Request
 from ict.store import Store
+from ict.store.run_rows import RunRow, as_rows, study_run_rows
 from ict.store.studies import create, list_studies, load_study, standing
-from ict.store.studies import rows as study_rows
 from ict_app.common import plot, readers, shell, words
 from ict_app.common.controls import linked_select
 from ict_app.tune.run_view import action, alive, cancel
 
-Row = dict[str, Any]
 ALL = "all"
 
 
@@ -33,19 +33,19 @@ def studies(shown: Store) -> dict[str, str]:
     return {ALL: "all runs of the store", **found} if found else {}
 
 
-def choose(shown: Store, found: dict[str, str]) -> list[Row]:
+def choose(shown: Store, found: dict[str, str]) -> list[RunRow]:
     """The rows of one study, live while it runs, or of all runs."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = linked_select("Study", found, "study", first=list(found)[-1])
         if name == ALL:
             return readers.run_rows(shown)
-        everything = rows = study_rows(shown, load_study(shown, name))
-        tuned = any(not row["chosen"] for row in rows)
+        everything = rows = study_run_rows(shown, load_study(shown, name))
+        tuned = any(not row.chosen for row in rows)
         if tuned and st.toggle("Best learning rate of each only", value=True, key="best_rate",
                                bind="query-params"):  # fmt: skip
-            rows = [row for row in rows if row["chosen"]]
+            rows = [row for row in rows if row.chosen]
     stand = standing(shown, load_study(shown, name))
-    statuses = {row["run_id"]: row["status"] for row in everything}
+    statuses = {row.run_id: row.status for row in everything}
     _state(shown, name, statuses, stand.waiting if stand else 0)
     return rows
 
@@ -87,38 +87,35 @@ def _start_rest(shown: Store, name: str) -> list[str]:
     return local.submit(shown, study.run_ids, slots=study.document.get("slots"))
 
 
-def series(rows: Sequence[Row]) -> pd.DataFrame:
+def series(rows: Sequence[RunRow]) -> pd.DataFrame:
     """One row a finished run: series, ratio, k, seed, accuracy, task, backbone, parameters, …"""
     extra = ("trainable_parameters", "train_seconds", "peak_memory_bytes")
-    by_id = {row["run_id"]: row for row in rows}
+    by_id = {row.run_id: row for row in rows}
     found = _series(rows)
-    return pd.DataFrame(
-        [{**row, **{name: by_id[row["run_id"]].get(name) for name in extra}} for row in found]
-    )
+    costs = {name: [by_id[row.run_id].get(name) for row in found] for name in extra}
+    return pd.DataFrame(found).assign(**costs)
 
 
-def _series(rows: Sequence[Row]) -> list[Row]:
+def _series(rows: Sequence[RunRow]) -> list[SeriesRow]:
     """Rates that were chosen stand for one curve; every rate that was tried is one of its own."""
-    return (
-        study_series(rows) if all(row.get("chosen", True) for row in rows) else ratio_series(rows)
-    )
+    return study_series(rows) if all(row.at_chosen_rate for row in rows) else ratio_series(rows)
 
 
-def fair_words(shown: Store, rows: Sequence[Row]) -> str:
+def fair_words(shown: Store, rows: Sequence[RunRow]) -> str:
     """How the rates of these runs were found, and which random choices they share."""
     return " ".join(filter(None, (rate_words(with_searches(shown, rows)), shared_draw_words(rows))))
 
 
-def mixed(rows: Sequence[Row]) -> list[str]:
+def mixed(rows: Sequence[RunRow]) -> list[str]:
     """Fields besides those of the axes in which the runs differ: then a curve mixes settings."""
-    done = [row for row in rows if row["status"] == "done"]
+    done = [row for row in rows if row.done]
     own = [
-        [r for r in done if r["task"] == task and r["method"] == "ict"]
-        for task in {r["task"] for r in done}
+        [row for row in done if row.task == task and row.method == "ict"]
+        for task in {row.task for row in done}
     ]
     found = {name for part in own for name in varying(part)}
-    if all(len({r.get("lr") for r in part if r.get("k") == k}) == 1
-           for part in own for k in {r.get("k") for r in part}):  # fmt: skip
+    if all(len({row.lr for row in part if row.k == k}) == 1
+           for part in own for k in {row.k for row in part}):  # fmt: skip
         found.discard("lr")  # it follows from K, as recipe quick has it
     named = (
         "backbone epochs tune_site init batch_size augment limit limit_rule lr schedule head_init"
@@ -126,7 +123,7 @@ def mixed(rows: Sequence[Row]) -> list[str]:
     return sorted(found & set(named.split()))
 
 
-def panels(table: pd.DataFrame, rows: Sequence[Row], said: str) -> None:
+def panels(table: pd.DataFrame, rows: Sequence[RunRow], said: str) -> None:
     """One panel a task, two beside each other; series are named by what differs on that task.
 
     `said` ends the caption.
@@ -138,7 +135,7 @@ def panels(table: pd.DataFrame, rows: Sequence[Row], said: str) -> None:
         with columns[i % len(columns)]:
             if len(tasks) > 1:
                 st.markdown(f"**{words.plain(task)}**")
-            own = _series([row for row in rows if row["task"] == task])
+            own = _series([row for row in rows if row.task == task])
             plot.draw(
                 accuracy_against_k(own, theme=shell.theme()), f"k-ratio-{task}",
                 f"Test accuracy on {task} against the share of tuned channels",
@@ -158,7 +155,7 @@ def _interval(low: float, high: float) -> str:
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """Mean, interval and cost of each task, series and K."""
     groups = over_seeds(
-        table.assign(percent=100 * table["accuracy"]).to_dict("records"),
+        as_rows(table.assign(percent=100 * table["accuracy"]).to_dict("records")),
         by=("task", "series", "ratio", "k"), value="percent", ends=(0.0, 100.0),
     )  # fmt: skip
     rows = [
@@ -200,12 +197,26 @@ def summary_table(table: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class ContrastRow:
+    """One series minus another on a task, in points, and what can be said of it."""
+
+    task: str
+    contrast: str
+    ratio: float
+    difference: float
+    interval: str
+    verdict: str
+    n: int
+    over: str
+
+
 def differences(
-    shown: Store, table: pd.DataFrame, rows: Sequence[Row], primary: str
-) -> tuple[list[Row], list[str]]:
+    shown: Store, table: pd.DataFrame, rows: Sequence[RunRow], primary: str
+) -> tuple[list[ContrastRow], list[str]]:
     """`primary` minus every other series by task and K, with verdicts; and what cannot be compared."""
-    by_id = {row["run_id"]: row for row in rows}
-    found: list[Row] = []
+    by_id = {row.run_id: row for row in rows}
+    found: list[ContrastRow] = []
     notes: list[str] = []
     for task, part in table.groupby("task"):
         ours = part[part["series"] == primary]
@@ -222,22 +233,22 @@ def differences(
                     notes.append(f"{primary} − {name}: {error}")
                     continue
                 notes += [note for each in told.tasks for note in each.notes]
-                found += [_difference_row(task, f"{primary} − {name}", ratio, one)
+                found += [_contrast_row(str(task), f"{primary} − {name}", ratio, one)
                           for one in told.verdicts]  # fmt: skip
     return found, list(dict.fromkeys(notes))
 
 
-def _difference_row(task: Any, contrast: str, ratio: float, verdict: Verdict) -> Row:
+def _contrast_row(task: str, contrast: str, ratio: float, verdict: Verdict) -> ContrastRow:
     difference = verdict.difference
     low, high = (100 * bound for bound in difference.interval())
-    return {
-        "task": task, "contrast": contrast, "K/D": ratio, "difference": 100 * difference.mean,
-        "interval": f"{low:+.2f} to {high:+.2f}" if low <= high else "", "verdict": verdict.words,
-        "n": difference.seeds, "over": difference.over,
-    }  # fmt: skip
+    return ContrastRow(
+        task=task, contrast=contrast, ratio=ratio, difference=100 * difference.mean,
+        interval=f"{low:+.2f} to {high:+.2f}" if low <= high else "", verdict=verdict.words,
+        n=difference.seeds, over=difference.over,
+    )  # fmt: skip
 
 
-def paired(shown: Store, table: pd.DataFrame, rows: Sequence[Row]) -> None:
+def paired(shown: Store, table: pd.DataFrame, rows: Sequence[RunRow]) -> None:
     """Each difference with its verdict; which series is compared is declared above the table."""
     names = list(dict.fromkeys(table["series"]))
     if len(names) < 2:
@@ -248,7 +259,8 @@ def paired(shown: Store, table: pd.DataFrame, rows: Sequence[Row]) -> None:
     if found:
         number = st.column_config.NumberColumn
         st.dataframe(
-            found, hide_index=True, placeholder="", height="content" if len(found) < 14 else 480,
+            pd.DataFrame(found).rename(columns={"ratio": "K/D"}), hide_index=True, placeholder="",
+            height="content" if len(found) < 14 else 480,
             column_config={
                 "K/D": number(format="%.4g"), "n": "seeds",
                 "difference": number("points", format="%+.2f"), "interval": "95 % interval",

@@ -12,7 +12,9 @@ from ict.analysis import groups as run_groups
 from ict.analysis.summary import config_difference
 from ict.figures import training_curves
 from ict.figures.asked import Choice, Request
+from ict.figures.curves import Curve
 from ict.store import Run, Store
+from ict.store.run_rows import RunRow
 from ict_app.common import plot, readers, shell, words
 from ict_app.tune import curve_data, run_table, run_view
 
@@ -27,31 +29,24 @@ DRAWN = 24
 
 @st.cache_resource(max_entries=100, show_spinner=False)
 def _figure(
-    labelled: tuple[tuple[str, int | None, readers.Stamp], ...],
+    labelled: tuple[tuple[str, run_groups.Seed, readers.Stamp], ...],
     metric: str,
     smooth: int,
     theme: str,
 ) -> go.Figure:
-    runs = [
-        {
-            "label": label,
-            "seed": seed,
-            "progress": readers._progress(of),
-        }
-        for label, seed, of in labelled
-    ]
+    runs = [Curve(label, seed, readers._progress(of)) for label, seed, of in labelled]
     return training_curves(runs, metric, smooth=smooth, theme=theme)
 
 
-def _stamp(shown: Store, row: dict[str, Any]) -> readers.Stamp:
-    return readers.stamp(Run(shown.runs_dir / row["run_id"]).progress_path)
+def _stamp(shown: Store, row: RunRow) -> readers.Stamp:
+    return readers.stamp(Run(shown.runs_dir / row.run_id).progress_path)
 
 
-def _has(shown: Store, row: dict[str, Any], metric: str) -> bool:
+def _has(shown: Store, row: RunRow, metric: str) -> bool:
     return any(line.get(metric) is not None for line in readers._progress(_stamp(shown, row)))
 
 
-def curves(shown: Store, rows: Sequence[dict[str, Any]]) -> None:
+def curves(shown: Store, rows: Sequence[RunRow]) -> None:
     """One colour for what differs, thin lines for seeds, a band where there are two or more."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         metric = st.segmented_control(
@@ -69,14 +64,14 @@ def curves(shown: Store, rows: Sequence[dict[str, Any]]) -> None:
         return
     drawn = [row for row in drawn if _has(shown, row, metric)] or drawn
     names = curve_data.labels(drawn)
-    drawn.sort(key=lambda row: names[row["run_id"]])
+    drawn.sort(key=lambda row: names[row.run_id])
     labelled = tuple(
-        (names[row["run_id"]], run_groups.seed_of(row), _stamp(shown, row)) for row in drawn
+        (names[row.run_id], run_groups.seed_of(row), _stamp(shown, row)) for row in drawn
     )
     figure = _figure(labelled, metric, int(smooth), shell.theme())
     plot.draw(
         figure, "curves", f"{METRICS[metric]} over epochs of {len(drawn)} runs",
-        request=Request("curves", [row["run_id"] for row in drawn],
+        request=Request("curves", [row.run_id for row in drawn],
                         Choice(metric=metric, smooth=int(smooth))),
     )  # fmt: skip
     note = f"{words.runs(len(drawn))} drawn"
@@ -87,19 +82,19 @@ def curves(shown: Store, rows: Sequence[dict[str, Any]]) -> None:
     )
 
 
-def table(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def table(rows: Sequence[RunRow]) -> list[RunRow]:
     """All runs as rows that can be selected; gives the selected ones."""
     wanted = set(st.query_params.get_all("pick"))
-    default = [i for i, row in enumerate(rows) if row["run_id"] in wanted]
+    default = [i for i, row in enumerate(rows) if row.run_id in wanted]
     # the browser keeps row numbers under the key: other rows need another key, or runs swap
-    shown_ids = tuple(row["run_id"] for row in rows)
+    shown_ids = tuple(row.run_id for row in rows)
     chosen = st.dataframe(
         run_table.frame(rows), hide_index=True, column_config=run_table.column_config(), height=380,
         key=f"run_table_{hash(shown_ids)}", on_select="rerun", selection_mode="multi-row", placeholder="",
         selection_default={"selection": {"rows": default}},
     )  # fmt: skip
     picked = [rows[i] for i in chosen.selection.rows if i < len(rows)]
-    ids = [row["run_id"] for row in picked]
+    ids = [row.run_id for row in picked]
     if set(ids) != wanted:
         st.query_params["pick"] = ids
     return picked
@@ -112,9 +107,9 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def groups(rows: Sequence[dict[str, Any]]) -> None:
+def groups(rows: Sequence[RunRow]) -> None:
     """Runs that differ in the seed alone, in one row with n, mean, interval and best."""
-    done = [row for row in rows if row["status"] == "done"]
+    done = [row for row in rows if row.done]
     if not done:
         st.caption("No finished run to group.")
         return
@@ -162,32 +157,34 @@ _GROUP_COLUMNS = (
 )  # fmt: skip
 
 
-def actions(shown: Store, picked: Sequence[dict[str, Any]]) -> None:
+def actions(shown: Store, picked: Sequence[RunRow]) -> None:
     """Open one, compare two, delete any of the selected runs."""
     if not picked:
         st.caption("Select rows to draw only those, to compare two, or to delete.")
         return
     with st.container(horizontal=True):
         if len(picked) == 1 and st.button("Open", icon=":material/open_in_full:"):
-            run_table.open_run(picked[0]["run_id"])
+            run_table.open_run(picked[0].run_id)
         if not readers.is_example(shown):
             label = f"Delete {words.runs(len(picked))}"
             if st.button(label, icon=":material/delete:"):
-                run_view.confirm_delete([row["run_id"] for row in picked], str(shown.root))
+                run_view.confirm_delete([row.run_id for row in picked], str(shown.root))
     if len(picked) == 2:
         difference(shown, picked)
 
 
-def difference(shown: Store, picked: Sequence[dict[str, Any]]) -> None:
+def difference(shown: Store, picked: Sequence[RunRow]) -> None:
     """The fields in which two configurations differ."""
-    configs = [shown.run(row["run_id"]).config for row in picked]
-    rows = config_difference(configs)
+    found = config_difference([shown.run(row.run_id) for row in picked])
     st.markdown("**Configuration difference**")
-    if not rows:
+    if not found:
         st.caption("The two are configured alike.")
         return
-    shown_rows = [{key: str(value) for key, value in row.items()} for row in rows]
+    shown_rows = [
+        {"field": one.name, **{str(i): str(value) for i, value in enumerate(one.values)}}
+        for one in found
+    ]
     st.dataframe(
         shown_rows, hide_index=True, height="content",
-        column_config={str(i): f"{i + 1}: …{row['run_id'][-12:]}" for i, row in enumerate(picked)},
+        column_config={str(i): f"{i + 1}: …{row.run_id[-12:]}" for i, row in enumerate(picked)},
     )  # fmt: skip

@@ -14,8 +14,8 @@ from ict.errors import InputError, quoted
 from ict.methods.counts import counts_of
 from ict.resolve import Resolved, resolve
 from ict.store import run_times as study_plan
+from ict.store.run_rows import RunRow
 
-Row = Mapping[str, Any]
 SHARES = ("1/64", "1/32", "1/16", "1/8", "1/4", "1/2", "1")
 SEEDS = (42, 44, 82, 100, 800)
 MOST_RUNS = 300  # that the form starts at once: each is resolved anew at every change of a field
@@ -75,9 +75,9 @@ def trainable_parameters(run: Resolved) -> int:
     return counts_of(run.config)["trainable_parameters"]
 
 
-def expected_seconds(run: Resolved, rows: Sequence[Row]) -> float | None:
+def expected_seconds(run: Resolved, rows: Sequence[RunRow]) -> float | None:
     """Seconds of this run, from finished runs like it; None without any."""
-    done = [row for row in rows if row["status"] == "done"]
+    done = [row for row in rows if row.done]
     return study_plan.expected_seconds(run.config.to_dict(), done)
 
 

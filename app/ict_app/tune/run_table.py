@@ -1,14 +1,18 @@
 """Runs as tables: the latest ones, live; all of them, filtered and grouped."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
 from ict.documents.bounded import whole_number
 from ict.store import Store
+from ict.store.run_rows import RunRow
 from ict_app.common import readers, shell, words
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.column_types import ColumnConfig
 
 LATEST = 12
 MARKS = {
@@ -28,7 +32,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def frame(rows: Sequence[RunRow]) -> pd.DataFrame:
     """The columns that people look at, in percent, MiB and words; text stays text."""
     shown = [{name: row.get(name) for name in _COLUMNS} for row in rows]
     for row in shown:
@@ -43,7 +47,7 @@ def frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return table
 
 
-def column_config() -> dict[str, Any]:
+def column_config() -> "dict[str, ColumnConfig]":
     """Names, units and digits of the columns of `frame`."""
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     return {
@@ -68,7 +72,7 @@ def latest(shown: Store) -> None:
     if not rows:
         st.caption("No run yet. The button above starts one; digits takes about three minutes.")
         return
-    alive = any(row["status"] in ("running", "queued") for row in rows)
+    alive = any(row.status in ("running", "queued") for row in rows)
     st.fragment(_latest, run_every=2 if alive else None)(str(shown.root))
 
 
@@ -82,11 +86,11 @@ def _latest(root: str) -> None:
     )  # fmt: skip
     st.caption("Select a row to open the run.")
     if chosen.selection.rows:
-        open_run(rows[chosen.selection.rows[0]]["run_id"])
+        open_run(rows[chosen.selection.rows[0]].run_id)
 
 
-def _urgency(row: dict[str, Any]) -> int:
-    return {"running": 0, "queued": 1}.get(row["status"], 2)
+def _urgency(row: RunRow) -> int:
+    return {"running": 0, "queued": 1}.get(row.status, 2)
 
 
 def open_run(run_id: str) -> None:
@@ -94,7 +98,7 @@ def open_run(run_id: str) -> None:
     st.switch_page(shell.path("run"), query_params={"run": run_id})
 
 
-def filters(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def filters(rows: Sequence[RunRow]) -> list[RunRow]:
     """Multiselects for what differs between the runs; gives the rows that remain."""
     names = [n for n in ("status", "task", "backbone", "method", "criterion", "k", "epochs")
              if len({row.get(n) for row in rows}) > 1]  # fmt: skip

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -11,10 +10,13 @@ from ict.config import ran_otherwise
 from ict.errors import IctError
 from ict.figures import training_curves
 from ict.figures.asked import Choice, Request
+from ict.figures.curves import Curve
 from ict.store import Run, Store
+from ict.store.epoch_rows import Epoch
 from ict.store.run_result import RunResult
 from ict_app.common import plot, readers, shell, words
 from ict_app.common.controls import linked_select
+from ict_app.common.readers import LiveReport
 
 _BADGES = {
     "done": ("green", "check_circle"),
@@ -36,7 +38,7 @@ def alive(status: str) -> bool:
 def curve(of: readers.Stamp, metric: str, method: str, theme: str) -> go.Figure:
     """A curve of one run; the same object, so the same zoom, until the file changes."""
     rows = readers._progress(of)
-    return training_curves([{"label": method, "seed": None, "progress": rows}], metric, theme=theme)
+    return training_curves([Curve(method, None, rows)], metric, theme=theme)
 
 
 def draw(run: Run, shown: Store) -> None:
@@ -116,20 +118,20 @@ def _sentence(run: Run, status: str) -> None:
 def _numbers(run: Run, status: str) -> None:
     """What was measured so far: of a finished run its result, before that the last epoch."""
     result = run.result()
-    live = (run.live() or {}) if status == "running" else {}
+    live = readers.live(run) if status == "running" else LiveReport()
     if status == "running":
         _bar(live)
     rows = readers.progress(run)
-    last = rows[-1] if rows else {}
+    last = rows[-1] if rows else Epoch(0, {})
     epochs = run.config.get("epochs")
     epoch = f"{len(rows)} of {epochs}" if epochs else words.count(len(rows))
     cells = [("Epoch", epoch, None)]
     if result is None:
         cells += [
             ("Validation", words.percent(last.get("val_accuracy")), None),
-            ("Time left", words.duration(live.get("eta_seconds")), None),
+            ("Time left", words.duration(live.eta_seconds), None),
             ("Images a second", words.count(_speed(live, last)), None),
-            ("Peak memory", words.size(live.get("memory_bytes")), None),
+            ("Peak memory", words.size(live.memory_bytes), None),
         ]
     else:
         cells = [
@@ -147,8 +149,8 @@ def _numbers(run: Run, status: str) -> None:
                 st.metric(label, value, help=note, width="content")
 
 
-def _speed(live: dict[str, Any], last: dict[str, Any]) -> float | None:
-    return live.get("images_per_second") or last.get("images_per_second")
+def _speed(live: LiveReport, last: Epoch) -> float | None:
+    return live.images_per_second or last.get("images_per_second")
 
 
 def _test_help(result: RunResult) -> str:
@@ -159,19 +161,11 @@ def _test_help(result: RunResult) -> str:
     )
 
 
-def _bar(live: dict[str, Any]) -> None:
-    done, total = live.get("done") or 0, live.get("total") or 0
-    where = f"epoch {live['epoch']} of {live.get('epochs')}" if live.get("epoch") else ""
-    unit = live.get("unit", "")
-    text = ", ".join(
-        part
-        for part in (
-            live.get("phase", "starting"),
-            where,
-            f"{done:,} of {total:,} {unit}" if total else "",
-        )
-        if part
-    )
+def _bar(live: LiveReport) -> None:
+    done, total = live.done or 0, live.total or 0
+    where = f"epoch {live.epoch} of {live.epochs}" if live.epoch else ""
+    count = f"{done:,} of {total:,} {live.unit}" if total else ""
+    text = ", ".join(part for part in (live.phase, where, count) if part)
     st.progress(min(1.0, done / total) if total else 0.0, text=text)
 
 
@@ -249,9 +243,10 @@ def _papers(run: Run) -> None:
     config, outcome, files = st.tabs(["Configuration", "Result", "Files"])
     with config:
         set_by = set(record.get("recipe_fields") or ())
+        recipe = f"recipe {record.get('recipe')}"
         st.dataframe(
             [
-                {"field": name, "value": json.dumps(value), "set by": _source(name, set_by, record)}
+                {"field": name, "value": json.dumps(value), "set by": recipe if name in set_by else ""}
                 for name, value in run.config.items()
                 if value is not None
             ],
@@ -274,18 +269,14 @@ def _papers(run: Run) -> None:
         st.code(f"ict show {run.id}\n{run.path}", language=None)
 
 
-def _source(name: str, set_by: set[str], record: dict[str, Any]) -> str:
-    return f"recipe {record.get('recipe')}" if name in set_by else ""
-
-
 def choose(shown: Store) -> str | None:
     """Picks a run when the link names none: the one that runs, else the newest."""
     rows = readers.run_rows(shown)
-    ids = [row["run_id"] for row in rows]
+    ids = [row.run_id for row in rows]
     if not ids:
         return None
-    labels = {row["run_id"]: words.run_label(row) for row in rows}
-    busy = [row["run_id"] for row in rows if row["status"] == "running"]
+    labels = {row.run_id: words.run_label(row) for row in rows}
+    busy = [row.run_id for row in rows if row.status == "running"]
     return linked_select(
         "Run", labels, "run", first=busy[0] if busy else ids[0], label_visibility="collapsed"
     )
