@@ -4,11 +4,15 @@ import functools
 import os
 import platform
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ict.errors import InputError, quoted
 
 MOST_SLOTS = 64  # runs that share a device: each is a process that imports torch
+MOST_THREADS = 4096
 
 
 def cores() -> int:
@@ -49,13 +53,66 @@ def choose_device(name: str | None) -> str:
     return wanted
 
 
+@dataclass(frozen=True)
+class Threads:
+    """CPU threads of a computation, and why they are not those that are allowed now; None if they are."""
+
+    count: int
+    note: str | None = None
+
+
+def thread_limit() -> int | None:
+    """The threads that OMP_NUM_THREADS allows; None where it is not set or, as for OpenMP, is no number."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    threads = int(first) if first.isascii() and first.isdigit() and len(first) < 10 else 0
+    return threads or None
+
+
+def choose_threads(
+    limit: int | None = None,
+    *,
+    slots: int = 1,
+    here: int | None = None,
+    device: str = "cpu",
+    begun: Mapping[str, Any] | None = None,
+) -> Threads:
+    """The CPU threads of a computation; nothing else decides them.
+
+    As many as the `here` cores (default: this process's) divided by the `slots` that share them, and at
+    most `limit`, which is what somebody asked for, or else OMP_NUM_THREADS. A run that has `begun` (its
+    execution.json) on this kind of device keeps the threads of its first start, for other threads give
+    other numbers; where that is more than is allowed now, `note` says so. Raises InputError for a
+    limit below 1.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"threads={limit}: choose 1 or more")
+    share = max(1, (here or cores()) // max(1, slots))
+    limit = thread_limit() if limit is None else limit
+    allowed = share if limit is None else min(share, limit)
+    earlier, began_on = (begun or {}).get("threads"), str((begun or {}).get("device") or device)
+    if not isinstance(earlier, int) or earlier < 1 or not alike(began_on, device):
+        return Threads(allowed)
+    if earlier <= allowed:
+        return Threads(earlier)
+    return Threads(
+        earlier,
+        f"keeps the {earlier} threads of its first start, more than the {allowed} allowed now: "
+        "with others its numbers would be others",
+    )
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two devices are of one kind, such as `cuda:0` and `cuda:1`."""
+    return one.split(":", maxsplit=1)[0] == other.split(":", maxsplit=1)[0]
+
+
 def calm_threads(threads: int) -> None:
     """Tells OpenMP, before torch is imported, how many threads to use and to sleep while they wait.
 
     Spinning threads slow each other down when runs, tests or an app share the cores: two threads
     on two busy cores trained at 16 images a second spinning and at 40 sleeping.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 

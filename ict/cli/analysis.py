@@ -33,6 +33,7 @@ _SCORED = (
     shared.IMAGE_SIZE,
     shared.PIXELS,
     click.option("--device", help="For scores that are missing: cpu, cuda:0, …"),
+    shared.THREADS,
 )
 _CHOSEN = (
     click.option("--ratio", type=NUMBER, help=f"K as a share of the width; {RATIO} by default."),

@@ -9,7 +9,7 @@ from ict.cli import options as shared
 from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, table
 from ict.criteria import CRITERION, check_criterion
 from ict.files import read_json
-from ict.machine import choose_device
+from ict.machine import calm_threads, choose_device, choose_threads
 from ict.store.names import meta_file
 from ict.store.store import Store
 from ict.tasks import SPLITS, get_task
@@ -20,6 +20,7 @@ _COMMON = (
     shared.IMAGE_SIZE,
     click.option("--batch-size", default=50, show_default=True, type=BATCH),
     shared.DEVICE,
+    shared.THREADS,
 )
 
 
@@ -72,6 +73,7 @@ def causal(
     pixel_normalisation: str,
     batch_size: int,
     device: str | None,
+    threads: int | None,
     as_json: bool,
     **planned: Any,
 ) -> None:
@@ -81,6 +83,7 @@ def causal(
     check_site(get_backbone(backbone).at(image_size), planned["site"])
     get_task(task)
     where = choose_device(device)
+    calm_threads(choose_threads(threads).count)
     from ict.scoring.causal import FRACTIONS, Plan  # torch, only now that the words are right
     from ict.scoring.causal_task import check, request_check
 
@@ -127,6 +130,7 @@ def inspect(
     site: str | None,
     batch_size: int,
     device: str | None,
+    threads: int | None,
     as_json: bool,
     **asked: Any,
 ) -> None:
@@ -135,6 +139,7 @@ def inspect(
         check_site(get_backbone(backbone), site)
     get_task(task)
     where = choose_device(device)
+    calm_threads(choose_threads(threads).count)
     from ict.scoring.inspect_task import inspect_task, request_inspection  # torch
 
     store = Store()

@@ -6,11 +6,16 @@ import click
 
 from ict.cli.common import NUMBER, Whole
 from ict.config import ABOUT, SHOWN_DEFAULTS, TYPES
-from ict.machine import MOST_SLOTS
+from ict.machine import MOST_SLOTS, MOST_THREADS
 
 SLOTS: Final = Whole(1, MOST_SLOTS)
 WEIGHTS: Final = click.option(
     "--weights", metavar="FILE|none", help="A weights file, or none for random weights."
+)
+THREADS: Final = click.option(
+    "--threads",
+    type=Whole(1, MOST_THREADS),
+    help="CPU threads at most; OMP_NUM_THREADS by default, without it all cores.",
 )
 DEVICE: Final = click.option("--device", help="cpu, cuda:0, …; the first GPU by default.")
 BACKBONE: Final = click.option("--backbone", default=SHOWN_DEFAULTS["backbone"], show_default=True)

@@ -12,7 +12,7 @@ from ict.config import DEFAULTS, check_criterion, check_size
 from ict.criteria import criteria
 from ict.documents.bounded import json_value
 from ict.errors import InputError, quoted
-from ict.machine import calm_threads, choose_device, cores
+from ict.machine import calm_threads, choose_device, choose_threads
 from ict.selection import ORDERS, RATIO
 from ict.store.store import Store
 from ict.tasks import SPLITS, get_task
@@ -50,6 +50,7 @@ from ict.tasks import SPLITS, get_task
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="Option of the criterion."
 )
 @shared.DEVICE
+@shared.THREADS
 def score(
     task: str,
     *,
@@ -58,6 +59,7 @@ def score(
     criterion: str,
     options: tuple[str, ...],
     device: str | None,
+    threads: int | None,
     keep_images: bool,
     batch_size: int | None,
     as_json: bool,
@@ -71,7 +73,7 @@ def score(
         check_site(known_backbone, site)
     get_task(task)
     where = choose_device(device)
-    calm_threads(cores())
+    calm_threads(choose_threads(threads).count)
     from ict.scoring.task_scores import (  # torch, only now that the words are right
         request_for,
         score_task,

@@ -13,7 +13,7 @@ from ict.cli.runs import confirm
 from ict.cli.study_words import plan_text, sentence, stage_text
 from ict.documents.bounded import whole_number
 from ict.errors import InputError, quoted
-from ict.machine import choose_device, cores, devices
+from ict.machine import choose_device, choose_threads, devices
 from ict.store import studies
 from ict.store.run_rows import as_rows
 from ict.store.same_images import unrecorded
@@ -188,7 +188,7 @@ def plan(
     waiting = [resolved.config.to_dict() for _, resolved in asked.waiting]
     slots = slots or document.get("slots", 1)
     count = 1 if chosen else len(devices())
-    threads = max(1, cores() // (slots * count))
+    threads = choose_threads(slots=slots * count).count
     made = make_plan(
         configs, list(table.values()), slots=slots, devices=count, threads=threads, waiting=waiting
     )

@@ -43,6 +43,7 @@ from ict.tasks import is_here
     help="Any field of a run; `ict fields` lists them.",
 )
 @shared.DEVICE
+@shared.THREADS
 @click.option("--slots", type=SLOTS, help="Runs that share the device.")
 @click.option("--wait", is_flag=True, help="Follow the run to its end.")
 @click.option("--dry-run", is_flag=True, help="Check, count parameters, start nothing.")
@@ -56,6 +57,7 @@ def train(
     recipe: str,
     device: str | None,
     slots: int | None,
+    threads: int | None,
     wait: bool,
     dry_run: bool,
     as_json: bool,
@@ -100,7 +102,7 @@ def train(
     if unknown := unrecorded([run]):
         click.echo(f"ict: {unknown}", err=True)
     if run.status() != "done":
-        local.submit(store, [run.id], slots=slots, device=device)
+        local.submit(store, [run.id], slots=slots, device=device, threads=threads)
     if wait:
         follow.wait(store, run.id, quiet=as_json)
         emit(follow.result_document(run), as_json=as_json)

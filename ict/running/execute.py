@@ -15,10 +15,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ict.errors import IctError, InputError, lacking
+from ict.errors import IctError, lacking
 from ict.files import FULL, StoreError, explain
-from ict.machine import calm_threads, choose_device, cores
+from ict.machine import Threads, calm_threads, choose_device, choose_threads, thread_limit
 from ict.store import transitions
+from ict.store.live import log
 from ict.store.locks import RunLock
 from ict.store.run_folder import Run, utc_now
 from ict.store.run_result import RunResult
@@ -54,11 +55,12 @@ def run(
         if finished is not None:
             transitions.tidy(here)
             return finished
-        execution = _execution(here, threads=threads, device=device, slots=slots)
-        if (
-            handed_down is None
-        ):  # a worker found none before it began: one that is here now is newer
+        allowed, execution = _execution(here, threads=threads, device=device, slots=slots)
+        # A worker has looked for a cancel before it began, and one that is here now is newer.
+        if handed_down is None:
             transitions.take_back_cancel(here)
+            if allowed.note:
+                log(here, f"{here.id} {allowed.note}")
         return _execute(here, store, transitions.begin(here, execution))
     finally:
         lock.release()
@@ -123,19 +125,15 @@ def _sentence(error: Exception) -> str:
     return f"{kind}: {first_line}" if first_line else kind
 
 
-def _execution(run: Run, *, threads: int | None, device: str | None, slots: int) -> dict[str, Any]:
-    """Device and threads of the first start, which a resume keeps: other threads, other numbers."""
+def _execution(
+    run: Run, *, threads: int | None, device: str | None, slots: int
+) -> tuple[Threads, dict[str, Any]]:
+    """Device and threads, of the first start where there was one, and what execution.json says of this."""
     before = run.execution() or {}
     chosen = choose_device(device or before.get("device"))
-    earlier = before.get("threads") if before.get("device") == chosen else None
-    if isinstance(earlier, int) and earlier > 0:
-        threads = earlier
-    elif threads is None:
-        threads = max(1, cores() // slots)
-    if threads < 1:
-        raise InputError(f"threads={threads}: choose 1 or more")
-    return {
-        "threads": threads,
+    allowed = choose_threads(threads, slots=slots, device=chosen, begun=before)
+    return allowed, {
+        "threads": allowed.count,
         "device": chosen,
         "slots": slots,
         "first_started_at": before.get("first_started_at") or utc_now(),
@@ -157,16 +155,13 @@ def main() -> int:
     parser.add_argument("--slots", type=int, default=1)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _on_sigterm)
-    calm_threads(max(1, cores() // options.slots if options.threads is None else options.threads))
+    how: dict[str, Any] = {"device": options.device, "slots": options.slots}
+    how["threads"] = options.threads or thread_limit()
     started = time.perf_counter()
     try:
-        result = run(
-            options.run_id,
-            Store(options.store),
-            threads=options.threads,
-            device=options.device,
-            slots=options.slots,
-        )
+        store = Store(options.store)
+        calm_threads(_execution(store.run(options.run_id), **how)[0].count)
+        result = run(options.run_id, store, **how)
     except Terminated:
         _say("terminated; the last checkpoint stands")
         return 143

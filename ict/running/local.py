@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from ict.errors import InputError
 from ict.files import make_folder
-from ict.machine import devices
+from ict.machine import alike, devices, thread_limit
 from ict.running import queue
 from ict.running.slots import Slot, machine_dir
 from ict.store.run_folder import Run, holder_process
@@ -30,11 +30,13 @@ def submit(
     *,
     slots: int | None = None,
     device: str | Sequence[str] | None = None,
+    threads: int | None = None,
 ) -> list[str]:
     """Queues the runs and returns at once; gives the ids that were not done, running or queued.
 
     `slots` runs share a device (default 1) and divide the cores. `device` is one, several, or None
-    for all of this machine. Asking twice, also from many processes at once, runs once.
+    for all of this machine. `threads` are the most CPU threads of a run (default: OMP_NUM_THREADS of
+    who submits); a run that was started before keeps its own. Asking twice, also from many processes at once, runs once.
     """
     if slots is not None and slots < 1:
         raise InputError(f"slots={slots}: choose 1 or more runs a device")
@@ -44,7 +46,13 @@ def submit(
         by_devices.setdefault(_devices(run, device), []).append(run)
     queued = []
     for chosen, members in by_devices.items():
-        queued += queue.enqueue(store, members, slots=1 if slots is None else slots, devices=chosen)
+        queued += queue.enqueue(
+            store,
+            members,
+            slots=1 if slots is None else slots,
+            devices=chosen,
+            threads=thread_limit() if threads is None else threads,
+        )
     start_workers(store)
     return queued
 
@@ -57,11 +65,11 @@ def _devices(run: Run, asked: str | Sequence[str] | None) -> tuple[str, ...]:
     if asked:
         return (asked,) if isinstance(asked, str) else tuple(asked)
     here = devices()
-    began_on = str((run.execution() or {}).get("device") or "").split(":")[0]
+    began_on = str((run.execution() or {}).get("device") or "")
     if not began_on or not run.is_resumable:
         return here
-    alike = [name for name in (*here, "cpu") if name.split(":")[0] == began_on]
-    return tuple(dict.fromkeys(alike)) or here
+    fitting = [name for name in (*here, "cpu") if alike(name, began_on)]
+    return tuple(dict.fromkeys(fitting)) or here
 
 
 def start_workers(store: Store) -> int:

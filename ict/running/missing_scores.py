@@ -41,6 +41,7 @@ class Wanted:
     image_size: int | None = None
     pixel_normalisation: str = "native"
     device: str | None = None
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         check_site(get_backbone(self.backbone), self.site)
@@ -64,6 +65,7 @@ class Wanted:
             "--image-size": self.image_size,
             "--pixel-normalisation": self.pixel_normalisation,
             "--device": self.device,
+            "--threads": self.threads,
         }
         words = [
             str(w) for name, value in options.items() if value is not None for w in (name, value)

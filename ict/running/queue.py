@@ -30,12 +30,21 @@ class Ticket:
     devices: tuple[str, ...] = ()
     tries: int = 0
     data_root: str | None = None
+    threads: int | None = None
+    """At most, as asked by who submitted; None: the slot's share of the cores."""
 
     def fits(self, device: str) -> bool:
         return not self.devices or device in self.devices
 
 
-def enqueue(store: Store, runs: Sequence[Run], *, slots: int, devices: Sequence[str]) -> list[str]:
+def enqueue(
+    store: Store,
+    runs: Sequence[Run],
+    *,
+    slots: int,
+    devices: Sequence[str],
+    threads: int | None = None,
+) -> list[str]:
     """Queues those of `runs` that are not done, running or queued; gives their ids.
 
     A run that was started before keeps its slots and thereby its threads, so that its numbers stay
@@ -57,6 +66,7 @@ def enqueue(store: Store, runs: Sequence[Run], *, slots: int, devices: Sequence[
             slots=earlier if isinstance(earlier, int) else slots,
             devices=tuple(devices),
             data_root=data_root(),
+            threads=threads,
         )
         transitions.queue(run, marker_of(ticket))
     return [run.id for run in wanted]
@@ -113,7 +123,7 @@ def read_ticket(run: Run) -> Ticket | None:
     if marker.get("launcher", "local") != "local":
         return None
     known: dict[str, Any] = {"run_id": run.id}
-    for name in ("sequence", "slots", "tries"):
+    for name in ("sequence", "slots", "tries", "threads"):
         if isinstance(marker.get(name), int):
             known[name] = marker[name]
     if isinstance(marker.get("devices"), list):

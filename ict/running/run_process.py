@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ict.files import explain
+from ict.machine import choose_threads
+from ict.store.live import log
 from ict.store.locks import LOCK_FD, SLOT_FD, RunLock
 from ict.store.run_folder import Run
 from ict.store.store import Store
@@ -17,10 +19,12 @@ from ict.store.store import Store
 STOPPED_CODE = 143  # of a run that was told to stop (SIGTERM) and left at its last checkpoint
 
 
-def first_threads(run: Run, otherwise: int) -> int:
-    """The threads of the run's first start, which a resume keeps: other threads, other numbers."""
-    earlier = (run.execution() or {}).get("threads")
-    return earlier if isinstance(earlier, int) else otherwise
+def threads_of(run: Run, device: str, limit: int | None, *, slots: int, here: int) -> int:
+    """The run's threads (`ict.machine.choose_threads`); its log says where they are more than allowed."""
+    chosen = choose_threads(limit, slots=slots, here=here, device=device, begun=run.execution())
+    if chosen.note:
+        log(run, f"{run.id} {chosen.note}")
+    return chosen.count
 
 
 def start(

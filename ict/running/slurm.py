@@ -164,9 +164,10 @@ class SlurmRun:
     def _run(self, store: Store, run: Run, lock: RunLock) -> int:
         share = int(os.environ.get("SLURM_CPUS_PER_TASK") or cores())
         job = os.environ.get("SLURM_JOB_ID")
+        device = self.device or devices()[0]
         execution = {
-            "threads": child.first_threads(run, share),
-            "device": self.device or devices()[0],
+            "threads": child.threads_of(run, device, None, slots=1, here=share),
+            "device": device,
             "slots": 1,
             "launcher": "slurm",
             "job": job,

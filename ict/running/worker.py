@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from ict.files import FULL, StoreError
-from ict.machine import cores
+from ict.machine import MOST_THREADS, cores
 from ict.running import queue
 from ict.running import run_process as child
 from ict.running.local import start_workers
@@ -94,9 +94,10 @@ def _run_ticket(store: Store, slot: Slot, ticket: Ticket, share: RunLock) -> boo
             return False
         lock.describe(None)
         ticket = dataclasses.replace(ticket, tries=ticket.tries + 1)
-        share_of_cores = max(1, cores() // (slot.slots * max(1, len(ticket.devices))))
+        sharing = slot.slots * max(1, len(ticket.devices))
+        limit = MOST_THREADS if ticket.threads is None else ticket.threads  # not this worker's own
         execution = {
-            "threads": child.first_threads(run, share_of_cores),
+            "threads": child.threads_of(run, slot.device, limit, slots=sharing, here=cores()),
             "device": slot.device,
             "slots": slot.slots,
             "tries": ticket.tries,

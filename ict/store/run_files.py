@@ -69,6 +69,7 @@ _FILES: dict[str, Check] = {
         {
             "sequence": whole(),
             "slots": whole(1, 4096),
+            "threads": whole(1),
             "tries": whole(),
             "devices": list_of(text),
             "data_root": text,

@@ -12,7 +12,7 @@ from ict.errors import IctError
 from ict.machine import cores
 from ict.running import follow, local
 from ict.running.slots import Slot
-from ict.store import Run, Store
+from ict.store import Run, Store, atomic_write_json
 from ict.store.locks import RunLock
 from tests.toy_runner import expected
 from tests.toys import kill, lines, processes, toys, until
@@ -83,7 +83,10 @@ def test_twenty_submits_at_once_execute_once(toy_store: Store):
     assert len(lines(run, "starts.txt")) == 1
 
 
-def test_two_devices_are_both_busy_and_never_exceed_their_slots(toy_store: Store):
+def test_two_devices_are_both_busy_and_never_exceed_their_slots(
+    toy_store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     runs = toys(toy_store, 12, seconds=0.08, together=4)
     local.submit(toy_store, [run.id for run in runs], slots=2, device=["fake:0", "fake:1"])
     finish(toy_store, runs)
@@ -97,12 +100,30 @@ def test_two_devices_are_both_busy_and_never_exceed_their_slots(toy_store: Store
     assert threads == {max(1, cores() // 4)}
 
 
+def test_a_run_has_the_threads_that_it_was_asked_for_with_unless_it_began_with_others(
+    toy_store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    asked, from_environment, resumed = toys(toy_store, 3)
+    atomic_write_json(resumed.execution_path, {"threads": 2, "device": "cpu", "slots": 1})
+    local.submit(toy_store, [asked.id, resumed.id], threads=1)
+    local.submit(toy_store, [from_environment.id])
+    finish(toy_store, [asked, from_environment, resumed])
+    given = [lines(run, "starts.txt")[0][2] for run in (asked, from_environment, resumed)]
+    assert given == ["1", str(min(2, cores())), "2"]
+    assert "keeps the 2 threads of its first start, more than the 1 allowed" in resumed.log_tail()
+    assert "keeps" not in asked.log_tail()
+
+
 def max_overlap(spans: list[tuple[float, float]]) -> int:
     """How many of these intervals ran at once, at most."""
     return max(sum(a <= start < b for a, b in spans) for start, _ in spans)
 
 
-def test_runs_that_divide_a_device_differently_never_share_it(toy_store: Store):
+def test_runs_that_divide_a_device_differently_never_share_it(
+    toy_store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     whole = toys(toy_store, 2, prefix="whole", seconds=0.05)
     halves = toys(toy_store, 4, prefix="half", seconds=0.05)
     local.submit(toy_store, [whole[0].id], slots=1)
