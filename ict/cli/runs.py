@@ -76,14 +76,21 @@ def runs(
 
 def _grouped(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
     """One row a setting, and its columns: also those settings that alone tell two rows apart."""
-    from ict.analysis.groups import over_seeds, telling
+    from ict.analysis.groups import telling
     from ict.store.run_rows import as_rows
 
     after = _GROUP_COLUMNS.index("k") + 1
-    found = as_rows(rows)
-    more = [name for name in telling(found) if name not in _GROUP_COLUMNS]
+    more = [name for name in telling(as_rows(rows)) if name not in _GROUP_COLUMNS]
     columns = [*_GROUP_COLUMNS[:after], *more, *_GROUP_COLUMNS[after:]]
-    return [group.to_dict() for group in over_seeds(found)], columns
+    return grouped(rows), columns
+
+
+def grouped(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Flat rows of runs as one flat row a setting: what `--group` prints."""
+    from ict.analysis.groups import over_seeds
+    from ict.store.run_rows import as_rows
+
+    return [group.to_dict() for group in over_seeds(as_rows(rows))]
 
 
 def _run_table(rows: list[dict[str, Any]], columns: list[str]) -> str:

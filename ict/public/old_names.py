@@ -66,7 +66,7 @@ ict.probe: ict.training.linear_probe
 ict.replicas: ict.training.replicas
 ict.run: ict.running.execute
 ict.run_folder: ict.store.run_folder ict.store.transitions
-ict.run_table: ict.store.index ict.analysis.groups
+ict.run_table: ict.store.index ict.analysis.groups ict.cli.runs
 ict.sites: ict.model.sites
 ict.step: ict.training.step
 ict.studies: ict.store.studies
