@@ -19,6 +19,19 @@ SELECTORS: Final = ("top", "lowest", "random")
 """How channels are taken from a ranking; lowest is a dose control, random reads no scores."""
 
 
+def ranked(scores: np.ndarray, selector: str = "top") -> np.ndarray:
+    """Indices from the highest score (`lowest`: from the lowest) along the last axis; ties by index."""
+    return np.argsort(scores if selector == "lowest" else -scores, axis=-1, kind="stable")
+
+
+def places(scores: np.ndarray) -> np.ndarray:
+    """The place of each channel in `ranked`, 0 for the highest score, in the shape of `scores`."""
+    order = ranked(scores)
+    result = np.empty_like(order)
+    np.put_along_axis(result, order, np.broadcast_to(np.arange(order.shape[-1]), order.shape), -1)
+    return result
+
+
 @dataclass(frozen=True, repr=False)
 class ChannelScores:
     """One criterion on one task at one or more sites.

@@ -11,9 +11,8 @@ import numpy as np
 
 from ict.errors import InputError, quoted
 from ict.files import write_new
-from ict.scores import SELECTORS, ChannelScores
+from ict.scores import SELECTORS, ChannelScores, ranked
 
-ORDERS: Final = SELECTORS
 RATIO: Final = 0.125
 """K/D where neither K nor K/D is asked for: the paper's 96 of 768."""
 
@@ -93,8 +92,7 @@ def top_k(scores: np.ndarray, k: int, *, order: str = "top") -> np.ndarray:
             f"all {width} channels have the same score {scores[0]:g}, so no choice means anything; "
             "choose another criterion, site or tokens"
         )
-    ranked = np.argsort(scores if order == "lowest" else -scores, kind="stable")
-    return np.sort(ranked[:k])
+    return np.sort(ranked(scores, order)[:k])
 
 
 def check_k(k: int, width: int, *, where: str = "a block") -> None:
@@ -151,8 +149,8 @@ def select(
     (its controls; `random` draws uniformly and depends on `seed` and `task`, not on the scores).
     Raises InputError for an unknown site or order, a K outside 1..D, and scores without a ranking.
     """
-    if order not in ORDERS:
-        raise InputError(f"order={quoted(order)}: choose one of {', '.join(ORDERS)}")
+    if order not in SELECTORS:
+        raise InputError(f"order={quoted(order)}: choose one of {', '.join(SELECTORS)}")
     site = site or scores.only_site()
     stages = scores.site(site)
     ks = resolve_k([stage.shape[1] for stage in stages], k=k, ratio=ratio)

@@ -4,7 +4,6 @@ A result is named by what it was computed from: score ids, settings, and the ver
 that computed it. It can be deleted at any time.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ict.documents.identity import digest_of_text
 from ict.files import StoreError, atomic_write_json, read_json
 from ict.store.store import Store
 
@@ -21,7 +21,7 @@ _VERSION = 1  # raise when a formula changes
 def path_of(store: Store, name: str, key: dict[str, Any]) -> Path:
     """Where the result `name` for `key` is kept: analysis/<name>-<12 hex digits>.json."""
     text = json.dumps([_VERSION, name, key], sort_keys=True, default=str)
-    return store.root / "analysis" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+    return store.root / "analysis" / f"{name}-{digest_of_text(text)}.json"
 
 
 def cached(store: Store | None, name: str, key: dict[str, Any], compute: Callable[[], Any]) -> Any:

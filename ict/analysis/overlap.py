@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ict.errors import InputError
+from ict.scores import places, ranked
 
 
 def top_masks(scores: np.ndarray, k: int) -> np.ndarray:
@@ -27,7 +28,7 @@ def top_masks(scores: np.ndarray, k: int) -> np.ndarray:
         if np.isnan(rows[row]).any():
             raise InputError("a score is NaN, which cannot be ranked; was every class scored?")
         masks[row] = False
-        masks[row, np.argsort(-rows[row], kind="stable")[:k]] = True
+        masks[row, ranked(rows[row])[:k]] = True
     return masks.reshape(scores.shape)
 
 
@@ -73,11 +74,5 @@ def at_every_k(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     A channel is shared from the K on at which the later of the two rankings takes it.
     """
-    later = np.maximum(_places(a), _places(b))
+    later = np.maximum(places(a), places(b))
     return np.cumsum(np.bincount(later, minlength=len(a)))
-
-
-def _places(scores: np.ndarray) -> np.ndarray:
-    places = np.empty(len(scores), dtype=int)
-    places[np.argsort(-scores, kind="stable")] = np.arange(len(scores))
-    return places

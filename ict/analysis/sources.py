@@ -3,7 +3,6 @@
 Shapes: N images, L blocks, D channels, F = L·D flattened, C classes.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ict.criteria import CRITERION
+from ict.documents.identity import digest_of_text
 from ict.documents.names import score_file
 from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
@@ -124,7 +124,7 @@ def key_of(meta: Mapping[str, Any], site: str) -> str:
     """
     record = {name: value for name, value in meta.items() if name not in ("keep_images", "path")}
     text = json.dumps(record, sort_keys=True, default=str)
-    return f"{meta['score_id']}:{site}:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return f"{meta['score_id']}:{site}:{digest_of_text(text)}"
 
 
 def tokens_per_image(meta: dict[str, Any], stages: int) -> list[int] | None:

@@ -60,11 +60,13 @@ _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items(
     "--ratio", type=NUMBER, default=RATIO, show_default=True, help="K/D where no run says it."
 )
 @click.option(
+    "--selector",
     "--order",
+    "order",
     default="own",
     show_default=True,
     type=click.Choice(["own", *SELECTORS]),
-    help="What is marked: a run's own choice, else the top K; or another order.",
+    help="What is marked: a run's own choice, else the top K; or another selector.",
 )
 @click.option("--set", metavar="NAME", help="Mark a saved set of channels.")
 @click.option(

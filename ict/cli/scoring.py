@@ -13,7 +13,8 @@ from ict.criteria import criteria
 from ict.documents.bounded import json_value
 from ict.errors import InputError, quoted
 from ict.machine import calm_threads, choose_device, choose_threads
-from ict.selection import ORDERS, RATIO
+from ict.scores import SELECTORS
+from ict.selection import RATIO
 from ict.store.store import Store
 from ict.tasks import SPLITS, get_task
 
@@ -108,15 +109,17 @@ def score(
 @click.option("--k", type=Whole(1), multiple=True, help="One K, or one for each stage.")
 @click.option("--ratio", type=NUMBER)
 @click.option("--site")
-@click.option("--order", default="top", type=click.Choice(ORDERS))
-@click.option("--seed", type=SEED, default=0, show_default=True, help="For order random.")
+@click.option(
+    "--selector", "--order", default="top", show_default=True, type=click.Choice(SELECTORS)
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="For selector random.")
 def select(
     score: str,
     *,
     k: tuple[int, ...],
     ratio: float | None,
     site: str | None,
-    order: str,
+    selector: str,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -133,7 +136,7 @@ def select(
         site=site,
         k=list(k) or None,
         ratio=RATIO if ratio is None and not k else ratio,
-        order=order,
+        order=selector,
         seed=seed,
     )
     lines = [f"block {b.block:2d}: {' '.join(map(str, b.indices))}" for b in selection.blocks]

@@ -45,10 +45,14 @@ def canonical(record: Mapping[str, Any], neutral: Mapping[str, Any]) -> dict[str
 
 def digest(record: Mapping[str, Any]) -> str:
     """12 hex digits of the SHA-256 of the JSON of `record`; InputError if a number in it is not finite."""
+    check_finite(record)
+    return digest_of_text(json.dumps(record, sort_keys=True, separators=(",", ":")))
+
+
+def digest_of_text(text: str) -> str:
+    """12 hex digits of the SHA-256 of `text` in UTF-8: what ends every name that follows from content."""
     import hashlib  # OpenSSL's start is paid where a name is made
 
-    check_finite(record)
-    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

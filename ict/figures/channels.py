@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ict.figures import theme as look
+from ict.scores import ranked
 
 PARTS = ("offset", "class", "image", "token")
 PART_WORDS = {
@@ -92,7 +93,7 @@ def class_profile(
     words = (
         [str(name) for name in names] if names is not None else [str(i) for i in range(len(scores))]
     )
-    order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
+    order = ranked(np.nan_to_num(scores, nan=-np.inf))
     few = len(scores) <= MANY_CLASSES
     figure = go.Figure(
         go.Bar(

@@ -12,6 +12,7 @@ from ict.errors import InputError
 from ict.figures.asked import Choice, Drawn, Found, of_runs
 from ict.figures.channels import class_profile
 from ict.figures.draw_runs import asked
+from ict.scores import ranked
 
 _WEIGHTS = {"into": "weights into this channel", "out": "weights out of this channel"}
 
@@ -78,7 +79,7 @@ def _weights(found: Found, choice: Choice, way: str) -> Drawn:
     return Drawn(
         figure=weight_bars(indices, values, way),
         table=table,
-        summary=table.iloc[np.argsort(-np.abs(values), kind="stable")[:10]],
+        summary=table.iloc[ranked(np.abs(values))[:10]],
         context=f"Block {block}, channel {choice.channel}; the weights are shown by their size. "
         f"{of_runs([row])}",
         runs=[row],

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ict.figures import theme as look
+from ict.scores import places, ranked
 from ict.selection import Selection
 
 View = Literal["raw", "z", "rank", "log"]
@@ -26,12 +27,7 @@ VIEW_TITLES: dict[str, str] = {
 
 def ranks(scores: np.ndarray) -> np.ndarray:
     """Rank of each channel in its block, 1 = highest; ties by channel number. (L, D) → (L, D)."""
-    order = np.argsort(-scores, axis=1, kind="stable")
-    result = np.empty(scores.shape, dtype=np.int16)
-    np.put_along_axis(
-        result, order, np.arange(1, scores.shape[1] + 1, dtype=np.int16)[None], axis=1
-    )
-    return result
+    return (places(scores) + 1).astype(np.int16)
 
 
 def viewed(scores: np.ndarray, view: View) -> np.ndarray:
@@ -150,7 +146,7 @@ def block_profile(
 ) -> go.Figure:
     """Scores of one block, (D,), sorted from the highest, with the cut at K."""
     scores = np.asarray(row, dtype=np.float64)
-    order = np.argsort(-scores, kind="stable")
+    order = ranked(scores)
     x = np.arange(1, len(order) + 1)
     figure = go.Figure()
     kept = k or 0

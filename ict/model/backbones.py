@@ -11,7 +11,7 @@ from typing import Any
 
 import timm
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ict.catalogue import BUNDLED, QKV_SITES, STREAM_SITES, Backbone, get_backbone
 from ict.errors import InputError
@@ -128,6 +128,11 @@ def head_modules(model: nn.Module) -> tuple[nn.Module, ...]:
     found = model.get_classifier()
     heads = found if isinstance(found, (tuple, list)) else (found,)
     return tuple(head for head in heads if isinstance(head, nn.Module))
+
+
+def pooled_features(model: Any, images: Tensor) -> Tensor:
+    """(B, F): what the model's own classification head reads, whether or not it has one."""
+    return model.forward_head(model.forward_features(images), pre_logits=True).flatten(1)
 
 
 def head_name(model: nn.Module) -> str:

@@ -26,12 +26,13 @@ from torch import Tensor, nn
 
 from ict.criteria import Computed, Request
 from ict.errors import InputError, quoted
+from ict.model.backbones import pooled_features
 from ict.model.sites import Site, open_sites
 from ict.scoring.captum_methods import METHODS, Replacement, Task
 from ict.scoring.gradients import bytes_per_image, judged, refuse_constant
 from ict.scoring.heads import cross_fit
 from ict.scoring.memory import images_at_once
-from ict.scoring.reading import Meter, all_sites, choose_tokens, frozen, pooled_features, read_taps
+from ict.scoring.reading import Meter, all_sites, choose_tokens, frozen, read_taps
 
 if TYPE_CHECKING:
     from ict.criteria import Batches

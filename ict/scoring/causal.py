@@ -19,9 +19,11 @@ from torch import Tensor, nn
 from ict.catalogue import SITE
 from ict.criteria import Progress
 from ict.errors import InputError
+from ict.model.backbones import pooled_features
 from ict.model.sites import Site, open_sites
+from ict.scores import ranked
 from ict.scoring.heads import LinearHead, collect_features, fit_probe
-from ict.scoring.reading import Meter, all_sites, pooled_features, read_taps
+from ict.scoring.reading import Meter, all_sites, read_taps
 from ict.selection import k_from_ratio
 
 if TYPE_CHECKING:
@@ -182,16 +184,16 @@ def _replacements(model: nn.Module, train: "Batches", plan: Plan) -> list[Tensor
 def _orders(scores: dict[str, list[np.ndarray]], widths: list[int], plan: Plan) -> list[Order]:
     orders = []
     for name, rows in scores.items():
-        top = [np.argsort(-row, kind="stable") for row in rows]
-        lowest = [np.argsort(row, kind="stable") for row in rows]
+        top = [ranked(row) for row in rows]
+        lowest = [ranked(row, "lowest") for row in rows]
         orders.append(Order(name, name, "top", 0, top))
         orders.append(Order(f"lowest of {name}", name, "lowest", 0, lowest))
     for draw in range(plan.random_draws):
-        ranked = []
+        drawn = []
         for block, width in enumerate(widths):
             generator = np.random.default_rng([plan.seed, draw, block])
-            ranked.append(generator.permutation(width))
-        orders.append(Order("random", None, "random", draw, ranked))
+            drawn.append(generator.permutation(width))
+        orders.append(Order("random", None, "random", draw, drawn))
     return orders
 
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ict.criteria import Computed, Request
 from ict.errors import InputError, quoted
+from ict.model.backbones import pooled_features
 from ict.model.sites import Site, open_sites
 from ict.scoring.heads import CrossFittedHeads, cross_fit
 from ict.scoring.memory import backward_bytes, images_at_once
@@ -29,7 +30,6 @@ from ict.scoring.reading import (
     all_sites,
     choose_tokens,
     frozen,
-    pooled_features,
     read_gradients,
 )
 

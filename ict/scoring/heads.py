@@ -22,7 +22,8 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from ict.errors import InputError, quoted
-from ict.scoring.reading import Meter, check_finite, pooled_features
+from ict.model.backbones import pooled_features
+from ict.scoring.reading import Meter, check_finite
 
 if TYPE_CHECKING:
     from ict.criteria import Batches

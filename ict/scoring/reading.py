@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ict.criteria import Progress
 from ict.errors import InputError, quoted
-from ict.model.backbones import block_kind, block_stages, prefix_tokens
+from ict.model.backbones import block_kind, block_stages, pooled_features, prefix_tokens
 from ict.model.sites import Site, open_sites
 
 if TYPE_CHECKING:
@@ -142,11 +142,6 @@ def _by_image(values: Tensor, images: int) -> Tensor:
     if len(values) == images:
         return values
     return values.reshape(images, -1, values.shape[-1])
-
-
-def pooled_features(model: Any, images: Tensor) -> Tensor:
-    """(B, F): what the model's own classification head reads, whether or not it has one."""
-    return model.forward_head(model.forward_features(images), pre_logits=True).flatten(1)
 
 
 def read_gradients(

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 
 from ict.criteria import Computed, Request
 from ict.errors import InputError, quoted
-from ict.model.backbones import block_stages
+from ict.model.backbones import block_stages, pooled_features
 from ict.scoring.heads import cross_fit
-from ict.scoring.reading import Meter, choose_tokens, pooled_features
+from ict.scoring.reading import Meter, choose_tokens
 
 if TYPE_CHECKING:
     from ict.criteria import Batches

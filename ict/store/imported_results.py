@@ -2,13 +2,13 @@
 
 import errno
 import functools
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ict.documents import shapes
 from ict.documents.bounded import odd_word, whole_number
+from ict.documents.identity import digest_of_text
 from ict.documents.records import Odd, names_in, read_record, split
 from ict.documents.shapes import fields, list_of, shown, text, wrong
 from ict.documents.sheets import Sheet, read_sheet
@@ -50,7 +50,7 @@ def import_results(store: BaseStore, path: Path) -> dict[str, Any]:
     rows = _rows(path, sheet)
     if not rows:
         raise InputError(f"{path}: holds no results below its header")
-    name = f"{path.stem}-{hashlib.sha256(sheet.text.encode()).hexdigest()[:12]}"
+    name = f"{path.stem}-{digest_of_text(sheet.text)}"
     target = make_folder(_folder(store)) / f"{name}.json"
     atomic_write_json(target, {"source": path.name, "rows": rows})
     return {"name": name, "rows": len(rows), "path": str(target)}

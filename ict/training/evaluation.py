@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ict.data import ImageSet, StreamedSet, batches
 from ict.errors import DivergedError
+from ict.model import backbones
 from ict.model.class_token import last_block_for_class_token
 from ict.training.replicas import Answer, Replicas
 from ict.training.settings import Forward
@@ -91,8 +92,7 @@ def pooled_features(
 
     def features(replica: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         with _inference(replica, images.device, settings):
-            tokens = replica.forward_features(batch[0])
-            return replica.forward_head(tokens, pre_logits=True).float()
+            return backbones.pooled_features(replica, batch[0]).float()
 
     rows: list[Tensor] = []
     done = 0

@@ -7,11 +7,11 @@ import torch
 
 import ict
 from ict.errors import InputError
+from ict.model.backbones import pooled_features
 from ict.model.sites import open_sites
 from ict.scores import load_scores
 from ict.scoring import request_for, score_task
 from ict.scoring.captum_methods import METHODS, Task
-from ict.scoring.reading import pooled_features
 from tests.model.test_sites_adapters import hooks
 from tests.scoring.test_formulas import IMAGES, LABELS, close, heads_of, restated_gradients, scored
 from tests.tiny_models import plain_sites, split, tiny_swin, tiny_vit

@@ -9,9 +9,10 @@ from torch import Tensor
 import ict
 from ict.criteria import REGISTRY, Request
 from ict.errors import InputError
+from ict.model.backbones import pooled_features
 from ict.scores import ChannelScores
 from ict.scoring.heads import cross_fit
-from ict.scoring.reading import Meter, pooled_features
+from ict.scoring.reading import Meter
 from tests.tiny_models import images_of, plain_sites, split, tiny_swin, tiny_vit
 
 SITES = ("attn", "attn_branch", "mlp_branch", "block", "q", "k", "v")
