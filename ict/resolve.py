@@ -112,7 +112,7 @@ def resolve(
     config = dataclasses.replace(
         config,
         weights=found.identity,
-        data=fingerprint(task.name, root=root) if fetch else None,
+        data=fingerprint(task.name, root=root, splits=config.splits) if fetch else None,
         precision=_precision(config.precision, device),
         image_size=own_size(backbone.name, config.image_size),
     )
@@ -159,6 +159,7 @@ def _with_selection(
     ratio = RATIO if config.k is None and config.ratio is None else config.ratio
     score_task = get_task(config.score_task or config.task, root=root).name
     other = score_task != config.task
+    split = config.score_split or config.train_split
     return dataclasses.replace(
         config,
         k=resolve_k(backbone.widths, k=config.k, ratio=ratio),
@@ -166,8 +167,8 @@ def _with_selection(
         tokens=config.tokens or own_tokens(config.criterion or CRITERION),
         score_site=config.score_site or config.tune_site,
         score_task=score_task,
-        score_split=config.score_split or config.train_split,
-        score_data=fingerprint(score_task, root=root) if other and fetch else None,
+        score_split=split,
+        score_data=fingerprint(score_task, root=root, splits=(split,)) if other and fetch else None,
         blocks=None if config.blocks is None else check_blocks(backbone, config.blocks),
     )
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from ict.cli.common import Progress, command, emit, say_unreadable, table
+from ict.cli.common import SEED, Progress, command, emit, say_unreadable, table
 from ict.errors import IctError, InputError, quoted
 from ict.files import absolute
 from ict.store.store import Store
-from ict.tasks import bundled, find_folder, get_task, list_tasks, vtab, vtab_folders, where_looked
+from ict.tasks import bundled, find_place, list_tasks, vtab, vtab_folders, where_looked
 from ict.tasks.hub import DEFAULT_REPO
-from ict.tasks.links import write_link
+from ict.tasks.places import Place
 
 
 @command("tasks")
@@ -68,10 +68,12 @@ def check(context: click.Context, task: str, *, as_json: bool) -> None:
         context.exit(1)
 
 
-def _folders_to_check(task: str) -> list[tuple[str, Path]]:
+def _folders_to_check(task: str) -> list[tuple[str, Path | Place]]:
     if task == "all":
         rows = list_tasks()
-        found = [(row["name"], Path(row["path"])) for row in rows if row["path"]]
+        found: list[tuple[str, Path | Place]] = [
+            (row["name"], find_place(row["name"])) for row in rows if row["path"]
+        ]
         if not found:
             raise InputError(f"no task's folder to check: {where_looked()}")
         return found
@@ -82,33 +84,65 @@ def _folders_to_check(task: str) -> list[tuple[str, Path]]:
         return [(folder.name, folder)]
     if "/" in task:
         raise InputError(f"{folder} has none of the lists train800.txt, val200.txt, test.txt")
-    return [(vtab.canonical(task), find_folder(task))]
+    return [(vtab.canonical(task), find_place(task))]
 
 
 @command("link")
 @click.argument("task")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-def link(task: str, directory: Path, *, as_json: bool) -> None:
-    """Use the folder DIR as TASK: one of the 19, or a new name for images of your own."""
-    from ict.tasks.links import check_name
+@click.option(
+    "--seed", type=SEED, default=0, show_default=True, help="Of the parts that are drawn."
+)
+@click.option(
+    "--follow-links",
+    is_flag=True,
+    help="Links of images may lead to the one folder, recorded now, that holds their files.",
+)
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    help="Folder that a table's file names count from; the table's own by default.",
+)
+@click.option("--image-column", help="Of a table or of parquet files.")
+@click.option("--label-column", help="Of a table or of parquet files.")
+def link(
+    task: str,
+    directory: Path,
+    *,
+    seed: int,
+    follow_links: bool,
+    images: Path | None,
+    image_column: str | None,
+    label_column: str | None,
+    as_json: bool,
+) -> None:
+    """Use DIR as TASK: a folder of the VTAB-1K layout, or images of your own under a new name.
 
-    folder = absolute(directory)
-    name = check_name(vtab.canonical(task))
-    missing = vtab_folders.missing_lists(folder)
-    if missing:
-        raise InputError(f"{folder} cannot be linked as {quoted(name)}: {missing}")
-    path = write_link(name, folder)
-    found = get_task(name)
-    emit(
-        {
-            "task": name,
-            "path": str(folder),
-            "links_file": str(path),
-            "classes": found.classes,
-            "official": found.official,
-        },
-        as_json=as_json,
-        text=f"{name} is {folder}; `ict data check {name}` verifies its images",
+    DIR may also be a folder of class folders (with or without train, val and test above them), a CSV or
+    TSV with a header, or a Hugging Face folder of parquet files. Lists (800, 200 and the rest, by class,
+    unless parts are given) and class names are written into the store; DIR is only read.
+    """
+    from ict.tasks.own.link import Wish
+    from ict.tasks.own.link import link as make
+
+    wish = Wish(
+        seed=seed,
+        follow=follow_links,
+        images=None if images is None else absolute(images),
+        image_column=image_column,
+        label_column=label_column,
+    )
+    made = make(task, absolute(directory), wish)
+    emit(made, as_json=as_json, text=_linked_text(made))
+
+
+def _linked_text(made: dict[str, Any]) -> str:
+    name = made["task"]
+    counts = ", ".join(f"{split} {count}" for split, count in made["counts"].items())
+    parts = f" ({made['parts']})" if "parts" in made else ""
+    return (
+        f"{name} is {made['path']}: {made['kind']}, {made['classes']} classes, {counts}{parts}; "
+        f"`ict data check {name}` verifies its images"
     )
 
 

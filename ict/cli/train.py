@@ -13,7 +13,7 @@ from ict.methods.counts import counts_of
 from ict.recipes import RECIPES
 from ict.resolve import Resolved, resolve
 from ict.store.store import Store
-from ict.tasks import is_here
+from ict.tasks import fingerprint, is_here
 
 
 @command("train")
@@ -86,7 +86,7 @@ def train(
     from ict.tasks.limits import Shots
 
     digests, c = ImageDigests(), resolved.config
-    for split in _trained_on(c):
+    for split in c.trained_splits:
         said = Progress(f"checking {split}")
         check_decodable(
             c.task,
@@ -136,10 +136,6 @@ def _is_read(name: str, value: Any, config: RunConfig) -> bool:
     return found is not None and (name not in NEUTRAL or found == value)
 
 
-def _trained_on(config: RunConfig) -> tuple[str, ...]:
-    return ("train800", "val200") if config.train_split == "train800" else (config.train_split,)
-
-
 def _plan(resolved: Resolved) -> dict[str, Any]:
     """What a dry run says: the configuration and the parameter counts, from the architecture alone."""
     config = resolved.config
@@ -148,6 +144,8 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
         click.echo(
             f"ict: task {quoted(config.task)} is not on this machine: see `ict tasks`", err=True
         )
+    else:
+        fingerprint(config.task, splits=config.splits)  # refuses what the run would
     return {
         "run_id": None,
         "task_here": here,

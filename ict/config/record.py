@@ -263,6 +263,17 @@ class RunConfig:
         """What generators start from; where the method reads no seed, nothing that they draw lasts."""
         return 0 if self.seed is None else self.seed
 
+    @property
+    def trained_splits(self) -> tuple[str, ...]:
+        """The lists that training reads."""
+        return ("train800", "val200") if self.train_split == "train800" else (self.train_split,)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The lists of its task that a run reads."""
+        scored = self.score_split if self.score_task in (None, self.task) else None
+        return tuple(dict.fromkeys(filter(None, (*self.trained_splits, scored, "test"))))
+
     def reads(self, name: str) -> bool:
         """Whether a run of this configuration reads the field."""
         return ABOUT[name].read_by.of(self) or name in get_method(self.method).reads

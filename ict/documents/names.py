@@ -3,7 +3,8 @@
 from pathlib import Path
 
 SCORES = "scores.safetensors"
-LINKS = "links.json"  # beside the runs: task name → folder
+LINKS = "links.json"  # beside the runs: task name → folder, or {path, lists, inside}
+MADE = "linked"  # folder of the lists that `ict data link` makes
 
 
 def score_file(folder: Path) -> Path:

@@ -141,7 +141,7 @@ def _check_data(
     run: Run, store: Store, config: RunConfig, digests: ImageDigests, root: Path | None
 ) -> None:
     """Raises IctError unless the data are those that the id was made from."""
-    if fingerprint(config.task, root=root) != config.data:
+    if fingerprint(config.task, root=root, splits=config.splits) != config.data:
         raise IctError(
             f"the files of task {quoted(config.task)} changed since this run was asked for; ask anew"
         )

@@ -124,7 +124,7 @@ def _kept(task: str, wanted: Wanted, store: Store) -> Path | None:
         "keep_images": True,
         "image_size": own_size(wanted.backbone, wanted.image_size),
         "pixel_normalisation": wanted.pixel_normalisation,
-        "data": fingerprint(task),
+        "data": fingerprint(task, splits=(wanted.split,)),
         "weights": find_weights(
             get_backbone(wanted.backbone), wanted.weights, fetch=False
         ).identity,

@@ -110,7 +110,7 @@ def request_inspection(
         task=get_task(task, root=root).name,
         backbone=name,
         weights=found.identity,
-        data=fingerprint(task, root=root),
+        data=fingerprint(task, root=root, splits=(split,)),
         site=site,
         split=split,
         run=run,

@@ -110,15 +110,16 @@ def request_for(
     found = find_weights(get_backbone(backbone), weights, fetch=True)
     base = choice(criterion).criterion
     needs_tokens = "patch" if base is None else get_criterion(base).default_tokens
+    read = split or (ALL_TRAINED if shots is None else TRAIN800)
     request = ScoreRequest(
         task=get_task(task, root=root).name,
         backbone=backbone,
         weights=found.identity,
-        data=fingerprint(task, root=root),
+        data=fingerprint(task, root=root, splits=(read,)),
         criterion=criterion,
         sites=sites,
         tokens=tokens or needs_tokens,
-        split=split or (ALL_TRAINED if shots is None else TRAIN800),
+        split=read,
         pixel_normalisation=pixel_normalisation,
         limit=limit,
         limit_rule=limit_rule or rule_for(limit),

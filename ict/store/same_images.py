@@ -38,10 +38,7 @@ class Reading:
     @classmethod
     def of_run(cls, config: RunConfig, digests: ImageDigests) -> Self:
         """What a run of `config` reads."""
-        splits = (
-            ("train800", "val200") if config.train_split == "train800" else (config.train_split,)
-        )
-        parts = {split: (config.task, split) for split in (*splits, "test")}
+        parts = {split: (config.task, split) for split in (*config.trained_splits, "test")}
         if config.score_task and config.score_split:
             own = config.score_task == config.task
             key = config.score_split if own else f"{config.score_task}:{config.score_split}"

@@ -5,13 +5,15 @@ linked folders (`ict data link`), then under $ICT_VTAB_ROOT. An explicit `root` 
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ict.documents.records import Odd
 from ict.errors import InputError, did_you_mean, quoted
 from ict.tasks import bundled, vtab, vtab_folders
-from ict.tasks.links import look_at_links, read_links, vtab_root
+from ict.tasks.links import look_at_links, read_places, vtab_root
+from ict.tasks.places import Place, place_of
 from ict.tasks.task import GROUPS, SPLITS, Split, Task
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "Split",
     "Task",
     "find_folder",
+    "find_place",
     "fingerprint",
     "get_task",
     "list_tasks",
@@ -33,10 +36,10 @@ def get_task(name: str, *, root: str | Path | None = None) -> Task:
     if name in bundled.TASKS:
         return bundled.TASKS[name]
     known = vtab.canonical(name)
-    folder = _folder_of(known, root)
-    if folder is None and known not in vtab.catalogue():
+    place = _place_of(known, root)
+    if place is None and known not in vtab.catalogue():
         raise InputError(_unknown(name, root))
-    return vtab.describe(known, folder if folder and vtab_folders.is_layout(folder) else None)
+    return vtab.describe(known, place if place and vtab_folders.is_layout(place.lists) else None)
 
 
 def load_split(name: str, split: str, *, root: str | Path | None = None) -> Split:
@@ -46,67 +49,78 @@ def load_split(name: str, split: str, *, root: str | Path | None = None) -> Spli
     if name in bundled.TASKS:
         return bundled.load_split(name, split)
     task = get_task(name, root=root)
-    return vtab.load_split(task, find_folder(name, root=root), split)
+    return vtab.load_split(task, find_place(name, root=root), split)
 
 
-def fingerprint(name: str, *, root: str | Path | None = None) -> str:
-    """What tells two versions of the data apart, wherever they lie: part of a run's identity."""
+def fingerprint(
+    name: str, *, root: str | Path | None = None, splits: Sequence[str] = SPLITS
+) -> str:
+    """What tells two versions of the data apart, wherever they lie: part of a run's identity.
+
+    Raises InputError unless the lists of `splits` can be read, with every image that they name.
+    """
     if name in bundled.TASKS:
         return f"bundled:{name}@{bundled.VERSION}"
     task = get_task(name, root=root)
-    return vtab.fingerprint(task, find_folder(name, root=root))
+    return vtab.fingerprint(task, find_place(name, root=root), splits)
 
 
 def find_folder(name: str, *, root: str | Path | None = None) -> Path:
-    """The folder of a task that is not bundled; InputError says where was looked."""
+    """The folder of the images of a task that is not bundled; InputError says where was looked."""
+    return find_place(name, root=root).images
+
+
+def find_place(name: str, *, root: str | Path | None = None) -> Place:
+    """Where a task that is not bundled lies; InputError says where was looked."""
     known = vtab.canonical(name)
-    folder = _folder_of(known, root)
-    if folder is None:
+    place = _place_of(known, root)
+    if place is None:
         if known not in vtab.catalogue():
             raise InputError(_unknown(name, root))
         raise InputError(f"task {quoted(known)} is not on this machine: {how_to_get(known, root)}")
-    if not os.path.isdir(folder):
+    gone = next((at for at in (place.images, place.lists) if not os.path.isdir(at)), None)
+    if gone is not None:
         again = f"run `ict data link {known} DIR` again"
         raise InputError(
-            f"task {quoted(known)} is linked to {folder}, which is not a folder; {again}"
+            f"task {quoted(known)} is linked to {gone}, which is not a folder; {again}"
         )
-    return folder
+    return place
 
 
-def _folder_of(name: str, root: str | Path | None) -> Path | None:
-    """The task's folder, if there is one; InputError where its own link names none."""
+def _place_of(name: str, root: str | Path | None) -> Place | None:
+    """Where the task lies, if it is here; InputError where its own link names no folder."""
     folders = _folders(root)
     if name in folders and folders[name] is None:
         raise InputError(str(look_at_links()[1][0]))
     return folders.get(name)
 
 
-def _folders(root: str | Path | None) -> dict[str, Path | None]:
-    """Folders by task: links before the root, None for an odd link; none from a root that does not exist.
+def _folders(root: str | Path | None) -> dict[str, Place | None]:
+    """Places by task: links before the root, None for an odd link; none from a root that does not exist.
 
     Raises InputError for links that cannot be read: the task might be linked to another folder.
     """
     at = vtab_root(root)
-    found: dict[str, Path | None] = {}
+    found: dict[str, Place | None] = {}
     if at is not None and os.path.isdir(at):
-        found.update(vtab_folders.folders_of(at))
-    return found if root is not None else found | read_links()
+        found.update({n: place_of(f) for n, f in vtab_folders.folders_of(at).items()})
+    return found if root is not None else found | read_places()
 
 
-def _listed(root: str | Path | None) -> tuple[dict[str, Path], list[Odd]]:
-    """Folders by task as `_folders` finds them, and what cannot be read: nothing hides the rest."""
+def _listed(root: str | Path | None) -> tuple[dict[str, Place], list[Odd]]:
+    """Places by task as `_folders` finds them, and what cannot be read: nothing hides the rest."""
     at = vtab_root(root)
     under_root, troubles = (
         vtab_folders.look_under(at) if at is not None and os.path.isdir(at) else ({}, [])
     )
     links, odd = look_at_links() if root is None else ({}, [])
-    return under_root | links, troubles + odd
+    return {n: place_of(f) for n, f in under_root.items()} | links, troubles + odd
 
 
 def troubles(root: str | Path | None = None) -> list[Odd]:
     """What cannot be read of the tasks on this machine, each thing once, with what to do."""
     folders, found = _listed(root)
-    for folder in dict.fromkeys(folders.values()):
+    for folder in dict.fromkeys(place.lists for place in folders.values()):
         found += vtab_folders.troubles_of(folder)
     return found
 
@@ -155,11 +169,12 @@ def _bundled_row(task: Task) -> dict[str, Any]:
     return _columns(task, counts, available=True, missing=[], how_to_get=None, path=None)
 
 
-def _row(name: str, folder: Path | None, root: str | Path | None) -> dict[str, Any]:
-    counts = {s: vtab.count_images(folder / f"{s}.txt") if folder else None for s in SPLITS}
+def _row(name: str, place: Place | None, root: str | Path | None) -> dict[str, Any]:
+    counts = {s: vtab.count_images(place.list_of(s)) if place else None for s in SPLITS}
+    folder = place.images if place else None
     available = any(count is not None for count in counts.values())
     try:
-        task = vtab.describe(name, folder if available else None)
+        task = vtab.describe(name, place if available else None)
     except InputError as error:
         task = Task(name=name, title=name, group="other", classes=0, sizes={})
         return _columns(
@@ -169,16 +184,18 @@ def _row(name: str, folder: Path | None, root: str | Path | None) -> dict[str, A
         task,
         counts,
         available=available,
-        missing=_missing(task, counts) if available else ["everything"],
+        missing=_missing(task, counts, place) if available and place else ["everything"],
         how_to_get=None if available else how_to_get(name, root),
         path=folder,
     )
 
 
-def _missing(task: Task, counts: dict[str, int | None]) -> list[str]:
+def _missing(task: Task, counts: dict[str, int | None], place: Place) -> list[str]:
     gaps = [f"{split}.txt" for split, count in counts.items() if count is None]
     for split, count in counts.items():
-        gaps += vtab.count_notes(task, split, count) if count is not None else ()
+        if count is not None:
+            wrong = vtab.list_trouble(place.list_of(split), task.classes)
+            gaps += [wrong] if wrong else vtab.count_notes(task, split, count)
     return gaps
 
 

@@ -14,10 +14,14 @@ from typing import Any
 
 from ict.errors import quoted
 from ict.tasks import vtab, vtab_folders
+from ict.tasks.check_words import readable
 from ict.tasks.decoding import printable
 from ict.tasks.lists import MAX_LABEL, Entry, Folder, Problem, label_problem, read_list
-from ict.tasks.pictures import Picture, look_at, notes, said, summary
+from ict.tasks.pictures import Picture, look_at, notes, summary
+from ict.tasks.places import Place, place_of
 from ict.tasks.task import SPLITS
+
+__all__ = ["check_folder", "readable"]
 
 Progress = Callable[[int, int], None]
 _TRAIN = SPLITS[:3]
@@ -34,23 +38,26 @@ class _List:
 
 
 def check_folder(
-    name: str, folder: Path, *, progress: Progress | None = None, workers: int | None = None
+    name: str, at: Path | Place, *, progress: Progress | None = None, workers: int | None = None
 ) -> dict[str, Any]:
-    """The report on task `name` in `folder`; `problems` are {file, line, kind, message, severity}.
+    """The report on task `name` `at` its place; `problems` are {file, line, kind, message, severity}.
 
     Lists present and readable, labels in range, no path leaves the folder, every image decodes by a
     rule, what is done to its values, counts against the catalogue, lists that agree, images in both
     train and test, class balance.
     """
     name = vtab.canonical(name)
+    place = place_of(at)
+    folder = place.lists
     problems: list[Problem] = _folder_problems(name, folder)
     lists = [_read(folder, split, problems) for split in SPLITS]
     classes = _classes(name, folder, lists)
-    inside = Folder(folder)
+    problems += _sparse(name, folder, lists)
+    inside = Folder(place)
     for part in lists:
         _check_entries(part, classes, inside, problems)
-    pictures = _decode_all(lists, problems, progress, workers)
-    problems += notes(str(folder), pictures)
+    pictures = _decode_all(lists, problems, place.root, progress, workers)
+    problems += notes(str(place.images), pictures)
     problems += _disagreement(lists)
     problems += _repeated(lists)
     problems += _in_train_and_test(lists, pictures)
@@ -60,7 +67,7 @@ def check_folder(
     problems += _empty_classes(folder, classes, balance)
     return _report(
         name,
-        folder,
+        place.images,
         classes=classes,
         counts=counts,
         balance=balance,
@@ -130,9 +137,21 @@ def _classes(name: str, folder: Path, lists: list[_List]) -> int | None:
     stated = vtab.stated_classes(vtab.read_info(folder))
     if stated is not None:
         return stated
-    labels = (entry.label for part in lists if part.split in _TRAIN for entry in part.entries)
-    usable = [label for label in labels if 0 <= label <= MAX_LABEL]
+    usable = _usable(lists)
     return max(usable) + 1 if usable else None
+
+
+def _usable(lists: list[_List]) -> set[int]:
+    labels = {entry.label for part in lists if part.split in _TRAIN for entry in part.entries}
+    return {label for label in labels if 0 <= label <= MAX_LABEL}
+
+
+def _sparse(name: str, folder: Path, lists: list[_List]) -> list[Problem]:
+    """Labels that are no numbers of classes, where nothing but the lists says how many there are."""
+    if name in vtab.catalogue() or vtab.stated_classes(vtab.read_info(folder)) is not None:
+        return []
+    wrong = vtab.sparse_labels(_usable(lists))
+    return [Problem(str(folder), None, "sparse labels", wrong)] if wrong else []
 
 
 def _check_entries(
@@ -161,6 +180,7 @@ def _first_mentions(lists: Iterable[_List]) -> dict[Path, tuple[str, int]]:
 def _decode_all(
     lists: list[_List],
     problems: list[Problem],
+    root: Path,
     progress: Progress | None,
     workers: int | None,
 ) -> dict[Path, Picture]:
@@ -168,7 +188,7 @@ def _decode_all(
     mentions = _first_mentions(lists)
     pictures: dict[Path, Picture] = {}
     with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
-        results = pool.map(look_at, mentions)
+        results = pool.map(lambda path: look_at(path, root), mentions)
         for done, (path, found) in enumerate(zip(mentions, results, strict=True), 1):
             if isinstance(found, Picture):
                 pictures[path] = found
@@ -266,27 +286,3 @@ def _empty_classes(
             message = f"{len(absent)} of {classes} classes have no image: {some}"
             found.append(_warning(folder / f"{split}.txt", None, "class without images", message))
     return found
-
-
-def readable(report: dict[str, Any]) -> str:
-    """The report as text for a terminal."""
-    expected = report["expected"] or {}
-    counts = [
-        f"{split} {count}"
-        + (f" of {expected[split]}" if expected.get(split, count) != count else "")
-        for split, count in report["counts"].items()
-    ]
-    state = "sound" if report["ok"] else "not usable as it is"
-    tests = "official counts" if report["official"] else "not the official test set"
-    majority = report["majority_share"]["test"]
-    share = "" if majority is None else f"; largest test class {100 * majority:.1f} %"
-    lines = [
-        f"{report['task']}: {state}, {report['errors']} errors, {report['warnings']} warnings",
-        f"  {report['path']}",
-        f"  {', '.join(counts)}; {report['classes']} classes; {tests}{share}",
-        *(f"  {line}" for line in said(report)),
-    ]
-    for problem in report["problems"]:
-        where = problem["file"] + (f", line {problem['line']}" if problem["line"] else "")
-        lines.append(f"  {problem['severity']:8}{where}: {problem['message']}")
-    return "\n".join(lines)

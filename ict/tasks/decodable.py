@@ -8,10 +8,11 @@ from pathlib import Path
 from ict.documents.records import read_record
 from ict.documents.shapes import list_of, reader, text
 from ict.files import StoreError, atomic_write_json, make_folder, user_cache
-from ict.tasks import bundled, pixels
+from ict.tasks import bundled, find_place, pixels
 from ict.tasks.decoding import UNDECODABLE, open_rgb
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import FIRST, Shots
+from ict.tasks.places import open_inside
 
 _RULES = "pixels-3"  # raise it when `ict.tasks.pixels` refuses what it took before
 
@@ -40,7 +41,9 @@ def check_decodable(
         return
     paths = digests.names(name, split, limit, rule, shots)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for done, _ in enumerate(pool.map(_decode, paths), start=1):
+        inside = find_place(name, root=digests.root).root
+        decoded = pool.map(lambda path: open_rgb(Path(path), inside), paths)
+        for done, _ in enumerate(decoded, start=1):
             if progress is not None:
                 progress(done, len(paths))
     _remember([*passed, key])
@@ -66,7 +69,10 @@ def first_wide(
         return None
     paths = digests.names(name, split, limit, rule, shots)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for path, wide in zip(paths, pool.map(_is_wide, paths), strict=True):
+        inside = find_place(name, root=digests.root).root
+        for path, wide in zip(
+            paths, pool.map(lambda path: _is_wide(path, inside), paths), strict=True
+        ):
             if wide:
                 pool.shutdown(cancel_futures=True)
                 return path
@@ -74,16 +80,12 @@ def first_wide(
     return None
 
 
-def _is_wide(path: str) -> bool:
+def _is_wide(path: str, inside: Path) -> bool:
     try:
-        with pixels.opened(Path(path)) as image:
+        with open_inside(path, inside) as file, pixels.opened(file) as image:
             return image.mode in pixels.WIDE
     except UNDECODABLE:
         return False
-
-
-def _decode(path: str) -> None:
-    open_rgb(Path(path))
 
 
 def _cache() -> Path:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ict.errors import InputError
 from ict.tasks import pixels
+from ict.tasks.places import open_inside
 
 # What PIL's decoders raise on files that are truncated, empty, or no image at all.
 UNDECODABLE = (
@@ -31,20 +32,24 @@ UNDECODABLE = (
 
 
 @contextlib.contextmanager
-def opened_rgb(path: Path) -> Iterator[Image.Image]:
-    """One file as 8-bit RGB, in flight during the block; InputError with its path if that fails."""
+def opened_rgb(path: Path, inside: Path | None = None) -> Iterator[Image.Image]:
+    """One file as 8-bit RGB, in flight during the block; InputError with its path if that fails.
+
+    It is opened only if it lies in `inside`, a resolved folder.
+    """
     with contextlib.ExitStack() as held:
         try:
-            picture = pixels.to_rgb(held.enter_context(pixels.opened(path)))
+            file = held.enter_context(open_inside(path, inside))
+            picture = pixels.to_rgb(held.enter_context(pixels.opened(file)))
         except UNDECODABLE as error:
             why = reason(path, error)
             raise InputError(f"{printable(path)} cannot be decoded as an image: {why}") from error
         yield picture
 
 
-def open_rgb(path: Path) -> Image.Image:
+def open_rgb(path: Path, inside: Path | None = None) -> Image.Image:
     """Decodes one file to RGB; InputError with its path when that is not possible."""
-    with opened_rgb(path) as picture:
+    with opened_rgb(path, inside) as picture:
         return picture
 
 

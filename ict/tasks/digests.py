@@ -24,6 +24,7 @@ from ict.files import StoreError, atomic_write_bytes, make_folder, read_regular,
 from ict.tasks import bundled, find_folder, load_split
 from ict.tasks.decoding import printable, reason
 from ict.tasks.limits import FIRST, Shots, chosen, limited
+from ict.tasks.places import open_inside
 
 _Key = tuple[str, str, int | None, str, Shots | None]
 Progress = Callable[[int, int], None]
@@ -67,7 +68,9 @@ class ImageDigests:
                 asked = limited(load_split(task, split, root=self.root), limit, rule, shots)
                 folder = find_folder(task, root=self.root)
                 self._names[key] = tuple(map(str, asked.paths or ()))
-                self._known[key] = file_digests(folder, self._names[key], progress=progress)
+                self._known[key] = file_digests(
+                    folder, self._names[key], inside=asked.inside, progress=progress
+                )
         return self._known[key]
 
     def names(
@@ -123,9 +126,16 @@ def listed(digests: Sequence[str], labels: np.ndarray) -> str:
 
 
 def file_digests(
-    folder: Path, paths: Sequence[str], *, progress: Progress | None = None
+    folder: Path,
+    paths: Sequence[str],
+    *,
+    inside: Path | None = None,
+    progress: Progress | None = None,
 ) -> tuple[str, ...]:
-    """The SHA-256 of each file of `paths` in `folder`, read only where the cache does not know it."""
+    """The SHA-256 of each file of `paths` in `folder`, read only where the cache does not know it.
+
+    A file is opened only if it lies in `inside`, a resolved folder.
+    """
     cache = cache_file(folder)
     kept = _read(cache)
     names = [path.removeprefix(f"{folder}{os.sep}") for path in paths]
@@ -133,7 +143,7 @@ def file_digests(
     missing = [place for place, digest in enumerate(found) if digest is None]
     new: dict[str, list[Any]] = {}
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        read = pool.map(lambda place: _digest(paths[place]), missing)
+        read = pool.map(lambda place: _digest(paths[place], inside), missing)
         for done, (place, (digest, stamp)) in enumerate(zip(missing, read, strict=True), start=1):
             found[place] = digest
             if stamp is not None:
@@ -166,15 +176,15 @@ def _kept(entry: Any, path: str) -> str | None:
     return entry[4] if same and _HEX.fullmatch(entry[4]) else None
 
 
-def _digest(path: str) -> tuple[str, Stamp | None]:
+def _digest(path: str, inside: Path | None = None) -> tuple[str, Stamp | None]:
     """The digest of a file, and what it is kept under; None for one that has not settled."""
     started = time.time_ns()
     try:
-        with open(path, "rb") as file:
+        with open_inside(path, inside) as file:
             before = _stamp(os.fstat(file.fileno()))
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             after = _stamp(os.fstat(file.fileno()))
-    except OSError as error:
+    except (OSError, InputError) as error:
         why = reason(Path(path), error)
         raise InputError(f"{printable(Path(path))} cannot be read: {why}") from error
     settled = before == after and max(before[2:]) < started - _SETTLED_NS

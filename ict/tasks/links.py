@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ict.documents.names import LINKS
+from ict.documents.names import LINKS, MADE
 from ict.documents.records import Odd, read_record
 from ict.documents.shapes import shown
 from ict.errors import InputError, quoted
 from ict.files import absolute, atomic_write_json, make_folder, store_root
 from ict.tasks import bundled
+from ict.tasks.places import Place
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -25,19 +26,26 @@ def read_links() -> dict[str, Path | None]:
 
     Raises InputError for a file that cannot be read: it may hide where any task lies.
     """
-    entries = _entries(links_path())
+    return {name: place.images if place else None for name, place in read_places().items()}
+
+
+def read_places() -> dict[str, Place | None]:
+    """`read_links` with where each task's lists lie, and where its links may lead."""
+    path = links_path()
+    entries = _entries(path)
     if isinstance(entries, Odd):
         raise InputError(str(entries))
-    return {name: Path(at) if _is_link(name, at) else None for name, at in entries.items()}
+    return {name: _place(name, at, path.parent) for name, at in entries.items()}
 
 
-def look_at_links(path: Path | None = None) -> tuple[dict[str, Path], list[Odd]]:
-    """Linked folders by task, and what of the links file cannot be read."""
+def look_at_links(path: Path | None = None) -> tuple[dict[str, Place], list[Odd]]:
+    """Linked places by task, and what of the links file cannot be read."""
     path = path or links_path()
     entries = _entries(path)
     if isinstance(entries, Odd):
         return {}, [entries]
-    links = {name: Path(at) for name, at in entries.items() if _is_link(name, at)}
+    found = {name: _place(name, at, path.parent) for name, at in entries.items()}
+    links = {name: place for name, place in found.items() if place is not None}
     wrong = [f"{shown(name)} → {quoted(at)}" for name, at in entries.items() if name not in links]
     if not wrong:
         return links, []
@@ -60,10 +68,28 @@ def _table(document: Any) -> dict[str, Any]:
     return document
 
 
-def _is_link(name: str, at: Any) -> bool:
-    """Whether an entry names a folder as `write_link` writes it: an absolute path, nothing odd in it."""
-    plain = isinstance(at, str) and os.path.isabs(at) and "\0" not in at
-    return plain and name not in bundled.TASKS and name.isprintable() and name != ""
+def _place(name: str, at: Any, store: Path) -> Place | None:
+    """An entry as `write_link` writes it: absolute paths, lists in the store, nothing odd in them."""
+    if name in bundled.TASKS or not name.isprintable() or not name:
+        return None
+    if _is_path(at):
+        return Place(Path(at), Path(at))
+    if not isinstance(at, dict) or not _is_path(at.get("path")):
+        return None
+    lists, inside = at.get("lists"), at.get("inside")
+    if (inside is not None and not _is_path(inside)) or lists not in (None, f"{MADE}/{name}"):
+        return None
+    images = Path(at["path"])
+    return Place(images, store / lists if lists else images, Path(inside) if inside else None)
+
+
+def _is_path(at: Any) -> bool:
+    return isinstance(at, str) and os.path.isabs(at) and "\0" not in at
+
+
+def made_folder(name: str) -> Path:
+    """The folder in the store for the lists that `ict data link` makes for task `name`."""
+    return links_path().parent / MADE / name
 
 
 def check_name(name: str) -> str:
@@ -75,14 +101,19 @@ def check_name(name: str) -> str:
     return name
 
 
-def write_link(name: str, folder: Path) -> Path:
+def write_link(name: str, folder: Path, *, made: bool = False, inside: Path | None = None) -> Path:
     """Adds or replaces one link, atomically; gives the links file.
 
-    Links no folder could be made of go; raises InputError for a file that cannot be read at all, so
+    `made` says that its lists are in `made_folder(name)`, `inside` where links may lead. Links no folder could be made of go; raises InputError for a file that cannot be read at all, so
     that what it held is not lost.
     """
     path = links_path()
-    links = {task: str(at) for task, at in read_links().items() if at} | {name: str(folder)}
+    kept = _entries(path)
+    sound = {task for task, place in read_places().items() if place}
+    links = {} if isinstance(kept, Odd) else {task: kept[task] for task in kept if task in sound}
+    more = {"lists": f"{MADE}/{name}" if made else None, "inside": inside and str(inside)}
+    said = {key: value for key, value in more.items() if value}
+    links[name] = {"path": str(folder), **said} if said else str(folder)
     make_folder(path.parent)
     atomic_write_json(path, dict(sorted(links.items())))
     return path

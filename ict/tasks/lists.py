@@ -1,19 +1,24 @@
 """List files of the VTAB-1K layout: lines `images/train800/000000.jpg 42`.
 
 Nothing outside the task's folder is ever opened: absolute paths, `..` and symbolic links that
-leave it are refused. File names may hold blanks (the label follows the last one); a byte order
-mark and Windows line ends are accepted; blank lines are skipped.
+leave it are refused (unless it was linked to follow them, to one folder). File names may hold blanks
+(the label follows the last one); a byte order mark, UTF-16 with one and Windows line ends are
+accepted; blank lines are skipped. A name that is no file as it is written is looked for without
+its quotes, with `/` for each backslash, in the other form of its accents, and as cp1252.
 """
 
+import contextlib
 import os
 import re
 import stat
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ict.errors import InputError
 from ict.files import read_regular
+from ict.tasks.places import FOLLOW, Place, lies_in, place_of
 
 MOST_LIST_BYTES = 256 << 20  # millions of lines
 MAX_LABEL = 99_999  # a larger one is a mistake, and would ask for a head of that size
@@ -69,7 +74,7 @@ def read_list(path: Path) -> tuple[list[Entry], list[Problem]]:
 
 def parse_list(content: bytes, file: str) -> tuple[list[Entry], list[Problem]]:
     """What `read_list` gives, from the bytes of a list called `file`."""
-    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="surrogateescape")
+    text = _decoded(content)
     entries: list[Entry] = []
     problems: list[Problem] = []
     for number, line in enumerate(text.split("\n"), start=1):
@@ -81,6 +86,12 @@ def parse_list(content: bytes, file: str) -> tuple[list[Entry], list[Problem]]:
             else:
                 problems.append(entry)
     return entries, problems
+
+
+def _decoded(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace")
+    return content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="surrogateescape")
 
 
 def _parse_line(line: str, file: str, number: int) -> Entry | Problem:
@@ -120,23 +131,23 @@ def label_problem(entry: Entry, file: str, classes: int | None) -> Problem | Non
 
 
 class Folder:
-    """Resolves written paths inside one task folder; each directory's links are followed once."""
+    """Resolves written paths inside one task's place; each directory's links are followed once."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder
-        self._real = os.path.realpath(folder)
+    def __init__(self, at: Path | Place) -> None:
+        place = place_of(at)
+        self.path = place.images
+        self._real = str(place.root)
         self._inside: dict[str, bool] = {}
 
     def locate(self, entry: Entry, file: str) -> tuple[str, int] | Problem:
         """The image's path and size in bytes, or why it cannot be used."""
-        path = os.path.join(self.path, entry.path)  # strings: a test set has up to 73,728 images
         try:
-            status = os.lstat(path)
+            path, status = self._found(entry.path)
             linked = stat.S_ISLNK(status.st_mode)
             if not self._contains(path if linked else os.path.dirname(path)):
                 message = (
                     f"{shown(entry.path)} leaves the task's folder by a symbolic link; "
-                    "it is not opened"
+                    f"it is not opened; {FOLLOW}"
                 )
                 return Problem(file, entry.line, "unsafe path", message)
             status = os.stat(path) if linked else status
@@ -147,11 +158,36 @@ class Folder:
             return Problem(file, entry.line, "missing image", message)
         return path, status.st_size
 
+    def _found(self, written: str) -> tuple[str, os.stat_result]:
+        """The path as written, or as it may be meant, with its `lstat`; OSError where none is there."""
+        path = os.path.join(self.path, written)  # strings: a test set has up to 73,728 images
+        try:
+            return path, os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            for meant in _meant(written):
+                other = os.path.join(self.path, meant)
+                with contextlib.suppress(OSError, ValueError):
+                    return other, os.lstat(other)
+            raise
+
     def _contains(self, path: str) -> bool:
         if path not in self._inside:
-            real = os.path.realpath(path)
-            self._inside[path] = os.path.commonpath([self._real, real]) == self._real
+            self._inside[path] = lies_in(os.path.realpath(path), self._real)
         return self._inside[path]
+
+
+def _meant(written: str) -> list[str]:
+    """What a path that is no file may mean, none of which leaves the folder."""
+    bare = written[1:-1] if written[:1] in "\"'" and written[:1] == written[-1:] else written
+    with contextlib.suppress(UnicodeError):
+        bare.encode()
+        forms = [bare, *(unicodedata.normalize(form, bare) for form in ("NFC", "NFD"))]
+        found = [*forms, *(form.replace("\\", "/") for form in forms)]
+        return [one for one in dict.fromkeys(found) if one != written and not leaves_folder(one)]
+    with contextlib.suppress(UnicodeError):  # bytes that are no UTF-8
+        western = bare.encode("utf-8", "surrogateescape").decode("cp1252")
+        return [western] if not leaves_folder(western) else []
+    return []
 
 
 def _why_missing(path: str, error: OSError | ValueError) -> str:

@@ -18,6 +18,7 @@ from PIL import ExifTags, Image
 from ict.tasks import pixels
 from ict.tasks.decoding import UNDECODABLE, printable, reason
 from ict.tasks.lists import Problem
+from ict.tasks.places import open_inside
 
 _DARK = 16  # of 255: the brightest value of 12-bit numbers that were stored as 16-bit ones
 
@@ -193,10 +194,10 @@ def _said_sizes(sizes: Mapping[str, int]) -> str:
     )
 
 
-def look_at(path: Path) -> Picture | str:
-    """What the file holds, or why it cannot be decoded."""
+def look_at(path: Path, inside: Path | None = None) -> Picture | str:
+    """What the file holds, or why it cannot be decoded. It must lie in `inside`, a resolved folder."""
     try:
-        with open(path, "rb") as file:
+        with open_inside(path, inside) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
             with pixels.opened(file) as image:

@@ -47,6 +47,8 @@ class Split:
     notes: tuple[str, ...] = ()
     class_names: tuple[str, ...] | None = None
     official: bool = False
+    inside: Path | None = None
+    """Resolved: where every file that is opened must lie; anywhere for None."""
     render: "Callable[[int], Image.Image] | None" = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -86,5 +88,5 @@ class Split:
         assert self.paths is not None
         from ict.tasks.decoding import opened_rgb  # imports PIL
 
-        with opened_rgb(self.paths[index]) as picture:
+        with opened_rgb(self.paths[index], self.inside) as picture:
             yield picture

@@ -7,6 +7,8 @@ that they name. A folder of this layout that is none of the 19 is a task too, ca
 import csv
 import functools
 import hashlib
+import os
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -28,8 +30,10 @@ from ict.tasks.lists import (
     read_list,
     refuse,
 )
+from ict.tasks.places import Place, place_of
 from ict.tasks.task import SPLITS, Split, Task
 
+_MANY = 1000  # classes: fewer cost nothing, used or not
 _SPLIT_SIZES = {"train800": 800, "val200": 200, "train800val200": 1000}
 
 
@@ -84,25 +88,26 @@ def _variants() -> dict[str, str]:
     return {variant: task.name for task in catalogue().values() for variant in task.folders}
 
 
-def describe(name: str, folder: Path | None) -> Task:
-    """The task as found in `folder` (None: not on this machine): classes, sizes, officialness."""
+def describe(name: str, at: Path | Place | None) -> Task:
+    """The task as found `at` its place (None: not on this machine): classes, sizes, officialness."""
     task = catalogue().get(name)
-    if folder is None:
+    if at is None:
         if task is None:
             raise InputError(f"no task {quoted(name)}")
         return task
-    counts = {split: count_images(folder / f"{split}.txt") for split in SPLITS}
+    place = place_of(at)
+    counts = {split: count_images(place.list_of(split)) for split in SPLITS}
     if task is not None:
         return replace(task, official=counts == task.sizes)
-    info = read_info(folder)
+    info = read_info(place.lists)
     return Task(
         name=name,
         title=str(info.get("title") or info.get("task") or name),
         group="other",
-        classes=_classes(folder, info),
+        classes=_classes(place.lists, info),
         sizes={split: count or 0 for split, count in counts.items()},
-        folders=(folder.name,),
-        source=str(info.get("source") or folder),
+        folders=(place.images.name,),
+        source=str(info.get("source") or place.images),
         licence=str(info.get("licence") or "unknown"),
     )
 
@@ -150,22 +155,51 @@ def _classes(folder: Path, info: dict[str, Any]) -> int:
     stated = stated_classes(info)
     if stated is not None:
         return stated
-    largest = 0
+    used: set[int] = set()
     for split in SPLITS[:3]:
         path = folder / f"{split}.txt"
         entries, _ = read_list(path)
         refuse([p for e in entries if (p := label_problem(e, str(path), None))])
-        largest = max(largest, *(entry.label for entry in entries), 0)
-    return largest + 1
+        used.update(entry.label for entry in entries)
+    if wrong := sparse_labels(used):
+        raise InputError(f"{folder}: {wrong}")
+    return max(used, default=0) + 1
 
 
-def load_split(task: Task, folder: Path, split: str) -> Split:
+def sparse_labels(used: Collection[int]) -> str:
+    """Why labels are no numbers of classes: a head of that size would be nearly all unused. "" if they are."""
+    largest = max(used, default=0)
+    if largest < _MANY or largest < 10 * len(used):
+        return ""
+    return (
+        f"labels go up to {largest}, and only {len(used)} are used; "
+        "`ict data link NAME DIR` makes a task of it with classes numbered from 0"
+    )
+
+
+def list_trouble(path: Path, classes: int) -> str:
+    """What is wrong with the lines of a list, its first trouble; "" for one that can be read."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        return f"{path.name}: {error.strerror}"
+    return _list_trouble(path, classes, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=512)
+def _list_trouble(path: Path, classes: int, _modified: int, _size: int) -> str:
+    entries, problems = read_list(path)
+    problems += [p for e in entries if (p := label_problem(e, str(path), classes))]
+    return f"{path.name}{problems[0].sentence().removeprefix(str(path))}" if problems else ""
+
+
+def load_split(task: Task, at: Path | Place, split: str) -> Split:
     """Reads and checks one list; InputError names the file and line of the first problem."""
-    path = folder / f"{split}.txt"
+    place = place_of(at)
+    path = place.list_of(split)
     entries, problems = _checked_entries(task, path)
     refuse(problems)
-    inside = Folder(folder)
-    images, missing = _locate(inside, entries, str(path))
+    images, missing = _locate(Folder(place), entries, str(path))
     refuse(missing)
     return Split(
         task=task.name,
@@ -174,7 +208,8 @@ def load_split(task: Task, folder: Path, split: str) -> Split:
         labels=np.array([entry.label for entry in entries], np.int64),
         paths=tuple(Path(image) for image, _ in images),
         notes=count_notes(task, split, len(entries)),
-        class_names=_class_names(folder, task.classes),
+        class_names=_class_names(place.lists, task.classes),
+        inside=place.root,
         official=task.official,
     )
 
@@ -208,20 +243,26 @@ def count_notes(task: Task, split: str, images: int) -> tuple[str, ...]:
     return (f"{split} has {images} of the usual {usual} images{consequence}",)
 
 
-def fingerprint(task: Task, folder: Path) -> str:
+def fingerprint(task: Task, at: Path | Place, splits: Sequence[str] = SPLITS) -> str:
     """SHA-256 over the four lists' content and the size of every image they name, in order.
 
-    Reads and checks all four lists, so that what is wrong is said before a run is made.
+    The lists of `splits`, which a run reads, are checked, so that what is wrong is said before it is
+    made. Of another one that is not sound only the content counts, and nothing of one that is missing.
     """
     digest = hashlib.sha256()
-    inside = Folder(folder)
+    place = place_of(at)
+    inside = Folder(place)
     for split in SPLITS:
-        path = folder / f"{split}.txt"
+        path = place.list_of(split)
+        if split not in splits and not os.path.isfile(path):
+            continue
         entries, problems = _checked_entries(task, path)
-        refuse(problems)
         images, missing = _locate(inside, entries, str(path))
-        refuse(missing)
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        sizes = " ".join(str(size) for _, size in images)
+        sound = not problems and not missing
+        if split in splits:
+            refuse(problems)
+            refuse(missing)
+        content = hashlib.sha256(read_regular(path, MOST_LIST_BYTES)).hexdigest()
+        sizes = " ".join(str(size) for _, size in images) if sound else "unsound"
         digest.update(f"{split} {content} {sizes}\n".encode())
     return f"sha256:{digest.hexdigest()}"

@@ -40,7 +40,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are read from now on."""
     seen: list[str] = []
     original = digests._digest
-    monkeypatch.setattr(digests, "_digest", lambda path: seen.append(path) or original(path))
+    monkeypatch.setattr(
+        digests, "_digest", lambda path, *more: seen.append(path) or original(path, *more)
+    )
     return seen
 
 
@@ -212,9 +214,9 @@ def test_names_are_the_files(folder):
 def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
     path = folder / "images/train800/000001.jpg"
 
-    def vanish(asked: str) -> tuple:
+    def vanish(asked: str, inside: Path) -> tuple:
         Path(asked).unlink(missing_ok=True)
-        return original(asked)
+        return original(asked, inside)
 
     original = digests._digest
     monkeypatch.setattr(digests, "_digest", vanish)

@@ -1,0 +1,1 @@
+"""Tasks of one's own images: class folders, tables and parquet files become lists in the store."""

@@ -1,0 +1,58 @@
+"""Folders of one class each, below folders of parts (train, val, test) where there are some."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ict.errors import InputError, quoted
+from ict.tasks.own.images import ENDINGS, PARTS, Image, bounded, images_below, listed
+from ict.tasks.places import FOLLOW
+
+
+def class_images(folder: Path, *, follow: bool) -> list[Image]:
+    """The images of DIR/CLASS/… or DIR/PART/CLASS/…; a class is called as its folder.
+
+    Raises InputError for images beside the class folders, whose class nobody knows.
+    """
+    return bounded(_images(folder, follow))
+
+
+def has_class_folders(folder: Path) -> bool:
+    """Whether anything here could be a class folder."""
+    return any(entry.is_dir() for entry in listed(folder))
+
+
+def _images(folder: Path, follow: bool) -> Iterator[Image]:
+    parts = {path: PARTS.get(path.name.lower()) for path in _folders(folder, follow)}
+    if not any(parts.values()):
+        yield from _classes(folder, folder, "", follow)
+        return
+    without = [path.name for path, part in parts.items() if part is None]
+    if without:
+        raise InputError(
+            f"{folder} has folders of parts and, beside them, {quoted(without[0])}; leave train, val "
+            "and test alone in it, or link the folder of the classes"
+        )
+    for path, part in parts.items():
+        yield from _classes(path, folder, str(part), follow)
+
+
+def _classes(folder: Path, base: Path, part: str, follow: bool) -> Iterator[Image]:
+    for entry in listed(folder):
+        if not entry.is_dir() and Path(entry.name).suffix.lower() in ENDINGS:
+            raise InputError(
+                f"{quoted(entry.path)} lies beside the class folders; put it into one, or link a table "
+                "that says its class"
+            )
+    for path in _folders(folder, follow):
+        for image in images_below(path, base, follow=follow):
+            yield Image(part, image, path.name)
+
+
+def _folders(folder: Path, follow: bool) -> list[Path]:
+    found = []
+    for entry in listed(folder):
+        if entry.is_symlink() and entry.is_dir() and not follow:
+            raise InputError(f"{quoted(entry.path)} is a link to a folder; {FOLLOW}")
+        if entry.is_dir():
+            found.append(Path(entry.path))
+    return found

@@ -1,0 +1,116 @@
+"""Labelled images before they are lists: which part of the data each is of, its file and its class."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ict.errors import InputError, printable, quoted
+from ict.tasks.lists import leaves_folder
+from ict.tasks.places import FOLLOW, lies_in
+
+MOST_IMAGES = 2_000_000
+ENDINGS = frozenset(
+    ".jpg .jpeg .jfif .png .bmp .gif .tif .tiff .webp .ppm .pgm .pbm .pnm .jp2 .avif".split()
+)
+PARTS = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "test": "test", "testing": "test", "eval": "test",
+}  # fmt: skip
+"""What the parts of a data set are called → train, val or test."""
+_MOST_DEPTH = 12
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image: the part that it was given as ("" where there are none), its path relative to the
+    images' folder with `/`, the name of its class."""
+
+    part: str
+    path: str
+    label: str
+
+
+def images_below(folder: Path, base: Path, *, follow: bool) -> Iterator[str]:
+    """Paths relative to `base` of the image files in `folder` and below, in alphabetical order.
+
+    Hidden names and files that no image is called like are left out. Raises InputError for a name that
+    no line of a list can hold, for links to folders that are not to be followed, and for too many.
+    """
+    yield from _below(folder, base, follow, (os.path.realpath(folder),))
+
+
+def _below(folder: Path, base: Path, follow: bool, above: tuple[str, ...]) -> Iterator[str]:
+    if len(above) > _MOST_DEPTH:
+        raise InputError(f"{printable(str(folder))}: folders more than {_MOST_DEPTH} deep")
+    for entry in listed(folder):
+        if entry.is_dir(follow_symlinks=follow):
+            real = os.path.realpath(entry.path)
+            if real not in above:  # a link to a folder that it lies in
+                yield from _below(Path(entry.path), base, follow, (*above, real))
+        elif entry.is_symlink() and entry.is_dir():
+            raise InputError(f"{printable(entry.path)} is a link to a folder; {FOLLOW}")
+        elif os.path.splitext(entry.name)[1].lower() in ENDINGS:
+            yield line_path(os.path.relpath(entry.path, base))
+
+
+def listed(folder: Path) -> list[os.DirEntry[str]]:
+    """What lies in a folder by name, hidden things left out; InputError if it cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
+    except OSError as error:
+        raise InputError(f"{printable(str(folder))}: {error.strerror or error}") from error
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def line_path(path: str) -> str:
+    """`path` if a line of a list can hold it and it stays in its folder; raises InputError otherwise."""
+    if re.search(r"[\n\r\0]", path) or path != path.strip(" \t"):
+        raise InputError(
+            f"{quoted(path)}: a list cannot hold a name with a line break, or blanks at its ends; "
+            "rename it"
+        )
+    if unsafe := leaves_folder(path):
+        raise InputError(f"{quoted(path)} {unsafe}; it is not opened")
+    return path
+
+
+def bounded(images: Iterator[Image]) -> list[Image]:
+    """All of `images`; InputError for more than a task may have."""
+    found: list[Image] = []
+    for image in images:
+        if len(found) == MOST_IMAGES:
+            raise InputError(f"more than {MOST_IMAGES:,} images; link a part of them")
+        found.append(image)
+    return found
+
+
+def common_root(folder: Path, images: list[Image], *, follow: bool) -> Path | None:
+    """The resolved folder that holds all files behind links, None where no link leaves `folder`.
+
+    Raises InputError, naming the option, unless links are to be followed; and for files that are no
+    regular ones.
+    """
+    real = os.path.realpath(folder)
+    found: set[str] = set()
+    for image in images:
+        path = os.path.join(real, image.path)
+        if not os.path.isfile(path):
+            raise InputError(f"{quoted(image.path)} is missing, or no file, in {folder}")
+        target = os.path.dirname(os.path.realpath(path))
+        found.add(target)
+        if not follow and not lies_in(target, real):
+            raise InputError(
+                f"{quoted(image.path)} leaves {folder} by a symbolic link to {target}; {FOLLOW}"
+            )
+    if all(lies_in(target, real) for target in found):
+        return None
+    root = os.path.commonpath(found)
+    if root == os.path.sep:
+        raise InputError(
+            f"the links of {folder} lead to folders that have nothing but / in common; copy the images"
+        )
+    return Path(root)

@@ -1,0 +1,184 @@
+"""A Hugging Face folder of parquet files: images in a column, labels in another, names in the metadata."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ict.errors import InputError, quoted
+from ict.files import atomic_write_bytes, make_folder
+from ict.tasks.own.images import MOST_IMAGES, PARTS, Image, listed
+from ict.tasks.places import FOLLOW, lies_in
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+ENDING = ".parquet"
+_LABEL = "label labels class target category fine_label".split()
+_PART = re.compile(r"([A-Za-z]+)(?:[-_.].*)?")
+_ROWS = 64  # read at once
+_MOST_IMAGE = 64 << 20
+_KINDS = ((b"\xff\xd8\xff", "jpg"), (b"\x89PNG", "png"), (b"GIF8", "gif"), (b"BM", "bmp"),
+          (b"RIFF", "webp"), (b"II*\0", "tif"), (b"MM\0*", "tif"))  # fmt: skip
+
+
+def parquet_files(folder: Path) -> list[Path]:
+    """The parquet files in a folder, or in its folder `data`."""
+    for place in (folder, folder / "data"):
+        if place.is_dir():
+            found = [Path(entry.path) for entry in listed(place) if entry.name.endswith(ENDING)]
+            if found:
+                return found
+    return []
+
+
+class ParquetImages:
+    """The rows of several parquet files, in order; images stay where they are until they are written."""
+
+    def __init__(
+        self,
+        folder: Path,
+        files: Sequence[Path],
+        *,
+        follow: bool,
+        columns: tuple[str | None, str | None],
+    ) -> None:
+        self._files = [(path, _opened(path, folder, follow)) for path in files]
+        schema = self._files[0][1].schema_arrow
+        self._image = _image_column(schema, columns[0], files[0])
+        self._label = _label_column(schema, columns[1], files[0])
+        self.names = _class_names(schema, self._label)
+
+    def images(self) -> list[Image]:
+        """One image a row, without a path. Raises InputError for a row without a label."""
+        found: list[Image] = []
+        several = len({_part_of(path) for path, _ in self._files}) > 1
+        for path, file in self._files:
+            part = _part_of(path) if several else ""
+            if len(found) + file.metadata.num_rows > MOST_IMAGES:
+                raise InputError(f"more than {MOST_IMAGES:,} images; link a part of them")
+            labels = file.read(columns=[self._label]).column(0).to_pylist()
+            found += [
+                Image(part, "", self._named(path, row, one)) for row, one in enumerate(labels, 1)
+            ]
+        return found
+
+    def _named(self, path: Path, row: int, label: Any) -> str:
+        if label is None or label == -1:
+            raise InputError(
+                f"{path}, row {row}: no label (the labels of this part are not given); move the file away"
+            )
+        if self.names is None:
+            return str(label)
+        if not 0 <= label < len(self.names):
+            raise InputError(
+                f"{path}, row {row}: label {quoted(label)}, of {len(self.names)} classes"
+            )
+        return self.names[label]
+
+    def write(self, folder: Path, lists: dict[str, np.ndarray]) -> list[str]:
+        """Writes each listed image's file, as it is, into `folder`; gives the paths, "" for one not listed."""
+        wanted = {int(i): split for split, chosen in lists.items() for i in chosen}
+        _check_room(folder, sum(path.stat().st_size for path, _ in self._files))
+        paths = [""] * sum(file.metadata.num_rows for _, file in self._files)
+        for place, (where, cell) in enumerate(self._cells()):
+            if place in wanted:
+                content = _content(cell, where)
+                paths[place] = f"images/{place // 1000:04d}/{place:07d}.{_kind(content)}"
+                make_folder((folder / paths[place]).parent)
+                atomic_write_bytes(folder / paths[place], content)
+        return paths
+
+    def _cells(self) -> Iterator[tuple[str, Any]]:
+        for path, file in self._files:
+            row = 0
+            for batch in file.iter_batches(batch_size=_ROWS, columns=[self._image]):
+                for cell in batch.column(0).to_pylist():
+                    row += 1
+                    yield f"{path}, row {row}", cell
+
+
+def _opened(path: Path, folder: Path, follow: bool) -> "pq.ParquetFile":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        raise InputError(f"{path} is no file")
+    if not follow and not lies_in(os.path.realpath(path), os.path.realpath(folder)):
+        raise InputError(f"{path} leads out of {folder} by a symbolic link; {FOLLOW}")
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path} is no parquet file that can be read; get it anew") from error
+
+
+def _image_column(schema: Any, named: str | None, path: Path) -> str:
+    for field in schema:
+        if field.name == (named or field.name) and _holds_images(field.type):
+            return str(field.name)
+    shown = ", ".join(quoted(name) for name in schema.names[:8])
+    raise InputError(
+        f"{path}: no column of images (bytes) among {shown}; name one with --image-column"
+    )
+
+
+def _holds_images(kind: Any) -> bool:
+    from pyarrow import types
+
+    if types.is_struct(kind):
+        return any(kind.field(i).name == "bytes" for i in range(kind.num_fields))
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
+
+
+def _label_column(schema: Any, named: str | None, path: Path) -> str:
+    for name in [named] if named else _LABEL:
+        if name in schema.names and not _holds_images(schema.field(name).type):
+            return str(name)
+    shown = ", ".join(quoted(name) for name in schema.names[:8])
+    raise InputError(f"{path}: no column of labels among {shown}; name one with --label-column")
+
+
+def _class_names(schema: Any, label: str) -> list[str] | None:
+    """The ClassLabel names that the writer put into the file's metadata; None without any."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        names = features[label]["names"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    sound = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return names if sound and len(set(names)) == len(names) else None
+
+
+def _part_of(path: Path) -> str:
+    match = _PART.match(path.name.removesuffix(ENDING))
+    part = PARTS.get(match[1].lower()) if match else None
+    return part or ""
+
+
+def _content(cell: Any, where: str) -> bytes:
+    content = cell.get("bytes") if isinstance(cell, dict) else cell
+    if not isinstance(content, bytes) or not content:
+        raise InputError(
+            f"{where}: no image in the file itself; save the data set with its images in it"
+        )
+    if len(content) > _MOST_IMAGE:
+        raise InputError(f"{where}: an image of {len(content) >> 20} MiB; scale it down")
+    return content
+
+
+def _kind(content: bytes) -> str:
+    return next((ending for start, ending in _KINDS if content.startswith(start)), "img")
+
+
+def _check_room(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise InputError(
+            f"the images take up to {size >> 20} MiB, and {folder.parent} has {free >> 20}; set ICT_STORE "
+            "to another disk"
+        )
