@@ -1,8 +1,6 @@
 """The package of docs/extending.md, installed beside ict as it stands there, and one that is broken."""
 
 import json
-import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +9,8 @@ import numpy as np
 import pytest
 
 from ict.scores import load_scores
+from tests.outside_package import asked, documented, install
 
-ROOT = Path(__file__).parents[1]
 POINTS = "[ict.criteria]\nmean_abs = ict_mean_abs:MEAN_ABS\nbroken = ict_mean_abs:NOTHING\n"
 POINTS += "l2 = ict_mean_abs:MEAN_ABS\n"
 
@@ -20,26 +18,10 @@ POINTS += "l2 = ict_mean_abs:MEAN_ABS\n"
 @pytest.fixture
 def outside(tmp_path: Path) -> dict[str, str]:
     """The environment of a Python that has the documented package, put where pip puts one."""
-    text = (ROOT / "docs/extending.md").read_text()
-    files = dict(re.findall(r"`(ict_\w+\.py)`[^`]*:\n\n```python\n(.*?)```", text, flags=re.S))
+    files = documented("ict_mean_abs")
     assert sorted(files) == ["ict_mean_abs.py", "ict_mean_abs_scores.py"]
     assert sum(content.count("\n") for content in files.values()) < 60
-    for name, content in files.items():
-        (tmp_path / name).write_text(content)
-    about = tmp_path / "ict_mean_abs-0.1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: ict-mean-abs\nVersion: 0.1\n")
-    (about / "entry_points.txt").write_text(POINTS)
-    return {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}", "OMP_NUM_THREADS": "1"}
-
-
-def asked(environment: dict[str, str], *words: str) -> tuple[int, dict]:
-    done = subprocess.run(
-        [sys.executable, "-m", "ict", *words, "--json"],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr
-    return done.returncode, json.loads(done.stdout)
+    return install(tmp_path / "site", "ict-mean-abs", files, POINTS)
 
 
 def test_a_criterion_from_outside_scores_selects_and_trains(outside, store):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from ict.criteria import is_control
+from ict.methods.registry import chooses_channels
 from ict.store.base import BaseStore
 from ict.store.run_rows import RunRow, as_rows, study_run_rows
 from ict.store.studies import list_studies
@@ -93,7 +94,7 @@ def _by(tuned: Sequence[RunRow]) -> str:
 
 def _who(row: RunRow) -> str:
     """A series by its name: the method, or the criterion of a control."""
-    control = row.method == "ict" and is_control(row.criterion)
+    control = chooses_channels(row.method) and is_control(row.criterion)
     fixed = "" if row.at_chosen_rate else " at the fixed rate"
     return str(row.criterion if control else row.method) + fixed
 

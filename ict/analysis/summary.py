@@ -16,8 +16,10 @@ import scipy
 from ict.analysis.differences import paired_by_seed
 from ict.analysis.groups import Seed, draw_of, seed_of, varying, varying_within, words
 from ict.analysis.intervals import Interval, t_interval
+from ict.config import DEFAULTS
 from ict.criteria import is_control
 from ict.errors import InputError
+from ict.methods.registry import chooses_channels
 from ict.store.run_folder import Run
 from ict.store.run_rows import RunRow, as_rows
 
@@ -152,26 +154,30 @@ def ratio_series(rows: Iterable[RunRow], *, rate: str | None = None) -> list[Ser
     done = [r for r in as_rows(rows) if r.done and r.test_accuracy is not None and not r.foreign]
     named = [row.having(series=name) for row, name in zip(done, _series(done), strict=True)]
     apart = varying_within(named, ("series", "task", "k"))
-    ict = [row for row in named if row.method == "ict"]
+    ict = [row for row in named if chooses_channels(row.method)]
     apart += [n for n in varying(ict, ("lr_multiplier", "backbone")) if n not in apart]
     if rate is not None:
         apart = [name for name in apart if name != "lr_multiplier"]
     series = [_series_row(row, apart, rate) for row in named]
-    return [one for one in series if one.ratio is not None or one.method != "ict"]
+    return [one for one in series if one.ratio is not None or not chooses_channels(one.method)]
 
 
 def _series(done: Sequence[RunRow]) -> list[str]:
-    own = {row.criterion for row in done if row.method == "ict" and not _control(row)}
-    return [
-        str(row.criterion)
-        if row.method == "ict" and (_control(row) or len(own) > 1)
-        else str(row.method)
-        for row in done
-    ]
+    choosing = [row for row in done if chooses_channels(row.method)]
+    own = {row.criterion for row in choosing if not _control(row)}
+    return [_series_name(row, of_criterion=_control(row) or len(own) > 1) for row in done]
+
+
+def _series_name(row: RunRow, *, of_criterion: bool) -> str:
+    """The method, or the criterion where that tells more: of the default method, the criterion alone."""
+    if not of_criterion or not chooses_channels(row.method):
+        return str(row.method)
+    alone = row.method == DEFAULTS["method"]
+    return str(row.criterion) if alone else f"{row.method}, {row.criterion}"
 
 
 def _series_row(row: RunRow, apart: Sequence[str], rate: str | None) -> SeriesRow:
-    ict = row.method == "ict"
+    ict = chooses_channels(row.method)
     said = [words(name, row.get(name)) for name in apart if row.get(name) is not None]
     return SeriesRow(
         series=", ".join([str(row.get("series")), *([rate] if rate else []), *said]),

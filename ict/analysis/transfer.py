@@ -13,6 +13,7 @@ from typing import Any, Final
 from ict.analysis.summary import paired_difference
 from ict.config import FIELDS
 from ict.criteria import choice, is_control
+from ict.methods.registry import chooses_channels
 from ict.store.run_rows import RunRow, as_rows
 
 Row = Mapping[str, Any]  # of the table
@@ -71,7 +72,7 @@ def _sorted_runs(
 
 
 def _usable(row: RunRow) -> bool:
-    return row.done and row.method == "ict" and row.test_accuracy is not None
+    return row.done and chooses_channels(row.method) and row.test_accuracy is not None
 
 
 def _is_control(row: RunRow) -> bool:

@@ -12,6 +12,7 @@ _MODULES = {
     "data": "data",
     "backbones": "known",
     "fields": "known",
+    "methods": "known",
     "score": "scoring",
     "scores": "scoring",
     "select": "scoring",

@@ -1,4 +1,4 @@
-"""What can be named: `ict backbones`, `ict fields`."""
+"""What can be named: `ict backbones`, `ict fields`, `ict methods`."""
 
 import math
 from typing import Any
@@ -10,6 +10,8 @@ from ict.cli.common import command, emit, table
 from ict.config import ABOUT, NEUTRAL, SHOWN_DEFAULTS, TYPES
 from ict.config.values import type_words
 from ict.errors import InputError, quoted
+from ict.methods.registry import find_method, outside
+from ict.methods.registry import methods as all_methods
 
 
 @command("backbones")
@@ -76,4 +78,20 @@ def fields(*, as_json: bool) -> None:
     emit(rows, as_json=as_json, text=table(rows, columns))
 
 
-COMMANDS = {"backbones": backbones, "fields": fields}
+@command("methods")
+def methods(*, as_json: bool) -> None:
+    """Methods of training: what each trains beside the head, and which fields its runs read."""
+    rows = [_about_method(name) for name in all_methods()]
+    emit(rows, as_json=as_json, text=table(rows, ("name", "title", "trains", "source")))
+
+
+def _about_method(name: str) -> dict[str, Any]:
+    """One that cannot be used says why in the place of what it trains."""
+    found = find_method(name)
+    if found is None:
+        return {"name": name, "title": None, "trains": outside()[name], "source": None, "reads": []}
+    told = {field: getattr(found, field) for field in ("name", "title", "trains", "source")}
+    return {**told, "reads": list(found.reads)}
+
+
+COMMANDS = {"backbones": backbones, "fields": fields, "methods": methods}

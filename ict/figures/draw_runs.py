@@ -24,6 +24,7 @@ from ict.figures.benchmark import (
 from ict.figures.labels import labels
 from ict.figures.overlap_curves import transfer_matrix
 from ict.figures.tables import PUBLISHED, grouped_accuracy
+from ict.methods.registry import chooses_channels
 from ict.store.epoch_rows import Epoch, epoch_rows
 from ict.store.run_rows import RunRow, as_rows
 
@@ -159,7 +160,7 @@ def _why_not_against_k(row: RunRow) -> str:
         return "no test accuracy"
     if row.foreign:
         return "on the channels of another task"
-    if row.method == "ict" and widths_here(str(row.backbone)) is None:
+    if chooses_channels(row.method) and widths_here(str(row.backbone)) is None:
         return "of a backbone that is not known here"
     fixed = "" if row.stages == 2 else " and the fixed one"
     return f"another learning rate than the chosen{fixed}"

@@ -20,6 +20,7 @@ from ict.figures.export import FigureBundle, provenance
 from ict.figures.from_store import bundle, look_up, versions
 from ict.figures.page import Section, page
 from ict.figures.tables import latex_label, readable_cells
+from ict.methods.registry import chooses_channels
 from ict.store import studies
 from ict.store.run_rows import RunRow
 from ict.store.store import Store
@@ -98,7 +99,7 @@ def _searches(found: Sequence[studies.Search]) -> list[Section]:
 
 
 def _tunes_channels(one: studies.Search) -> bool:
-    return bool(one.setting.get("method", DEFAULTS["method"]) == "ict")
+    return chooses_channels(one.setting.get("method", DEFAULTS["method"]))
 
 
 def _choice_words(one: studies.Search, each: Trial) -> str:

@@ -90,7 +90,7 @@ def _named(key: str) -> Look | None:
     if key in _SERIES:
         return Look(*_SERIES[key])
     method = find_method(key) or titled(key)
-    return method and Look(method.colour, method.symbol, method.dash)
+    return Look(method.colour, method.symbol, method.dash) if method else None
 
 
 def looks(names: list[str]) -> dict[str, Look]:

@@ -54,6 +54,12 @@ def titled(title: str) -> Method | None:
     return next((m for m in known if m.title.lower() == title.lower()), None)
 
 
+def title_of(name: object) -> str:
+    """How tables call the method; the name itself of one that is not here."""
+    found = find_method(name)
+    return found.title if found else str(name)
+
+
 def chooses_channels(name: object) -> bool:
     """Whether runs of the named method tune chosen channels; not known of one that is not here."""
     found = find_method(name)

@@ -48,6 +48,10 @@ class ClassTokenAttention(nn.Module):
         return attn.proj_drop(attn.proj(mixed))
 
 
+_KNOWN = ("torch", "timm", "ict", "peft")
+"""Packages whose modules around the attention treat each token alone; those of others may mix tokens."""
+
+
 def reads_class_token_alone(model: nn.Module) -> bool:
     """True where `last_block_for_class_token` changes nothing but the work: see its conditions."""
     return _is_known(model) and why_whole(model, _narrowed) is None
@@ -72,6 +76,7 @@ def _is_known(model: nn.Module) -> TypeGuard[VisionTransformer]:
         and model.num_prefix_tokens > 0
         and type(last.attn.qkv) in (nn.Linear, SplitQKV)
         and not any(m._forward_hooks or m._forward_pre_hooks for m in last.attn.modules())
+        and all(type(m).__module__.partition(".")[0] in _KNOWN for m in last.modules())
     )
 
 

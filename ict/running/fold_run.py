@@ -27,7 +27,8 @@ def fold_run(run: Run, out: Path, *, weights: str | Path | None = None) -> dict[
         raise InputError(f"{out} exists; choose another name or remove it first")
     method = get_method(config.method)
     if not method.folds:
-        folding = ", ".join(name for name, one in REGISTRY.items() if one.folds)
+        *most, last = (name for name, one in REGISTRY.items() if one.folds)
+        folding = f"{', '.join(most)} and {last}"
         raise InputError(f"run {run.id} is method {quoted(method.name)}; {folding} fold")
     if method.chooses_channels and config.tune_site not in FOLDABLE:
         raise InputError(refusal(str(config.tune_site)))

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ict.config import DEFAULTS
 from ict.errors import InputError, did_you_mean, quoted
+from ict.methods.registry import chooses_channels
 from ict.selection import RATIO
 from ict.store.study_rows import GRID, axes, fixed_of, is_random, row_words, rows_of
 
@@ -90,8 +92,8 @@ def _ratios(document: Mapping[str, Any], row: Mapping[str, Any]) -> list[float] 
     """The K/D that a row asks for; None where it names K, or a method that has none."""
     given = {**document.get("base", {}), **fixed_of(row)}
     lists = axes(document, row)
-    method = lists.get("method", [given.get("method", "ict")])
-    if "ict" not in method or "k" in given or "k" in lists:
+    named = lists.get("method", [given.get("method", DEFAULTS["method"])])
+    if not any(map(chooses_channels, named)) or "k" in given or "k" in lists:
         return None
     found = lists.get("ratio", [given.get("ratio", RATIO)])
     return [float(one) for one in found if isinstance(one, (int, float))]

@@ -8,6 +8,7 @@ import streamlit as st
 from ict.analysis.groups import varying_within
 from ict.figures import transfer_matrix
 from ict.figures.asked import Request
+from ict.methods.registry import chooses_channels
 from ict.store.run_rows import RunRow, as_rows
 from ict_app.common import plot, shell, words
 
@@ -17,7 +18,7 @@ _NAMED = ("backbone", "criterion", "k", "tune_site")
 
 def example(rows: Sequence[RunRow]) -> tuple[str, str]:
     """Two tasks for the command of an empty page, from the store where it has them."""
-    known = [row.task for row in rows if row.method == "ict" and row.task]
+    known = [row.task for row in rows if chooses_channels(row.method) and row.task]
     a, b, *_ = dict.fromkeys([*known, "digits", "sprites_loc"])
     return a, b
 

@@ -17,6 +17,7 @@ from ict.analysis.verdicts import Verdict
 from ict.errors import InputError
 from ict.figures import accuracy_against_k
 from ict.figures.asked import Choice, Request
+from ict.methods.registry import chooses_channels
 from ict.store import Store
 from ict.store.run_rows import RunRow, as_rows, study_run_rows
 from ict.store.studies import create, list_studies, load_study, standing
@@ -110,7 +111,7 @@ def mixed(rows: Sequence[RunRow]) -> list[str]:
     """Fields besides those of the axes in which the runs differ: then a curve mixes settings."""
     done = [row for row in rows if row.done]
     own = [
-        [row for row in done if row.task == task and row.method == "ict"]
+        [row for row in done if row.task == task and chooses_channels(row.method)]
         for task in {row.task for row in done}
     ]
     found = {name for part in own for name in varying(part)}
