@@ -79,6 +79,14 @@ class Backbone:
             )
         return dataclasses.replace(self, image_size=image_size)
 
+    def own_size(self, image_size: int | None) -> int | None:
+        """`image_size`, None where it takes images of that size anyway. InputError as `at`."""
+        return None if self.at(image_size) is self else image_size
+
+    def pixels(self, normalisation: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and std of pixels in [0, 1]: the weights' own (`native`) or ImageNet's (the paper)."""
+        return IMAGENET if normalisation == "imagenet" else (self.mean, self.std)
+
     @property
     def widths(self) -> tuple[int, ...]:
         return tuple(width for _, width in self.stages)
@@ -104,6 +112,11 @@ def get_backbone(name: str) -> Backbone:
     if not _NAME.fullmatch(name):
         raise InputError(f"no backbone {quoted(name)}; `ict backbones` lists them")
     return _describe_elsewhere(name)
+
+
+def as_backbone(named: str | Backbone) -> Backbone:
+    """The named backbone, or itself where it was looked up before."""
+    return named if isinstance(named, Backbone) else get_backbone(named)
 
 
 def check_site(backbone: Backbone, site: str) -> None:
@@ -246,17 +259,15 @@ def _remember(cache: Path, remembered: dict[str, Any]) -> None:
 
 
 def own_size(name: str, image_size: int | None) -> int | None:
-    """`image_size`, None where the backbone takes images of that size anyway. InputError as `at`."""
-    backbone = get_backbone(name)
-    return None if backbone.at(image_size) is backbone else image_size
+    """`Backbone.own_size` of the named backbone."""
+    return get_backbone(name).own_size(image_size)
 
 
 def pixel_statistics(
     backbone: str, normalisation: str
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std of pixels in [0, 1]: the weights' own (`native`) or ImageNet's (the paper)."""
-    known = get_backbone(backbone)
-    return IMAGENET if normalisation == "imagenet" else (known.mean, known.std)
+    """`Backbone.pixels` of the named backbone."""
+    return get_backbone(backbone).pixels(normalisation)
 
 
 if not typing.TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ict import weights as weight_files
-from ict.catalogue import BUNDLED, Backbone, check_blocks, get_backbone, own_size
+from ict.catalogue import BUNDLED, Backbone, check_blocks, get_backbone
 from ict.config import (
     ABOUT,
     DEFAULTS,
@@ -114,7 +114,7 @@ def resolve(
         weights=found.identity,
         data=fingerprint(task.name, root=root, splits=config.splits) if fetch else None,
         precision=_precision(config.precision, device),
-        image_size=own_size(backbone.name, config.image_size),
+        image_size=backbone.own_size(config.image_size),
     )
     config = _with_selection(config, backbone, root=root, fetch=fetch)
     if recipe == "quick" and "lr" not in given:

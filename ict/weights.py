@@ -123,10 +123,10 @@ def _file_again(
             f"--weights {given}: it is {found.identity}, wanted are the weights {identity}"
         )
     places = [place for place in (recorded, _own_file(backbone)) if place is not None]
-    here = [place for place in places if place.is_file()]
-    same = [place for place in here if digest_of(place) == identity]
-    if same:
-        return same[0]
+    here = dict.fromkeys(place for place in places if place.is_file())
+    for place in here:
+        if digest_of(place) == identity:
+            return place
     if recorded is not None and recorded.is_file():
         what = f"{recorded} changed since: it is {digest_of(recorded)}"
     elif recorded is not None:

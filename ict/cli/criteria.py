@@ -80,7 +80,8 @@ def causal(
     """Deletion and insertion curves: accuracy on val200 while channels are replaced, by criterion."""
     for criterion in criteria:
         check_criterion(criterion)
-    check_site(get_backbone(backbone).at(image_size), planned["site"])
+    known = get_backbone(backbone)
+    check_site(known.at(image_size), planned["site"])
     get_task(task)
     where = choose_device(device)
     calm_threads(choose_threads(threads).count)
@@ -91,7 +92,7 @@ def causal(
     planned["fractions"] = planned["fractions"] or FRACTIONS
     request, weights_file = request_check(
         task=task,
-        backbone=backbone,
+        backbone=known,
         criteria=criteria,
         plan=Plan(**planned),
         weights=weights,

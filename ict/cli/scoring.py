@@ -68,10 +68,11 @@ def score(
 ) -> None:
     """Scores every channel of every block on the task's images; gives the score file."""
     check_criterion(criterion)
-    known_backbone = get_backbone(backbone).at(request_fields["image_size"])
+    known_backbone = get_backbone(backbone)
+    sized = known_backbone.at(request_fields["image_size"])
     wanted = tuple(dict.fromkeys(sites or (DEFAULTS["tune_site"],)))
     for site in wanted:
-        check_site(known_backbone, site)
+        check_site(sized, site)
     get_task(task)
     where = choose_device(device)
     calm_threads(choose_threads(threads).count)
@@ -82,7 +83,7 @@ def score(
 
     request, weights_file = request_for(
         task=task,
-        backbone=backbone,
+        backbone=known_backbone,
         criterion=criterion,
         sites=wanted,
         options=dict(_option(text) for text in options),
@@ -92,6 +93,7 @@ def score(
     path = score_task(
         store,
         request,
+        backbone=known_backbone,
         weights_file=weights_file,
         device=where,
         batch_size=batch_size,

@@ -13,7 +13,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from ict.catalogue import BUNDLED, QKV_SITES, STREAM_SITES, Backbone, get_backbone
+from ict.catalogue import BUNDLED, QKV_SITES, STREAM_SITES, Backbone, as_backbone
 from ict.errors import InputError
 from ict.model.architecture import TINY, build_architecture
 from ict.model.weight_fit import load_weights, resize_weights
@@ -34,7 +34,7 @@ _BLOCKS = {
 
 
 def load_backbone(
-    name: str,
+    backbone: str | Backbone,
     *,
     weights: str,
     weights_file: Path | None,
@@ -52,7 +52,8 @@ def load_backbone(
     `image_size` than its own, tables of positions are resized as timm does. Raises InputError if the file
     does not fit the architecture, or the size its patches.
     """
-    known = get_backbone(name).at(image_size)
+    known = as_backbone(backbone).at(image_size)
+    name = known.name
     torch.manual_seed(0)
     model = build_architecture(name, classes=0, drop_path=drop_path, image_size=image_size)
     if weights == "none":

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from ict.catalogue import Backbone, get_backbone, pixel_statistics
+from ict.catalogue import Backbone, get_backbone
 from ict.config import RunConfig, ran_otherwise
 from ict.errors import IctError, quoted
 from ict.store.live import Live, log
@@ -58,6 +58,7 @@ class Job:
         stored = RunConfig.from_dict(run.config)
         stored.check_total()
         config = stored.as_run()
+        backbone = get_backbone(config.backbone)
         data_root = (run.record.get("sources") or {}).get("data_root")
         root = Path(data_root) if data_root else None
         notes = []
@@ -71,10 +72,10 @@ class Job:
             run=run,
             store=store,
             config=config,
-            backbone=get_backbone(config.backbone).at(config.image_size),
+            backbone=backbone.at(config.image_size),
             task=get_task(config.task, root=root),
             root=root,
-            weights_file=None if config.weights == "none" else weights_of(run),
+            weights_file=None if config.weights == "none" else weights_of(run, backbone=backbone),
             device=execution["device"],
             threads=execution["threads"],
             started_at=execution["first_started_at"],
@@ -112,7 +113,7 @@ class Job:
 
     @property
     def forward(self) -> Forward:
-        mean, std = pixel_statistics(self.backbone.name, self.config.pixel_normalisation)
+        mean, std = self.backbone.pixels(self.config.pixel_normalisation)
         return Forward(precision=self.config.precision, mean=mean, std=std, threads=self.threads)
 
     @property

@@ -88,7 +88,7 @@ def build_model(job: Job, selection: Selection | None) -> nn.Module:
     """The backbone with its weights and head, and what the method adds to it, on the run's device."""
     c = job.config
     model = load_backbone(
-        c.backbone,
+        job.backbone,
         weights=c.weights,
         weights_file=job.weights_file,
         classes=job.task.classes,

@@ -70,6 +70,7 @@ def _scored(job: Job, train: ImageSet) -> Selection:
     path = score_task(
         job.store,
         request,
+        backbone=job.backbone,
         weights_file=job.weights_file,
         root=job.root,
         device=job.device,

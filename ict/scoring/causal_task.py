@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ict.catalogue import check_blocks, check_site, get_backbone, own_size, pixel_statistics
+from ict.catalogue import Backbone, as_backbone, check_blocks, check_site, get_backbone
 from ict.criteria import Progress, check_criterion, is_control
 from ict.data import batches, load_set
 from ict.documents.identity import REQUESTS, canonical, digest, name_of
@@ -82,11 +82,12 @@ def check(
         return path
     reading.now()  # before the images are read
     started = time.perf_counter()
+    own = get_backbone(request.backbone)
     rankings, score_ids = _scores(
-        store, request, weights_file=weights_file, root=root, device=device
+        store, request, own, weights_file=weights_file, root=root, device=device
     )
-    backbone = get_backbone(request.backbone).at(request.image_size)
-    mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
+    backbone = own.at(request.image_size)
+    mean, std = backbone.pixels(request.pixel_normalisation)
 
     def images_of(split: str) -> "Batches":
         whole = load_split(request.task, split, root=root)
@@ -94,7 +95,7 @@ def check(
         loaded = load_set(chosen, backbone.image_size).to(device)
         return lambda: batches(loaded, batch_size, mean=mean, std=std)
 
-    model = frozen_backbone(request, weights_file=weights_file, device=device)
+    model = frozen_backbone(request, backbone, weights_file=weights_file, device=device)
     document = measure(
         model,
         images_of("train800"),
@@ -126,6 +127,7 @@ def check(
 def _scores(
     store: Store,
     request: CausalRequest,
+    backbone: Backbone,
     *,
     weights_file: Path | None,
     root: Path | None,
@@ -136,7 +138,7 @@ def _scores(
     for criterion in request.criteria:
         scored, found = request_for(
             task=request.task,
-            backbone=request.backbone,
+            backbone=backbone,
             criterion=criterion,
             sites=(request.plan.site,),
             tokens=None,
@@ -148,7 +150,9 @@ def _scores(
             weights=weights_file or ("none" if request.weights == "none" else None),
             root=root,
         )
-        path = score_task(store, scored, weights_file=found, root=root, device=device)
+        path = score_task(
+            store, scored, backbone=backbone, weights_file=found, root=root, device=device
+        )
         rows[criterion] = [
             row for stage in load_scores(path, kinds=("",)).site(request.plan.site) for row in stage
         ]
@@ -159,7 +163,7 @@ def _scores(
 def request_check(
     *,
     task: str,
-    backbone: str,
+    backbone: str | Backbone,
     criteria: Sequence[str],
     plan: Plan,
     weights: str | Path | None = None,
@@ -179,12 +183,13 @@ def request_check(
             raise InputError(
                 f"criterion {quoted(criterion)}: random and lowest orders are always compared"
             )
-    check_site(get_backbone(backbone), plan.site)
-    check_blocks(get_backbone(backbone), plan.blocks)
-    found = find_weights(get_backbone(backbone), weights, fetch=True)
+    known = as_backbone(backbone)
+    check_site(known, plan.site)
+    check_blocks(known, plan.blocks)
+    found = find_weights(known, weights, fetch=True)
     request = CausalRequest(
         task=get_task(task, root=root).name,
-        backbone=backbone,
+        backbone=known.name,
         weights=found.identity,
         data=fingerprint(task, root=root),
         criteria=tuple(dict.fromkeys(criteria)),
@@ -192,6 +197,6 @@ def request_check(
         pixel_normalisation=pixel_normalisation,
         limit=limit,
         limit_rule=rule_for(limit),
-        image_size=own_size(backbone, image_size),
+        image_size=known.own_size(image_size),
     )
     return request, found.path

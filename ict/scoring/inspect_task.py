@@ -18,8 +18,6 @@ from ict.catalogue import (
     Backbone,
     check_site,
     get_backbone,
-    own_size,
-    pixel_statistics,
 )
 from ict.criteria import Progress
 from ict.data import batches, load_set
@@ -117,7 +115,7 @@ def request_inspection(
         pixel_normalisation=pixel_normalisation or config.get("pixel_normalisation") or "native",
         limit=limit,
         limit_rule=rule_for(limit),
-        image_size=own_size(name, config.get("image_size") if image_size is None else image_size),
+        image_size=chosen.own_size(config.get("image_size") if image_size is None else image_size),
     )
     return request, found.path
 
@@ -146,8 +144,8 @@ def inspect_task(
     split = load_split(request.task, request.split, root=root)
     split = limited(split, request.limit, request.limit_rule)
     images = load_set(split, backbone.image_size).to(device)
-    model = frozen_backbone(request, weights_file=weights_file, device=device)
-    mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
+    model = frozen_backbone(request, backbone, weights_file=weights_file, device=device)
+    mean, std = backbone.pixels(request.pixel_normalisation)
     pages = inspect_channels(
         model,
         lambda: batches(images, batch_size, mean=mean, std=std),

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ict import scores as score_files
-from ict.catalogue import SITE, get_backbone, own_size, pixel_statistics
+from ict.catalogue import SITE, Backbone, as_backbone
 from ict.criteria import CRITERION, Progress, Request, choice, get_criterion
 from ict.data import ImageSet, batches, load_set
 from ict.documents.identity import REQUESTS, canonical, check_finite, digest, name_of
@@ -86,7 +86,7 @@ class ScoreRequest:
 def request_for(
     *,
     task: str,
-    backbone: str,
+    backbone: str | Backbone,
     criterion: str,
     sites: tuple[str, ...],
     tokens: str | None,
@@ -107,13 +107,14 @@ def request_for(
     `split` is train800val200 by default, with shots train800; `limit_rule` that of now unless an older
     request goes on.
     """
-    found = find_weights(get_backbone(backbone), weights, fetch=True)
+    known = as_backbone(backbone)
+    found = find_weights(known, weights, fetch=True)
     base = choice(criterion).criterion
     needs_tokens = "patch" if base is None else get_criterion(base).default_tokens
     read = split or (ALL_TRAINED if shots is None else TRAIN800)
     request = ScoreRequest(
         task=get_task(task, root=root).name,
-        backbone=backbone,
+        backbone=known.name,
         weights=found.identity,
         data=fingerprint(task, root=root, splits=(read,)),
         criterion=criterion,
@@ -123,7 +124,7 @@ def request_for(
         pixel_normalisation=pixel_normalisation,
         limit=limit,
         limit_rule=limit_rule or rule_for(limit),
-        image_size=own_size(backbone, image_size),
+        image_size=known.own_size(image_size),
         shots=shots,
         shot_seed=0 if shots is None else shot_seed or 0,
         seed=seed,
@@ -136,6 +137,7 @@ def score_task(
     store: Store,
     request: ScoreRequest,
     *,
+    backbone: Backbone | None = None,
     weights_file: Path | None = None,
     root: Path | None = None,
     device: str = "cpu",
@@ -147,7 +149,7 @@ def score_task(
 ) -> Path:
     """The score file of `request`, computed unless the store has it whole (with sums if asked).
 
-    `batch_size` is 16 for images of 224 pixels and up to 64 for smaller ones, unless it is given.
+    `backbone` is the request's, where it was looked up before. `batch_size` is 16 for images of 224 pixels and up to 64 for smaller ones, unless it is given.
     Raises InputError if the store has it of other images than those of now (`digests`).
     """
     _check_batch(batch_size)
@@ -165,8 +167,10 @@ def score_task(
     check_writable(path)
     reading.now()  # before the images are read; the store is written to when there are scores
     started = time.perf_counter()
+    known = as_backbone(backbone or request.backbone).at(request.image_size)
     computed = _compute(
         request,
+        known,
         weights_file=weights_file,
         root=root,
         device=device,
@@ -179,7 +183,7 @@ def score_task(
     meta = {
         **dataclasses.asdict(request),
         **computed.meta,
-        **_described(request),
+        **_described(request, known),
         "keep_images": keep_images,
         "images_sha256": reading.record(store),
         "precision": "fp32",
@@ -201,10 +205,9 @@ def _check_batch(size: int | None) -> None:
         raise InputError(f"batch_size={size}: choose 1 or more images at once")
 
 
-def _described(request: ScoreRequest) -> dict[str, Any]:
+def _described(request: ScoreRequest, backbone: Backbone) -> dict[str, Any]:
     """What the metadata of a score file says beside its request: id, site, stages, pixels."""
-    backbone = get_backbone(request.backbone)
-    mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
+    mean, std = backbone.pixels(request.pixel_normalisation)
     return {
         "score_id": request.score_id,
         "site": request.sites[0] if len(request.sites) == 1 else None,
@@ -214,10 +217,12 @@ def _described(request: ScoreRequest) -> dict[str, Any]:
     }
 
 
-def frozen_backbone(request: Asked, *, weights_file: Path | None, device: str) -> nn.Module:
+def frozen_backbone(
+    request: Asked, backbone: Backbone, *, weights_file: Path | None, device: str
+) -> nn.Module:
     """The backbone without a head that a score, causal check or inspection reads, on `device`."""
     return load_backbone(
-        request.backbone,
+        backbone,
         weights=request.weights,
         weights_file=weights_file,
         classes=0,
@@ -227,6 +232,7 @@ def frozen_backbone(request: Asked, *, weights_file: Path | None, device: str) -
 
 def _compute(
     request: ScoreRequest,
+    backbone: Backbone,
     *,
     weights_file: Path | None,
     root: Path | None,
@@ -238,17 +244,16 @@ def _compute(
 ) -> ChannelScores:
     selector, criterion = choice(request.criterion)
     if criterion is None:
-        return _random_scores(request)
-    backbone = get_backbone(request.backbone).at(request.image_size)
+        return _random_scores(request, backbone)
     # before the images: a file that does not fit is said at once
-    model = frozen_backbone(request, weights_file=weights_file, device=device)
+    model = frozen_backbone(request, backbone, weights_file=weights_file, device=device)
     if images is None:
         split = load_split(request.task, request.split, root=root)
         shots = Shots.of(request.shots, request.shot_seed)
         left = limited(split, request.limit, request.limit_rule, shots)
         images = load_set(left, backbone.image_size)
     images = images.to(device)
-    mean, std = pixel_statistics(request.backbone, request.pixel_normalisation)
+    mean, std = backbone.pixels(request.pixel_normalisation)
     if batch_size is None:
         batch_size = max(16, min(64, 16 * 224**2 // backbone.image_size**2))
     chosen = get_criterion(criterion)
@@ -274,13 +279,13 @@ def _compute(
     return ChannelScores(arrays, meta, computed.labels)
 
 
-def _random_scores(request: ScoreRequest) -> ChannelScores:
+def _random_scores(request: ScoreRequest, backbone: Backbone) -> ChannelScores:
     """Uniform scores in [0, 1), a function of `seed` alone: their top K is a uniform draw of K."""
     generator = np.random.Generator(np.random.PCG64(request.seed))
     arrays = {
         f"{site}.{stage}": generator.random(shape, dtype=np.float32)
         for site in request.sites
-        for stage, shape in enumerate(get_backbone(request.backbone).stages)
+        for stage, shape in enumerate(backbone.stages)
     }
     return ChannelScores(arrays, {"images": 0, "classes": get_task(request.task).classes})
 

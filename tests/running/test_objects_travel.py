@@ -1,0 +1,59 @@
+"""A backbone, weights, data and K are looked up once, and travel from there as what was found."""
+
+import collections
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ict.catalogue import get_backbone
+from ict.resolve import resolve
+from ict.running.execute import run as execute
+from ict.selection import resolve_k
+from ict.store import Store
+from ict.tasks import fingerprint
+from ict.weights import digest_of
+from tests.running.small_runs import SMALL
+
+LOOK_UPS = (get_backbone, digest_of, fingerprint, resolve_k)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> collections.Counter[str]:
+    """How often each look-up is reached, through whichever module took its name."""
+    import ict.running.pipeline
+    import ict.scoring.causal_task
+    import ict.scoring.inspect_task  # noqa: F401 -- so that all modules are here to be counted in
+
+    found: collections.Counter[str] = collections.Counter()
+
+    def count(real: Callable[..., Any]) -> Callable[..., Any]:
+        def look_up(*arguments: Any, **options: Any) -> Any:
+            found[real.__name__] += 1
+            return real(*arguments, **options)
+
+        return look_up
+
+    for real in LOOK_UPS:
+        for name, module in list(sys.modules.items()):
+            if name.startswith("ict.") and vars(module).get(real.__name__) is real:
+                monkeypatch.setattr(module, real.__name__, count(real))
+    return found
+
+
+def test_one_score_looks_everything_up_once(store: Store, counted: collections.Counter[str]):
+    from ict.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["score", "digits", "--limit", "20", "--json"])
+    assert ended.value.code == 0
+    assert counted == {"get_backbone": 1, "digest_of": 1, "fingerprint": 1}
+
+
+def test_one_run_looks_everything_up_once(store: Store, counted: collections.Counter[str]):
+    record = resolve({**SMALL, "epochs": 1, "k": 2}).record()
+    here = store.create_run(record)
+    counted.clear()
+    execute(here.id, store, threads=1, device="cpu")
+    assert counted == {"get_backbone": 1, "digest_of": 1, "fingerprint": 1, "resolve_k": 1}
