@@ -5,7 +5,7 @@ from ict_app.common import readers, shell, words
 
 shell.heading("Data", "Tasks on this machine, and how to get the others.")
 rows = readers.tasks()
-here = [row for row in rows if row["available"]]
+here = [row for row in rows if row.available]
 st.markdown(f"**{len(here)} of {len(rows)} tasks** are on this machine.")
 only = st.segmented_control(
     "Show",
@@ -15,10 +15,9 @@ only = st.segmented_control(
     key="show",
     bind="query-params",
 )
-kept = [row for row in rows if only == "all" or row["available"] == (only == "here")]
+kept = [row for row in rows if only == "all" or row.available == (only == "here")]
 table = [
-    {**row, "on this machine": "●" if row["available"] else "",
-     "missing": ", ".join(map(str, row["missing"] or []))}
+    {**vars(row), "on this machine": "●" if row.available else "", "missing": ", ".join(row.missing)}
     for row in kept
 ]  # fmt: skip
 picked = st.dataframe(
@@ -32,14 +31,14 @@ if not picked.selection.rows:
     st.stop()
 row = kept[picked.selection.rows[0]]
 with st.container(border=True):
-    st.markdown(f"**{words.plain(row['title'])}**")
-    if row["available"]:
+    st.markdown(f"**{words.plain(row.title)}**")
+    if row.available:
         st.page_link(
             shell.path("train"), label="Train on it", icon=":material/play_arrow:",
-            query_params={"tasks": row["name"]},
+            query_params={"tasks": row.name},
         )  # fmt: skip
-    if row.get("how_to_get"):
-        st.text(row["how_to_get"])
-    if row["missing"]:
-        st.text("Missing: " + ", ".join(map(str, row["missing"])))
-    st.code(f"ict data check {row['name']}", language="bash")
+    if row.how_to_get:
+        st.text(row.how_to_get)
+    if row.missing:
+        st.text("Missing: " + ", ".join(row.missing))
+    st.code(f"ict data check {row.name}", language="bash")

@@ -14,6 +14,7 @@ ROOMS = ("ict/analysis", "ict/figures", "app/ict_app", "pages")
 LEFT = Path(__file__).with_name("annotations_left.txt")
 NAMED = {
     "PlotlyJSON": "a part of a figure as Plotly's JSON has it: its shape is Plotly's, not ours",
+    "Provenance": "the document beside a figure: open to any fact, written as JSON, read by people",
 }
 BORDER = ".to_dict"
 """A record's method of this name gives what `--json` prints of it."""

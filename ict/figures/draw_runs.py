@@ -9,7 +9,7 @@ from ict.analysis import benchmark, summary
 from ict.analysis.draws import shared_draw_words
 from ict.analysis.groups import by_seed, has_epochs, over_seeds, seed_of
 from ict.analysis.rates import rate_cell, rate_words, with_searches
-from ict.analysis.standings import Standing, standings
+from ict.analysis.standings import Repeats, Standing, standings
 from ict.analysis.transfer import transfer_table, without_partner
 from ict.catalogue import widths_here
 from ict.errors import InputError
@@ -151,8 +151,8 @@ def _standings(series: pd.DataFrame, by: Sequence[str], drawn: Sequence[RunRow])
     images = [row.test_images or 0 for row in drawn]
     if min(images) != max(images) or not images[0]:
         return [""] * len(groups)
-    values = [by_seed([of_run[i] for i in group.run_ids], "accuracy") for group in groups]
-    return standings(values, int(images[0]))
+    parts = [[of_run[run_id] for run_id in group.run_ids] for group in groups]
+    return standings([Repeats(by_seed(part, "accuracy")) for part in parts], int(images[0]))
 
 
 def _why_not_against_k(row: RunRow) -> str:

@@ -35,6 +35,9 @@ _copying = threading.Lock()  # Plotly takes a figure apart while it copies it: o
 _GL = ("scattergl", "heatmapgl", "scatter3d", "surface", "mesh3d", "scatterpolargl", "splom")
 
 
+Provenance = Mapping[str, Any]  # the document beside a figure: any facts of it, written as JSON
+
+
 @dataclass(frozen=True)
 class FigureBundle:
     """A figure with what a reader needs to trust it: its table, its caption, where it came from."""
@@ -45,7 +48,7 @@ class FigureBundle:
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
     caption: str = ""
     """Default: the figure's own."""
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=dict)
     """run_ids, score_ids, seeds, the command that redraws it, …"""
     best: Best = field(default_factory=dict)
     """Columns of the table in which the best is bold: {"mean": "max"}."""
@@ -121,7 +124,7 @@ def missing_formats() -> str | None:
 
 def provenance(
     bundle: FigureBundle, style: str = "screen", span: Span | None = None, kind: str = "json"
-) -> dict[str, Any]:
+) -> Provenance:
     """What the JSON beside a figure holds; `versions` are those that drew it.
 
     Its command draws the figure again: in this style and span, into a file of this kind.

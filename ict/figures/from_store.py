@@ -9,14 +9,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ict.analysis.sides import Side, find_side, is_side, named
 from ict.errors import InputError, did_you_mean
 from ict.figures.asked import Choice, Drawn, Found, Request, one_or_all
 from ict.figures.by_name import FIGURES
 from ict.figures.draw_causal import load_check
-from ict.figures.export import FigureBundle
+from ict.figures.export import FigureBundle, Provenance
 from ict.figures.theme import caption_of
 from ict.store import studies
 from ict.store.inspect_files import load_inspect
@@ -155,7 +154,7 @@ def left_out_words(left_out: Mapping[str, Sequence[str]]) -> str:
 
 def _provenance(
     name: str, found: Found, choice: Choice, drawn: Drawn, left_out: Mapping[str, Sequence[str]]
-) -> dict[str, Any]:
+) -> Provenance:
     """Ids, settings, n and seeds of what is drawn, and the command that draws it again."""
     request = Request(name, _sources(found, drawn), choice)
     rows, metas = drawn.runs, drawn.scores

@@ -145,7 +145,7 @@ async def _printed(tab: Tab) -> bytes:
     answer = await tab.send(
         "Page.printToPDF", **paper, printBackground=True, preferCSSPageSize=True, pageRanges="1"
     )
-    return base64.b64decode(answer["data"])
+    return base64.b64decode(answer.at("data"))
 
 
 async def _painted(tab: Tab, columns: int, rows: int) -> bytes:

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from ict.analysis.study_contrasts import StudyVerdicts, study_contrasts
 from ict.config import DEFAULTS
 from ict.errors import InputError
 from ict.figures.by_name import Choice, Found
-from ict.figures.export import FigureBundle, provenance
+from ict.figures.export import FigureBundle, Provenance, provenance
 from ict.figures.from_store import bundle, look_up, versions
 from ict.figures.page import Section, page
 from ict.figures.tables import latex_label, readable_cells
@@ -197,9 +197,7 @@ def _failures(rows: Sequence[RunRow]) -> list[Section]:
     return [Section(heading="Runs without a result", table=readable_cells(table))]
 
 
-def _origin(
-    name: str, found: Found, drawn: Sequence[tuple[str, FigureBundle]]
-) -> Mapping[str, Any]:
+def _origin(name: str, found: Found, drawn: Sequence[tuple[str, FigureBundle]]) -> Provenance:
     """Runs behind the tables, what the figures are of, and the command that makes the page again."""
     done = [row for row in found.rows if row.done]
     out = latex_label(name)

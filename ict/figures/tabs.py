@@ -3,9 +3,24 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 _BLANK = "<!doctype html><html lang='en'><head><meta charset='utf-8'></head><body></body></html>"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the browser says to a command, in the words of the DevTools protocol."""
+
+    said: Any
+
+    def at(self, *names: str) -> Any:
+        """The value below these names, one inside the other; None where there is none."""
+        found = self.said
+        for name in names:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
 
 
 class Tab:
@@ -14,13 +29,12 @@ class Tab:
     def __init__(self, tab: Any, frame: str) -> None:
         self._tab, self._frame = tab, frame
 
-    async def send(self, command: str, **parameters: Any) -> dict[str, Any]:
+    async def send(self, command: str, **parameters: Any) -> Answer:
         """The result of a command; RuntimeError if Chrome answers with an error."""
         answer = await self._tab.send_command(command, params=parameters or None)
         if "error" in answer:
             raise RuntimeError(f"{command}: {answer['error'].get('message', answer['error'])}")
-        result: dict[str, Any] = answer["result"]
-        return result
+        return Answer(answer["result"])
 
     async def show(self, html: str) -> None:
         """Makes `html` the page."""
@@ -31,11 +45,10 @@ class Tab:
         answer = await self.send(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
         )
-        if "exceptionDetails" in answer:
-            thrown = answer["exceptionDetails"]
-            said = thrown.get("exception", {}).get("description") or thrown.get("text")
-            raise RuntimeError(str(said))
-        return answer["result"].get("value")
+        if answer.at("exceptionDetails") is not None:
+            thrown = answer.at("exceptionDetails", "exception", "description")
+            raise RuntimeError(str(thrown or answer.at("exceptionDetails", "text")))
+        return answer.at("result", "value")
 
 
 class Tabs:
@@ -62,7 +75,7 @@ class Tabs:
     async def _open(self) -> Tab:
         opened = await self._browser.create_tab("about:blank")
         tree = await Tab(opened, "").send("Page.getFrameTree")
-        tab = Tab(opened, tree["frameTree"]["frame"]["id"])
+        tab = Tab(opened, tree.at("frameTree", "frame", "id"))
         await tab.show(_BLANK)
         if self._ready is not None:
             await self._ready(tab)

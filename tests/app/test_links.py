@@ -80,13 +80,14 @@ def test_a_grid_of_forty_thousand_runs_is_not_made(open_page: Open):
 
 
 def test_the_grid_of_the_form_is_bounded_by_its_product():
-    assert len(plan.grid({"seed": range(150), "k": [1, 2]}, {"task": "digits"})) == 300
+    task, k = plan.Field("task", ["digits"]), plan.Field("k", [1, 2])
+    assert len(plan.grid([task, plan.Field("seed", range(150)), k])) == 300
     with pytest.raises(
         InputError, match="151 seed × 2 k are 302 runs, and the form starts at most"
     ):
-        plan.grid({"seed": range(151), "k": [1, 2]}, {})
+        plan.grid([task, plan.Field("seed", range(151)), k])
     with pytest.raises(InputError):
-        plan.grid({str(i): range(1000) for i in range(100)}, {})
+        plan.grid([plan.Field(str(i), range(1000)) for i in range(100)])
 
 
 def test_what_a_link_may_hold():

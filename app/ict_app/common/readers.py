@@ -173,12 +173,33 @@ def find_run(shown: Store, run_id: str | None) -> Run | None:
         return None
 
 
+@dataclass(frozen=True, kw_only=True)
+class TaskRow:
+    """A task as `ict tasks` lists it."""
+
+    name: str
+    title: str
+    group: str
+    classes: int
+    available: bool
+    """Whether any of its splits is on this machine."""
+    train: int | None
+    """How many images; None for a split that is not here."""
+    val: int | None
+    test: int | None
+    missing: tuple[str, ...]
+    how_to_get: str | None
+    path: str | None
+
+
 @st.cache_data(ttl=60, show_spinner=False)
-def tasks() -> list[dict[str, Any]]:
-    """Rows of `ict tasks`."""
+def tasks() -> list[TaskRow]:
+    """What can be trained on, and what is missing of it."""
     from ict.tasks import list_tasks
 
-    return list_tasks()
+    names = [one.name for one in fields(TaskRow)]
+    found = [{name: row[name] for name in names} for row in list_tasks()]
+    return [TaskRow(**{**row, "missing": tuple(row["missing"] or ())}) for row in found]
 
 
 @st.cache_data(ttl=60, show_spinner=False)

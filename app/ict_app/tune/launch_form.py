@@ -1,6 +1,7 @@
 """The form of *Train*: every field in the URL, what it would start said live."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -15,6 +16,7 @@ from ict.recipes import RECIPES
 from ict.store import Store
 from ict_app.common import readers, words
 from ict_app.tune import plan
+from ict_app.tune.plan import Field
 
 _MORE = (
     "epochs", "lr", "batch", "limit", "shots", "image_size", "init", "select_by", "trained_on", "augment",
@@ -22,8 +24,8 @@ _MORE = (
 WIDTH = 205  # pixels of a field that stands in a row of others
 
 
-def form() -> tuple[plan.Plan, dict[str, Any]]:
-    """Draws the form; gives the plan for its values and what `plan.plan` needs to make it real."""
+def form() -> tuple[plan.Plan, plan.Wishes]:
+    """Draws the form; gives the plan for its values, and the wishes that make it real."""
     with st.container(horizontal=True, gap="small"):
         tasks = _tasks()
         backbone = _backbone()
@@ -39,30 +41,25 @@ def form() -> tuple[plan.Plan, dict[str, Any]]:
             help="Each method is a run of its own.",
         )  # fmt: skip
         seeds = _seeds()
-    axes: dict[str, list[Any]] = {"task": tasks, "method": chosen}
-    fixed: dict[str, Any] = {"backbone": backbone}
+    fields = [Field("task", tasks), Field("method", chosen), Field("backbone", [backbone])]
     trouble = None
     try:
         if any(map(chooses_channels, chosen)):
-            channels, k_axis = _channels(backbone)
-            fixed |= channels
-            axes |= k_axis
-        axes["seed"] = [_whole(text, "seed") for text in seeds]
+            fields += _channels(backbone)
+        fields.append(Field("seed", [_whole(text, "seed") for text in seeds]))
     except InputError as error:
         trouble = str(error)
-    fixed |= _more(get_backbone(backbone))
-    wish: dict[str, Any] = {
-        "asked": [],
-        "recipe": recipe,
-        "weights": "none" if st.session_state.get("random_weights") else None,
-    }
+    fields += _more(get_backbone(backbone))
+    weights = "none" if st.session_state.get("random_weights") else None
+    wishes = plan.Wishes((), recipe, weights)
     if trouble:
-        return plan.Plan((), trouble), wish
+        return plan.Plan((), trouble), wishes
     try:
-        wish["asked"] = [_read(one) for one in plan.grid(axes, fixed)]
+        asked = tuple(map(_read, plan.grid(fields)))
     except InputError as error:
-        return plan.Plan((), str(error)), wish
-    return _preview(wish), wish
+        return plan.Plan((), str(error)), wishes
+    wishes = replace(wishes, asked=asked)
+    return _preview(wishes), wishes
 
 
 def _method_words(name: str) -> str:
@@ -70,20 +67,21 @@ def _method_words(name: str) -> str:
     return found.words if found else name
 
 
-def _read(wish: dict[str, Any]) -> dict[str, Any]:
+def _read(wish: plan.Wish) -> plan.Wish:
     """Leaves out what a method does not read."""
-    asked = RunConfig(task=wish["task"], method=wish["method"])
-    return {name: v for name, v in wish.items() if v is not None and asked.reads(name)}
+    asked = RunConfig(task=wish.fields["task"], method=wish.fields["method"])
+    read = {n: v for n, v in wish.fields.items() if v is not None and asked.reads(n)}
+    return plan.Wish(read)
 
 
 @st.cache_data(max_entries=200, ttl=60, show_spinner=False)
-def _preview(wish: dict[str, Any]) -> plan.Plan:
-    return plan.plan(**wish, fetch=False)
+def _preview(wishes: plan.Wishes) -> plan.Plan:
+    return plan.plan(wishes, fetch=False)
 
 
 def _tasks() -> list[str]:
-    rows = {row["name"]: row for row in readers.tasks()}
-    here = [name for name, row in rows.items() if row["available"]]
+    rows = readers.tasks()
+    here = [row.name for row in rows if row.available]
     return st.multiselect(
         "Tasks", here, width=270, default=["digits"], key="tasks", bind="query-params",
         placeholder="Choose one or more",
@@ -116,7 +114,7 @@ def _fetch_hint(name: str) -> str:
     return f"run `ict train digits --backbone {safe}` once with a network."
 
 
-def _channels(backbone: str) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+def _channels(backbone: str) -> list[Field]:
     """Criterion, site, and K as shares or numbers."""
     chosen = get_backbone(backbone)
     bar = st.container(horizontal=True, gap="small")
@@ -131,20 +129,20 @@ def _channels(backbone: str) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     unit = bar.segmented_control(
         "K as", ["share", "number"], default="share", required=True, key="k_as", bind="query-params"
     )
-    field = {"criterion": criterion, "tune_site": site}
+    chosen_by = [Field("criterion", [criterion]), Field("tune_site", [site])]
     if unit == "share":
         shares = bar.multiselect(
             "Share of channels, K/D", plan.SHARES, width=260, default=["1/8"], key="shares",
             accept_new_options=True, bind="query-params", help="One run for each.",
         )  # fmt: skip
-        return field, {"ratio": [plan.share_of(text) for text in shares]}
+        return [*chosen_by, Field("ratio", [plan.share_of(text) for text in shares])]
     width = min(chosen.widths)
     options = [str(max(1, width // 2**power)) for power in range(6, -1, -1)]
     numbers = bar.multiselect(
         f"Channels a block, K (of {width})", options, width=260, default=[str(width // 8)], key="ks",
         accept_new_options=True, bind="query-params", help="One run for each.",
     )  # fmt: skip
-    return field, {"k": [_whole(text, "K") for text in numbers]}
+    return [*chosen_by, Field("k", [_whole(text, "K") for text in numbers])]
 
 
 def _seeds() -> list[str]:
@@ -162,7 +160,7 @@ def _whole(text: str, what: str) -> int:
     return value
 
 
-def _more(backbone: Backbone) -> dict[str, Any]:
+def _more(backbone: Backbone) -> list[Field]:
     """Fields that a recipe sets; empty ones stay with the recipe."""
     told = any(name in st.query_params for name in _MORE)
     with st.expander("More fields (empty: as the recipe says)", expanded=told):
@@ -205,7 +203,8 @@ def _more(backbone: Backbone) -> dict[str, Any]:
                 width=WIDTH, bind="query-params",
             ),
         }  # fmt: skip
-    return {name: None if value == "as the recipe" else value for name, value in fields.items()}
+    as_recipe = "as the recipe"
+    return [Field(name, [None if v == as_recipe else v]) for name, v in fields.items()]
 
 
 def summary(found: plan.Plan, shown: Store) -> None:
@@ -254,7 +253,7 @@ def _share_span(counts: list[int], wholes: list[int]) -> str:
     return low if low == high else f"{low} – {high}"
 
 
-def start(wish: dict[str, Any]) -> list[str]:
+def start(wishes: plan.Wishes) -> list[str]:
     """Writes the runs into the user's store and hands them to the workers; gives their ids.
 
     Raises IctError with a sentence. Imports no torch: the workers are processes of their own.
@@ -262,7 +261,7 @@ def start(wish: dict[str, Any]) -> list[str]:
     from ict.running import local
     from ict.store.same_images import ask
 
-    made = plan.plan(**wish, fetch=True)
+    made = plan.plan(wishes, fetch=True)
     if made.trouble:
         raise InputError(made.trouble)
     if not made.runs:

@@ -29,6 +29,31 @@ class Plan:
     trouble: str | None = None
 
 
+@dataclass(frozen=True)
+class Field:
+    """A field of a configuration with the values that the form asks for, one run each."""
+
+    name: str
+    values: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One run as the form asks for it: the fields that it names; the others are the recipe's."""
+
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """All that the form asks for."""
+
+    asked: tuple[Wish, ...]
+    recipe: str
+    weights: str | None
+    """None: the backbone's own."""
+
+
 def share_of(text: str) -> float:
     """`1/8` or `0.125` as a number; InputError for anything else."""
     value = fraction(text)
@@ -39,31 +64,34 @@ def share_of(text: str) -> float:
     return value
 
 
-def grid(axes: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every combination of the values of `axes`, each with the `fixed` fields.
+def grid(fields: Sequence[Field]) -> list[Wish]:
+    """Every combination of the values of the fields.
 
     Raises InputError for more than MOST_RUNS, before any is made.
     """
-    names = list(axes)
-    count = math.prod(len(values) for values in axes.values())
+    count = math.prod(len(field.values) for field in fields)
     if count > MOST_RUNS:
-        factors = " × ".join(f"{len(v)} {name}" for name, v in axes.items() if len(v) > 1)
+        axes = [field for field in fields if len(field.values) > 1]
+        factors = " × ".join(f"{len(axis.values)} {axis.name}" for axis in axes)
         raise InputError(
             f"{factors} are {count:,} runs, and the form starts at most {MOST_RUNS}; choose fewer, or "
             "write a study and run it with `ict study run`"
         )
+    names = [field.name for field in fields]
     return [
-        {**fixed, **dict(zip(names, values, strict=True))}
-        for values in itertools.product(*axes.values())
+        Wish(dict(zip(names, values, strict=True)))
+        for values in itertools.product(*(field.values for field in fields))
     ]
 
 
-def plan(asked: Sequence[dict[str, Any]], *, recipe: str, weights: str | None, fetch: bool) -> Plan:
+def plan(wishes: Wishes, *, fetch: bool) -> Plan:
     """Resolves each wish; equal ones (a linear probe at every K) count once."""
     found: dict[str, Resolved] = {}
-    for wish in asked:
+    for wish in wishes.asked:
         try:
-            resolved = resolve(wish, recipe=recipe, weights=weights, fetch=fetch)
+            resolved = resolve(
+                wish.fields, recipe=wishes.recipe, weights=wishes.weights, fetch=fetch
+            )
         except InputError as error:
             return Plan(tuple(found.values()), str(error))
         found.setdefault(resolved.run_id, resolved)
