@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError, quoted
 from ict.files import write_new
 
@@ -54,6 +55,11 @@ class ChannelScores:
         ]
         what = f"{self.meta.get('criterion', 'scores')} of {self.meta.get('task') or 'a model'}"
         return f"ChannelScores({what}: {', '.join(parts)})"
+
+    @property
+    def record(self) -> ScoreRecord:
+        """What `meta` says, typed."""
+        return ScoreRecord.of(self.meta)
 
     @property
     def sites(self) -> tuple[str, ...]:

@@ -4,15 +4,16 @@ import streamlit as st
 from ict_app.channels import criteria_view
 from ict_app.common import readers, shell, words
 
+from ict.analysis.families import of_criteria
 from ict.errors import IctError
 
 shown = shell.heading(
     "Criteria", "Do different measures of importance choose the same channels, and do those matter?"
 )
-families = criteria_view.families(shown)
+families = of_criteria(readers.scores_of(shown))
 checks = criteria_view.checks(shown)
 if not families and not checks:
-    task = next((str(meta.get("task")) for meta in readers.scores_of(shown)), "digits")
+    task = next((str(record.task) for record in readers.scores_of(shown)), "digits")
     shell.empty(
         f"No two criteria on one task yet. `ict score {task} --criterion taylor` scores it by another, "
         f"`ict causal {task} --criterion class_l2 --criterion taylor` also replaces the channels.",

@@ -2,16 +2,18 @@
 
 import streamlit as st
 from ict_app.channels import overlap_view
-from ict_app.common import shell, words
+from ict_app.common import readers, shell, words
 from ict_app.tune import plan
 
+from ict.analysis.families import of_tasks
+from ict.catalogue import SITE
 from ict.errors import IctError
 from ict.figures.asked import Choice
 
 shown = shell.heading(
     "Overlap", "Do tasks choose the same channels? More than chance, less than noise?"
 )
-families = overlap_view.families(shown)
+families = of_tasks(readers.scores_of(shown))
 if not families:
     shell.empty(
         "No two tasks are scored alike yet. Start a run on a second task with the same backbone.",
@@ -20,17 +22,17 @@ if not families:
     st.stop()
 left, middle, right = st.columns([2, 1.4, 1])
 family = left.selectbox("Scores", list(families), key="family", bind="query-params")
-metas = {str(meta["task"]): meta for meta in families[family]}
-sites = metas[next(iter(metas))].get("sites") or [metas[next(iter(metas))].get("site", "attn")]
+files = {str(record.task): record for record in families[family]}
+sites = families[family][0].sites or (SITE,)
 share = middle.select_slider(
     "K/D, share of the channels", plan.SHARES[:-1], "1/8", key="kd_overlap", bind="query-params"
 )
 site = right.selectbox("Site", sites, key="at", bind="query-params")
-tasks = st.multiselect("Tasks", list(metas), default=list(metas), key="among", bind="query-params")
+tasks = st.multiselect("Tasks", list(files), default=list(files), key="among", bind="query-params")
 if len(tasks) < 2:
     st.info("Choose two tasks or more.", icon=":material/join_inner:")
     st.stop()
-chosen = [metas[task] for task in tasks]
+chosen = [files[task] for task in tasks]
 try:
     ratio = plan.share_of(share)
     rows = overlap_view.table(shown, chosen, site=site, ratio=ratio)

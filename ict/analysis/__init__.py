@@ -14,6 +14,9 @@
 | `transfer` | a task on the channels of another minus on its own, paired over seeds |
 | `benchmark` | this store's runs beside the published table of VTAB-1K |
 | `pairs`, `tables` | the tables of `ict overlap`, `ict stability`, `ict energy` |
-| `sources`, `wanted` | score files with per-image sums; computing those that are missing |
+| `overlap_row`, `growth` | a row of an overlap table; the overlap of two tasks against the number of images |
+| `score_pairs` | the overlap of score files as they lie in a store |
+| `families`, `ranks` | which score files compare; where a channel stands in its block |
+| `sources` | score files with per-image sums |
 | `cache` | results kept in the store, by what they were computed from |
 """

@@ -1,6 +1,7 @@
 """Do two criteria rank alike, and which tasks choose alike?"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy
@@ -8,7 +9,9 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from ict.analysis.overlap import count, kuncheva, top_masks
+from ict.documents.json_form import JsonForm
 from ict.errors import InputError
+from ict.selection import resolve_k
 
 Stages = Sequence[np.ndarray]  # (blocks, D) a stage
 
@@ -36,6 +39,50 @@ def top_k_agreement(scores: Mapping[str, Stages], ks: Sequence[int]) -> np.ndarr
         shared = count(masks[:, :, None], masks[:, None])
         rows.append(kuncheva(shared, k, masks.shape[-1]))
     return np.concatenate(rows)
+
+
+def measured(scores: Mapping[str, Stages], measure: str, ratio: float) -> np.ndarray:
+    """Agreement (L, C, C); NaN in blocks where a criterion gives no ranking, or one score for all."""
+    clean = {name: [np.nan_to_num(stage) for stage in stages] for name, stages in scores.items()}
+    if measure == "spearman":
+        values = spearman(clean)
+    else:
+        widths = [stage.shape[1] for stage in next(iter(clean.values()))]
+        values = top_k_agreement(clean, resolve_k(widths, k=None, ratio=ratio))
+    values = np.array(values, dtype=float)
+    for place, stages in enumerate(scores.values()):
+        flat = np.concatenate([~(np.ptp(stage, axis=1) > 0) for stage in stages])
+        values[flat, place, :] = values[flat, :, place] = np.nan
+    return values
+
+
+def mean_over_blocks(values: np.ndarray, block: int | None) -> tuple[np.ndarray, str]:
+    """Agreement (C, C) of one block or the mean of all that rank, and its n in words."""
+    kept = values if block is None else values[[block]]
+    known = np.isfinite(kept).sum(axis=0)
+    mean = np.where(known > 0, np.nansum(kept, axis=0) / np.maximum(known, 1), np.nan)
+    return mean, f"mean over n = {len(kept)} blocks" if len(kept) > 1 else f"block {block or 0}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgreementRow(JsonForm):
+    """How well a criterion's ranking agrees with another's in one block; NaN where one cannot rank."""
+
+    criterion: str
+    against: str
+    block: int
+    value: float
+
+
+def against_rows(values: np.ndarray, names: Sequence[str], against: str) -> list[AgreementRow]:
+    """One row a block and criterion other than `against`, of agreements (L, C, C)."""
+    one = list(names).index(against)
+    return [
+        AgreementRow(criterion=name, against=against, block=block, value=float(at[one, i]))
+        for i, name in enumerate(names)
+        if i != one
+        for block, at in enumerate(values)
+    ]
 
 
 def cluster(similarity: np.ndarray) -> np.ndarray:

@@ -1,51 +1,69 @@
 """Results that took a while, kept in the store beside the scores they were computed from.
 
-A result is named by what it was computed from: score ids, settings, and the version of the code
-that computed it. It can be deleted at any time.
+A result is a list of rows. It is named by what it was computed from: score ids, settings, and the
+version of the code that computed it. It can be deleted at any time.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ict.documents.identity import digest_of_text
+from ict.documents.json_form import JsonForm
+from ict.errors import InputError
 from ict.files import StoreError, atomic_write_json, read_json
 from ict.store.store import Store
 
 _VERSION = 1  # raise when a formula changes
+R = TypeVar("R", bound=JsonForm)
 
 
-def path_of(store: Store, name: str, key: dict[str, Any]) -> Path:
-    """Where the result `name` for `key` is kept: analysis/<name>-<12 hex digits>.json."""
-    text = json.dumps([_VERSION, name, key], sort_keys=True, default=str)
+def path_of(store: Store, name: str, settings: JsonForm) -> Path:
+    """Where the result `name` of `settings` is kept: analysis/<name>-<12 hex digits>.json."""
+    text = json.dumps([_VERSION, name, settings.to_dict()], sort_keys=True, default=str)
     return store.root / "analysis" / f"{name}-{digest_of_text(text)}.json"
 
 
-def cached(store: Store | None, name: str, key: dict[str, Any], compute: Callable[[], Any]) -> Any:
-    """The JSON result of `compute`, from the store if it is there. A full disk costs only the cache."""
-    if store is None:
-        return plain(compute())
-    if (found := kept(store, name, key)) is not None:
-        return found
-    path = path_of(store, name, key)
-    result = plain(compute())
+def cached(
+    store: Store | None,
+    name: str,
+    settings: JsonForm,
+    compute: Callable[[], Sequence[R]],
+    kind: type[R],
+) -> list[R]:
+    """The rows of `compute`, from the store if they are there. A full disk costs only the cache.
+
+    Kept or not, they are as JSON reads them: NaN is None.
+    """
+    if store is not None and (rows := kept(store, name, settings, kind)) is not None:
+        return rows
+    result = plain([row.to_dict() for row in compute()])
+    if store is not None:
+        _keep(path_of(store, name, settings), {"key": plain(settings.to_dict()), "result": result})
+    return [kind.from_dict(form) for form in result]
+
+
+def kept(store: Store, name: str, settings: JsonForm, kind: type[R]) -> list[R] | None:
+    """The rows that the store has for `settings`; None if it has none of this kind."""
+    document = read_json(path_of(store, name, settings), None)
+    if not isinstance(document, dict) or document.get("key") != plain(settings.to_dict()):
+        return None
+    forms = document.get("result")
+    try:
+        return [kind.from_dict(form) for form in forms] if isinstance(forms, list) else None
+    except InputError:  # of a version that had other fields: computed anew
+        return None
+
+
+def _keep(path: Path, document: Any) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write_json(path, {"key": plain(key), "result": result})
+        atomic_write_json(path, document)
     except (OSError, StoreError):
         pass
-    return result
-
-
-def kept(store: Store, name: str, key: dict[str, Any]) -> Any:
-    """The result that the store has for `key`, as JSON reads it; None if it has none."""
-    document = read_json(path_of(store, name, key), None)
-    if isinstance(document, dict) and document.get("key") == plain(key):
-        return document.get("result")
-    return None
 
 
 def plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from ict.analysis.overlap import count, kuncheva, overlap_from_kuncheva, top_masks
 from ict.analysis.resample import half_splits, part_scores, subsets
 from ict.analysis.sources import Sums
+from ict.documents.json_form import JsonForm
 from ict.errors import InputError
 
 SPLITS = 50
@@ -130,33 +131,39 @@ def _spread(kappa: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
+@dataclass(frozen=True, kw_only=True)
+class GrowthRow(JsonForm):
+    """Two tasks scored on n images each: the mean over blocks, and the central 95 % of the draws."""
+
+    n: int
+    overlap: float
+    kuncheva: float
+    low: float
+    high: float
+
+
 def overlap_against_n(
     a: Sums, b: Sums, ks: Sequence[int], *, sizes: Sequence[int], draws: int = 20, seed: int = 0
-) -> list[dict[str, float]]:
+) -> list[GrowthRow]:
     """Mean overlap (of all blocks) of two tasks scored on n images each, for growing n.
 
-    Rows: n, overlap, kuncheva, low, high (central 95 % of the draws). The curve says whether more
-    images would bring the selections closer together.
+    The curve says whether more images would bring the selections closer together.
     """
-    rows = []
-    for n in sizes:
-        chosen = [
-            part_scores(s, subsets(s.labels, n, draws, seed + i)) for i, s in enumerate((a, b))
-        ]
-        shared, index = [], []
-        for one, other, k in zip(*chosen, ks, strict=True):
-            found = count(top_masks(one, k), top_masks(other, k))
-            shared.append(found)
-            index.append(kuncheva(found, k, one.shape[-1]))
-        kappa = np.concatenate(index, axis=1).mean(axis=1)
-        low, high = np.quantile(kappa, (0.025, 0.975))
-        rows.append(
-            {
-                "n": n,
-                "overlap": float(np.concatenate(shared, axis=1).mean()),
-                "kuncheva": float(kappa.mean()),
-                "low": float(low),
-                "high": float(high),
-            }
-        )
-    return rows
+    return [_scored_on(n, a, b, ks, draws=draws, seed=seed) for n in sizes]
+
+
+def _scored_on(n: int, a: Sums, b: Sums, ks: Sequence[int], *, draws: int, seed: int) -> GrowthRow:
+    chosen = [part_scores(s, subsets(s.labels, n, draws, seed + i)) for i, s in enumerate((a, b))]
+    counts, index = [], []
+    for one, other, k in zip(*chosen, ks, strict=True):
+        counts.append(count(top_masks(one, k), top_masks(other, k)))  # (draws, blocks)
+        index.append(kuncheva(counts[-1], k, one.shape[-1]))
+    kappa = np.concatenate(index, axis=1).mean(axis=1)
+    low, high = np.quantile(kappa, (0.025, 0.975))
+    return GrowthRow(
+        n=n,
+        overlap=float(np.concatenate(counts, axis=1).mean()),
+        kuncheva=float(kappa.mean()),
+        low=float(low),
+        high=float(high),
+    )

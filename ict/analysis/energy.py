@@ -10,13 +10,12 @@ classes is therefore class − (C − 1)/(N − C) · image, whose mean over shu
 taken off counts as image energy. It is not clipped: single values may be negative.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from ict.analysis.sources import Sums
+from ict.documents.json_form import JsonForm
 from ict.errors import InputError
 
 
@@ -32,6 +31,10 @@ class Energy:
     @property
     def total(self) -> np.ndarray:
         return self.offset + self.classes + self.image + self.token
+
+    def in_block(self, block: int) -> "Energy":
+        """The energies of one block, (D,)."""
+        return Energy(self.offset[block], self.classes[block], self.image[block], self.token[block])
 
     def corrected(self, *, images: int, classes: int) -> "Energy":
         """Class energy freed of what any labels give, for N images of C classes; the sum stays.
@@ -88,54 +91,89 @@ def participation_ratio(energy: np.ndarray) -> np.ndarray:
     return np.asarray(energy.sum(axis=-1) ** 2 / (energy**2).sum(axis=-1))
 
 
-def split_table(sums: Sums) -> list[dict[str, Any]]:
-    """One row a block: shares of the block's energy, participation ratio and its share of D.
+@dataclass(frozen=True, kw_only=True)
+class EnergyRow(JsonForm):
+    """One block of one task: shares of the block's energy, which add to 1.
 
-    `class` and `image` are corrected (see above); `shuffled` is the share that the class means of
-    labels without meaning would have, before that. Raises InputError as `Energy.corrected` does.
+    `class_` and `image` are corrected (see above).
     """
-    rows: list[dict[str, Any]] = []
-    images, classes = len(sums.labels), len(np.unique(sums.labels))
+
+    task: str
+    images: int
+    block: int
+    stage: int
+    channels: int
+    energy: float
+    """Σ a² over the block."""
+    offset: float
+    class_: float
+    image: float
+    token: float
+    shuffled: float
+    """The share that class means of labels without meaning would have, before the correction."""
+    classes: int
+    participation_ratio: float
+    participation_share: float
+    """That ratio over D."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredEnergyRow(JsonForm):
+    """A row as version 0.1.0 kept it: its class share is as measured."""
+
+    task: str
+    images: int
+    block: int
+    stage: int
+    channels: int
+    energy: float
+    offset: float
+    class_: float
+    image: float
+    token: float
+    participation_ratio: float
+    participation_share: float
+
+    def corrected(self, classes: int) -> EnergyRow:
+        """As `split_table` gives it, for images of that many classes."""
+        taken = self.image * freedom(self.images, classes)
+        both = self.class_ + self.image
+        shuffled = both * (classes - 1) / (self.images - 1)
+        shares = {"class_": self.class_ - taken, "image": self.image + taken}
+        return EnergyRow(**{**vars(self), **shares}, shuffled=shuffled, classes=classes)
+
+
+def split_table(sums: Sums) -> list[EnergyRow]:
+    """One row a block. Raises InputError as `Energy.corrected` does."""
+    classes = len(np.unique(sums.labels))
+    rows: list[EnergyRow] = []
     for stage, exact in enumerate(of_sums(sums)):
-        found = exact.corrected(images=images, classes=classes)
-        whole = found.total.sum(axis=1)
-        ratio = participation_ratio(found.total)
-        for block in range(len(whole)):
-            width = found.total.shape[1]
-            rows.append(
-                {
-                    "block": len(rows),
-                    "stage": stage,
-                    "channels": width,
-                    "energy": float(whole[block]),
-                    "offset": float(found.offset[block].sum() / whole[block]),
-                    "class": float(found.classes[block].sum() / whole[block]),
-                    "image": float(found.image[block].sum() / whole[block]),
-                    "token": float(found.token[block].sum() / whole[block]),
-                    "shuffled": _shuffled(exact, block, images, classes) / float(whole[block]),
-                    "classes": classes,
-                    "participation_ratio": float(ratio[block]),
-                    "participation_share": float(ratio[block] / width),
-                }
-            )
+        for block in range(len(exact.total)):
+            part = exact.in_block(block)
+            rows.append(_row(sums, part, stage=stage, block=len(rows), classes=classes))
     return rows
 
 
-def _shuffled(exact: Energy, block: int, images: int, classes: int) -> float:
-    """The mean class energy of a block over all ways to deal its labels out to the images."""
-    both = float(exact.classes[block].sum() + exact.image[block].sum())
-    return both * (classes - 1) / (images - 1)
-
-
-def corrected_row(row: Mapping[str, Any], classes: int) -> dict[str, Any]:
-    """A row of version 0.1.0's table, whose class share is as measured, as `split_table` gives it."""
-    images = int(row["images"])
-    taken = row["image"] * freedom(images, classes)
-    both = row["class"] + row["image"]
-    return {
-        **row,
-        "class": row["class"] - taken,
-        "image": row["image"] + taken,
-        "shuffled": both * (classes - 1) / (images - 1),
-        "classes": classes,
-    }
+def _row(sums: Sums, exact: Energy, *, stage: int, block: int, classes: int) -> EnergyRow:
+    """The row of one block, whose energies are (D,)."""
+    images, width = len(sums.labels), len(exact.total)
+    fair = exact.corrected(images=images, classes=classes)
+    whole = float(fair.total.sum())
+    ratio = float(participation_ratio(fair.total))
+    shuffled = float(exact.classes.sum() + exact.image.sum()) * (classes - 1) / (images - 1)
+    return EnergyRow(
+        task=sums.name,
+        images=images,
+        block=block,
+        stage=stage,
+        channels=width,
+        energy=whole,
+        offset=float(fair.offset.sum() / whole),
+        class_=float(fair.classes.sum() / whole),
+        image=float(fair.image.sum() / whole),
+        token=float(fair.token.sum() / whole),
+        shuffled=shuffled / whole,
+        classes=classes,
+        participation_ratio=ratio,
+        participation_share=ratio / width,
+    )

@@ -1,23 +1,37 @@
 """The table of `ict overlap`: every pair of tasks, block by block, between floor and ceiling."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ict.analysis import ceiling, permutation
 from ict.analysis.cache import cached, kept
-from ict.analysis.chance import chance
-from ict.analysis.overlap import coefficient, count, jaccard, kuncheva, top_masks
-from ict.analysis.sources import Source, Sums, key_of, same_images
+from ict.analysis.overlap import count, top_masks
+from ict.analysis.overlap_row import CeilingRow, OverlapRow, shared_in_block
+from ict.analysis.sources import Source, key_of, same_images
+from ict.documents.json_form import JsonForm
+from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError
 from ict.selection import resolve_k
 from ict.store.store import Store
 
 Progress = Callable[[int, int], None]
-PARTS = (16, 8, 4, 2)  # shares of the images on which overlap is measured as their number grows
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverlapSettings(JsonForm):
+    """All that an overlap table with its ceiling depends on: what it is kept under."""
+
+    scores: Sequence[str]
+    """Keys of the score files (`sources.key_of`), in the order of their tasks."""
+    tasks: Sequence[str]
+    k: int | Sequence[int] | None
+    ratio: float | None
+    splits: int = ceiling.SPLITS
+    permutations: int = permutation.PERMUTATIONS
+    seed: int = 0
 
 
 def overlap_rows(
@@ -30,105 +44,65 @@ def overlap_rows(
     seed: int = 0,
     store: Store | None = None,
     progress: Progress | None = None,
-) -> list[dict[str, Any]]:
+) -> list[CeilingRow]:
     """One row a pair of tasks and block, kept in the store.
 
-    Fields: task_a, task_b, stage, block, k, channels; overlap, jaccard, coefficient, kuncheva on
-    all images; floor, floor_low, floor_high by chance; half_overlap, ceiling, ratio_to_ceiling
-    with its central 95 % over splits on equal halves; total_ratio over all blocks; p_permutation
-    (None with permutations=0), expected_kuncheva under it; shared_images, splits, permutations, n.
+    Raises InputError for scores that differ in more than their task; p-values are None with
+    permutations=0.
     """
     _check(sources)
-    settings = {
-        **_named([(source.name, source.key) for source in sources]),
-        "k": k,
-        "ratio": ratio,
-        "splits": splits,
-        "permutations": permutations,
-        "seed": seed,
-    }
+    settings = OverlapSettings(
+        scores=[source.key for source in sources],
+        tasks=[source.name for source in sources],
+        k=k,
+        ratio=ratio,
+        splits=splits,
+        permutations=permutations,
+        seed=seed,
+    )
 
-    def compute() -> list[dict[str, Any]]:
-        ks = resolve_k([s.shape[1] for s in sources[0].scores()], k=k, ratio=ratio)
-        halves = [
-            ceiling.half_selections(
-                source.read(), ks, splits=splits, seed=split_seed, strata=strata
-            )
-            for source, split_seed, strata in zip(sources, *_split_plan(sources, seed), strict=True)
-        ]
-        pairs = list(combinations(range(len(sources)), 2))
-        rows: list[dict[str, Any]] = []
-        chosen = {"permutations": permutations, "seed": seed}
-        for done, (a, b) in enumerate(pairs):
-            rows += _pair(sources[a], sources[b], (halves[a], halves[b]), ks, **chosen)
-            if progress is not None:
-                progress(done + 1, len(pairs))
-        return rows
+    def compute() -> list[CeilingRow]:
+        return _all_pairs(sources, settings, progress)
 
-    found: list[dict[str, Any]] = cached(store, "overlap", settings, compute)
-    return found
+    return cached(store, "overlap", settings, compute, CeilingRow)
 
 
 def kept_rows(
-    scores: Sequence[Mapping[str, Any]], *, site: str, ratio: float, store: Store
-) -> list[dict[str, Any]] | None:
-    """What `overlap_rows` gave for the metas of these score files at `ratio` and its defaults.
+    scores: Sequence[ScoreRecord], *, site: str, ratio: float, store: Store
+) -> list[CeilingRow] | None:
+    """What `overlap_rows` gave for these score files at `ratio` and its defaults.
 
     Of the store alone, so it needs no per-image sums; with p-values where they were computed. None
     if it was never computed for these files in this order.
     """
-    named = _named([(str(meta["task"]), key_of(meta, site)) for meta in scores])
+    keys, tasks = [key_of(one, site) for one in scores], [str(one.task) for one in scores]
     for permutations in (permutation.PERMUTATIONS, 0):
-        settings = {
-            **named, "k": None, "ratio": ratio, "splits": ceiling.SPLITS,
-            "permutations": permutations, "seed": 0,
-        }  # fmt: skip
-        if (found := kept(store, "overlap", settings)) is not None:
-            return list(found)
+        settings = OverlapSettings(
+            scores=keys, tasks=tasks, k=None, ratio=ratio, permutations=permutations
+        )
+        if (rows := kept(store, "overlap", settings, CeilingRow)) is not None:
+            return rows
     return None
 
 
-def growth_rows(
-    a: Source, b: Source, *, ratio: float, store: Store | None = None
-) -> list[dict[str, Any]]:
-    """Overlap of two tasks scored on a sixteenth to a half of their images, kept in the store.
+def plain_rows(
+    scores: Sequence[tuple[str, Sequence[np.ndarray]]], ks: Sequence[int]
+) -> list[OverlapRow]:
+    """Overlap on all images of named scores, without halves: for files without per-image sums.
 
-    The rows of `ceiling.overlap_against_n`: does the choice still move with the number of images?
+    There is no ceiling, and none is drawn.
     """
-
-    def compute() -> list[dict[str, float]]:
-        ks = resolve_k([s.shape[1] for s in a.scores()], k=None, ratio=ratio)
-        fewest = min(len(a.labels), len(b.labels))
-        sizes = [size for part in PARTS if (size := fewest // part) >= 2]
-        return ceiling.overlap_against_n(a.read(), b.read(), ks, sizes=sizes)
-
-    found: list[dict[str, Any]] = cached(store, "growth", _growth([a.key, b.key], ratio), compute)
-    return found
-
-
-def kept_growth_rows(
-    scores: Sequence[Mapping[str, Any]], *, site: str, ratio: float, store: Store
-) -> list[dict[str, Any]] | None:
-    """What `growth_rows` gave for the metas of two score files; None if it never did."""
-    settings = _growth([key_of(meta, site) for meta in scores], ratio)
-    found: list[dict[str, Any]] | None = kept(store, "growth", settings)
-    return found
-
-
-def _growth(keys: list[str], ratio: float) -> dict[str, Any]:
-    return {"scores": keys, "ratio": ratio, "parts": list(PARTS)}
-
-
-def _named(scores: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """The part of the cache's key that says which scores are compared, from (task, key)."""
-    return {"scores": [key for _, key in scores], "tasks": [task for task, _ in scores]}
+    rows: list[OverlapRow] = []
+    for (name_a, a), (name_b, b) in combinations(scores, 2):
+        rows += _on_all_images((name_a, name_b), a, b, ks)
+    return rows
 
 
 def _check(sources: Sequence[Source]) -> None:
     if len(sources) < 2:
         raise InputError("overlap needs two tasks or more")
     for name in ("backbone", "weights", "criterion", "tokens", "image_size", "pixel_normalisation"):
-        values = {str(source.meta.get(name)) for source in sources}
+        values = {str(getattr(source.record, name)) for source in sources}
         if len(values) > 1:
             raise InputError(
                 f"{name} differs ({', '.join(sorted(values))}): only scores of one {name} compare"
@@ -159,101 +133,79 @@ def _joint_labels(labels: Sequence[np.ndarray]) -> np.ndarray:
     return np.unique(np.stack(labels, axis=1), axis=0, return_inverse=True)[1].ravel()
 
 
+def _all_pairs(
+    sources: Sequence[Source], settings: OverlapSettings, progress: Progress | None
+) -> list[CeilingRow]:
+    ks = resolve_k([s.shape[1] for s in sources[0].scores()], k=settings.k, ratio=settings.ratio)
+    seeds, strata = _split_plan(sources, settings.seed)
+    halves = [
+        ceiling.half_selections(source.read(), ks, splits=settings.splits, seed=seed, strata=labels)
+        for source, seed, labels in zip(sources, seeds, strata, strict=True)
+    ]
+    pairs = list(combinations(range(len(sources)), 2))
+    rows: list[CeilingRow] = []
+    for done, (a, b) in enumerate(pairs):
+        rows += _pair(sources[a], sources[b], (halves[a], halves[b]), ks, settings)
+        if progress is not None:
+            progress(done + 1, len(pairs))
+    return rows
+
+
 def _pair(
     a: Source,
     b: Source,
     halves: tuple[ceiling.Halves, ceiling.Halves],
     ks: Sequence[int],
-    *,
-    permutations: int,
-    seed: int,
-) -> list[dict[str, Any]]:
+    settings: OverlapSettings,
+) -> list[CeilingRow]:
     shared = same_images(a, b)
-    found = ceiling.compare(*halves, ks, shared_images=shared)
-    test = None
-    if permutations:
-        test = permutation.task_labels(_read(a), _read(b), ks, permutations=permutations, seed=seed)
-    rows: list[dict[str, Any]] = []
-    for stage, (one, other, k) in enumerate(zip(a.scores(), b.scores(), ks, strict=True)):
-        width = one.shape[1]
-        overlap = count(top_masks(one, k), top_masks(other, k))
-        for o in overlap:
-            block = len(rows)
+    between = ceiling.compare(*halves, ks, shared_images=shared)
+    test = _test(a, b, ks, settings)
+    return [
+        CeilingRow(
+            **row.to_dict(),
+            half_overlap=between.overlap[row.block],
+            ceiling=between.ceiling[row.block],
+            ratio_to_ceiling=between.ratio[row.block],
+            ratio_low=between.ratio_low[row.block],
+            ratio_high=between.ratio_high[row.block],
+            total_ratio=between.total_ratio,
+            total_ratio_low=between.total_low,
+            total_ratio_high=between.total_high,
+            p_permutation=None if test is None else test.p[row.block],
+            expected_kuncheva=None if test is None else test.expected[row.block],
+            shared_images=shared,
+            splits=halves[0].splits,
+            permutations=settings.permutations,
+            images_a=len(a.labels),
+            images_b=len(b.labels),
+        )
+        for row in _on_all_images((a.name, b.name), a.scores(), b.scores(), ks)
+    ]
+
+
+def _test(
+    a: Source, b: Source, ks: Sequence[int], settings: OverlapSettings
+) -> permutation.TaskTest | None:
+    """Whether the tasks choose alike by more than their images; None where nothing is permuted."""
+    if not settings.permutations:
+        return None
+    return permutation.task_labels(
+        a.read(), b.read(), ks, permutations=settings.permutations, seed=settings.seed
+    )
+
+
+def _on_all_images(
+    pair: tuple[str, str], a: Sequence[np.ndarray], b: Sequence[np.ndarray], ks: Sequence[int]
+) -> list[OverlapRow]:
+    """One row a block of two tasks' scores, (blocks, D) a stage."""
+    rows: list[OverlapRow] = []
+    for stage, (one, other, k) in enumerate(zip(a, b, ks, strict=True)):
+        for overlap in count(top_masks(one, k), top_masks(other, k)):
             rows.append(
-                {
-                    **_plain_row((a.name, b.name), stage, block, int(o), (k, width)),
-                    "half_overlap": found.overlap[block],
-                    "ceiling": found.ceiling[block],
-                    "ratio_to_ceiling": found.ratio[block],
-                    "ratio_low": found.ratio_low[block],
-                    "ratio_high": found.ratio_high[block],
-                    "total_ratio": found.total_ratio,
-                    "total_ratio_low": found.total_low,
-                    "total_ratio_high": found.total_high,
-                    "p_permutation": None if test is None else test.p[block],
-                    "expected_kuncheva": None if test is None else test.expected[block],
-                    "shared_images": shared,
-                    "splits": halves[0].splits,
-                    "permutations": permutations,
-                    "images_a": len(a.labels),
-                    "images_b": len(b.labels),
-                }
-            )
+                shared_in_block(
+                    pair, stage=stage, block=len(rows), k=k, channels=one.shape[1],
+                    overlap=int(overlap),
+                )
+            )  # fmt: skip
     return rows
-
-
-def _read(source: Source) -> Sums:
-    return source.read()
-
-
-def plain_rows(
-    scores: Sequence[tuple[str, Sequence[np.ndarray]]], ks: Sequence[int]
-) -> list[dict[str, Any]]:
-    """Overlap on all images of named scores, without halves: for files without per-image sums.
-
-    The fields of `overlap_rows` up to floor_high; there is no ceiling, and none is drawn.
-    """
-    rows: list[dict[str, Any]] = []
-    for (name_a, a), (name_b, b) in combinations(scores, 2):
-        block = 0
-        for stage, (one, other, k) in enumerate(zip(a, b, ks, strict=True)):
-            for o in count(top_masks(one, k), top_masks(other, k)):
-                rows.append(_plain_row((name_a, name_b), stage, block, int(o), (k, one.shape[1])))
-                block += 1
-    return rows
-
-
-def _plain_row(
-    names: tuple[str, str], stage: int, block: int, shared: int, sizes: tuple[int, int]
-) -> dict[str, Any]:
-    k, width = sizes
-    by_chance = chance(k, width)
-    return {
-        "task_a": names[0],
-        "task_b": names[1],
-        "stage": stage,
-        "block": block,
-        "k": k,
-        "channels": width,
-        "overlap": shared,
-        "jaccard": float(jaccard(shared, k)),
-        "coefficient": float(coefficient(shared, k)),
-        "kuncheva": float(kuncheva(shared, k, width)),
-        "floor": by_chance.mean,
-        "floor_low": by_chance.low,
-        "floor_high": by_chance.high,
-    }
-
-
-def similarity(
-    rows: Sequence[dict[str, Any]], value: str = "kuncheva"
-) -> tuple[list[str], np.ndarray]:
-    """Task names and the symmetric (C, C) mean of `value` over blocks, 1 on the diagonal."""
-    table = pd.DataFrame(rows)
-    names = list(dict.fromkeys([*table["task_a"], *table["task_b"]]))
-    place = {name: i for i, name in enumerate(names)}
-    matrix = np.eye(len(names))
-    means = table.groupby(["task_a", "task_b"], sort=False)[value].mean().reset_index()
-    for a, b, mean in means.itertuples(index=False):
-        matrix[place[a], place[b]] = matrix[place[b], place[a]] = mean
-    return names, matrix

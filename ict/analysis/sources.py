@@ -5,20 +5,21 @@ Shapes: N images, L blocks, D channels, F = L·D flattened, C classes.
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ict.criteria import CRITERION
 from ict.documents.identity import digest_of_text
 from ict.documents.names import score_file
+from ict.documents.score_record import ScoreRecord
 from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
 from ict.scores import load_scores
 
+_OF_THE_COPY = ("keep_images", "path")
 RESAMPLED = ("class_l2", "l2", "variance")
 
 
@@ -35,7 +36,6 @@ class Sums:
     tokens: list[int] | None = None
     """Tokens of an image that were scored, one number a stage."""
     normalise: bool = False
-    meta: dict[str, Any] = field(default_factory=dict)
 
     @property
     def widths(self) -> list[int]:
@@ -53,7 +53,7 @@ class Source:
     path: Path
     name: str
     site: str
-    meta: dict[str, Any]
+    record: ScoreRecord
     labels: np.ndarray
     probe: np.ndarray
     """(N, 8) sums of the first channels: equal in two files that were scored on the same images."""
@@ -61,8 +61,8 @@ class Source:
     @property
     def key(self) -> str:
         """What names these sums in a cache: see `key_of`; of a file without an id, path, size, time."""
-        if self.meta.get("score_id"):
-            return key_of(self.meta, self.site)
+        if self.record.score_id:
+            return key_of(self.record, self.site)
         stat = self.path.stat()
         return f"{self.path}:{self.site}:{stat.st_size}-{stat.st_mtime_ns}"
 
@@ -76,11 +76,10 @@ class Source:
             name=self.name,
             labels=self.labels,
             per_image=[_float32(a) for a in scores.site(self.site, "per_image")],
-            criterion=str(self.meta.get("criterion", CRITERION)),
+            criterion=self.record.criterion or CRITERION,
             token_mean=means,
-            tokens=tokens_per_image(self.meta, len(scores.site(self.site, "per_image"))),
-            normalise=bool((self.meta.get("options") or {}).get("normalise", False)),
-            meta=self.meta,
+            tokens=tokens_per_image(self.record, len(scores.site(self.site, "per_image"))),
+            normalise=self.record.normalise,
         )
 
     def scores(self) -> list[np.ndarray]:
@@ -97,7 +96,8 @@ def open_source(path: str | Path, *, site: str | None = None, name: str | None =
     path = score_file(path) if os.path.isdir(path) else path
     scores = load_scores(path, kinds=("",))
     site = site or scores.only_site()
-    criterion = str(scores.meta.get("criterion", CRITERION))
+    record = scores.record
+    criterion = record.criterion or CRITERION
     if criterion not in RESAMPLED:
         raise InputError(
             f"{criterion} cannot be recomputed for a part of the images from per-image sums; "
@@ -112,32 +112,40 @@ def open_source(path: str | Path, *, site: str | None = None, name: str | None =
         raise InputError(
             f"{path}: site {quoted(site)} has no per-image sums; score again with --keep-images"
         ) from None
-    task = name or str(scores.meta.get("task", path.parent.name))
-    return Source(path, task, site, dict(scores.meta), scores.labels, _float32(probe))
+    task = name or record.task or path.parent.name
+    return Source(path, task, site, record, scores.labels, _float32(probe))
 
 
-def key_of(meta: Mapping[str, Any], site: str) -> str:
+def lacking_sums(paths: Iterable[Path], site: str) -> Path | None:
+    """The first score file without per-image sums of `site`; None if all have them."""
+    for path in paths:
+        try:
+            open_source(path, site=site)
+        except InputError:
+            return path
+    return None
+
+
+def key_of(record: ScoreRecord, site: str) -> str:
     """The score id, the site and a digest of the file's meta, which tells when it was computed.
 
     A file computed anew has another key. A copy has the same, also one whose per-image sums were
     left behind: what was made of them can still be looked up.
     """
-    record = {name: value for name, value in meta.items() if name not in ("keep_images", "path")}
-    text = json.dumps(record, sort_keys=True, default=str)
-    return f"{meta['score_id']}:{site}:{digest_of_text(text)}"
+    said = {name: value for name, value in record.said.items() if name not in _OF_THE_COPY}
+    text = json.dumps(said, sort_keys=True, default=str)
+    return f"{record.score_id}:{site}:{digest_of_text(text)}"
 
 
-def tokens_per_image(meta: dict[str, Any], stages: int) -> list[int] | None:
+def tokens_per_image(record: ScoreRecord, stages: int) -> list[int] | None:
     """How many tokens of an image were scored, one number a stage; None where not recorded.
 
     One number is that of the first stage; each later stage of a Swin merges 2 × 2 patches.
     """
-    found = meta.get("tokens_per_image")
-    if found is None:
-        return None
-    if isinstance(found, (list, tuple)):
-        return [int(n) for n in found]
-    return [max(1, int(found) // 4**stage) for stage in range(stages)]
+    first = record.tokens_per_image
+    if first is None or isinstance(first, tuple):
+        return None if first is None else list(first)
+    return [max(1, first // 4**stage) for stage in range(stages)]
 
 
 def same_images(a: Source | Sums, b: Source | Sums) -> bool:

@@ -1,13 +1,72 @@
 """The tables of `ict stability` and `ict energy`, kept in the store."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from ict.analysis import energy, permutation, stability
+from ict.analysis import permutation, stability
 from ict.analysis.cache import cached, kept
 from ict.analysis.chance import chance
-from ict.analysis.sources import Source, key_of
+from ict.analysis.energy import EnergyRow, MeasuredEnergyRow, split_table
+from ict.analysis.sources import Source, Sums, key_of, open_source
+from ict.documents.json_form import JsonForm
+from ict.documents.score_record import ScoreRecord
 from ict.store.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class StabilityRow(JsonForm):
+    """One block of one task: would other images have chosen the same channels, do the classes matter?"""
+
+    task: str
+    stage: int
+    block: int
+    k: int
+    channels: int
+    stability: float | None
+    """Nogueira's index with its interval (Monte-Carlo error only); None where all are chosen."""
+    low: float | None
+    high: float | None
+    steady: int
+    """Channels chosen in 95 % of the resamples."""
+    floor: float
+    shuffle_overlap: float | None
+    """Of class_l2: how many of K are chosen with shuffled class labels, with its central 95 %."""
+    shuffle_low: float | None
+    shuffle_high: float | None
+    l2_overlap: int | None
+    """Of class_l2: how many of K the norm without classes chooses."""
+    how: str
+    resamples: int
+    shuffles: int
+    images: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StabilitySettings(JsonForm):
+    """All that a stability table depends on: what it is kept under."""
+
+    score: str
+    ks: Sequence[int]
+    how: str = "bootstrap"
+    resamples: int = stability.RESAMPLES
+    shuffles: int = permutation.SHUFFLES
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergySettings(JsonForm):
+    """What a table of energies is kept under."""
+
+    score: str
+    class_energy: str = "corrected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredEnergySettings(JsonForm):
+    """What version 0.1.0 kept its rows under, whose class share is not corrected."""
+
+    score: str
 
 
 def stability_rows(
@@ -19,111 +78,100 @@ def stability_rows(
     shuffles: int = permutation.SHUFFLES,
     seed: int = 0,
     store: Store | None = None,
-) -> list[dict[str, Any]]:
-    """One row a block of one task.
+) -> list[StabilityRow]:
+    """One row a block of one task; what concerns class labels is None but for class_l2."""
+    settings = StabilitySettings(
+        score=source.key, ks=list(ks), how=how, resamples=resamples, shuffles=shuffles, seed=seed
+    )
 
-    stability with its interval (Nogueira; Monte-Carlo error only), steady (channels chosen in 95 %
-    of the resamples); and for class_l2 how much of the choice is left when the class labels are
-    shuffled: shuffle_overlap of K with its central 95 %, and l2_overlap with the class-agnostic norm.
-    """
-    settings = _settings(source.key, ks, how=how, resamples=resamples, shuffles=shuffles, seed=seed)
+    def compute() -> list[StabilityRow]:
+        return _stability(source.read(), settings)
 
-    def compute() -> list[dict[str, Any]]:
-        sums = source.read()
-        found = stability.of_images(sums, ks, how=how, resamples=resamples, seed=seed)
-        shuffled = None
-        if shuffles and sums.criterion == "class_l2":
-            shuffled = permutation.class_labels(sums, ks, shuffles=shuffles, seed=seed)
-        where = [
-            (stage, k, width)
-            for stage, (blocks, width, k) in enumerate(
-                zip(sums.blocks, sums.widths, ks, strict=True)
-            )
-            for _ in range(blocks)
-        ]
-        return [
-            {
-                "task": source.name,
-                "stage": stage,
-                "block": block,
-                "k": k,
-                "channels": width,
-                "stability": found[block].index,
-                "low": found[block].low,
-                "high": found[block].high,
-                "steady": int((found[block].frequency >= 0.95).sum()),
-                "floor": chance(k, width).mean,
-                "shuffle_overlap": None if shuffled is None else shuffled.overlap[block],
-                "shuffle_low": None if shuffled is None else shuffled.low[block],
-                "shuffle_high": None if shuffled is None else shuffled.high[block],
-                "l2_overlap": None if shuffled is None else int(shuffled.with_l2[block]),
-                "how": how,
-                "resamples": resamples,
-                "shuffles": shuffles,
-                "images": len(sums.labels),
-            }
-            for block, (stage, k, width) in enumerate(where)
-        ]
-
-    rows: list[dict[str, Any]] = cached(store, "stability", settings, compute)
-    return rows
+    return cached(store, "stability", settings, compute, StabilityRow)
 
 
 def kept_stability_rows(
-    meta: Mapping[str, Any], ks: Sequence[int], *, site: str, store: Store
-) -> list[dict[str, Any]] | None:
-    """What `stability_rows` gave for the score file of `meta` by its defaults; None if it never did.
+    record: ScoreRecord, ks: Sequence[int], *, site: str, store: Store
+) -> list[StabilityRow] | None:
+    """What `stability_rows` gave for a score file by its defaults; None if it never did.
 
     Of the store alone: the per-image sums may be gone.
     """
-    settings = _settings(
-        key_of(meta, site), ks, how="bootstrap", resamples=stability.RESAMPLES,
-        shuffles=permutation.SHUFFLES, seed=0,
-    )  # fmt: skip
-    found: list[dict[str, Any]] | None = kept(store, "stability", settings)
-    return found
+    settings = StabilitySettings(score=key_of(record, site), ks=list(ks))
+    return kept(store, "stability", settings, StabilityRow)
 
 
-def _settings(key: str, ks: Sequence[int], **chosen: Any) -> dict[str, Any]:
-    return {"score": key, "ks": list(ks), **chosen}
+def _stability(sums: Sums, settings: StabilitySettings) -> list[StabilityRow]:
+    ks, seed = settings.ks, settings.seed
+    blocks = stability.of_images(
+        sums, ks, how=settings.how, resamples=settings.resamples, seed=seed
+    )
+    shuffled = None
+    if settings.shuffles and sums.criterion == "class_l2":
+        shuffled = permutation.class_labels(sums, ks, shuffles=settings.shuffles, seed=seed)
+    places = [
+        (stage, k, width)
+        for stage, (count, width, k) in enumerate(zip(sums.blocks, sums.widths, ks, strict=True))
+        for _ in range(count)
+    ]
+    return [
+        StabilityRow(
+            task=sums.name,
+            stage=stage,
+            block=block,
+            k=k,
+            channels=width,
+            stability=resampled.index,
+            low=resampled.low,
+            high=resampled.high,
+            steady=int((resampled.frequency >= 0.95).sum()),
+            floor=chance(k, width).mean,
+            shuffle_overlap=None if shuffled is None else shuffled.overlap[block],
+            shuffle_low=None if shuffled is None else shuffled.low[block],
+            shuffle_high=None if shuffled is None else shuffled.high[block],
+            l2_overlap=None if shuffled is None else int(shuffled.with_l2[block]),
+            how=settings.how,
+            resamples=settings.resamples,
+            shuffles=settings.shuffles,
+            images=len(sums.labels),
+        )
+        for block, ((stage, k, width), resampled) in enumerate(zip(places, blocks, strict=True))
+    ]
 
 
-def energy_rows(source: Source, *, store: Store | None = None) -> list[dict[str, Any]]:
-    """`energy.split_table` of one task, with its name and number of images."""
-
-    def compute() -> list[dict[str, Any]]:
-        sums = source.read()
-        head = {"task": source.name, "images": len(sums.labels)}
-        return [{**head, **row} for row in energy.split_table(sums)]
-
-    rows: list[dict[str, Any]] = cached(store, "energy", _energy_key(source.key), compute)
-    return rows
+def energy_of_file(record: ScoreRecord, path: Path, *, site: str, store: Store) -> list[EnergyRow]:
+    """What the store kept of a score file's energy, or its table from the file's per-image sums."""
+    kept = kept_energy_rows(record, site=site, store=store)
+    return energy_rows(open_source(path, site=site), store=store) if kept is None else kept
 
 
-def _energy_key(key: str) -> dict[str, Any]:
-    """Version 0.1.0 kept rows whose class share is not corrected, under the score alone."""
-    return {"score": key, "class_energy": "corrected"}
+def stability_of_file(
+    record: ScoreRecord, path: Path, ks: Sequence[int], *, site: str, store: Store
+) -> list[StabilityRow]:
+    """What the store kept of a score file's stability by the defaults, or its table from the sums."""
+    kept = kept_stability_rows(record, ks, site=site, store=store)
+    if kept is not None:
+        return kept
+    return stability_rows(open_source(path, site=site, name=record.task), ks, store=store)
 
 
-def kept_energy_rows(
-    meta: Mapping[str, Any], *, site: str, store: Store
-) -> list[dict[str, Any]] | None:
-    """What `energy_rows` gave for the score file of `meta`; None if it never did.
+def energy_rows(source: Source, *, store: Store | None = None) -> list[EnergyRow]:
+    """`energy.split_table` of one task."""
+    settings = EnergySettings(score=source.key)
+    return cached(store, "energy", settings, lambda: split_table(source.read()), EnergyRow)
+
+
+def kept_energy_rows(record: ScoreRecord, *, site: str, store: Store) -> list[EnergyRow] | None:
+    """What `energy_rows` gave for a score file; None if it never did.
 
     What version 0.1.0 kept is corrected here, from the images and classes that the file counts.
     """
-    key = key_of(meta, site)
-    found: list[dict[str, Any]] | None = kept(store, "energy", _energy_key(key))
-    if found is not None:
-        return found
-    older: list[dict[str, Any]] | None = kept(store, "energy", {"score": key})
-    classes = _classes(meta)
-    if older is None or classes is None or any(row["images"] <= classes for row in older):
+    key = key_of(record, site)
+    rows = kept(store, "energy", EnergySettings(score=key), EnergyRow)
+    if rows is not None:
+        return rows
+    older = kept(store, "energy", MeasuredEnergySettings(score=key), MeasuredEnergyRow)
+    classes = record.classes_with_images
+    if older is None or classes is None or any(row.images <= classes for row in older):
         return None
-    return [energy.corrected_row(row, classes) for row in older]
-
-
-def _classes(meta: Mapping[str, Any]) -> int | None:
-    """How many classes have images in a score file."""
-    counts = meta.get("images_per_class")
-    return sum(count > 0 for count in counts) if counts else meta.get("classes")
+    return [row.corrected(classes) for row in older]

@@ -1,11 +1,12 @@
 """`ict overlap`, `ict stability`, `ict energy`: what scores say, from per-image sums, without torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from ict.analysis import tables
+from ict.analysis.overlap_row import CeilingRow
 from ict.analysis.pairs import overlap_rows
 from ict.analysis.sources import RESAMPLED, Source
 from ict.catalogue import SITE
@@ -115,18 +116,18 @@ def overlap(
         "floor",
     ]
     shown += ["half_overlap", "ceiling", "ratio_to_ceiling", "p_permutation"]
-    emit(rows, as_json=as_json, text=table(rows, shown) + "\n" + _totals(rows))
+    forms = [row.to_dict() for row in rows]
+    emit(forms, as_json=as_json, text=table(forms, shown) + "\n" + _totals(rows))
 
 
-def _totals(rows: list[dict[str, Any]]) -> str:
+def _totals(rows: Sequence[CeilingRow]) -> str:
     """One line a pair: the ratio to ceiling of all blocks together."""
-    pairs = {(row["task_a"], row["task_b"]): row for row in rows}
     lines = []
-    for (a, b), row in pairs.items():
-        ratio = row["total_ratio"]
+    for (a, b), row in {row.pair: row for row in rows}.items():
+        ratio = row.total_ratio
         words = "no signal above chance" if ratio is None else f"{ratio:.2f}"
         if ratio is not None:
-            words += f" [{row['total_ratio_low']:.2f}, {row['total_ratio_high']:.2f}] over splits"
+            words += f" [{row.total_ratio_low:.2f}, {row.total_ratio_high:.2f}] over splits"
         lines.append(f"{a} and {b}, all blocks: ratio to ceiling {words}")
     return "\n" + "\n".join(lines)
 
@@ -159,7 +160,7 @@ def stability(
     share = _ratio(k, ratio)
     rows: list[dict[str, Any]] = []
     for source in _sources(tasks, store, scored):
-        rows += tables.stability_rows(
+        per_block = tables.stability_rows(
             source,
             scored_ks(source, k, share),
             how=how,
@@ -168,6 +169,7 @@ def stability(
             seed=seed,
             store=store,
         )
+        rows += [row.to_dict() for row in per_block]
     shown = ["task", "block", "k", "channels", "stability", "low", "high", "steady"]
     shown += ["shuffle_overlap", "shuffle_low", "shuffle_high", "l2_overlap"]
     emit(rows, as_json=as_json, text=table(rows, shown))
@@ -185,7 +187,7 @@ def energy(tasks: tuple[str, ...], *, as_json: bool, **scored: Any) -> None:
     store = Store()
     rows: list[dict[str, Any]] = []
     for source in _sources(tasks, store, scored):
-        rows += tables.energy_rows(source, store=store)
+        rows += [row.to_dict() for row in tables.energy_rows(source, store=store)]
     shown = [
         "task",
         "block",

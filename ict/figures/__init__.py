@@ -1,4 +1,6 @@
-"""Figures: a table or arrays in, a Plotly figure out. No torch, no streamlit, no files read.
+"""Figures: a table or arrays in, a Plotly figure out. No torch, no streamlit.
+
+What is exported here reads no file; `ict.figures.from_store` finds what a figure is drawn from.
 
 Every function takes `theme="light" | "dark" | "print"` and `title`, draws with the one look of
 `theme`, names the unit on every axis, and leaves a caption draft (`caption_of(figure)`) that says
@@ -10,7 +12,7 @@ what is shown, n, and the interval.
 | `block_profile(row, k)` | scores of one block (D,) |
 | `training_curves(runs_progress, metric)` | `ict.figures.curves.Curve`: label, seed, epochs |
 | `accuracy_against_k(table)` | series, ratio, k, seed, accuracy |
-| `deletion_curves(table)` | series, fraction, accuracy, seed |
+| `deletion_curves(table)` | curves of an `ict.store.causal_files.CausalCheck`, or their columns |
 | `overlap_matrix(table, value=, block=, groups=)` | rows of `ict overlap` |
 | `overlap_lines(table)` | rows of `ict overlap` of one pair |
 | `dendrogram(linkage, labels)` | `ict.analysis.agreement.cluster` |

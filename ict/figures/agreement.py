@@ -1,16 +1,13 @@
 """How well rankings agree, block by block."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-import pandas as pd
 import plotly.graph_objects as go
 
 from ict.figures import theme as look
+from ict.figures.frames import Table, frame
 
 
 def agreement_lines(
-    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    table: Table,
     *,
     unit: str = "Spearman correlation",
     against: str = "",
@@ -24,7 +21,7 @@ def agreement_lines(
     all are compared with; n, where given, how many channels each value is from; `images` on how many
     an effect was measured.
     """
-    rows = pd.DataFrame(table)
+    rows = frame(table)
     if rows.empty or rows["value"].isna().all():
         return look.empty("no block in which two rankings can be compared", theme)
     figure = go.Figure()
@@ -48,7 +45,7 @@ def agreement_lines(
     look.legend_above(figure)
     figure.update_layout(showlegend=len(names) > 1 or bool(against))
     caption = f"{unit} of {', '.join(names)}{f' with {against}' if against else ''} by block"
-    if "n" in rows:
+    if "n" in rows and rows["n"].notna().all():
         caption += f", n = {', '.join(str(n) for n in sorted(set(rows['n'])))} channels a block"
     if images:
         caption += f"; effects on n = {images} images"

@@ -12,8 +12,10 @@ import plotly.graph_objects as go
 
 from ict.analysis.sides import Side
 from ict.analysis.standings import Standing
+from ict.documents.score_record import ScoreRecord
 from ict.figures.maps import View
 from ict.selection import RATIO
+from ict.store.causal_files import CausalCheck
 from ict.store.inspect_files import Inspection
 from ict.store.run_rows import RunRow
 from ict.store.store import Store
@@ -87,7 +89,7 @@ class Found:
     scores: list[Path] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     inspections: list[Inspection] = field(default_factory=list)
-    checks: list[Mapping[str, Any]] = field(default_factory=list)
+    checks: list[CausalCheck] = field(default_factory=list)
     imported: list[RunRow] = field(default_factory=list)
     """Other people's numbers."""
     sides: list[Side] = field(default_factory=list)
@@ -95,7 +97,27 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
+class Behind:
+    """What of the sources is in a figure, and what is said of it."""
+
+    context: str = ""
+    """A sentence for the caption: which task, backbone, site, block, channel, K."""
+    runs: Sequence[RunRow] = ()
+    scores: Sequence[ScoreRecord] = ()
+    """The score files that are drawn, each with its score_id."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """More for the provenance: site, block, channel, k, n, ids of other files, …"""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why runs and score files that were found are not drawn, by their id."""
+
+    def said(self, *, before: str = "", **facts: Any) -> "Behind":
+        """The same with more facts, and words before its sentence."""
+        context = f"{before} {self.context}" if before else self.context
+        return dataclasses.replace(self, context=context, facts={**self.facts, **facts})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn(Behind):
     """A figure, the table behind it, and what of the sources is in it."""
 
     figure: go.Figure
@@ -106,15 +128,6 @@ class Drawn:
     """Columns in which the best is marked: {"mean": "max"}."""
     standings: Sequence[Standing] = ()
     """One a row of the table, where its means can be told apart (`ict.analysis.standings`)."""
-    context: str = ""
-    """A sentence for the caption: which task, backbone, site, block, channel, K."""
-    runs: Sequence[RunRow] = ()
-    scores: Sequence[Mapping[str, Any]] = ()
-    """Metas of the score files that are drawn, each with its score_id."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """More for the provenance: site, block, channel, k, n, ids of other files, …"""
-    reasons: Mapping[str, str] = field(default_factory=dict)
-    """Why runs and score files that were found are not drawn, by their id."""
 
 
 def of_runs(rows: Sequence[RunRow]) -> str:
@@ -135,14 +148,14 @@ def of_runs(rows: Sequence[RunRow]) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}." if words else ""
 
 
-def of_scores(meta: Mapping[str, Any], *, site: str | None = None) -> str:
+def of_scores(record: ScoreRecord, *, site: str | None) -> str:
     """Task, images, backbone, site and tokens of a score file, as far as it says."""
-    images = f" (n = {meta['images']} images)" if meta.get("images") else ""
-    words = [f"Task: {meta.get('task', 'unknown')}{images}"]
-    said = {**meta, "site": site or meta.get("site")}
-    words += [f"{n}: {said[n]}" for n in ("backbone", "site", "tokens") if said.get(n)]
-    words += [f"images of {meta['image_size']} pixels"] if meta.get("image_size") else []
-    words += ["random weights"] if meta.get("weights") == "none" else []
+    images = f" (n = {record.images} images)" if record.images else ""
+    words = [f"Task: {record.task or 'unknown'}{images}"]
+    said = {"backbone": record.backbone, "site": site, "tokens": record.tokens}
+    words += [f"{name}: {value}" for name, value in said.items() if value]
+    words += [f"images of {record.image_size} pixels"] if record.image_size else []
+    words += ["random weights"] if record.is_random else []
     return "; ".join(words) + "."
 
 

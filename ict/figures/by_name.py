@@ -47,7 +47,7 @@ FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
     "dendrogram": (draw_pairs.dendrogram, "tasks clustered by the channels that they choose"),
     "overlap-lines": (draw_pairs.overlap_lines, "one pair by block, between chance and ceiling"),
     "overlap-at-k": (draw_pairs.overlap_at_every_k, "one pair in one block, at every K"),
-    "overlap-against-n": (draw_pairs.growth, "one pair against the number of images"),
+    "overlap-against-n": (draw_pairs.overlap_growth, "one pair against the number of images"),
     "agreement": (draw_checks.agreement, "criteria × criteria, how alike they rank"),
     "agreement-lines": (draw_checks.agreement_by_block, "criteria with one (--against) by block"),
     "causal-deletion": (draw_causal.deletion, "accuracy while channels are replaced"),

@@ -1,13 +1,13 @@
 """One channel, one block: where its energy comes from, how classes drive it, its values."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from ict.figures import theme as look
+from ict.figures.frames import Table, frame
 from ict.scores import ranked
 
 PARTS = ("offset", "class", "image", "token")
@@ -22,7 +22,7 @@ MANY_CLASSES = 30
 
 
 def energy_split(
-    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    table: Table,
     *,
     by: str = "block",
     title: str | None = None,
@@ -34,7 +34,7 @@ def energy_split(
     `shuffled` if it is known: the level that class means of labels without meaning would reach before
     the correction. A class share below 0 is drawn as 0, taken off the images' share.
     """
-    rows = pd.DataFrame(table)
+    rows = frame(table)
     if rows.empty:
         return look.empty("no scores with per-image sums", theme)
     whole = rows[list(PARTS)].to_numpy(float).sum(axis=1)

@@ -1,6 +1,6 @@
 """Lines over epochs, over K, over removed channels: a mean, its 95 % t interval, every seed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from ict.analysis.groups import Seed
 from ict.analysis.summary import SeriesRow
 from ict.figures import theme as look
+from ict.figures.frames import Table, frame
 from ict.figures.seed_lines import (
     METRICS,
     add_dots,
@@ -148,7 +149,7 @@ def accuracy_against_k(
 
 
 def deletion_curves(
-    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    table: Table,
     *,
     direction: str = "deletion",
     untouched: float | None = None,
@@ -163,19 +164,19 @@ def deletion_curves(
     and seed where random orders were drawn more than once. `untouched` is the accuracy with nothing
     replaced, a fraction; all are measured on n = `images` images of `split`.
     """
-    table = pd.DataFrame(table)
-    if table.empty:
+    rows = frame(table)
+    if rows.empty:
         return look.empty("no causal check has been computed yet", theme)
-    table = table.assign(
-        value=table["accuracy"].astype(float) * 100, share=table["fraction"].astype(float) * 100
+    rows = rows.assign(
+        value=rows["accuracy"].astype(float) * 100, share=rows["fraction"].astype(float) * 100
     )
-    if "seed" not in table:
-        table = table.assign(seed=0)
+    if "seed" not in rows:
+        rows = rows.assign(seed=0)
     figure = go.Figure()
-    names = list(dict.fromkeys(table["series"]))
+    names = list(dict.fromkeys(rows["series"]))
     styles = look.looks(names)
     for name in names:
-        part = table[table["series"] == name]
+        part = rows[rows["series"] == name]
         add_mean(figure, part, x="share", name=name, style=styles[name], markers=True)
     verb = "replaced" if direction == "deletion" else "kept"
     figure.update_xaxes(title_text=f"channels {verb} (% of each block)", rangemode="tozero")
@@ -191,7 +192,7 @@ def deletion_curves(
     caption = (
         f"Accuracy{on} while channels are {verb}, in the order of {', '.join(map(str, names))}."
     )
-    draws = table.groupby("series")["seed"].nunique()
+    draws = rows.groupby("series")["seed"].nunique()
     if draws.max() > 1:
         of = ", ".join(f"{name} (n = {n} draws)" for name, n in draws.items() if n > 1)
         caption += f" Mean of {of} with its 95 % t interval; the other orders are one each (n = 1)."

@@ -1,47 +1,33 @@
-"""Figures of criteria against each other, of causal checks, of what a run's adapter learned."""
+"""Figures of criteria against each other: how alike they rank the channels of one task."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from ict.analysis.agreement import spearman, top_k_agreement
+from ict.analysis.agreement import against_rows, mean_over_blocks, measured
+from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError, did_you_mean
 from ict.figures.agreement import agreement_lines
-from ict.figures.asked import Choice, Drawn, Found, Meta, of_scores
+from ict.figures.asked import Behind, Choice, Drawn, Found, of_scores
+from ict.figures.frames import frame
 from ict.figures.matrices import agreement_matrix
-from ict.figures.score_sources import open_scores, score_files
-from ict.selection import resolve_k
+from ict.figures.score_sources import ScoreFile, open_scores, score_files
+from ict.figures.sources import Source
 
-Stages = list[np.ndarray]
 MEASURES = {"spearman": "Spearman correlation", "top-k": "Kuncheva's index of the top K"}
 
 
-def criterion_name(meta: Meta, metas: Sequence[Meta]) -> str:
+def criterion_name(record: ScoreRecord, records: Sequence[ScoreRecord]) -> str:
     """The criterion, with the tokens and the end of the id where it stands for several files."""
-    name = str(meta.get("criterion"))
-    alike = [other for other in metas if other.get("criterion") == meta.get("criterion")]
+    name = str(record.criterion)
+    alike = [other for other in records if other.criterion == record.criterion]
     if len(alike) > 1:
-        name += f", {meta.get('tokens')} tokens"
-    if len([other for other in alike if other.get("tokens") == meta.get("tokens")]) > 1:
-        name += f", {str(meta['score_id'])[-6:]}"
+        name += f", {record.tokens} tokens"
+    if len([other for other in alike if other.tokens == record.tokens]) > 1:
+        name += f", {record.score_id[-6:]}"
     return name
-
-
-def measured(scores: Mapping[str, Stages], measure: str, ratio: float) -> np.ndarray:
-    """Agreement (L, C, C); NaN in blocks where a criterion gives no ranking, or one score for all."""
-    clean = {name: [np.nan_to_num(stage) for stage in stages] for name, stages in scores.items()}
-    if measure == "spearman":
-        values = spearman(clean)
-    else:
-        widths = [stage.shape[1] for stage in next(iter(clean.values()))]
-        values = top_k_agreement(clean, resolve_k(widths, k=None, ratio=ratio))
-    values = np.array(values, dtype=float)
-    for place, stages in enumerate(scores.values()):
-        flat = np.concatenate([~(np.ptp(stage, axis=1) > 0) for stage in stages])
-        values[flat, place, :] = values[flat, :, place] = np.nan
-    return values
 
 
 def measure_unit(measure: str, ratio: float) -> str:
@@ -53,75 +39,75 @@ def _share(ratio: float) -> str:
     return f"1/{parts}" if abs(parts * ratio - 1) < 1e-9 else f"{ratio:g}"
 
 
-def mean_over_blocks(values: np.ndarray, block: int | None) -> tuple[np.ndarray, str]:
-    """Agreement (C, C) of one block or the mean of all that rank, and its n in words."""
-    kept = values if block is None else values[[block]]
-    known = np.isfinite(kept).sum(axis=0)
-    mean = np.where(known > 0, np.nansum(kept, axis=0) / np.maximum(known, 1), np.nan)
-    return mean, f"mean over n = {len(kept)} blocks" if len(kept) > 1 else f"block {block or 0}"
-
-
-def _criteria(found: Found, choice: Choice) -> tuple[dict[str, Stages], list[Meta], str]:
-    opened = [
-        open_scores(path, found.store, row=None, site=choice.site)
-        for path, _ in score_files(found, choice)
+def _rankings(found: Found, choice: Choice) -> list[Source]:
+    """Score files of one task and backbone. Raises InputError for others, or for one criterion."""
+    sources = [
+        open_scores(ScoreFile(file.path), found.store, site=choice.site)
+        for file in score_files(found, choice)
     ]
-    metas: list[Meta] = [source.meta for source in opened]
     for name in ("task", "backbone", "weights"):
-        if len({str(meta.get(name)) for meta in metas}) > 1:
+        if len({str(getattr(source.record, name)) for source in sources}) > 1:
             raise InputError(f"scores of several values of {name}: name score ids that share it")
-    names = [criterion_name(meta, metas) for meta in metas]
-    scores = {name: source.stages for name, source in zip(names, opened, strict=True)}
-    if len(scores) < 2:
+    if len(sources) < 2:
         raise InputError("two score files of different criteria are needed")
-    return scores, metas, opened[0].site
+    return sources
 
 
-def _agreement(found: Found, choice: Choice) -> tuple[np.ndarray, list[str], str, dict[str, Any]]:
+@dataclass(frozen=True)
+class Agreement:
+    """How alike criteria rank: (L, C, C), in the order of their names."""
+
+    values: np.ndarray
+    names: Sequence[str]
+    unit: str
+    behind: Behind
+
+
+def _agreement(found: Found, choice: Choice) -> Agreement:
     if choice.measure not in MEASURES:
         raise InputError(f"measure {choice.measure!r}: choose one of {', '.join(MEASURES)}")
-    scores, metas, site = _criteria(found, choice)
-    values = measured(scores, choice.measure, choice.ratio)
-    facts: dict[str, Any] = {"site": site, "measure": choice.measure, "criterion": list(scores)}
-    if choice.measure == "top-k":
-        facts["ratio"] = choice.ratio
-    more = {"scores": metas, "context": of_scores(metas[0], site=site), "facts": facts}
-    return values, list(scores), measure_unit(choice.measure, choice.ratio), more
-
-
-def agreement(found: Found, choice: Choice) -> Drawn:
-    values, names, unit, more = _agreement(found, choice)
-    if choice.block is not None and not 0 <= choice.block < len(values):
-        raise InputError(f"block {choice.block}: there are blocks 0 to {len(values) - 1}")
-    mean, n = mean_over_blocks(values, choice.block)
-    more["facts"]["block"] = choice.block
-    table = pd.DataFrame(mean, columns=names)
-    table.insert(0, "criterion", names)
-    return Drawn(figure=agreement_matrix(names, mean, unit=unit, n=n), table=table, **more)
-
-
-def agreement_by_block(found: Found, choice: Choice) -> Drawn:
-    values, names, unit, more = _agreement(found, choice)
-    against = choice.against or names[0]
-    if against not in names:
-        raise InputError(f"no criterion {against!r}{did_you_mean(against, names)}")
-    rows = against_rows(values, names, against)
-    more["facts"]["against"] = against
-    table = pd.DataFrame(rows)
-    summary = table.pivot_table(index="block", columns="criterion", values="value", sort=False)
-    return Drawn(
-        figure=agreement_lines(rows, unit=unit, against=against),
-        table=table,
-        summary=summary.reset_index(),
-        **more,
+    sources = _rankings(found, choice)
+    records = [source.record for source in sources]
+    scores = {criterion_name(one.record, records): one.stages for one in sources}
+    site = sources[0].site
+    share = {"ratio": choice.ratio} if choice.measure == "top-k" else {}
+    return Agreement(
+        measured(scores, choice.measure, choice.ratio),
+        list(scores),
+        measure_unit(choice.measure, choice.ratio),
+        Behind(
+            scores=records,
+            context=of_scores(records[0], site=site),
+            facts={"site": site, "measure": choice.measure, "criterion": list(scores), **share},
+        ),
     )
 
 
-def against_rows(values: np.ndarray, names: Sequence[str], against: str) -> list[dict[str, Any]]:
-    """One row a block and criterion other than `against`."""
-    one = list(names).index(against)
-    return [
-        {"criterion": name, "against": against, "block": block, "value": float(values[block, one, i])}
-        for i, name in enumerate(names) if i != one
-        for block in range(len(values))
-    ]  # fmt: skip
+def agreement(found: Found, choice: Choice) -> Drawn:
+    of = _agreement(found, choice)
+    if choice.block is not None and not 0 <= choice.block < len(of.values):
+        raise InputError(f"block {choice.block}: there are blocks 0 to {len(of.values) - 1}")
+    mean, n = mean_over_blocks(of.values, choice.block)
+    table = pd.DataFrame(mean, columns=of.names)
+    table.insert(0, "criterion", of.names)
+    return Drawn(
+        figure=agreement_matrix(of.names, mean, unit=of.unit, n=n),
+        table=table,
+        **vars(of.behind.said(block=choice.block)),
+    )
+
+
+def agreement_by_block(found: Found, choice: Choice) -> Drawn:
+    of = _agreement(found, choice)
+    against = choice.against or of.names[0]
+    if against not in of.names:
+        raise InputError(f"no criterion {against!r}{did_you_mean(against, of.names)}")
+    rows = against_rows(of.values, of.names, against)
+    table = frame(rows)
+    summary = table.pivot_table(index="block", columns="criterion", values="value", sort=False)
+    return Drawn(
+        figure=agreement_lines(rows, unit=of.unit, against=against),
+        table=table,
+        summary=summary.reset_index(),
+        **vars(of.behind.said(against=against)),
+    )

@@ -8,7 +8,7 @@ import pandas as pd
 from ict.errors import InputError
 from ict.figures.asked import Choice, Drawn, Found
 from ict.figures.channels import class_map, class_profile
-from ict.figures.score_sources import channel_of, facts_of, of_one, opened, picked_channels, said_of
+from ict.figures.score_sources import channel_of, of_one, opened, picked_channels, said_of
 from ict.figures.sources import (
     Source,
     chosen_in_block,
@@ -17,20 +17,29 @@ from ict.figures.sources import (
 
 
 def class_bars(found: Found, choice: Choice) -> Drawn:
-    source, row = opened(found, choice)
+    source, file = opened(found, choice)
     block, channel = channel_of(source, choice)
     values = _by_class(source, block)[:, channel]
-    names = source.meta.get("class_names")
+    names = source.record.class_names or None
     table = pd.DataFrame({"class": range(len(values)), "score": values.astype(float)})
     if names is not None:
-        table.insert(1, "name", [str(name) for name in names])
+        table.insert(1, "name", list(names))
     return Drawn(
         figure=class_profile(values, names, unit=source.class_unit),
         table=table,
         summary=table.nlargest(10, "score"),
-        context=f"Block {block}, channel {channel}. {said_of(source)}",
-        facts=facts_of(source, block=block, channel=channel, classes=len(values)),
-        **of_one(found, choice, source, row),
+        **vars(
+            of_one(
+                found,
+                choice,
+                source,
+                file,
+                block=block,
+                channel=channel,
+                classes=len(values),
+                context=f"Block {block}, channel {channel}. {said_of(source)}",
+            )
+        ),
     )
 
 
@@ -42,7 +51,7 @@ def _by_class(source: Source, block: int) -> np.ndarray:
 
 
 def classes_by_channel(found: Found, choice: Choice) -> Drawn:
-    source, row = opened(found, choice)
+    source, file = opened(found, choice)
     block = choice.block or 0
     picked, how = picked_channels(source, choice)
     ranked = ranked_in_block(source, picked, block)
@@ -54,14 +63,17 @@ def classes_by_channel(found: Found, choice: Choice) -> Drawn:
     )
     return Drawn(
         figure=class_map(
-            values, ranked, source.meta.get("class_names"), criterion=source.criterion
+            values, ranked, source.record.class_names or None, criterion=source.criterion
         ),
         table=table,
         summary=summary.reset_index().rename(columns={"channels": "channels strongest for it"}),
-        context=f"Block {block}. {said_of(source)}",
-        facts=facts_of(source, block=block, k=len(chosen_in_block(picked, block)),
-                     channel=ranked, classes=len(values), **how),
-        **of_one(found, choice, source, row, picked=picked),
+        **vars(
+            of_one(
+                found, choice, source, file, picked=picked, block=block,
+                k=len(chosen_in_block(picked, block)), channel=ranked, classes=len(values),
+                chosen=how, context=f"Block {block}. {said_of(source)}",
+            )
+        ),
     )  # fmt: skip
 
 

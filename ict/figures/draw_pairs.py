@@ -1,72 +1,75 @@
 """Figures of tasks against each other: what their scores share, in all blocks, one pair, at every K."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 
-from ict.analysis import agreement, benchmark, pairs
+from ict.analysis import agreement, benchmark
 from ict.analysis.overlap import at_every_k
-from ict.analysis.sources import open_source as open_sums
+from ict.analysis.overlap_row import OverlapRow, similarity
+from ict.analysis.score_pairs import growth_of_files, overlap_of_files
 from ict.errors import InputError
 from ict.figures import matrices
-from ict.figures.asked import Choice, Drawn, Found, Row
+from ict.figures.asked import Behind, Choice, Drawn, Found
+from ict.figures.frames import frame
 from ict.figures.overlap_curves import overlap_against_n, overlap_at_k
-from ict.figures.score_sources import open_scores, score_files
+from ict.figures.score_sources import ScoreFile, open_scores, score_files
 from ict.figures.sources import Source
 from ict.selection import resolve_k
-from ict.store.store import Store
 from ict.tasks import bundled
 
 _SHARES = (64, 32, 16, 8, 4, 2, 1)
+_RANK = ["bundled", *benchmark.GROUPS, "other"]
+_MEANS = (
+    "k", "channels", "overlap", "jaccard", "kuncheva", "floor", "half_overlap", "ceiling",
+    "total_ratio", "total_ratio_low", "total_ratio_high",
+)  # fmt: skip
 
 
-def _by_task(found: Found, choice: Choice) -> tuple[dict[str, tuple[Path, Source]], dict[str, str]]:
-    """One score file a task, the first, and why the others are not drawn."""
-    kept: dict[str, tuple[Path, Source]] = {}
+@dataclass(frozen=True)
+class Tasks:
+    """The score files that are compared, one a task, and why the others are not drawn."""
+
+    paths: Mapping[str, Path]
+    sources: Mapping[str, Source]
+    reasons: Mapping[str, str]
+
+    @property
+    def first(self) -> Source:
+        return next(iter(self.sources.values()))
+
+    def only(self, wanted: Collection[str], reason: str) -> "Tasks":
+        """Those of the tasks `wanted`; the others are left out with that reason."""
+        others = [s for task, s in self.sources.items() if task not in wanted]
+        return Tasks(
+            {task: self.paths[task] for task in wanted},
+            {task: self.sources[task] for task in wanted},
+            {**self.reasons, **{source.record.score_id: reason for source in others}},
+        )
+
+
+def _by_task(found: Found, choice: Choice) -> Tasks:
+    """One score file a task, the first. Raises InputError for scores of one task only."""
+    paths: dict[str, Path] = {}
+    sources: dict[str, Source] = {}
     reasons: dict[str, str] = {}
-    for path, row in score_files(found, choice):
-        source = open_scores(path, found.store, row=None, site=choice.site)
-        task = str((row and row.task) or source.meta.get("task") or path.parent.name)
-        if task in kept:
-            reasons[path.parent.name] = "another score file of a task that is drawn"
+    for file in score_files(found, choice):
+        source = open_scores(ScoreFile(file.path), found.store, site=choice.site)
+        task = str((file.row and file.row.task) or source.record.task or file.id)
+        if task in paths:
+            reasons[file.id] = "another score file of a task that is drawn"
         else:
-            kept[task] = (path, source)
+            paths[task], sources[task] = file.path, source
     reasons |= {
         row["run_id"]: "no scores of its own" for row in found.rows if not row.get("score_id")
     }
-    if len(kept) < 2:
+    if len(paths) < 2:
         raise InputError("overlap needs scores of two tasks or more behind the sources")
-    return kept, reasons
-
-
-def overlap_table(
-    paths: Mapping[str, Path], store: Store, *, site: str, ratio: float, ceiling: bool = True
-) -> list[Row]:
-    """Rows of every pair and block: with a noise ceiling where the files have per-image sums, or the
-    store kept what was made of them; else, and without `ceiling`, on all images only."""
-    sources = {task: open_scores(path, store, row=None, site=site) for task, path in paths.items()}
-    if ceiling and lacking_sums(paths.values(), site) is None:
-        opened = [open_sums(path, site=site, name=task) for task, path in paths.items()]
-        return pairs.overlap_rows(opened, ratio=ratio, permutations=0, store=store)
-    if ceiling:
-        metas = [{**source.meta, "task": task} for task, source in sources.items()]
-        if (kept := pairs.kept_rows(metas, site=site, ratio=ratio, store=store)) is not None:
-            return kept
-    first = next(iter(sources.values()))
-    ks = resolve_k(first.widths, k=None, ratio=ratio)
-    return pairs.plain_rows([(task, source.stages) for task, source in sources.items()], ks)
-
-
-def lacking_sums(paths: Any, site: str) -> Path | None:
-    """The first score file without per-image sums; None if all have them."""
-    for path in paths:
-        try:
-            open_sums(path, site=site)
-        except InputError:
-            return Path(path)
-    return None
+    return Tasks(paths, sources, reasons)
 
 
 def task_groups(tasks: Sequence[str]) -> dict[str, str] | None:
@@ -79,71 +82,74 @@ def task_groups(tasks: Sequence[str]) -> dict[str, str] | None:
     return ordered if len(set(groups.values())) > 1 else None
 
 
-_RANK = ["bundled", *benchmark.GROUPS, "other"]
-
-
-def _rows(found: Found, choice: Choice) -> tuple[list[Row], dict[str, Source], dict[str, str]]:
-    kept, reasons = _by_task(found, choice)
-    site = choice.site or next(iter(kept.values()))[1].site
-    rows = overlap_table(
-        {task: path for task, (path, _) in kept.items()}, found.store,
-        site=site, ratio=choice.ratio, ceiling=choice.ceiling,
+def _rows(found: Found, choice: Choice) -> tuple[Sequence[OverlapRow], Tasks]:
+    tasks = _by_task(found, choice)
+    rows = overlap_of_files(
+        tasks.paths, found.store, site=choice.site or tasks.first.site, ratio=choice.ratio,
+        ceiling=choice.ceiling,
     )  # fmt: skip
-    return rows, {task: source for task, (_, source) in kept.items()}, reasons
+    return rows, tasks
 
 
-def _drawn(sources: Mapping[str, Source], rows: Sequence[Row], **facts: Any) -> dict[str, Any]:
+def _behind(tasks: Tasks, ks: Iterable[int], **facts: Any) -> Behind:
     """What is drawn of these score files, and the sentence that says so."""
-    first = next(iter(sources.values()))
-    images = [f"{s.meta['images']} of {t}" for t, s in sources.items() if s.meta.get("images")]
+    first = tasks.first
+    images = [
+        f"{source.record.images} of {task}"
+        for task, source in tasks.sources.items()
+        if source.record.images
+    ]
     said = {
-        "backbone": first.meta.get("backbone"),
+        "backbone": first.record.backbone,
         "site": first.site,
         "criterion": first.criterion,
     }
     words = [f"{name}: {value}" for name, value in said.items() if value]
     words += [f"n = {', '.join(images)} images"] if images and len(images) <= 8 else []
-    words += ["random weights"] if first.meta.get("weights") == "none" else []
+    words += ["random weights"] if first.record.is_random else []
     sentence = "; ".join(words)
-    k = sorted({row["k"] for row in rows if row.get("k")})
-    return {
-        "scores": [source.meta for source in sources.values()],
-        "context": f"{sentence[:1].upper()}{sentence[1:]}.",
-        "facts": {
-            "site": first.site, "criterion": first.criterion, **({"k": k} if k else {}), **facts
-        },
-    }  # fmt: skip
-
-
-def _in_block(rows: Sequence[Row], block: int | None) -> list[Row]:
-    blocks = {row["block"] for row in rows}
-    if block is not None and block not in blocks:
-        raise InputError(f"block {block}: there are blocks 0 to {max(blocks)}")
-    return [row for row in rows if block in (None, row["block"])]
-
-
-def overlap(found: Found, choice: Choice) -> Drawn:
-    rows, sources, reasons = _rows(found, choice)
-    if choice.value not in rows[0]:
-        raise InputError(f"no {choice.value} for these scores: they have no noise ceiling")
-    part = _in_block(rows, choice.block)
-    means = pd.DataFrame(part).groupby(["task_a", "task_b"], sort=False)
-    wanted = ["k", "channels", "overlap", "jaccard", "kuncheva", "floor", "half_overlap", "ceiling",
-              "total_ratio", "total_ratio_low", "total_ratio_high"]  # fmt: skip
-    table = means[[n for n in wanted if n in rows[0]]].mean().reset_index()
-    names = {f"total_ratio{end}": f"ratio{end or '_mean'}" for end in ("", "_low", "_high")}
-    return Drawn(
-        figure=overlap_squares(rows, choice.value, choice.block),
-        table=table.rename(columns=names),
-        summary=_pairs_summary(table.rename(columns=names), choice.value),
-        reasons=reasons,
-        **_drawn(sources, part, value=choice.value, block=choice.block),
+    return Behind(
+        scores=[source.record for source in tasks.sources.values()],
+        context=f"{sentence[:1].upper()}{sentence[1:]}.",
+        facts={"site": first.site, "criterion": first.criterion, "k": sorted(set(ks)), **facts},
+        reasons=tasks.reasons,
     )
 
 
-def overlap_squares(rows: Sequence[Row], value: str, block: int | None, **look: Any) -> Any:
+def _in_block(rows: Sequence[OverlapRow], block: int | None) -> list[OverlapRow]:
+    blocks = {row.block for row in rows}
+    if block is not None and block not in blocks:
+        raise InputError(f"block {block}: there are blocks 0 to {max(blocks)}")
+    return [row for row in rows if block in (None, row.block)]
+
+
+def _ks(rows: Sequence[OverlapRow]) -> list[int]:
+    return [row.k for row in rows]
+
+
+def overlap(found: Found, choice: Choice) -> Drawn:
+    rows, tasks = _rows(found, choice)
+    part = _in_block(rows, choice.block)
+    table = frame(part)
+    if choice.value not in table:
+        raise InputError(f"no {choice.value} for these scores: they have no noise ceiling")
+    means = table.groupby(["task_a", "task_b"], sort=False)
+    names = {f"total_ratio{end}": f"ratio{end or '_mean'}" for end in ("", "_low", "_high")}
+    table = means[[name for name in _MEANS if name in table]].mean().reset_index()
+    table = table.rename(columns=names)
+    return Drawn(
+        figure=overlap_squares(rows, choice.value, choice.block),
+        table=table,
+        summary=_pairs_summary(table, choice.value),
+        **vars(_behind(tasks, _ks(part), value=choice.value, block=choice.block)),
+    )
+
+
+def overlap_squares(
+    rows: Sequence[OverlapRow], value: str, block: int | None, **look: Any
+) -> go.Figure:
     """Tasks × tasks, parted by groups, on one scale of 0 to 1 but for counts of channels."""
-    names = list(dict.fromkeys(t for r in rows for t in (r["task_a"], r["task_b"])))
+    names = list(dict.fromkeys(task for row in rows for task in row.pair))
     figure = matrices.overlap_matrix(
         rows, value=value, block=block, groups=task_groups(names), **look
     )
@@ -160,14 +166,14 @@ def _pairs_summary(table: pd.DataFrame, value: str) -> pd.DataFrame:
             table.rename(columns={"task_b": "task", "task_a": "with"}),
         ]
     )
-    found = both.groupby("task", sort=False)[value].agg(["mean", "min", "max"])
-    found.columns = [f"{name} {value}" for name in ("average", "lowest", "highest")]
-    return found.reset_index()
+    by_task = both.groupby("task", sort=False)[value].agg(["mean", "min", "max"])
+    by_task.columns = [f"{name} {value}" for name in ("average", "lowest", "highest")]
+    return by_task.reset_index()
 
 
-def task_tree(rows: Sequence[Row], block: int | None, **look: Any) -> Any:
+def task_tree(rows: Sequence[OverlapRow], block: int | None, **look: Any) -> go.Figure:
     """Tasks clustered by Kuncheva's index, of one block or of the mean of all."""
-    names, matrix = pairs.similarity(_in_block(rows, block))
+    names, matrix = similarity(_in_block(rows, block))
     where = "mean over blocks" if block is None else f"block {block}"
     return matrices.dendrogram(
         agreement.cluster(matrix), names, groups=task_groups(names), where=where, **look
@@ -175,94 +181,69 @@ def task_tree(rows: Sequence[Row], block: int | None, **look: Any) -> Any:
 
 
 def dendrogram(found: Found, choice: Choice) -> Drawn:
-    rows, sources, reasons = _rows(found, choice)
+    rows, tasks = _rows(found, choice)
     part = _in_block(rows, choice.block)
-    names, matrix = pairs.similarity(part)
+    names, matrix = similarity(part)
     table = pd.DataFrame(matrix, columns=names)
     table.insert(0, "task", names)
     return Drawn(
         figure=task_tree(rows, choice.block),
         table=table,
-        reasons=reasons,
-        **_drawn(sources, part, block=choice.block),
+        **vars(_behind(tasks, _ks(part), block=choice.block)),
     )
 
 
 def overlap_lines(found: Found, choice: Choice) -> Drawn:
-    rows, sources, reasons = _rows(found, choice)
-    a, b = choice.pair or (rows[0]["task_a"], rows[0]["task_b"])
-    part = [row for row in rows if {row["task_a"], row["task_b"]} == {a, b}]
+    rows, tasks = _rows(found, choice)
+    a, b = choice.pair or rows[0].pair
+    part = [row for row in rows if set(row.pair) == {a, b}]
     if not part:
-        raise InputError(f"no pair {a}, {b}: the tasks are {', '.join(sources)}")
-    two = {task: source for task, source in sources.items() if task in (a, b)}
-    reasons |= _of_other_tasks(sources, two, choice)
+        raise InputError(f"no pair {a}, {b}: the tasks are {', '.join(tasks.sources)}")
+    two = _only_pair(tasks, [task for task in tasks.sources if task in (a, b)], choice)
     return Drawn(
-        figure=matrices.overlap_lines(part),
-        table=pd.DataFrame(part),
-        reasons=reasons,
-        **_drawn(two, part),
+        figure=matrices.overlap_lines(part), table=frame(part), **vars(_behind(two, _ks(part)))
     )
 
 
-def _of_other_tasks(sources: Mapping[str, Source], wanted: Any, choice: Choice) -> dict[str, str]:
-    """Score files beside a pair: nobody asked for them where the pair was named."""
-    reason = "" if choice.pair else "no task of the pair that is drawn"
-    return {s.meta["score_id"]: reason for task, s in sources.items() if task not in wanted}
+def _only_pair(tasks: Tasks, pair: Collection[str], choice: Choice) -> Tasks:
+    """The two of a pair: nobody asked for the others where the pair was named."""
+    return tasks.only(pair, "" if choice.pair else "no task of the pair that is drawn")
 
 
-def _pair(found: Found, choice: Choice) -> tuple[dict[str, tuple[Path, Source]], dict[str, str]]:
+def _pair(found: Found, choice: Choice) -> Tasks:
     """The two score files of one pair: of --pair, or the first two."""
-    kept, reasons = _by_task(found, choice)
-    wanted = choice.pair or tuple(list(kept)[:2])
-    if missing := [task for task in wanted if task not in kept]:
-        raise InputError(f"no scores of {missing[0]}: the tasks are {', '.join(kept)}")
-    others = {task: source for task, (_, source) in kept.items()}
-    return {task: kept[task] for task in wanted}, reasons | _of_other_tasks(others, wanted, choice)
+    tasks = _by_task(found, choice)
+    pair = choice.pair or tuple(tasks.sources)[:2]
+    if missing := [task for task in pair if task not in tasks.sources]:
+        known = ", ".join(tasks.sources)
+        raise InputError(f"no scores of {missing[0]}: the tasks are {known}")
+    return _only_pair(tasks, pair, choice)
 
 
 def overlap_at_every_k(found: Found, choice: Choice) -> Drawn:
-    two, reasons = _pair(found, choice)
+    two = _pair(found, choice)
     block = choice.block or 0
-    one, other = (source for _, source in two.values())
+    one, other = two.sources.values()
     curve = at_every_k(one.row(block), other.row(block))
     width = len(curve)
-    k = (
-        choice.k[0]
-        if choice.k
-        else resolve_k(one.widths, k=None, ratio=choice.ratio)[one.place(block)[0]]
-    )
+    ks = choice.k or resolve_k(one.widths, k=None, ratio=choice.ratio)[one.place(block)[0] :]
     table = pd.DataFrame({"k": range(1, width + 1), "overlap": curve})
-    marks = sorted({max(1, width // part) for part in _SHARES} | {k})
+    marks = sorted({max(1, width // part) for part in _SHARES} | {ks[0]})
     summary = table[table["k"].isin(marks)]
-    drawn = _drawn({task: source for task, (_, source) in two.items()}, [{"k": k}], block=block)
-    drawn["context"] = f"Block {block}. {drawn['context']}"
     return Drawn(
-        figure=overlap_at_k({" and ".join(two): curve}, k=k),
+        figure=overlap_at_k({" and ".join(two.sources): curve}, k=ks[0]),
         table=table,
         summary=summary.assign(chance=summary["k"] ** 2 / width),
-        reasons=reasons,
-        **drawn,
+        **vars(_behind(two, ks[:1], block=block).said(before=f"Block {block}.")),
     )
 
 
-def growth(found: Found, choice: Choice) -> Drawn:
-    two, reasons = _pair(found, choice)
-    sources = {task: source for task, (_, source) in two.items()}
-    site = next(iter(sources.values())).site
-    rows = pairs.kept_growth_rows(
-        [source.meta for source in sources.values()],
-        site=site,
-        ratio=choice.ratio,
-        store=found.store,
-    )
-    if rows is None:
-        opened = [open_sums(path, site=site, name=task) for task, (path, _) in two.items()]
-        rows = pairs.growth_rows(*opened, ratio=choice.ratio, store=found.store)
-    widths = next(iter(sources.values())).widths
-    ks = resolve_k(widths, k=None, ratio=choice.ratio)
+def overlap_growth(found: Found, choice: Choice) -> Drawn:
+    two = _pair(found, choice)
+    rows = growth_of_files(two.paths, found.store, site=two.first.site, ratio=choice.ratio)
+    ks = resolve_k(two.first.widths, k=None, ratio=choice.ratio)
     return Drawn(
-        figure=overlap_against_n({" and ".join(two): rows}),
-        table=pd.DataFrame(rows),
-        reasons=reasons,
-        **_drawn(sources, [{"k": k} for k in ks], n={"images": [int(row["n"]) for row in rows]}),
+        figure=overlap_against_n({" and ".join(two.sources): rows}),
+        table=frame(rows),
+        **vars(_behind(two, ks, n={"images": [row.n for row in rows]})),
     )

@@ -1,23 +1,27 @@
 """Figures of one score file, of one block of it, of one channel: each with the choice that is marked."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ict.analysis.sources import open_source as open_sums
-from ict.analysis.tables import energy_rows, kept_energy_rows, kept_stability_rows, stability_rows
+from ict.analysis.overlap_row import of_selections
+from ict.analysis.tables import (
+    StabilityRow,
+    energy_of_file,
+    stability_of_file,
+)
 from ict.errors import InputError
 from ict.figures import maps, matrices
-from ict.figures.asked import Choice, Drawn, Found, Row, of_scores
+from ict.figures.asked import Choice, Drawn, Found, of_scores
 from ict.figures.channels import energy_split, histogram
 from ict.figures.draw_runs import asked
+from ict.figures.frames import frame
 from ict.figures.overlap_curves import stability_lines
 from ict.figures.score_sources import (
+    ScoreFile,
     channel_of,
-    facts_of,
     k_of,
     ks_of,
     of_one,
@@ -34,14 +38,12 @@ from ict.figures.sources import (
     chosen_in_block,
     comparable,
     marks,
-    overlap_rows,
 )
 from ict.selection import Selection
-from ict.store.run_rows import RunRow
 
 
 def score_map(found: Found, choice: Choice) -> Drawn:
-    source, row = opened(found, choice)
+    source, file = opened(found, choice)
     picked, how = picked_channels(source, choice)
     figure = maps.score_map(
         source.stages, view=choice.view, selection=marks(source, picked), criterion=source.criterion
@@ -52,9 +54,19 @@ def score_map(found: Found, choice: Choice) -> Drawn:
         figure=figure,
         table=table,
         summary=_block_summary(table),
-        context=f"K = {_words(k)} of each block ({how['chosen']}). {said_of(source)}",
-        facts=facts_of(source, view=choice.view, k=k, **how),
-        **of_one(found, choice, source, row, picked=picked),
+        **vars(
+            of_one(
+                found,
+                choice,
+                source,
+                file,
+                picked=picked,
+                view=choice.view,
+                k=k,
+                chosen=how,
+                context=f"K = {_words(k)} of each block ({how}). {said_of(source)}",
+            )
+        ),
     )
 
 
@@ -95,7 +107,7 @@ def _block_summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def block_profile(found: Found, choice: Choice) -> Drawn:
-    source, row = opened(found, choice)
+    source, file = opened(found, choice)
     block = choice.block or 0
     scores = source.row(block)
     picked, how = picked_channels(source, choice)
@@ -106,23 +118,41 @@ def block_profile(found: Found, choice: Choice) -> Drawn:
         figure=maps.block_profile(scores, len(mine), criterion=source.criterion),
         table=table,
         summary=_block_summary(marked),
-        context=f"Block {block}. {said_of(source)}",
-        facts=facts_of(source, block=block, k=len(mine), **how),
-        **of_one(found, choice, source, row, picked=picked),
+        **vars(
+            of_one(
+                found,
+                choice,
+                source,
+                file,
+                picked=picked,
+                block=block,
+                k=len(mine),
+                chosen=how,
+                context=f"Block {block}. {said_of(source)}",
+            )
+        ),
     )
 
 
 def score_histogram(found: Found, choice: Choice) -> Drawn:
-    source, row = opened(found, choice)
+    source, file = opened(found, choice)
     block, channel = channel_of(source, choice)
     scores = source.row(block)
     return Drawn(
         figure=histogram(scores, unit="score", what="channels", mark=float(scores[channel])),
         table=pd.DataFrame({"channel": range(len(scores)), "score": scores.astype(float)}),
         summary=_spread("score", scores, this=float(scores[channel])),
-        context=f"Block {block}, channel {channel}. {said_of(source)}",
-        facts=facts_of(source, block=block, channel=channel),
-        **of_one(found, choice, source, row),
+        **vars(
+            of_one(
+                found,
+                choice,
+                source,
+                file,
+                block=block,
+                channel=channel,
+                context=f"Block {block}, channel {channel}. {said_of(source)}",
+            )
+        ),
     )
 
 
@@ -136,50 +166,42 @@ def _spread(name: str, values: np.ndarray, **more: float) -> pd.DataFrame:
 
 
 def energies(found: Found, choice: Choice) -> Drawn:
-    (path, row), *_ = score_files(found, choice)
-    source = open_scores(path, found.store, row=row, site=choice.site)
-    rows = kept_energy_rows(source.meta, site=source.site, store=found.store)
-    if rows is None:
-        rows = energy_rows(open_sums(path, site=source.site), store=found.store)
+    source, file = opened(found, choice)
+    rows = energy_of_file(source.record, file.path, site=source.site, store=found.store)
     return Drawn(
         figure=energy_split(rows),
-        table=pd.DataFrame(rows),
-        context=said_of(source),
-        facts=facts_of(source),
-        **of_one(found, choice, source, row),
+        table=frame(rows),
+        **vars(of_one(found, choice, source, file, context=said_of(source))),
     )
 
 
 def steadiness(found: Found, choice: Choice) -> Drawn:
-    rows: list[Row] = []
-    metas, site, seen = [], None, set()
+    rows: list[StabilityRow] = []
+    records, site, seen = [], None, set()
     reasons: dict[str, str] = {}
-    for path, row in score_files(found, choice):
-        source = open_scores(path, found.store, row=row, site=choice.site)
+    for file in score_files(found, choice):
+        source = open_scores(file, found.store, site=choice.site)
         if source.task in seen:
-            reasons[path.parent.name] = "another score file of a task that is drawn"
+            reasons[file.id] = "another score file of a task that is drawn"
             continue
         seen.add(source.task)
         ks, site = ks_of(source, choice), source.site
-        kept = kept_stability_rows(source.meta, ks, site=site, store=found.store)
-        rows += kept or stability_rows(
-            open_sums(path, site=site, name=source.task), ks, store=found.store
-        )
-        metas.append(source.meta)
+        rows += stability_of_file(source.record, file.path, ks, site=site, store=found.store)
+        records.append(source.record)
     return Drawn(
         figure=stability_lines(rows),
-        table=pd.DataFrame(rows),
-        summary=_by_task(rows),
-        context=" ".join(of_scores(meta, site=site) for meta in metas[:4]),
-        scores=metas,
-        facts={"site": site, "k": sorted({row["k"] for row in rows})},
+        table=frame(rows),
+        summary=_by_task(frame(rows)),
+        context=" ".join(of_scores(record, site=site) for record in records[:4]),
+        scores=records,
+        facts={"site": site, "k": sorted({row.k for row in rows})},
         reasons=reasons,
     )
 
 
-def _by_task(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _by_task(rows: pd.DataFrame) -> pd.DataFrame:
     """Of few tasks a row a block; of many the mean over their blocks."""
-    table = pd.DataFrame(rows)[["task", "block", "k", "stability", "low", "high"]]
+    table = rows[["task", "block", "k", "stability", "low", "high"]]
     if table["task"].nunique() <= 2:
         return table
     means = table.groupby("task", sort=False)[["stability"]].agg(["mean", "min", "max"])
@@ -191,38 +213,36 @@ def shared_channels(found: Found, choice: Choice) -> Drawn:
     files = score_files(found, choice)
     if len(found.names) < 2 and len(files) < 2:
         raise InputError("shared-channels compares two runs or score files: name them")
-    (first, one), (second, other) = _two(found, choice, files)
-    a = open_scores(first, found.store, row=one, site=choice.site)
-    b = open_scores(second, found.store, row=other, site=a.site)
+    one, other = _two(found, choice, files)
+    a = open_scores(one, found.store, site=choice.site)
+    b = open_scores(other, found.store, site=a.site)
     if trouble := comparable(a, b):
         raise InputError(trouble)
     picked, how = picked_channels(a, choice)
     ks = ks_of(a, choice)
     theirs = chosen(b, ks, "top" if choice.set is not None else choice.order)
-    rows = overlap_rows(a, b, picked, theirs)
+    rows = of_selections((a.task, b.task), picked, theirs)
     if not rows:
         raise InputError("the two choices have no block with equally many channels")
-    both = ((a, one, picked), (b, other, theirs))
+    both = ((a, one.row, picked), (b, other.row, theirs))
     return Drawn(
         figure=matrices.overlap_lines(rows),
-        table=pd.DataFrame(rows),
+        table=frame(rows).drop(columns=["stage", "jaccard"]),
         context=" ".join(dict.fromkeys(said_of(source) for source in (a, b))),
         runs=[row for source, row, mine in both if row is not None and mine is source.own],
-        scores=[a.meta, b.meta],
-        facts=facts_of(a, k=k_of(picked), **how),
+        scores=[a.record, b.record],
+        facts={"site": a.site, "criterion": a.criterion, "k": k_of(picked), "chosen": how},
     )
 
 
-def _two(
-    found: Found, choice: Choice, files: Sequence[tuple[Path, RunRow | None]]
-) -> tuple[tuple[Path, RunRow | None], ...]:
+def _two(found: Found, choice: Choice, files: Sequence[ScoreFile]) -> Sequence[ScoreFile]:
     """The first two sources, in the order in which they were named; two runs may share a file."""
-    by_name: dict[str, tuple[Path, RunRow | None]] = {}
+    by_name: dict[str, ScoreFile] = {}
     for path in found.scores:
-        by_name[path.parent.name] = by_name[str(path)] = (path, None)
+        by_name[path.parent.name] = by_name[str(path)] = ScoreFile(path)
     for row in asked(found, choice):
         if row.get("score_id"):
             path = found.store.score_file(str(row["score_id"]))
-            by_name[row["run_id"]] = (path, row)
+            by_name[row["run_id"]] = ScoreFile(path, row)
     named = [by_name[name] for name in found.names if name in by_name]
-    return tuple(named[:2]) if len(named) >= 2 else tuple(files[:2])
+    return named[:2] if len(named) >= 2 else files[:2]

@@ -122,11 +122,11 @@ def _left_out(found: Found, choice: Choice, drawn: Drawn) -> dict[str, list[str]
     A figure gives reasons; what it does not speak of is not of it, so that nothing is forgotten.
     """
     shown = {row.run_id for row in drawn.runs}
-    shown |= {str(meta["score_id"]) for meta in drawn.scores}
+    shown |= {record.score_id for record in drawn.scores}
     shown |= {*drawn.facts.get("inspect_ids", ()), *drawn.facts.get("causal_ids", ())}
     files = [path.parent.name for path in found.scores]
     files += [one.path.name for one in found.inspections]
-    files += [str(check["causal_id"]) for check in found.checks]
+    files += [check.causal_id for check in found.checks]
     rows = [row for row in found.rows if choice.task in (None, row.task)]
     asked = {row.run_id: _reason(row, drawn) for row in rows}
     asked |= dict.fromkeys(files, "not of this figure") | dict(drawn.reasons)
@@ -141,7 +141,7 @@ def _reason(row: RunRow, drawn: Drawn) -> str:
     """Why a run is not drawn; nothing where its scores are."""
     if row.run_id in drawn.reasons:
         return drawn.reasons[row.run_id]
-    if row.score_id and any(row.score_id == meta["score_id"] for meta in drawn.scores):
+    if row.score_id and any(row.score_id == record.score_id for record in drawn.scores):
         return ""
     return "not of this figure" if row.done else f"not finished ({row.status})"
 
@@ -157,19 +157,17 @@ def _provenance(
 ) -> Provenance:
     """Ids, settings, n and seeds of what is drawn, and the command that draws it again."""
     request = Request(name, _sources(found, drawn), choice)
-    rows, metas = drawn.runs, drawn.scores
+    rows, scores = drawn.runs, drawn.scores
     seeds = sorted({int(row.seed) for row in rows if row.seed is not None})
     n = {
         "runs": len(rows) or None,
         "seeds": len(seeds) or None,
-        "images": one_or_all([meta.get("images") for meta in metas]),
+        "images": one_or_all([record.images for record in scores]),
         **drawn.facts.get("n", {}),
     }
     facts = {
-        "task": one_or_all([*(row.task for row in rows), *(meta.get("task") for meta in metas)]),
-        "backbone": one_or_all(
-            [*(row.backbone for row in rows), *(meta.get("backbone") for meta in metas)]
-        ),
+        "task": one_or_all([*(row.task for row in rows), *(r.task for r in scores)]),
+        "backbone": one_or_all([*(row.backbone for row in rows), *(r.backbone for r in scores)]),
         "site": one_or_all([row.tune_site for row in rows]),
         "k": one_or_all([row.k for row in rows]),
         **drawn.facts,
@@ -179,7 +177,7 @@ def _provenance(
         "sources": found.names,
         "store": str(found.store.root),
         "run_ids": sorted(row.run_id for row in rows),
-        "score_ids": sorted({str(meta["score_id"]) for meta in metas}),
+        "score_ids": sorted({record.score_id for record in scores}),
         **{key: value for key, value in facts.items() if value is not None},
         "seeds": seeds,
         "left_out": {reason: list(ids) for reason, ids in left_out.items()},
@@ -195,7 +193,7 @@ def _sources(found: Found, drawn: Drawn) -> list[str]:
         return [str(kept.get(str(Path(n).absolute()), n)) for n in found.names]
     runs = [row.run_id for row in drawn.runs]
     if drawn.scores and not runs:
-        return [str(meta["score_id"]) for meta in drawn.scores]
+        return [record.score_id for record in drawn.scores]
     sources = runs + ([IMPORTED] if found.imported and "methods" in drawn.facts else [])
     return sources or [PUBLISHED]
 

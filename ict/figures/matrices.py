@@ -1,7 +1,6 @@
 """Task by task, criterion by criterion, block by block: overlap, agreement, clustering."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +8,7 @@ import plotly.graph_objects as go
 from scipy.cluster import hierarchy
 
 from ict.figures import theme as look
+from ict.figures.frames import Table, frame
 
 OVERLAP_UNITS = {
     "overlap": "shared channels",
@@ -20,7 +20,7 @@ OVERLAP_UNITS = {
 
 
 def overlap_matrix(
-    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    table: Table,
     *,
     value: str = "kuncheva",
     block: int | None = None,
@@ -34,7 +34,7 @@ def overlap_matrix(
     With `groups` (task → group) the tasks are grouped and lines part the groups. The diagonal is
     left empty: a selection shares everything with itself. customdata is [task_a, task_b].
     """
-    rows = pd.DataFrame(table)
+    rows = frame(table)
     if block is not None and not rows.empty:
         rows = rows[rows["block"] == block]
     if rows.empty:
@@ -78,7 +78,7 @@ def pair_matrix(rows: pd.DataFrame, tasks: Sequence[str], value: str) -> np.ndar
 
 
 def overlap_lines(
-    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    table: Table,
     *,
     value: str = "overlap",
     title: str | None = None,
@@ -89,7 +89,7 @@ def overlap_lines(
     Rows of `ict overlap` of one pair: block, overlap (full data), half_overlap (on the halves, the
     only one to be compared with the ceiling), ceiling, floor, floor_low, floor_high, k.
     """
-    rows = pd.DataFrame(table)
+    rows = frame(table)
     if rows.empty:
         return look.empty("choose two tasks", theme)
     rows = rows.sort_values("block")

@@ -1,17 +1,18 @@
 """What selections are worth: stable over images, shared at every K, causal, good for another task."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from ict.figures import theme as look
+from ict.figures.frames import Table, frame
 
 
 def stability_lines(
-    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    table: Table,
     *,
     title: str | None = None,
     theme: look.Theme = "light",
@@ -20,7 +21,7 @@ def stability_lines(
 
     The bars are its 95 % interval, which covers the Monte-Carlo error of the resamples only.
     """
-    rows = pd.DataFrame(table)
+    rows = frame(table)
     if rows.empty:
         return look.empty("no scores with per-image sums", theme)
     figure = go.Figure()
@@ -98,7 +99,7 @@ def overlap_at_k(
 
 
 def overlap_against_n(
-    tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    tables: Mapping[str, Table],
     *,
     title: str | None = None,
     theme: look.Theme = "light",
@@ -111,8 +112,8 @@ def overlap_against_n(
         return look.empty("choose two tasks", theme)
     figure = go.Figure()
     styles = look.looks(list(tables))
-    for name, rows in tables.items():
-        part = pd.DataFrame(rows)
+    frames = {name: frame(table) for name, table in tables.items()}
+    for name, part in frames.items():
         style = styles[name]
         figure.add_scatter(
             x=part["n"],
@@ -129,7 +130,7 @@ def overlap_against_n(
             },
             hovertemplate=f"{name}<br>n = %{{x}}: %{{y:.3f}}<extra></extra>",
         )
-    sizes = sorted({int(row["n"]) for rows in tables.values() for row in rows})
+    sizes = sorted({int(n) for part in frames.values() for n in part["n"]})
     figure.update_xaxes(title_text="images that were scored", type="log", tickvals=sizes)
     figure.update_yaxes(title_text="Kuncheva's index (0 = chance)")
     look.legend_above(figure)
@@ -141,7 +142,7 @@ def overlap_against_n(
 
 
 def transfer_matrix(
-    table: pd.DataFrame | Sequence[Mapping[str, Any]],
+    table: Table,
     *,
     title: str | None = None,
     theme: look.Theme = "light",
@@ -151,15 +152,18 @@ def transfer_matrix(
     Columns: task, source (of the selection), difference, low, high (95 % paired t interval over
     seeds, percentage points), n. A star marks an interval that excludes 0; red is a loss.
     """
-    rows = pd.DataFrame(table)
+    rows = frame(table)
     if rows.empty:
         return look.empty("no transfer study has been run yet", theme)
     tasks = list(dict.fromkeys(rows["task"]))
     known = [*tasks, *rows["source"]]  # both axes in one order, so that the diagonal is the own set
     sources = [name for name in dict.fromkeys(known) if name in set(rows["source"])]
-    by_cell = {(r["task"], r["source"]): r for r in rows.to_dict("records")}
+    columns = rows[["task", "source", "difference", "low", "high", "n"]]
+    by_cell = {
+        (task, source): _Cell(*cell) for task, source, *cell in columns.itertuples(index=False)
+    }
     cells = [[by_cell.get((task, source)) for source in sources] for task in tasks]
-    values = np.array([[np.nan if c is None else c["difference"] for c in row] for row in cells])
+    values = np.array([[np.nan if c is None else c.difference for c in row] for row in cells])
     largest = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 0.0
     figure = go.Figure(
         go.Heatmap(
@@ -245,18 +249,27 @@ def score_against_effect(
     return look.finish(figure, title=title, caption=caption, theme=theme)
 
 
-def _points(cell: Mapping[str, Any] | None) -> str:
+class _Cell(NamedTuple):
+    """A task on the channels of a source: the difference to its own, in points, with its interval."""
+
+    difference: float
+    low: float
+    high: float
+    n: int
+
+
+def _points(cell: _Cell | None) -> str:
     if cell is None:
         return ""
-    apart = cell.get("low") is not None and (cell["low"] > 0 or cell["high"] < 0)
-    return f"{cell['difference']:+.1f}".replace("-", "−") + ("*" if apart else "")
+    star = "*" if cell.low > 0 or cell.high < 0 else ""
+    return f"{cell.difference:+.1f}".replace("-", "−") + star
 
 
-def _interval(cell: Mapping[str, Any] | None) -> str:
+def _interval(cell: _Cell | None) -> str:
     if cell is None:
         return "not run"
-    between = "" if cell["n"] < 2 else f" [{cell['low']:.2f}, {cell['high']:.2f}]"
-    return f"{cell['difference']:+.2f} points{between}, n = {cell['n']}"
+    between = "" if cell.n < 2 else f" [{cell.low:.2f}, {cell.high:.2f}]"
+    return f"{cell.difference:+.2f} points{between}, n = {cell.n}"
 
 
 def _values(column: pd.Series) -> str:

@@ -1,12 +1,14 @@
 """The score file that a figure is drawn from, and the channels that are chosen in it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError
-from ict.figures.asked import Choice, Found, of_scores
+from ict.figures.asked import Behind, Choice, Found, of_scores
 from ict.figures.draw_runs import asked
 from ict.figures.sources import (
     Source,
@@ -22,54 +24,68 @@ from ict.store.store import Store
 ONE_FILE = "another score file than the one that is drawn"
 
 
-def score_files(found: Found, choice: Choice) -> list[tuple[Path, RunRow | None]]:
+@dataclass(frozen=True)
+class ScoreFile:
+    """A score file among the sources, with the row of the run that it was found by, if any."""
+
+    path: Path
+    row: RunRow | None = None
+
+    @property
+    def id(self) -> str:
+        return self.path.parent.name
+
+
+def score_files(found: Found, choice: Choice) -> list[ScoreFile]:
     """Score files in the order of the sources: those that were named, then those of runs, each once.
 
     With a run goes its row, whose choice of channels a figure marks. Raises InputError for none.
     """
-    files: dict[Path, RunRow | None] = {}
+    files: dict[Path, ScoreFile] = {}
     for path in found.scores:
-        if choice.task in (None, load_scores(path, kinds=()).meta.get("task")):
-            files.setdefault(path, None)
+        if choice.task in (None, load_scores(path, kinds=()).record.task):
+            files.setdefault(path, ScoreFile(path))
     for row in asked(found, choice):
         if row.get("score_id"):
             path = found.store.score_file(str(row["score_id"]))
-            files.setdefault(path, row)
+            files.setdefault(path, ScoreFile(path, row))
     if not files:
         raise InputError("no scores behind these sources; name a score id, or runs of method ict")
-    return list(files.items())
+    return list(files.values())
 
 
-def open_scores(path: Path, store: Store, *, row: RunRow | None, site: str | None) -> Source:
-    """The scores of a file at `site`, by default where the run of `row` was scored, or the first."""
-    scores = load_scores(path, kinds=("", "per_class"))
+def open_scores(file: ScoreFile, store: Store, *, site: str | None) -> Source:
+    """The scores of a file at `site`, by default where its run was scored, or the first."""
+    scores = load_scores(file.path, kinds=("", "per_class"))
     if site is not None and site not in scores.sites:
-        raise InputError(f"no site {site!r} in {path.parent.name}: {', '.join(scores.sites)}")
+        raise InputError(f"no site {site!r} in {file.id}: {', '.join(scores.sites)}")
     own = None
-    if row is not None:
-        record = store.run(row["run_id"]).selection()
-        own = Selection.from_dict(record) if record else None
-    wanted = site or (row.get("score_site") if row else None)
-    at = wanted if wanted in scores.sites else scores.sites[0]
+    if file.row is not None:
+        selection = store.run(file.row.run_id).selection()
+        own = Selection.from_dict(selection) if selection else None
+    wanted = site or (file.row.get("score_site") if file.row else None)
     return Source(
-        scores=scores, site=at, meta={**scores.meta, "score_id": path.parent.name}, own=own
+        scores=scores,
+        site=wanted if wanted in scores.sites else scores.sites[0],
+        record=ScoreRecord.of(scores.meta, score_id=file.id),
+        own=own,
     )
 
 
-def opened(found: Found, choice: Choice) -> tuple[Source, RunRow | None]:
-    path, row = score_files(found, choice)[0]
-    return open_scores(path, found.store, row=row, site=choice.site), row
+def opened(found: Found, choice: Choice) -> tuple[Source, ScoreFile]:
+    """The first score file behind the sources."""
+    file = score_files(found, choice)[0]
+    return open_scores(file, found.store, site=choice.site), file
 
 
-def picked_channels(source: Source, choice: Choice) -> tuple[Selection, dict[str, Any]]:
+def picked_channels(source: Source, choice: Choice) -> tuple[Selection, str]:
     """The channels that are marked, and how they were chosen: a saved set, the run's own, or an order."""
     if choice.set is not None:
-        return channel_sets.load(Store(), choice.set).selection, {"chosen": f"set {choice.set}"}
-    ks = ks_of(source, choice)
-    picked = chosen(source, ks, choice.order)
+        return channel_sets.load(Store(), choice.set).selection, f"set {choice.set}"
+    picked = chosen(source, ks_of(source, choice), choice.order)
     if picked is source.own:
-        return picked, {"chosen": "the run's own"}
-    return picked, {"chosen": {"own": "top"}.get(choice.order, choice.order)}
+        return picked, "the run's own"
+    return picked, "top" if choice.order == "own" else choice.order
 
 
 def ks_of(source: Source, choice: Choice) -> tuple[int, ...]:
@@ -90,41 +106,39 @@ def of_one(
     found: Found,
     choice: Choice,
     source: Source,
-    row: RunRow | None,
+    file: ScoreFile,
     *,
+    context: str,
     picked: Selection | None = None,
-) -> dict[str, Any]:
+    **facts: Any,
+) -> Behind:
     """What is drawn of a score file, and the runs and files behind the sources that are not.
 
     A run counts as drawn where its own choice is marked; others with these scores and this K are in
     the figure as much, so they are not said to be left out.
     """
-    own = picked is not None and picked is source.own
-    reasons: dict[str, str] = {}
-    for path, _ in score_files(found, choice)[1:]:
-        reasons[path.parent.name] = ONE_FILE
+    row = file.row if picked is not None and picked is source.own else None
+    reasons = {other.id: ONE_FILE for other in score_files(found, choice)[1:]}
     for other in asked(found, choice):
         if other.get("score_id") is None:
             reasons[other["run_id"]] = "no scores of its own"
-        elif other.get("score_id") != source.meta["score_id"]:
+        elif other.get("score_id") != source.record.score_id:
             reasons[other["run_id"]] = ONE_FILE
-        elif own and row is not None and other.get("k") != row.get("k"):
+        elif row is not None and other.get("k") != row.get("k"):
             reasons[other["run_id"]] = "another K than the one that is marked"
         else:
             reasons[other["run_id"]] = ""  # its scores are those that are drawn
-    return {
-        "runs": [row] if own and row is not None else [],
-        "scores": [source.meta],
-        "reasons": reasons,
-    }
-
-
-def facts_of(source: Source, **more: Any) -> dict[str, Any]:
-    return {"site": source.site, "criterion": source.criterion, **more}
+    return Behind(
+        context=context,
+        runs=[] if row is None else [row],
+        scores=[source.record],
+        facts={"site": source.site, "criterion": source.criterion, **facts},
+        reasons=reasons,
+    )
 
 
 def said_of(source: Source) -> str:
-    return of_scores(source.meta, site=source.site)
+    return of_scores(source.record, site=source.site)
 
 
 def channel_of(source: Source, choice: Choice) -> tuple[int, int]:

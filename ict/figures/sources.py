@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ict.analysis.chance import chance
-from ict.analysis.overlap import coefficient, count, kuncheva, masks_of
 from ict.criteria import CRITERION
+from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError
 from ict.scores import ChannelScores
 from ict.selection import RATIO, Selection, resolve_k, select
@@ -23,8 +21,8 @@ class Source:
 
     scores: ChannelScores
     site: str
-    meta: dict[str, Any]
-    """meta.json of the score file, with its score_id."""
+    record: ScoreRecord
+    """What the score file says, with its score_id."""
     own: Selection | None = None
 
     @property
@@ -41,11 +39,11 @@ class Source:
 
     @property
     def task(self) -> str:
-        return str(self.meta.get("task", "?"))
+        return self.record.task or "?"
 
     @property
     def criterion(self) -> str:
-        return str(self.meta.get("criterion", "score"))
+        return self.record.criterion or "score"
 
     @property
     def class_unit(self) -> str:
@@ -125,30 +123,8 @@ def ranked_in_block(source: Source, selection: Selection, block: int) -> list[in
 def comparable(a: Source, b: Source) -> str | None:
     """Why the channels of two sources cannot be compared one by one; None if they can."""
     for name in ("backbone", "weights"):
-        if a.meta.get(name) != b.meta.get(name):
+        if getattr(a.record, name) != getattr(b.record, name):
             return f"They are of different {name}: a channel's number means nothing across them."
     if a.site != b.site:
         return f"They are of different sites ({a.site}, {b.site})."
     return None
-
-
-def overlap_rows(a: Source, b: Source, one: Selection, other: Selection) -> list[dict[str, Any]]:
-    """Shared channels of two choices, block by block, with chance: rows for `overlap_lines`."""
-    theirs = {block.block: block for block in other.blocks}
-    rows = []
-    for block in one.blocks:
-        twin = theirs.get(block.block)
-        if twin is None or twin.width != block.width or len(twin.indices) != len(block.indices):
-            continue
-        k, width = len(block.indices), block.width
-        shared = int(count(masks_of(block.indices, width), masks_of(twin.indices, width)))
-        floor = chance(k, width)
-        rows.append(
-            {
-                "task_a": a.task, "task_b": b.task, "block": block.block, "k": k, "channels": width,
-                "overlap": shared, "coefficient": float(coefficient(shared, k)),
-                "kuncheva": float(kuncheva(shared, k, width)),
-                "floor": floor.mean, "floor_low": floor.low, "floor_high": floor.high,
-            }
-        )  # fmt: skip
-    return rows

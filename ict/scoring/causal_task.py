@@ -20,7 +20,7 @@ from ict.scores import load_scores
 from ict.scoring.causal import Plan, measure
 from ict.scoring.task_scores import frozen_backbone, request_for, score_task
 from ict.store import same_images
-from ict.store.causal_files import read_check
+from ict.store.causal_files import CausalCheck, read_check
 from ict.store.run_folder import utc_now
 from ict.store.store import Store
 from ict.tasks import fingerprint, get_task, load_split
@@ -76,9 +76,9 @@ def check(
     path = store.causal_file(request.causal_id)
     read = {split: (request.task, split) for split in ("train800", "val200")}
     reading = same_images.Reading(read, ImageDigests(root), request.limit, request.limit_rule)
-    found = read_check(path)
-    if isinstance(found, dict):
-        same_images.check_file(store, path.parent, found, reading)
+    kept = read_check(path)
+    if isinstance(kept, CausalCheck):
+        same_images.check_file(store, path.parent, kept.said, reading)
         return path
     reading.now()  # before the images are read
     started = time.perf_counter()

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from ict.documents.records import Odd, names_in, read_record, required, split
+from ict.documents.score_record import ScoreRecord
 from ict.documents.shapes import fields, list_of, reader, shown, text, whole
 from ict.documents.tensor_files import check_shape, open_tensors, shapes
 from ict.errors import InputError
@@ -75,6 +76,15 @@ class Inspection:
 
     path: Path
     meta: Mapping[str, Any]
+
+    @property
+    def record(self) -> ScoreRecord:
+        """What was looked at, as a score file says it."""
+        return ScoreRecord.of(self.meta)
+
+    @property
+    def site(self) -> str:
+        return str(self.meta["site"])
 
     @property
     def blocks(self) -> list[tuple[int, int, int]]:
@@ -187,7 +197,7 @@ def channel_page(inspection: Inspection, block: int, channel: int) -> ChannelPag
             f"{shown(inspection.path)}: not a readable inspection ({error}); {_ADVICE}"
         ) from error
     return ChannelPage(
-        site=inspection.meta["site"],
+        site=inspection.site,
         stage=stage,
         block=block,
         channel=channel,

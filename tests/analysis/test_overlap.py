@@ -200,9 +200,9 @@ def test_more_images_bring_draws_of_one_task_closer():
     rows = overlap_against_n(
         planted(1, means), planted(2, means), [K], sizes=(20, 60, 200), draws=8
     )
-    index = [row["kuncheva"] for row in rows]
+    index = [row.kuncheva for row in rows]
     assert index[0] < index[1] < index[2]
-    assert [row["n"] for row in rows] == [20, 60, 200]
+    assert [row.n for row in rows] == [20, 60, 200]
 
 
 def test_swin_stages_have_their_own_k():

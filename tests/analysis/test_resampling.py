@@ -238,15 +238,16 @@ def test_energy_table_adds_to_one_and_says_what_is_missing():
         token_mean=[activations.mean(axis=1)], tokens=[5],
     )  # fmt: skip
     rows = energy.split_table(sums)
-    assert [row["block"] for row in rows] == [0, 1]
+    assert [row.block for row in rows] == [0, 1]
     (exact,) = energy.of_sums(sums)
     for block, row in enumerate(rows):
         parts = exact.classes[block].sum(), exact.image[block].sum(), exact.total[block].sum()
-        assert row["class"] == pytest.approx((parts[0] - 3 / 16 * parts[1]) / parts[2])
-        assert row["shuffled"] == pytest.approx(3 / 19 * (parts[0] + parts[1]) / parts[2])
-        older = {**row, "images": 20, "class": parts[0] / parts[2], "image": parts[1] / parts[2]}
-        again = energy.corrected_row(older, 4)
-        assert {name: again[name] for name in row} == pytest.approx(row)
-        assert row["offset"] + row["class"] + row["image"] + row["token"] == pytest.approx(1)
+        assert row.class_ == pytest.approx((parts[0] - 3 / 16 * parts[1]) / parts[2])
+        assert row.shuffled == pytest.approx(3 / 19 * (parts[0] + parts[1]) / parts[2])
+        measured = {**row.to_dict(), "class": parts[0] / parts[2], "image": parts[1] / parts[2]}
+        form = {name: v for name, v in measured.items() if name not in ("shuffled", "classes")}
+        again = energy.MeasuredEnergyRow.from_dict(form).corrected(4)
+        assert again.to_dict() == pytest.approx(row.to_dict())
+        assert row.offset + row.class_ + row.image + row.token == pytest.approx(1)
     with pytest.raises(InputError, match="token means"):
         energy.split_table(Sums("t", sums.labels, sums.per_image))

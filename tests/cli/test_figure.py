@@ -16,6 +16,7 @@ from ict.analysis.sources import open_source
 from ict.analysis.summary import ratio_series
 from ict.analysis.tables import kept_energy_rows, kept_stability_rows
 from ict.cli import main
+from ict.documents.score_record import ScoreRecord
 from ict.running import missing_scores as wanted
 from ict.scores import ChannelScores, load_scores, to_bytes
 from ict.store import Store
@@ -193,9 +194,15 @@ def test_what_0_1_0_kept_of_energy_is_corrected_when_it_is_read():
     )
     kept = next(store.root.glob("analysis/energy-93cfca1c823d.json"))
     before = json.loads(kept.read_text())["result"]
-    for row, old in zip(kept_energy_rows(meta, site="attn", store=store), before, strict=True):
-        assert row["class"] == pytest.approx(old["class"] - 15 / 784 * old["image"])
-        assert sum(row[p] for p in ("offset", "class", "image", "token")) == pytest.approx(1)
+    for row, old in zip(
+        kept_energy_rows(ScoreRecord.of(meta), site="attn", store=store), before, strict=True
+    ):
+        assert row.class_ == pytest.approx(old["class"] - 15 / 784 * old["image"])
+        assert row.offset + row.class_ + row.image + row.token == pytest.approx(1)
+
+
+def forms(rows):
+    return [row.to_dict() for row in rows]
 
 
 def test_what_was_made_of_sums_outlives_them(store, tmp_path):
@@ -205,20 +212,22 @@ def test_what_was_made_of_sums_outlives_them(store, tmp_path):
     steady = json.loads(ict("stability", ids[0], "--json"))
     split = json.loads(ict("energy", ids[0], "--json"))
     copy = Store(shutil.copytree(store.root, tmp_path / "copy"))
-    metas = []
+    records = []
     for score_id in ids:
         path = copy.score_dir(score_id) / "scores.safetensors"
         bare = load_scores(path, kinds=("",))
         meta = {**bare.meta, "keep_images": False}
         path.write_bytes(to_bytes(ChannelScores(bare.arrays, meta)))
-        metas.append(load_scores(path).meta)
+        records.append(load_scores(path).record)
     at = {"site": "attn", "store": copy}
-    assert kept_rows(metas, ratio=0.125, **at) == rows
-    assert kept_stability_rows(metas[0], [24], **at) == steady
-    assert kept_energy_rows(metas[0], **at) == split
-    assert kept_rows(metas[::-1], ratio=0.125, **at) is None
-    assert kept_rows(metas, ratio=0.25, **at) is None
-    anew = [{**meta, "seconds": 1.5} for meta in metas]  # the same scores, computed another time
+    assert forms(kept_rows(records, ratio=0.125, **at)) == rows
+    assert forms(kept_stability_rows(records[0], [24], **at)) == steady
+    assert forms(kept_energy_rows(records[0], **at)) == split
+    assert kept_rows(records[::-1], ratio=0.125, **at) is None
+    assert kept_rows(records, ratio=0.25, **at) is None
+    anew = [
+        ScoreRecord.of({**record.said, "seconds": 1.5}) for record in records
+    ]  # the same scores, computed another time
     assert kept_rows(anew, ratio=0.125, **at) is None
     assert kept_energy_rows(anew[0], **at) is None
 

@@ -1,13 +1,15 @@
 """The map of scores, the what-if slider, one block and one channel, and two sources compared."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from ict.analysis.overlap_row import OverlapRow, mean_index, of_selections
+from ict.analysis.ranks import rank_of
 from ict.figures import block_profile, class_profile, overlap_lines, score_map
 from ict.figures.asked import Choice, Request
 from ict.selection import Selection, resolve_k
@@ -17,6 +19,8 @@ from ict_app.common import plot, readers, shell, words
 from ict_app.common.controls import carry, place, write_link
 from ict_app.common.sources import (
     RATIOS,
+    Box,
+    Boxed,
     Source,
     boxed,
     chosen,
@@ -24,7 +28,6 @@ from ict_app.common.sources import (
     default_ks,
     marks,
     open_source,
-    overlap_rows,
 )
 
 VIEWS = {"raw": "raw", "z": "z in block", "rank": "rank", "log": "log"}
@@ -67,7 +70,7 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
     other = _open_other(other_key, source, root)
     order = "top" if order == "set" else order
     theirs = chosen(other, ks, order) if other and other.widths == source.widths else None
-    rows = overlap_rows(source, other, picked, theirs) if other and theirs else []
+    rows = of_selections((source.task, other.task), picked, theirs) if other and theirs else []
     _numbers(source, picked, rows)
     _draw_map("map", source, picked, replace(how, view=view))
     st.caption(f"Scores: {words.plain(source.origin())}.")
@@ -145,7 +148,7 @@ def _controls(source: Source, *, with_sets: bool) -> tuple[str, tuple[int, ...],
     return view, resolve_k(source.widths, k=None, ratio=ratio), order
 
 
-def _numbers(source: Source, picked: Selection, rows: list[dict[str, Any]]) -> None:
+def _numbers(source: Source, picked: Selection, rows: Sequence[OverlapRow]) -> None:
     channels = sum(len(block.indices) for block in picked.blocks)
     total = sum(block.width for block in picked.blocks)
     cells = [
@@ -153,13 +156,13 @@ def _numbers(source: Source, picked: Selection, rows: list[dict[str, Any]]) -> N
         ("Adapter parameters", words.count(picked.parameters()), "K² + K in each block"),
     ]
     if rows:
-        shared = sum(row["overlap"] for row in rows)
-        floor = sum(row["floor"] for row in rows)
+        shared = sum(row.overlap for row in rows)
+        floor = sum(row.floor for row in rows)
         note = "What two random choices of this size would share on average."
         cells += [
             ("Shared by the two", f"{shared:,} of {channels:,}", None),
             ("By chance", f"{floor:,.0f}", note),
-            ("Kuncheva's index", f"{np.mean([row['kuncheva'] for row in rows]):.2f}", "0 chance, 1 equal"),
+            ("Kuncheva's index", f"{mean_index(rows):.2f}", "0 chance, 1 equal"),
         ]  # fmt: skip
     with st.container(horizontal=True, gap="large"):
         for label, value, note in cells:
@@ -190,7 +193,7 @@ def _followed() -> None:
             return
 
 
-def _box(source: Source, picked: Selection) -> list[dict[str, Any]]:
+def _box(source: Source, picked: Selection) -> list[Boxed]:
     """The channels inside the boxes that were drawn on the map, which are shown to be kept."""
     boxes = st.session_state.get("map", {}).get("selection", {}).get("box", [])
     if not boxes:
@@ -200,21 +203,20 @@ def _box(source: Source, picked: Selection) -> list[dict[str, Any]]:
         )
         return []
     marked = {(block.block, channel) for block in picked.blocks for channel in block.indices}
-    rows = [row for box in boxes for row in boxed(source, box, marked)]
+    inside = [one for box in boxes for one in boxed(source, Box.drawn(box), marked)]
     with st.container(border=True):
-        st.markdown(f"**{len(rows):,} channels in the box**")
-        st.dataframe(rows, hide_index=True, height=240, key="boxed", placeholder="",
+        st.markdown(f"**{len(inside):,} channels in the box**")
+        st.dataframe(pd.DataFrame(inside), hide_index=True, height=240, key="boxed", placeholder="",
                      column_config={"score": st.column_config.NumberColumn(format="%.4g")})  # fmt: skip
-    return rows
+    return inside
 
 
 def _one_channel(source: Source, picked: Selection, other: Source | None, how: Choice) -> None:
     """The selected block sorted, and the selected channel over the classes."""
     st.subheader("Block and channel", anchor=False)
     block, channel = place(source)
-    stage, row = source.place(block)
-    scores = source.stages[stage][row]
-    rank = int((scores > scores[channel]).sum()) + 1
+    scores = source.row(block)
+    rank = rank_of(scores, channel)
     mine = next((set(b.indices) for b in picked.blocks if b.block == block), set())
     st.markdown(
         f"score **{scores[channel]:.4g}**, rank **{rank}** of {len(scores)}, "
@@ -235,7 +237,7 @@ def _one_channel(source: Source, picked: Selection, other: Source | None, how: C
     if (values := source.by_class(block)) is not None:
         with right:
             plot.draw(
-                class_profile(values[:, channel], source.meta.get("class_names"),
+                class_profile(values[:, channel], source.record.class_names or None,
                               unit=source.class_unit, theme=theme),
                 "class-profile", f"Score of channel {channel} of block {block} for each class",
                 request=Request("class-profile", [source.key],
@@ -244,6 +246,6 @@ def _one_channel(source: Source, picked: Selection, other: Source | None, how: C
     else:
         right.caption(f"{source.criterion} has no score for single classes.")
     if other is not None:
-        theirs = other.stages[stage][row]
-        standing = int((theirs > theirs[channel]).sum()) + 1
+        theirs = other.row(block)
+        standing = rank_of(theirs, channel)
         st.caption(f"In {words.plain(other.label)}: score {theirs[channel]:.4g}, rank {standing}.")

@@ -2,69 +2,32 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from ict.analysis.agreement import against_rows, mean_over_blocks, measured
 from ict.catalogue import SITE
-from ict.criteria import choice
+from ict.documents.score_record import ScoreRecord
 from ict.figures import agreement_lines, agreement_matrix
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_causal import causal_curves, effects_by_block, effects_figure
-from ict.figures.draw_checks import (
-    against_rows,
-    criterion_name,
-    mean_over_blocks,
-    measure_unit,
-    measured,
-)
+from ict.figures.draw_checks import criterion_name, measure_unit
 from ict.store import Store
+from ict.store.causal_files import CausalCheck
 from ict_app.common import plot, readers, shell, words
 from ict_app.common.controls import linked_select
 from ict_app.tune import plan
 
-Meta = dict[str, Any]
 MEASURES = {"Spearman": "spearman", "top K": "top-k"}
 EVERY = "all"
-_SAME = (
-    "task",
-    "backbone",
-    "weights",
-    "split",
-    "images",
-    "data",
-    "pixel_normalisation",
-    "image_size",
-)
 
 
-def families(shown: Store) -> dict[str, list[Meta]]:
-    """Score files of two criteria or more on the same images, by what they have in common."""
-    found: dict[tuple[Any, ...], list[Meta]] = {}
-    for meta in readers.scores_of(shown):
-        if choice(meta.get("criterion")).selector != "lowest":  # the same ranking, reversed
-            found.setdefault(tuple(str(meta.get(name)) for name in _SAME), []).append(meta)
-    groups = [metas for metas in found.values() if len({m.get("criterion") for m in metas}) > 1]
-    return {_family(metas[0]): metas for metas in groups}
-
-
-def _family(meta: Meta) -> str:
-    parts = [
-        meta.get("task"),
-        meta.get("backbone"),
-        meta.get("split"),
-        f"{meta.get('images')} images",
-    ]
-    parts += ["random weights"] if meta.get("weights") == "none" else []
-    return " · ".join(str(part) for part in parts if part)
-
-
-def agreement(shown: Store, found: Mapping[str, list[Meta]]) -> None:
+def agreement(shown: Store, families: Mapping[str, list[ScoreRecord]]) -> None:
     """The matrix over criteria, and one of them against the others block by block."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        metas = found[st.selectbox("Scores", list(found), key="scored", bind="query-params")]
-        sites = list(dict.fromkeys(site for meta in metas for site in _sites(meta)))
+        files = families[st.selectbox("Scores", list(families), key="scored", bind="query-params")]
+        sites = list(dict.fromkeys(site for one in files for site in one.sites or (SITE,)))
         site = str(st.selectbox("Site", sites, width=140, key="read_at", bind="query-params"))
         measure = str(
             st.segmented_control(
@@ -76,8 +39,8 @@ def agreement(shown: Store, found: Mapping[str, list[Meta]]) -> None:
             "K/D", plan.SHARES[:-1], "1/8", width=180, key="kd_criteria", bind="query-params",
             disabled=measure == "Spearman",
         )  # fmt: skip
-    read = [meta for meta in metas if site in _sites(meta)]
-    ids = {criterion_name(meta, read): str(meta["score_id"]) for meta in read}
+    read = [one for one in files if site in (one.sites or (SITE,))]
+    ids = {criterion_name(one, read): one.score_id for one in read}
     scores = {name: readers.channel_scores(shown, key).site(site) for name, key in ids.items()}
     if len(scores) < 2:
         st.info(
@@ -92,10 +55,6 @@ def agreement(shown: Store, found: Mapping[str, list[Meta]]) -> None:
         _matrix(list(scores), values, unit, Request("agreement", list(ids.values()), how))
     with right:
         _lines(list(scores), values, unit, Request("agreement-lines", list(ids.values()), how))
-
-
-def _sites(meta: Meta) -> list[str]:
-    return [str(site) for site in meta.get("sites") or [meta.get("site") or SITE]]
 
 
 def _matrix(names: list[str], values: np.ndarray, unit: str, request: Request) -> None:
@@ -128,61 +87,58 @@ def _lines(names: list[str], values: np.ndarray, unit: str, request: Request) ->
     )
 
 
-def checks(shown: Store) -> dict[str, Meta]:
+def checks(shown: Store) -> dict[str, CausalCheck]:
     """Readable causal checks of the store by id, newest first."""
-    return {str(check["causal_id"]): check for check in readers.causal_checks(shown)}
+    return {check.causal_id: check for check in readers.causal_checks(shown)}
 
 
-def _label(check: Meta) -> str:
-    parts = [
-        check.get("task"),
-        check.get("backbone"),
-        check.get("site"),
-        ", ".join(check["criteria"]),
-    ]
-    parts.append("zeroed" if check.get("replacement") == "zero" else "replaced by the mean")
-    if check.get("blocks"):
-        parts.append(f"blocks {', '.join(map(str, check['blocks']))}")
-    return " · ".join(str(part) for part in parts if part) + f" · {check['causal_id'][-6:]}"
+def _label(check: CausalCheck) -> str:
+    parts = [check.task, check.backbone, check.site, ", ".join(check.criteria)]
+    parts.append("zeroed" if check.is_zeroed else "replaced by the mean")
+    if check.blocks:
+        parts.append(f"blocks {', '.join(map(str, check.blocks))}")
+    return " · ".join([*filter(None, parts), check.causal_id[-6:]])
 
 
-def causal(found: Mapping[str, Meta]) -> None:
+def causal(checks: Mapping[str, CausalCheck]) -> None:
     """Deletion and insertion curves of one check, then score against effect."""
-    check = found[linked_select("Check", {key: _label(one) for key, one in found.items()}, "check")]
-    for note in check.get("notes") or []:
+    check = checks[
+        linked_select("Check", {key: _label(one) for key, one in checks.items()}, "check")
+    ]
+    for note in check.notes:
         st.warning(words.plain(note), icon=":material/warning:")
     for place, mode in zip(st.columns(2), ("deletion", "insertion"), strict=True):
         with place:
             _curve(check, mode)
-    n = check.get("validation_images")
+    n = check.validation_images
     st.caption(
         f"They show accuracy on {n} validation images while channels are replaced (left: the first of "
         "each order; right: all but the first), with the 95 % t interval over random orders. They "
         "cannot show that tuning these channels helps: a channel can carry much and need no change."
     )
-    if check.get("scatter"):
+    if check.scatter:
         _effects(check)
 
 
-def _curve(check: Meta, mode: str) -> None:
+def _curve(check: CausalCheck, mode: str) -> None:
     figure = causal_curves(check, mode, theme=shell.theme())
     st.markdown(f"**{mode.capitalize()}**")
     plot.draw(
         figure, f"causal-{mode}", f"Accuracy under {mode} in the order of each criterion",
-        request=Request(f"causal-{mode}", [check["causal_id"]]),
+        request=Request(f"causal-{mode}", [check.causal_id]),
     )  # fmt: skip
 
 
-def _effects(check: Meta) -> None:
+def _effects(check: CausalCheck) -> None:
     """One channel at a time: its score against what its replacement does."""
-    rows, ids = check["scatter"], [check["causal_id"]]
+    ids = [check.causal_id]
     left, right = st.columns(2)
     with left:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             criterion = st.selectbox(
-                "Criterion", check["criteria"], key="effect_of", bind="query-params", width=200
+                "Criterion", check.criteria, key="effect_of", bind="query-params", width=200
             )
-            blocks = [EVERY, *(str(b) for b in sorted({row["block"] for row in rows}))]
+            blocks = [EVERY, *(str(b) for b in sorted({one.block for one in check.scatter}))]
             where = st.selectbox("Block", blocks, key="effect_in", bind="query-params", width=140)
         block = None if where == EVERY else int(where)
         plot.draw(

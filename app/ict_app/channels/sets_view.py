@@ -11,16 +11,16 @@ from ict.selection import Selection
 from ict.store import channel_sets
 from ict.store.channel_sets import ChannelSet
 from ict_app.common import readers, words
-from ict_app.common.sources import Source
+from ict_app.common.sources import Boxed, Source
 
 
 def fitting(source: Source) -> list[ChannelSet]:
     """Saved sets whose channels are those of this backbone, its weights and this site."""
-    at = {"backbone": str(source.meta.get("backbone")), "weights": source.meta.get("weights")}
+    record = source.record
     return [
         one
         for one in channel_sets.list_sets(readers.own_store())
-        if one.fits(site=source.site, **at)
+        if one.fits(backbone=str(record.backbone), weights=record.weights, site=source.site)
     ]
 
 
@@ -33,7 +33,7 @@ def choose(sets: Sequence[ChannelSet]) -> tuple[Selection, str]:
     return by_name[name].selection, str(name)
 
 
-def draw(source: Source, picked: Selection, boxed: Sequence[dict[str, Any]]) -> None:
+def draw(source: Source, picked: Selection, boxed: Sequence[Boxed]) -> None:
     """Saves what is marked, or what lies in a box; lists what was saved."""
     sets = fitting(source)
     label = f"Named sets ({len(sets)})" if sets else "Named sets"
@@ -47,14 +47,14 @@ def draw(source: Source, picked: Selection, boxed: Sequence[dict[str, Any]]) -> 
         )
 
 
-def _save(source: Source, picked: Selection, boxed: Sequence[dict[str, Any]]) -> None:
+def _save(source: Source, picked: Selection, boxed: Sequence[Boxed]) -> None:
     marked = sum(len(block.indices) for block in picked.blocks)
     what = {f"the {marked:,} marked channels": picked}
     if boxed:
-        pairs = {(row["block"], row["channel"]) for row in boxed}
+        pairs = {(one.block, one.channel) for one in boxed}
         shapes = [stage.shape for stage in source.stages]
         inside = channel_sets.from_pairs(
-            pairs, shapes, site=source.site, backbone=source.meta.get("backbone")
+            pairs, shapes, site=source.site, backbone=source.record.backbone
         )
         what = {f"the {len(pairs):,} channels in the box": inside, **what}
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -63,13 +63,13 @@ def _save(source: Source, picked: Selection, boxed: Sequence[dict[str, Any]]) ->
         pressed = st.button("Save the set", icon=":material/bookmark_add:", disabled=not name)
     if not pressed:
         return
-    meta = source.meta
+    record = source.record
     chosen = Selection(
-        source.site, what[kind].blocks, what[kind].criterion, meta.get("score_id"), meta.get("backbone")
+        source.site, what[kind].blocks, what[kind].criterion, record.score_id, record.backbone
     )  # fmt: skip
     try:
         channel_sets.save(
-            readers.own_store(), ChannelSet(name, chosen, meta.get("task"), meta.get("weights"))
+            readers.own_store(), ChannelSet(name, chosen, record.task, record.weights)
         )
     except IctError as error:
         st.error(words.plain(error), icon=":material/edit:")

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
+from ict.analysis.energy import EnergyRow
+from ict.analysis.sources import Source as Sums
 from ict.analysis.sources import open_source as open_sums
 from ict.analysis.tables import (
+    StabilityRow,
     energy_rows,
     kept_energy_rows,
     kept_stability_rows,
@@ -24,7 +26,6 @@ from ict_app.common import plot, readers, shell
 from ict_app.common.controls import followed_block
 from ict_app.common.sources import Source
 
-Rows = list[dict[str, Any]]
 TABS = ("Classes", "Energy", "Stability")
 
 
@@ -47,7 +48,7 @@ def _classes(_shown: Store, source: Source, picked: Selection, how: Choice) -> N
         return
     chosen, ranked = chosen_in_block(picked, block), ranked_in_block(source, picked, block)
     plot.draw(
-        class_map(values[:, ranked], ranked, source.meta.get("class_names"), criterion=source.criterion,
+        class_map(values[:, ranked], ranked, source.record.class_names or None, criterion=source.criterion,
                   theme=shell.theme()),
         "class-map", f"Chosen channels of block {block} by class",
         request=Request("class-map", [source.key], replace(how, block=block)),
@@ -62,7 +63,7 @@ def _classes(_shown: Store, source: Source, picked: Selection, how: Choice) -> N
 
 def _energy(shown: Store, source: Source, _picked: Selection, _how: Choice) -> None:
     """Where Σ a² comes from, block by block, and how many channels carry it."""
-    rows = kept_energy_rows(source.scores.meta, site=source.site, store=shown) or _own_energy(
+    rows = kept_energy_rows(source.scores.record, site=source.site, store=shown) or _own_energy(
         source
     )
     if isinstance(rows, str):
@@ -70,9 +71,9 @@ def _energy(shown: Store, source: Source, _picked: Selection, _how: Choice) -> N
         return
     plot.draw(
         energy_split(rows, theme=shell.theme()), "energy", "Energy of each block in four parts",
-        request=Request("energy", [source.meta["score_id"]], Choice(site=source.site)),
+        request=Request("energy", [source.record.score_id], Choice(site=source.site)),
     )  # fmt: skip
-    few, many = (f(row["participation_ratio"] for row in rows) for f in (min, max))
+    few, many = (f(row.participation_ratio for row in rows) for f in (min, max))
     st.caption(
         "It shows what an L2 norm sums up: an offset that is the same for all images, class means, images "
         "within a class, tokens within an image. The class part is what goes beyond shuffled labels, which "
@@ -84,8 +85,8 @@ def _energy(shown: Store, source: Source, _picked: Selection, _how: Choice) -> N
 def _stability(shown: Store, source: Source, _picked: Selection, how: Choice) -> None:
     """Whether other images of the task would have chosen the same channels."""
     ks: Sequence[int] = how.k or ()
-    rows: Rows | str | None = kept_stability_rows(
-        source.scores.meta, ks, site=source.site, store=shown
+    rows: list[StabilityRow] | str | None = kept_stability_rows(
+        source.scores.record, ks, site=source.site, store=shown
     )
     if rows is None:
         rows = _own_stability(shown, source, tuple(ks))
@@ -96,9 +97,9 @@ def _stability(shown: Store, source: Source, _picked: Selection, how: Choice) ->
         return
     plot.draw(
         stability_lines(rows, theme=shell.theme()), "stability", "Stability of the choice by block",
-        request=Request("stability", [source.meta["score_id"]], Choice(site=source.site, k=tuple(ks))),
+        request=Request("stability", [source.record.score_id], Choice(site=source.site, k=tuple(ks))),
     )  # fmt: skip
-    kept = [row["shuffle_overlap"] / row["k"] for row in rows if row["shuffle_overlap"] is not None]
+    kept = [row.shuffle_overlap / row.k for row in rows if row.shuffle_overlap is not None]
     words = (
         f" With shuffled class labels {100 * min(kept):.0f} to {100 * max(kept):.0f} % of the choice "
         "stays: that much does not depend on the classes."
@@ -111,14 +112,14 @@ def _stability(shown: Store, source: Source, _picked: Selection, how: Choice) ->
     )
 
 
-def _own_energy(source: Source) -> Rows | str:
+def _own_energy(source: Source) -> list[EnergyRow] | str:
     try:
         return energy_rows(_sums(source))
     except InputError as error:
         return str(error)
 
 
-def _own_stability(shown: Store, source: Source, ks: tuple[int, ...]) -> Rows | str:
+def _own_stability(shown: Store, source: Source, ks: tuple[int, ...]) -> list[StabilityRow] | str:
     """Computed on request and kept in the store: 100 resamples take seconds to minutes."""
     try:
         sums = _sums(source)
@@ -131,15 +132,13 @@ def _own_stability(shown: Store, source: Source, ks: tuple[int, ...]) -> Rows | 
         return stability_rows(sums, ks, store=None if readers.is_example(shown) else shown)
 
 
-def _sums(source: Source) -> Any:
+def _sums(source: Source) -> Sums:
     return open_sums(Path(source.stamp[0]), site=source.site)
 
 
 def _lacking(source: Source, reason: str, command: str) -> None:
     """Why there is nothing to see, and the command that mends it."""
-    meta = source.meta
+    record = source.record
     st.caption("Not kept for these scores: " + reason.rpartition(": ")[2] + ".")
-    words = (
-        f"ict {command} {source.task} --backbone {meta.get('backbone')} --split {meta.get('split')}"
-    )
+    words = f"ict {command} {source.task} --backbone {record.backbone} --split {record.split}"
     st.code(words + ("" if source.site == "attn" else f" --site {source.site}"), language="bash")

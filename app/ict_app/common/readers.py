@@ -15,10 +15,12 @@ import streamlit as st
 
 from ict.catalogue import BUNDLED_WEIGHTS
 from ict.documents.records import Odd
+from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError
 from ict.scores import ChannelScores, load_scores
 from ict.selection import Selection
-from ict.store import Run, Store
+from ict.store import Run, Store, causal_files
+from ict.store.causal_files import CausalCheck
 from ict.store.epoch_rows import Epoch, epoch_rows
 from ict.store.run_rows import RunRow
 from ict.store.run_rows import run_rows as rows_of
@@ -71,16 +73,16 @@ def run_rows(shown: Store) -> list[RunRow]:
     return _recent(("runs", str(shown.root)), lambda: rows_of(shown)[::-1])
 
 
-def scores_of(shown: Store) -> list[dict[str, Any]]:
-    """meta.json of every score file, at most a second old."""
-    return _recent(("scores", str(shown.root)), shown.scores)
+def scores_of(shown: Store) -> list[ScoreRecord]:
+    """Every score file, at most a second old."""
+    return _recent(
+        ("scores", str(shown.root)), lambda: [ScoreRecord.of(meta) for meta in shown.scores()]
+    )
 
 
-def causal_checks(shown: Store) -> list[dict[str, Any]]:
+def causal_checks(shown: Store) -> list[CausalCheck]:
     """Finished causal checks, newest first, at most a second old."""
-    from ict.store.causal_files import causal_checks as found
-
-    return _recent(("causal", str(shown.root)), lambda: found(shown)[0])
+    return _recent(("causal", str(shown.root)), lambda: causal_files.causal_checks(shown)[0])
 
 
 def unreadable(shown: Store) -> list[Odd]:
@@ -157,9 +159,9 @@ def _channel_scores(of: Stamp) -> ChannelScores:
 
 
 def selection(run: Run) -> Selection | None:
-    """The channels of a run; None while there are none, or if its selection.json is damaged."""
-    record = run.selection()
-    return Selection.from_dict(record) if record else None
+    """The channels of a run; None while there are none, or if its file is damaged."""
+    form = run.selection()
+    return Selection.from_dict(form) if form else None
 
 
 def find_run(shown: Store, run_id: str | None) -> Run | None:

@@ -2,8 +2,8 @@
 
 import os
 from dataclasses import dataclass
-from typing import Any
 
+from ict.documents.score_record import ScoreRecord
 from ict.figures.sources import Source as Scored
 from ict.figures.sources import (
     by_stage,
@@ -11,16 +11,17 @@ from ict.figures.sources import (
     comparable,
     default_ks,
     marks,
-    overlap_rows,
     ranked_in_block,
 )
+from ict.figures.theme import PlotlyJSON
+from ict.selection import Selection
 from ict.store import Store
 from ict.store.names import meta_file
 from ict_app.common import readers, words
 
 __all__ = [
     "RATIOS", "Source", "boxed", "by_stage", "chosen", "comparable", "default_ks", "marks",
-    "open_source", "options", "overlap_rows", "ranked_in_block",
+    "open_source", "options", "ranked_in_block",
 ]  # fmt: skip
 RATIOS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1.0)
 
@@ -35,31 +36,31 @@ class Source(Scored):
 
     def origin(self) -> str:
         """Which images the scores came from: task, split, images, classes, tokens, weights."""
-        meta = self.meta
-        per_class = meta.get("images_per_class") or []
+        record, per_class = self.record, self.record.images_per_class
         span = dict.fromkeys((min(per_class), max(per_class))) if per_class else {}
         each = f", {' to '.join(map(str, span))} images each" if span else ""
-        words_ = f"{self.criterion} of {words.count(meta.get('images'))} images of {self.task}"
-        words_ += f" ({meta.get('split')}; {words.count(meta.get('classes'))} classes{each})"
-        words_ += f", {meta.get('tokens', 'patch')} tokens, site {self.site}"
-        return words_ + (", random weights" if meta.get("weights") == "none" else "")
+        words_ = f"{self.criterion} of {words.count(record.images)} images of {self.task}"
+        words_ += f" ({record.split}; {words.count(record.classes)} classes{each})"
+        words_ += f", {record.tokens or 'patch'} tokens, site {self.site}"
+        return words_ + (", random weights" if record.is_random else "")
 
 
 def options(shown: Store) -> dict[str, str]:
     """Keys and labels of all that can be shown: finished runs with scores first, then score files."""
-    metas = {meta["score_id"]: meta for meta in readers.scores_of(shown)}
+    records = {record.score_id: record for record in readers.scores_of(shown)}
     runs = {
         row.run_id: "run   " + words.run_label(row)
         for row in readers.run_rows(shown)
-        if row.score_id in metas
+        if row.score_id in records
     }
-    files = {score_id: "scores   " + words.score_label(meta) for score_id, meta in metas.items()}
+    files = {score_id: "scores   " + words.score_label(one) for score_id, one in records.items()}
     return runs | files
 
 
 def open_source(shown: Store, key: str, site: str | None = None) -> Source:
     """The scores behind a key of `options`; InputError if they cannot be read."""
-    own, score_id, wanted = None, key, site
+    own: Selection | None = None
+    score_id, wanted = key, site
     label = key
     if not os.path.isfile(meta_file(shown.score_dir(key))):
         run = shown.run(key)
@@ -71,38 +72,58 @@ def open_source(shown: Store, key: str, site: str | None = None) -> Source:
     scores = readers.channel_scores(shown, score_id)
     site_ = wanted if wanted in scores.sites else scores.sites[0]
     folder = shown.score_file(score_id)
-    meta = {**scores.meta, "score_id": score_id}
     return Source(
         key=key,
         label=label,
         scores=scores,
         site=site_,
-        meta=meta,
+        record=ScoreRecord.of(scores.meta, score_id=score_id),
         stamp=readers.stamp(folder),
         own=own,
     )
 
 
-def boxed(
-    source: Source, box: dict[str, Any], picked: set[tuple[int, int]]
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Boxed:
+    """A channel inside a box that was drawn on the map."""
+
+    block: int
+    channel: int
+    score: float
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box on the map: blocks and channels from corner to corner, and the axis it was drawn on."""
+
+    channels: tuple[float, float]
+    blocks: tuple[float, float]
+    axis: str
+
+    @classmethod
+    def drawn(cls, box: PlotlyJSON) -> "Box":
+        """As Plotly tells of a selection."""
+        low, high = sorted(box["x"])
+        first, last = sorted(box["y"])
+        return cls((low, high), (first, last), str(box.get("yref", "y")))
+
+
+def boxed(source: Source, box: Box, picked: set[tuple[int, int]]) -> list[Boxed]:
     """The channels inside a box drawn on the map, best first within each block."""
-    low, high = sorted(box["x"])
-    first, last = sorted(box["y"])
-    rows = []
+    inside: list[Boxed] = []
+    (first, last), (low, high) = box.blocks, box.channels
     start = 0
     for stage, scores in enumerate(source.stages):
-        if _axis(stage) == box.get("yref", "y"):
-            for i, row in enumerate(scores):
-                block = start + i
-                for channel in range(len(row)):
-                    if first <= block <= last and low <= channel <= high:
-                        rows.append(
-                            {"block": block, "channel": channel, "score": float(row[channel]),
-                             "chosen": (block, channel) in picked}
-                        )  # fmt: skip
+        rows = range(len(scores)) if _axis(stage) == box.axis else ()
+        for block in (start + i for i in rows if first <= start + i <= last):
+            inside += [
+                Boxed(block, channel, float(score), (block, channel) in picked)
+                for channel, score in enumerate(scores[block - start])
+                if low <= channel <= high
+            ]
         start += len(scores)
-    return sorted(rows, key=lambda row: (row["block"], -row["score"]))
+    return sorted(inside, key=lambda one: (one.block, -one.score))
 
 
 def _axis(stage: int) -> str:

@@ -2,10 +2,9 @@
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from ict.criteria import CRITERION
+from ict.documents.score_record import ScoreRecord
 from ict.store.run_rows import RunRow
 
 NOTHING = "–"
@@ -72,17 +71,11 @@ def run_label(row: RunRow) -> str:
     return " · ".join(str(part) for part in parts if part) + f" · {row.run_id[-6:]}"
 
 
-def score_label(meta: Mapping[str, Any]) -> str:
+def score_label(record: ScoreRecord) -> str:
     """One line that tells a score file from the others."""
-    parts = [meta.get("task"), meta.get("criterion"), _sites(meta), meta.get("backbone")]
-    words = " · ".join(str(part) for part in parts if part)
-    images = f" · {meta['images']:,} images" if isinstance(meta.get("images"), int) else ""
-    return f"{words}{images} · {str(meta['score_id'])[-6:]}"
-
-
-def _sites(meta: Mapping[str, Any]) -> str | None:
-    sites = meta.get("sites") or meta.get("site")
-    return ", ".join(map(str, sites)) if isinstance(sites, (list, tuple)) else sites
+    parts = [record.task, record.criterion, ", ".join(record.sites), record.backbone]
+    parts.append(None if record.images is None else f"{record.images:,} images")
+    return " · ".join([*filter(None, parts), record.score_id[-6:]])
 
 
 def _missing(number: object) -> bool:
