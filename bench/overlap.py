@@ -18,8 +18,7 @@ import numpy as np
 from bench.asked import report
 from ict.analysis.agreement import cluster
 from ict.analysis.benchmark import TASKS
-from ict.analysis.overlap_row import similarity
-from ict.analysis.pairs import overlap_rows
+from ict.analysis.pairs import overlap_rows, similarity
 from ict.analysis.sources import open_source
 from ict.scores import ChannelScores, to_bytes
 from ict.store import Store, atomic_write_bytes

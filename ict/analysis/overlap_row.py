@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from ict.analysis.chance import chance
 from ict.analysis.overlap import coefficient, count, jaccard, kuncheva, masks_of
@@ -103,16 +102,3 @@ def of_selections(pair: tuple[str, str], one: Selection, other: Selection) -> li
 def mean_index(rows: Sequence[OverlapRow]) -> float:
     """Kuncheva's index over all blocks; NaN where one of them chose all channels."""
     return float(np.mean([np.nan if row.kuncheva is None else row.kuncheva for row in rows]))
-
-
-def similarity(rows: Sequence[OverlapRow]) -> tuple[list[str], np.ndarray]:
-    """Task names and the symmetric (C, C) mean over blocks of Kuncheva's index, 1 on the diagonal."""
-    table = pd.DataFrame([(*row.pair, row.kuncheva) for row in rows], columns=["a", "b", "index"])
-    table["index"] = table["index"].astype(float)
-    names = list(dict.fromkeys([*table["a"], *table["b"]]))
-    place = {name: i for i, name in enumerate(names)}
-    matrix = np.eye(len(names))
-    means = table.groupby(["a", "b"], sort=False)["index"].mean().reset_index()
-    for a, b, mean in means.itertuples(index=False):
-        matrix[place[a], place[b]] = matrix[place[b], place[a]] = mean
-    return names, matrix

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 
 from ict.analysis import ceiling, permutation
 from ict.analysis.cache import cached, kept
@@ -96,6 +97,19 @@ def plain_rows(
     for (name_a, a), (name_b, b) in combinations(scores, 2):
         rows += _on_all_images((name_a, name_b), a, b, ks)
     return rows
+
+
+def similarity(rows: Sequence[OverlapRow]) -> tuple[list[str], np.ndarray]:
+    """Task names and the symmetric (C, C) mean over blocks of Kuncheva's index, 1 on the diagonal."""
+    table = pd.DataFrame([(*row.pair, row.kuncheva) for row in rows], columns=["a", "b", "index"])
+    table["index"] = table["index"].astype(float)
+    names = list(dict.fromkeys([*table["a"], *table["b"]]))
+    place = {name: i for i, name in enumerate(names)}
+    matrix = np.eye(len(names))
+    means = table.groupby(["a", "b"], sort=False)["index"].mean().reset_index()
+    for a, b, mean in means.itertuples(index=False):
+        matrix[place[a], place[b]] = matrix[place[b], place[a]] = mean
+    return names, matrix
 
 
 def _check(sources: Sequence[Source]) -> None:

@@ -93,10 +93,10 @@ def overlap(
         raise InputError("overlap needs two tasks or more")
     store = Store()
     share = _ratio(k, ratio)
-    found = _sources(tasks, store, scored)
+    scored_tasks = _sources(tasks, store, scored)
     rows = overlap_rows(
-        found,
-        k=list(scored_ks(found[0], k, share)) if k else None,
+        scored_tasks,
+        k=list(scored_ks(scored_tasks[0], k, share)) if k else None,
         ratio=share,
         splits=splits,
         permutations=permutations,

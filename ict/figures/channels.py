@@ -197,8 +197,8 @@ def histogram(
     `mark` is the value that a dashed line shows: that of the channel which is looked at.
     """
     if edges is None:
-        found = np.asarray(values, dtype=float)
-        counts, bounds = np.histogram(found[np.isfinite(found)], bins=bins)
+        numbers = np.asarray(values, dtype=float)
+        counts, bounds = np.histogram(numbers[np.isfinite(numbers)], bins=bins)
     else:
         counts, bounds = np.asarray(values), np.asarray(edges, dtype=float)
     figure = go.Figure(

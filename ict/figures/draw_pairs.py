@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 
 from ict.analysis import agreement, benchmark
 from ict.analysis.overlap import at_every_k
-from ict.analysis.overlap_row import OverlapRow, similarity
+from ict.analysis.overlap_row import OverlapRow
+from ict.analysis.pairs import similarity
 from ict.analysis.score_pairs import growth_of_files, overlap_of_files
 from ict.errors import InputError
 from ict.figures import matrices

@@ -200,13 +200,13 @@ def _sources(found: Found, drawn: Drawn) -> list[str]:
 
 def versions(store: Store, rows: Sequence[RunRow]) -> dict[str, str]:
     """Versions of the packages that the runs ran with."""
-    found: dict[str, list[str]] = {}
+    by_package: dict[str, list[str]] = {}
     for row in rows:
         result = store.run(row.run_id).result()
         for package, text in (result.versions if result else {}).items():
-            if text is not None and text not in found.setdefault(package, []):
-                found[package].append(text)
-    return {name: ", ".join(sorted(texts)) for name, texts in sorted(found.items())}
+            if text is not None and text not in by_package.setdefault(package, []):
+                by_package[package].append(text)
+    return {name: ", ".join(sorted(texts)) for name, texts in sorted(by_package.items())}
 
 
 def request_bundle(request: Request, store: Store, *, name: str | None = None) -> FigureBundle:

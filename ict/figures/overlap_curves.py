@@ -274,5 +274,5 @@ def _interval(cell: _Cell | None) -> str:
 
 def _values(column: pd.Series) -> str:
     """All values that occur, in order, in words."""
-    found = sorted({int(v) for v in column.dropna()})
-    return " / ".join(map(str, found)) if len(found) <= 4 else f"{found[0]} to {found[-1]}"
+    values = sorted({int(v) for v in column.dropna()})
+    return " / ".join(map(str, values)) if len(values) <= 4 else f"{values[0]} to {values[-1]}"

@@ -7,8 +7,9 @@ points (1/72 inch), y goes up, as PDF has it; those of a figure are px (1/96 inc
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 POINTS_PER_PX = 72 / 96
 _TOKEN = re.compile(
@@ -50,18 +51,35 @@ class _Page:
     resources: bytes
     rest: bytes
     """What else the page's dictionary holds."""
-    media: tuple[float, float, float, float]
+    media: "Bounds"
+
+
+class Bounds(NamedTuple):
+    """A box on a page, in points from its lower left corner."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+
+class Mark(NamedTuple):
+    """A square on a sheet, in px from its upper left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
 
 
 _Matrix = tuple[float, float, float, float, float, float]
-_Bounds = tuple[float, float, float, float]  # left, bottom, right, top
-_EVERYWHERE: _Bounds = (-1e9, -1e9, 1e9, 1e9)
+_EVERYWHERE = Bounds(-1e9, -1e9, 1e9, 1e9)
 
 
 @dataclass(frozen=True)
 class _Pen:
     matrix: _Matrix = (1, 0, 0, 1, 0, 0)
-    clip: _Bounds = _EVERYWHERE
+    clip: Bounds = _EVERYWHERE
     colour: Colour = (0, 0, 0)
 
 
@@ -101,8 +119,8 @@ def rectangles(pdf: bytes) -> Iterator[Rectangle]:
         numbers = []
 
 
-def frame(pdf: bytes, marks: dict[Colour, tuple[float, float, float, float]]) -> Frame:
-    """Where the browser put a page whose `marks` were drawn at (left, top, right, bottom) px.
+def frame(pdf: bytes, marks: Mapping[Colour, Mark]) -> Frame:
+    """Where the browser put a page whose `marks` were drawn at these px.
 
     The frame follows from the outermost edges and is checked on every edge of every mark, to
     0.05 px. Raises PageError if a mark is missing, cut, or not where the others say.
@@ -110,10 +128,10 @@ def frame(pdf: bytes, marks: dict[Colour, tuple[float, float, float, float]]) ->
     seen = {rect.colour: rect for rect in rectangles(pdf) if rect.colour in marks}
     if len(seen) < len(marks):
         raise PageError(f"{len(marks) - len(seen)} of {len(marks)} marks are not on the page")
-    left = min((box[0], seen[colour].left) for colour, box in marks.items())
-    right = max((box[2], seen[colour].right) for colour, box in marks.items())
-    top = min((box[1], -seen[colour].top) for colour, box in marks.items())
-    bottom = max((box[3], -seen[colour].bottom) for colour, box in marks.items())
+    left = min((box.left, seen[colour].left) for colour, box in marks.items())
+    right = max((box.right, seen[colour].right) for colour, box in marks.items())
+    top = min((box.top, -seen[colour].top) for colour, box in marks.items())
+    bottom = max((box.bottom, -seen[colour].bottom) for colour, box in marks.items())
     across = (right[1] - left[1]) / (right[0] - left[0])
     down = (bottom[1] - top[1]) / (bottom[0] - top[0])
     if across <= 0 or down <= 0:
@@ -158,8 +176,8 @@ def cut(pdf: bytes, frame: Frame, width: float, height: float, *, scale: float =
     return _file(pdf[: min(_table(pdf).values())], objects, _trailer(pdf)[0])
 
 
-def media_box(pdf: bytes) -> tuple[float, float, float, float]:
-    """The page's box in points: left, bottom, right, top."""
+def media_box(pdf: bytes) -> Bounds:
+    """The page's box."""
     return _page(pdf).media
 
 
@@ -179,10 +197,7 @@ def _page(pdf: bytes) -> _Page:
     box = [float(edge) for edge in values[b"MediaBox"].strip(b"[]").split()]
     if contents is None or len(box) != 4:
         raise PageError("the page is not one stream in a box")
-    left, bottom, right, top = box
-    return _Page(
-        number, int(contents[1]), values[b"Resources"], text.strip(), (left, bottom, right, top)
-    )
+    return _Page(number, int(contents[1]), values[b"Resources"], text.strip(), Bounds(*box))
 
 
 def _take(key: bytes, text: bytes) -> tuple[bytes, bytes]:
@@ -269,13 +284,13 @@ def _six(numbers: list[float]) -> _Matrix:
     return a, b, c, d, e, f
 
 
-def _seen(points: list[tuple[float, float]], pen: _Pen) -> _Bounds:
+def _seen(points: list[tuple[float, float]], pen: _Pen) -> Bounds:
     """The box around a path, within the pen's clip."""
     a, b, c, d, e, f = pen.matrix
     xs = [a * x + c * y + e for x, y in points]
     ys = [b * x + d * y + f for x, y in points]
     left, bottom, right, top = pen.clip
-    return max(min(xs), left), max(min(ys), bottom), min(max(xs), right), min(max(ys), top)
+    return Bounds(max(min(xs), left), max(min(ys), bottom), min(max(xs), right), min(max(ys), top))
 
 
 def _array(*values: float) -> bytes:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ict.figures import pdf_page
-from ict.figures.pdf_page import Colour, Frame, PageError
+from ict.figures.pdf_page import Bounds, Colour, Frame, Mark, PageError
 from ict.figures.tabs import Tab, Tabs
 
 ROOM_PX = 48.0  # around the figure on its sheet
@@ -56,11 +56,11 @@ class Sheet:
             "</body></html>"
         )
 
-    def marks(self) -> dict[Colour, tuple[float, float, float, float]]:
-        """A square in each corner: left, top, right, bottom in px."""
+    def marks(self) -> dict[Colour, Mark]:
+        """A square in each corner."""
         side = min(MARK_PX, self.width / 3, self.height / 3)
         lefts, tops = (0.0, self.width - side), (0.0, self.height - side)
-        places = [(left, top, left + side, top + side) for top in tops for left in lefts]
+        places = [Mark(left, top, left + side, top + side) for top in tops for left in lefts]
         return dict(zip(_CORNERS, places, strict=True))
 
     def marked(self) -> bytes:
@@ -80,7 +80,7 @@ class Sheet:
 class _Measured:
     sheet: Sheet
     frame: Frame
-    media: tuple[float, float, float, float]
+    media: Bounds
 
 
 class Printer:

@@ -98,8 +98,8 @@ def ks_of(source: Source, choice: Choice) -> tuple[int, ...]:
 
 def k_of(picked: Selection) -> Any:
     """K of the blocks: one number where all have the same."""
-    found = list(dict.fromkeys(len(block.indices) for block in picked.blocks))
-    return found[0] if len(found) == 1 else found
+    ks = list(dict.fromkeys(len(block.indices) for block in picked.blocks))
+    return ks[0] if len(ks) == 1 else ks
 
 
 def of_one(

@@ -96,18 +96,18 @@ def default_ks(source: Source, ratio: float = RATIO) -> tuple[int, ...]:
 
 def by_stage(source: Source, selection: Selection) -> list[list[list[int]]]:
     """Indices by stage and block of the stage; empty for blocks that are left out."""
-    found = {block.block: list(block.indices) for block in selection.blocks}
+    chosen_by_block = {block.block: list(block.indices) for block in selection.blocks}
     result, block = [], 0
     for rows in source.stages:
-        result.append([found.get(block + i, []) for i in range(len(rows))])
+        result.append([chosen_by_block.get(block + i, []) for i in range(len(rows))])
         block += len(rows)
     return result
 
 
 def marks(source: Source, selection: Selection) -> list[list[list[int]]] | None:
     """What a map marks: the chosen channels; None where they are more than can be seen."""
-    found = by_stage(source, selection)
-    return found if sum(len(b) for stage in found for b in stage) <= MARKER_LIMIT else None
+    stages = by_stage(source, selection)
+    return stages if sum(len(b) for stage in stages for b in stage) <= MARKER_LIMIT else None
 
 
 def chosen_in_block(selection: Selection, block: int) -> list[int]:

@@ -135,29 +135,29 @@ def read_inspection(folder: Path) -> Inspection | Odd | None:
 def _check_rows(path: str, _time: int, _size: int, stages: tuple[tuple[int, int], ...]) -> None:
     """Raises InputError unless the file has every tensor in its shape. Remembered while it is the same."""
     with open_tensors(path) as file:
-        found = shapes(file)
-        check_shape(found, "labels", (None,))
+        held = shapes(file)
+        check_shape(held, "labels", (None,))
         for s, (blocks, width) in enumerate(stages):
-            images = check_shape(found, f"images.{s}", (blocks, width, None))[2]
-            check_shape(found, f"energies.{s}", (blocks, width, images))
-            check_shape(found, f"profile.{s}", (blocks, None, width))
-            check_shape(found, f"histogram.{s}", (blocks, width, None))
-            check_shape(found, f"grid.{s}", (2,))
+            images = check_shape(held, f"images.{s}", (blocks, width, None))[2]
+            check_shape(held, f"energies.{s}", (blocks, width, images))
+            check_shape(held, f"profile.{s}", (blocks, None, width))
+            check_shape(held, f"histogram.{s}", (blocks, width, None))
+            check_shape(held, f"grid.{s}", (2,))
             rows, columns = file.get_tensor(f"grid.{s}").tolist()
-            check_shape(found, f"maps.{s}", (blocks, width, images, rows * columns))
+            check_shape(held, f"maps.{s}", (blocks, width, images, rows * columns))
             for name in ("map_range", "edges"):
-                check_shape(found, f"{name}.{s}", (blocks, width, 2))
+                check_shape(held, f"{name}.{s}", (blocks, width, 2))
             for name in ("adapter_in", "adapter_out"):
-                check_shape(found, f"{name}.{s}", (blocks, width))
+                check_shape(held, f"{name}.{s}", (blocks, width))
 
 
 @functools.lru_cache(maxsize=256)
 def _check_thumbs(path: str, _time: int, _size: int, _stages: tuple[tuple[int, int], ...]) -> None:
     with open_tensors(path) as file:
-        found = shapes(file)
-        check_shape(found, "bytes", (None,))
-        shown_images = check_shape(found, "images", (None,))[0]
-        check_shape(found, "offsets", (shown_images + 1,))
+        held = shapes(file)
+        check_shape(held, "bytes", (None,))
+        shown_images = check_shape(held, "images", (None,))[0]
+        check_shape(held, "offsets", (shown_images + 1,))
 
 
 def inspections(store: BaseStore) -> list[Inspection]:

@@ -8,7 +8,8 @@ import pytest
 
 from ict.analysis.cache import cached, kept, path_of
 from ict.analysis.families import of_criteria, of_tasks
-from ict.analysis.overlap_row import mean_index, of_selections, shared_in_block, similarity
+from ict.analysis.overlap_row import mean_index, of_selections, shared_in_block
+from ict.analysis.pairs import similarity
 from ict.analysis.ranks import rank_of, shared_channels
 from ict.documents.json_form import JsonForm
 from ict.documents.score_record import ScoreRecord

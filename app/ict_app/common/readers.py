@@ -35,10 +35,10 @@ T = TypeVar("T")
 def stamp(path: Path) -> Stamp:
     """Path, modification time and size: what a cache is keyed by. Zeros for a missing file."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return str(path), 0, 0
-    return str(path), found.st_mtime_ns, found.st_size
+    return str(path), status.st_mtime_ns, status.st_size
 
 
 def own_store() -> Store:
@@ -92,8 +92,8 @@ def unreadable(shown: Store) -> list[Odd]:
     stores = (shown, own_store()) if is_example(shown) else (shown,)
 
     def look() -> list[Odd]:
-        found = [odd for store in stores for odd in store.unreadable()]
-        return list(dict.fromkeys([*found, *troubles()]))
+        odd_files = [odd for store in stores for odd in store.unreadable()]
+        return list(dict.fromkeys([*odd_files, *troubles()]))
 
     return _recent(("unreadable", str(shown.root)), look)
 
@@ -108,10 +108,10 @@ def _recent(key: tuple[str, str], look: Callable[[], T]) -> T:
 
     Not `st.cache_resource(ttl=…)`: an entry that expires while it is looked up raises KeyError there.
     """
-    found = _looks.get(key)
-    if found is None or time.monotonic() - found[0] > TABLE_SECONDS:
-        found = _looks[key] = (time.monotonic(), look())
-    kept: T = found[1]
+    looked = _looks.get(key)
+    if looked is None or time.monotonic() - looked[0] > TABLE_SECONDS:
+        looked = _looks[key] = (time.monotonic(), look())
+    kept: T = looked[1]
     return kept
 
 
