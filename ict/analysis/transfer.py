@@ -6,43 +6,72 @@ it matters. A run counts against one that differs in nothing but whose channels 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Final
 
 from ict.analysis.summary import paired_difference
 from ict.config import FIELDS
 from ict.criteria import choice, is_control
+from ict.documents.json_form import JsonForm
 from ict.methods.registry import chooses_channels
 from ict.store.run_rows import RunRow, as_rows
 
-Row = Mapping[str, Any]  # of the table
-_WHOSE: Final = ("seed", "selection_seed", "draws_by_task", "score_task", "score_data")
+WHOSE: Final = ("seed", "selection_seed", "draws_by_task", "score_task", "score_data")
 _SCORES: Final = ("criterion", "tokens", "score_site", "score_split")  # what chance does not read
 
 
-def transfer_table(rows: Iterable[RunRow]) -> list[dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class TransferRow(JsonForm):
+    """A task on the channels of a source minus on its own, over the seeds that both have."""
+
+    task: str
+    source: str
+    """A task, `random`, `lowest`."""
+    control: bool
+    difference: float
+    """Mean over seeds of accuracy there minus accuracy on its own, in percentage points."""
+    low: float
+    high: float
+    """The 95 % paired t interval; NaN for n = 1."""
+    n: int
+    excludes_zero: bool
+    accuracy: float
+    """The mean there, a fraction."""
+    own: float
+    """The mean on its own channels."""
+    seeds: list[Any]
+    run_ids: list[str]
+    run: RunRow
+    """One of those on the own channels: its settings are those that the two share."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """With the settings that the two share in place of the run."""
+        form = super().to_dict()
+        run: RunRow = form.pop("run")
+        return form | {name: run.get(name) for name in FIELDS if name not in (*WHOSE, "task")}
+
+
+def transfer_table(rows: Iterable[RunRow]) -> list[TransferRow]:
     """One row for each task, setting and foreign source of channels.
 
-    task, source (a task, `random`, `lowest`), control, difference (mean over seeds of accuracy on
-    the source's channels minus that on its own, percentage points), low, high (95 % paired t
-    interval; NaN for n = 1), n (seeds that both have), excludes_zero, accuracy and own (their means,
-    fractions), seeds, run_ids, and the configuration that the two share. Several draws of one seed
-    count as their mean. Sources without a seed in common with the task's own runs are left out.
+    Several draws of one seed count as their mean. Sources without a seed in common with the task's
+    own runs are left out.
     """
     own, foreign, chance = _sorted_runs(rows)
     table = []
     for key, ours in own.items():
         sources = dict(foreign.get(key, {}))
-        if drawn := chance.get(_key(ours[0], (*_WHOSE, *_SCORES))):
+        if drawn := chance.get(_key(ours[0], (*WHOSE, *_SCORES))):
             sources["random"] = drawn
         table += [row for source, theirs in sources.items() if (row := _cell(source, theirs, ours))]
-    return sorted(table, key=lambda row: (row["control"], row["task"], row["source"]))
+    return sorted(table, key=lambda row: (row.control, row.task, row.source))
 
 
-def without_partner(rows: Iterable[RunRow], table: Sequence[Row]) -> list[str]:
+def without_partner(rows: Iterable[RunRow], table: Sequence[TransferRow]) -> list[str]:
     """Ids of finished runs on another task's channels that no row of `table` holds."""
-    paired = {run_id for row in table for run_id in row["run_ids"]}
+    paired = {run_id for row in table for run_id in row.run_ids}
     return [
         row.run_id
         for row in as_rows(rows)
@@ -63,11 +92,11 @@ def _sorted_runs(
             continue
         source = _source(row)
         if source is None:
-            own[_key(row, _WHOSE)].append(row)
+            own[_key(row, WHOSE)].append(row)
         elif source == "random":
-            chance[_key(row, (*_WHOSE, *_SCORES))].append(row)
+            chance[_key(row, (*WHOSE, *_SCORES))].append(row)
         else:
-            foreign[_key(row, _WHOSE)][source].append(row)
+            foreign[_key(row, WHOSE)][source].append(row)
     return own, foreign, chance
 
 
@@ -103,29 +132,28 @@ def _ranked_by(row: RunRow) -> str:
     return str(choice(row.criterion).criterion)
 
 
-def _cell(source: str, theirs: Sequence[RunRow], ours: Sequence[RunRow]) -> dict[str, Any] | None:
+def _cell(source: str, theirs: Sequence[RunRow], ours: Sequence[RunRow]) -> TransferRow | None:
     """One row of the table; None without a common seed."""
-    there, here = _by_seed(theirs), _by_seed(ours)
-    seeds = sorted(set(there) & set(here))
+    on_theirs, on_own = _by_seed(theirs), _by_seed(ours)
+    seeds = sorted(set(on_theirs) & set(on_own))
     if not seeds:
         return None
-    found = paired_difference(there, here)
-    used = [row for row in (*theirs, *ours) if row.seed in seeds]
-    return {
-        "task": str(ours[0].task),
-        "source": source,
-        "control": _is_control(theirs[0]),
-        "difference": found.mean,
-        "low": found.low,
-        "high": found.high,
-        "n": found.n,
-        "excludes_zero": bool(found.low > 0 or found.high < 0),
-        "accuracy": fmean(there[seed] for seed in seeds) / 100,
-        "own": fmean(here[seed] for seed in seeds) / 100,
-        "seeds": seeds,
-        "run_ids": [row.run_id for row in used],
-        **{name: ours[0].get(name) for name in FIELDS if name not in (*_WHOSE, "task")},
-    }
+    paired = paired_difference(on_theirs, on_own)
+    return TransferRow(
+        task=str(ours[0].task),
+        source=source,
+        control=_is_control(theirs[0]),
+        difference=paired.mean,
+        low=paired.low,
+        high=paired.high,
+        n=paired.n,
+        excludes_zero=bool(paired.low > 0 or paired.high < 0),
+        accuracy=fmean(on_theirs[seed] for seed in seeds) / 100,
+        own=fmean(on_own[seed] for seed in seeds) / 100,
+        seeds=seeds,
+        run_ids=[row.run_id for row in (*theirs, *ours) if row.seed in seeds],
+        run=ours[0],
+    )
 
 
 def _by_seed(rows: Sequence[RunRow]) -> dict[Any, float]:
@@ -133,4 +161,4 @@ def _by_seed(rows: Sequence[RunRow]) -> dict[Any, float]:
     values: dict[Any, list[float]] = defaultdict(list)
     for row in rows:
         values[row.seed].append(100 * float(row.get("test_accuracy")))
-    return {seed: fmean(found) for seed, found in values.items()}
+    return {seed: fmean(accuracies) for seed, accuracies in values.items()}

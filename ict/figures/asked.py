@@ -20,8 +20,6 @@ from ict.store.inspect_files import Inspection
 from ict.store.run_rows import RunRow
 from ict.store.store import Store
 
-Row = dict[str, Any]
-Meta = Mapping[str, Any]
 Order = Literal["own", "top", "lowest", "random"]
 
 

@@ -17,9 +17,9 @@ from ict.figures import (
     draw_scores,
     draw_weights,
 )
-from ict.figures.asked import Choice, Drawn, Found, Request, Row
+from ict.figures.asked import Choice, Drawn, Found, Request
 
-__all__ = ["FIGURES", "Choice", "Drawn", "Found", "Request", "Row"]
+__all__ = ["FIGURES", "Choice", "Drawn", "Found", "Request"]
 
 FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
     "curves": (draw_runs.over_epochs, "a metric over epochs, by setting, with every seed"),

@@ -21,6 +21,7 @@ from ict.figures.benchmark import (
     parameter_rows,
     shown_rows,
 )
+from ict.figures.frames import frame
 from ict.figures.labels import labels
 from ict.figures.overlap_curves import transfer_matrix
 from ict.figures.tables import PUBLISHED, grouped_accuracy
@@ -231,19 +232,18 @@ def transfers(found: Found, choice: Choice) -> Drawn:
         raise InputError(
             "no run on another task's channels with one on its own, same seed and settings"
         )
-    settings = {
-        (row["backbone"], row["criterion"], str(row["k"]), row["tune_site"]) for row in table
-    }
+    runs = [row.run for row in table]
+    settings = {(run.backbone, run.criterion, str(run.k), run.tune_site) for run in runs}
     if len(settings) > 1:
         raise InputError("runs of several backbones, criteria, K or sites: name those of one")
-    drawn = _of(rows, [run_id for row in table for run_id in row["run_ids"]])
+    drawn = _of(rows, [run_id for row in table for run_id in row.run_ids])
     alone = set(without_partner(rows, table))
-    frame = pd.DataFrame(table)
+    columns = frame(table)
     kept = ["task", "source", "difference", "low", "high", "n", "accuracy", "own"]
     return Drawn(
         figure=transfer_matrix(table),
-        table=frame,
-        summary=frame[kept].rename(
+        table=columns,
+        summary=columns[kept].rename(
             columns={"difference": "mean", "accuracy": "accuracy_there", "own": "accuracy_own"}
         ),
         context=_context(found, drawn),

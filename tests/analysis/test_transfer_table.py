@@ -31,27 +31,27 @@ def test_the_interval_is_the_paired_one_worked_out_by_hand():
     # differences −1 −3 −1 −3: mean −2, sd sqrt(4/3); t(3) = 3.182446, so ± 3.182446 · sqrt(4/3) / 2
     (cell,) = transfer_table([*own(), *of([1, 3, 1, 3], source="a")])
     half = 3.182446 * math.sqrt(4 / 3) / 2
-    assert (cell["task"], cell["source"], cell["n"]) == ("b", "a", 4)
-    assert cell["difference"] == pytest.approx(-2)
-    assert (cell["low"], cell["high"]) == pytest.approx((-2 - half, -2 + half), abs=1e-5)
-    assert cell["excludes_zero"] is True
-    assert (cell["accuracy"], cell["own"]) == pytest.approx((0.895, 0.915))
-    assert len(cell["run_ids"]) == 8
+    assert (cell.task, cell.source, cell.n) == ("b", "a", 4)
+    assert cell.difference == pytest.approx(-2)
+    assert (cell.low, cell.high) == pytest.approx((-2 - half, -2 + half), abs=1e-5)
+    assert cell.excludes_zero is True
+    assert (cell.accuracy, cell.own) == pytest.approx((0.895, 0.915))
+    assert len(cell.run_ids) == 8
 
 
 def test_three_seeds_that_spread_do_not_exclude_zero():
     # −2 −4 −6: mean −4, sd 2; t(2) = 4.302653, so ± 4.968; the own seed 100 has no partner
     (cell,) = transfer_table([*own(), *of([2, 4, 6], source="a")])
-    assert cell["seeds"] == [42, 44, 82]
-    assert (cell["low"], cell["high"]) == pytest.approx((-8.96827, 0.96827), abs=1e-4)
-    assert cell["excludes_zero"] is False
+    assert cell.seeds == [42, 44, 82]
+    assert (cell.low, cell.high) == pytest.approx((-8.96827, 0.96827), abs=1e-4)
+    assert cell.excludes_zero is False
 
 
 def test_one_seed_has_no_interval():
     (cell,) = transfer_table([*own(), *of([2], source="a")])
-    assert cell["n"] == 1
-    assert math.isnan(cell["low"])
-    assert cell["excludes_zero"] is False
+    assert cell.n == 1
+    assert math.isnan(cell.low)
+    assert cell.excludes_zero is False
 
 
 def test_controls_are_sources_and_draws_of_one_seed_count_once():
@@ -59,7 +59,7 @@ def test_controls_are_sources_and_draws_of_one_seed_count_once():
     drawn = [*of([1, 1], **chance, selection_seed=0), *of([3, 3], **chance, selection_seed=1)]
     lowest = of([5, 7], criterion="lowest")
     table = transfer_table([*own(), *drawn, *lowest, *of([0, 0], source="a")])
-    found = {row["source"]: (row["difference"], row["n"], row["control"]) for row in table}
+    found = {row.source: (row.difference, row.n, row.control) for row in table}
     assert list(found) == ["a", "lowest", "random"]
     assert found["random"] == pytest.approx((-2, 2, True))
     assert found["lowest"] == pytest.approx((-6, 2, True))

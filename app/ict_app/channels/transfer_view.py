@@ -1,18 +1,17 @@
 """*Transfer*: tasks on each other's channels, paired with their own on the same seeds."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
 from ict.analysis.groups import varying_within
+from ict.analysis.transfer import WHOSE, TransferRow
 from ict.figures import transfer_matrix
 from ict.figures.asked import Request
 from ict.methods.registry import chooses_channels
-from ict.store.run_rows import RunRow, as_rows
+from ict.store.run_rows import RunRow
 from ict_app.common import plot, shell, words
 
-Row = dict[str, Any]
 _NAMED = ("backbone", "criterion", "k", "tune_site")
 
 
@@ -23,31 +22,32 @@ def example(rows: Sequence[RunRow]) -> tuple[str, str]:
     return a, b
 
 
-def settings(table: Sequence[Row]) -> dict[str, list[Row]]:
+def settings(table: Sequence[TransferRow]) -> dict[str, list[TransferRow]]:
     """The table by all that its cells differ in besides tasks, the fullest first.
 
     What differs between tasks alone, as a recipe sets it, parts nothing.
     """
-    apart = [name for name in varying_within(as_rows(table), ("task",)) if name not in _NAMED]
-    found: dict[str, list[Row]] = {}
+    varying = varying_within([row.run for row in table], ("task",))
+    apart = [name for name in varying if name not in (*_NAMED, *WHOSE)]
+    by_setting: dict[str, list[TransferRow]] = {}
     for row in table:
-        found.setdefault(_setting(row, apart), []).append(row)
-    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+        by_setting.setdefault(_setting(row.run, apart), []).append(row)
+    return dict(sorted(by_setting.items(), key=lambda item: -len(item[1])))
 
 
-def _setting(row: Row, apart: Sequence[str]) -> str:
-    parts = [str(row["backbone"]), str(row["criterion"]), f"K {row['k']}", str(row["tune_site"])]
-    return " · ".join([*parts, *(f"{name.replace('_', ' ')} {row.get(name)}" for name in apart)])
+def _setting(run: RunRow, apart: Sequence[str]) -> str:
+    parts = [str(run.backbone), str(run.criterion), f"K {run.k}", str(run.tune_site)]
+    return " · ".join([*parts, *(f"{name.replace('_', ' ')} {run.get(name)}" for name in apart)])
 
 
-def matrix(rows: Sequence[Row]) -> None:
+def matrix(rows: Sequence[TransferRow]) -> None:
     """Task trained × source of its channels."""
     plot.draw(
         transfer_matrix(rows, theme=shell.theme()), "transfer",
         "Accuracy on the channels of another task minus that on the task's own",
-        request=Request("transfer", sorted({i for row in rows for i in row["run_ids"]})),
+        request=Request("transfer", sorted({i for row in rows for i in row.run_ids})),
     )  # fmt: skip
-    if min(row["n"] for row in rows) < 2:
+    if min(row.n for row in rows) < 2:
         st.warning("Cells of one seed have no interval: run two seeds or more.")
     st.caption(
         "It shows what a task gains or loses on test accuracy, in points, when nothing changes but whose "
@@ -57,15 +57,15 @@ def matrix(rows: Sequence[Row]) -> None:
     )
 
 
-def cells(rows: Sequence[Row]) -> None:
+def cells(rows: Sequence[TransferRow]) -> None:
     """The numbers behind the matrix."""
     number = st.column_config.NumberColumn
     st.dataframe(
         [
-            {"trained on": row["task"], "channels of": row["source"], "n": row["n"],
-             "difference": row["difference"], "interval": _interval(row),
-             "without 0": "yes" if row["excludes_zero"] else "",
-             "test": 100 * row["accuracy"], "own": 100 * row["own"]}
+            {"trained on": row.task, "channels of": row.source, "n": row.n,
+             "difference": row.difference, "interval": _interval(row),
+             "without 0": "yes" if row.excludes_zero else "",
+             "test": 100 * row.accuracy, "own": 100 * row.own}
             for row in rows
         ],
         hide_index=True, placeholder="", height="content" if len(rows) < 14 else 480,
@@ -76,5 +76,5 @@ def cells(rows: Sequence[Row]) -> None:
     )  # fmt: skip
 
 
-def _interval(row: Row) -> str:
-    return words.NOTHING if row["n"] < 2 else f"{row['low']:+.2f} to {row['high']:+.2f}"
+def _interval(row: TransferRow) -> str:
+    return words.NOTHING if row.n < 2 else f"{row.low:+.2f} to {row.high:+.2f}"
