@@ -25,6 +25,7 @@ EXTRAS = {
     "captum": "captum",
     "peft": "lora",
     "streamlit": "app",
+    "pyarrow": "parquet",
     "submitit": "slurm",
 }
 """Packages that a plain install leaves out → the extra that brings them."""
