@@ -18,7 +18,7 @@ from ict.config.checks import (
 )
 from ict.config.identity import ran_otherwise, run_id
 from ict.config.record import ABOUT, DEFAULTS, FIELDS, NEUTRAL, SCHEMA, TYPES, RunConfig
-from ict.config.values import check_size
+from ict.config.values import check_size, given
 from ict.criteria import CRITERIA, check_criterion
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "check_method",
     "check_settable",
     "check_size",
+    "given",
     "parse_setting",
     "ran_otherwise",
     "run_id",

@@ -2,11 +2,12 @@
 
 import math
 import typing
-from typing import Any
+from typing import Any, TypeVar
 
 from ict.documents.bounded import odd_word
 from ict.errors import InputError, quoted
 
+Value = TypeVar("Value")
 _WORDS: dict[Any, str] = {
     int: "a whole number", float: "a number", bool: "true or false", str: "text",
 }  # fmt: skip
@@ -58,3 +59,9 @@ def _float(name: str, value: float) -> float:
     if not math.isfinite(number):
         raise InputError(f"{name}={quoted(value)}: give a finite number")
     return number
+
+
+def given(value: Value | None) -> Value:
+    """A field that the method reads: `RunConfig.check_total` has seen to it that it is there."""
+    assert value is not None
+    return value

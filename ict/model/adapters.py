@@ -17,6 +17,7 @@ from ict.model.backbones import block_stages, head_modules
 from ict.model.before import give_back, remember
 from ict.model.channel_adapter import ChannelAdapter
 from ict.model.sites import Site, attach_site, find_site
+from ict.model.timm_types import TimmBlock
 from ict.selection import Selection
 
 QKV = ("q", "k", "v")
@@ -185,7 +186,7 @@ def _trainable_example(model: nn.Module) -> Tensor:
     return parameters[0]
 
 
-def _check_fits(model: nn.Module, selection: Selection, blocks: list[nn.Module]) -> None:
+def _check_fits(model: nn.Module, selection: Selection, blocks: Sequence[TimmBlock]) -> None:
     for chosen in selection.blocks:
         if not 0 <= chosen.block < len(blocks):
             raise InputError(f"block {chosen.block}: the model has blocks 0 to {len(blocks) - 1}")

@@ -1,5 +1,7 @@
 """Architectures by name, without weights: timm's, and that of the bundled backbone."""
 
+from typing import TypedDict
+
 import timm
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
@@ -7,7 +9,18 @@ from torch import nn
 from ict.catalogue import BUNDLED
 from ict.errors import InputError, did_you_mean, quoted
 
-TINY = {"img_size": 64, "patch_size": 8, "embed_dim": 192, "depth": 12, "num_heads": 3}
+
+class Shape(TypedDict):
+    """Of a `VisionTransformer`."""
+
+    img_size: int
+    patch_size: int
+    embed_dim: int
+    depth: int
+    num_heads: int
+
+
+TINY: Shape = {"img_size": 64, "patch_size": 8, "embed_dim": 192, "depth": 12, "num_heads": 3}
 
 
 def build_architecture(
@@ -18,12 +31,13 @@ def build_architecture(
     `classes` = 0 leaves the classification head out; the model then gives pooled features (B, F).
     `image_size` is the side of its images, its own for None.
     """
-    size = {} if image_size is None else {"img_size": image_size}
     if name == BUNDLED:
-        shape = TINY | size
+        shape: Shape = TINY if image_size is None else {**TINY, "img_size": image_size}
         return VisionTransformer(**shape, num_classes=classes, drop_path_rate=drop_path)
     try:
-        model = timm.create_model(name, num_classes=classes, drop_path_rate=drop_path, **size)
+        model = timm.create_model(  # leaves out what is None
+            name, num_classes=classes, drop_path_rate=drop_path, img_size=image_size
+        )
     except (RuntimeError, ValueError) as error:
         names = [BUNDLED, *timm.list_models(), *timm.list_models(pretrained=True)]
         hint = did_you_mean(name, names) if name not in names else f" ({error})"

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ict.catalogue import BUNDLED, QKV_SITES, STREAM_SITES, Backbone, as_backbone
 from ict.errors import InputError
 from ict.model.architecture import TINY, build_architecture
+from ict.model.timm_types import TimmBlock, TimmModel, split_attention, timm_block, timm_model
 from ict.model.weight_fit import load_weights, resize_weights
 
 _NOTES = "ict_weights_notes"  # attribute of a loaded model: what its weights file left over
@@ -84,7 +85,7 @@ def describe_pixels(
 
     Images are squashed to `size` pixels with no crop, as `ict.data` decodes them.
     """
-    model.pretrained_cfg = {
+    timm_model(model).pretrained_cfg = {
         **(getattr(model, "pretrained_cfg", None) or {}),
         "input_size": (3, size, size),
         "test_input_size": None,
@@ -99,7 +100,7 @@ def describe_pixels(
 
 def add_head(model: nn.Module, classes: int, *, seed: int) -> None:
     """Gives `model` a linear head of `classes` outputs that depends on `seed` alone."""
-    model.reset_classifier(classes)
+    timm_model(model).reset_classifier(classes)
     head = classification_head(model)
     generator = torch.Generator().manual_seed(seed)
     nn.init.trunc_normal_(head.weight, std=0.02, generator=generator)
@@ -121,12 +122,12 @@ def redraw_head(model: nn.Module, *, seed: int) -> None:
 
 def classification_head(model: nn.Module) -> nn.Linear:
     """The last linear layer, which reads the pooled features."""
-    return model.get_classifier()
+    return timm_model(model).get_classifier()
 
 
 def head_modules(model: nn.Module) -> tuple[nn.Module, ...]:
     """The classification heads: one, two in a distilled DeiT, none where features are given out."""
-    found = model.get_classifier()
+    found: object = timm_model(model).get_classifier()
     heads = found if isinstance(found, (tuple, list)) else (found,)
     return tuple(head for head in heads if isinstance(head, nn.Module))
 
@@ -142,12 +143,13 @@ def head_name(model: nn.Module) -> str:
     return next(name for name, module in model.named_modules() if module is head)
 
 
-def block_stages(model: nn.Module) -> list[list[nn.Module]]:
+def block_stages(model: nn.Module) -> list[list[TimmBlock]]:
     """The blocks of each stage: one stage for a ViT, four for a Swin. InputError if not supported."""
-    if isinstance(getattr(model, "blocks", None), nn.Module):
-        stages = [list(model.blocks)]
-    elif isinstance(getattr(model, "layers", None), nn.Module):
-        stages = [list(getattr(stage, "blocks", [])) for stage in model.layers]
+    blocks, layers = getattr(model, "blocks", None), getattr(model, "layers", None)
+    if isinstance(blocks, nn.Module):
+        stages = [list(blocks.children())]
+    elif isinstance(layers, nn.Module):
+        stages = [list(getattr(stage, "blocks", [])) for stage in layers.children()]
     else:
         stages = []
     kinds = {block_kind(block) for stage in stages for block in stage}
@@ -157,7 +159,7 @@ def block_stages(model: nn.Module) -> list[list[nn.Module]]:
             f"{type(model).__name__} is not supported (blocks: {found}); supported are timm's ViT, DeiT, "
             "DINOv2, DINOv3, CLIP, SigLIP, BEiT, EVA02, Swin and Swin v2"
         )
-    return stages
+    return [[timm_block(block) for block in stage] for stage in stages]
 
 
 def block_kind(block: nn.Module) -> tuple[str, str]:
@@ -179,14 +181,14 @@ def use_fastest_attention(model: nn.Module, device: str, precision: str) -> None
     """On a CPU in bfloat16 timm's fused attention is slower than the plain one (1.3 to 2 times)."""
     if device == "cpu" and precision == "bf16":
         for module in model.modules():
-            if hasattr(module, "fused_attn"):
-                module.fused_attn = False
+            if (attention := split_attention(module)) is not None:
+                attention.fused_attn = False
 
 
 def describe(name: str) -> Backbone:
     """Everything the catalogue holds of a backbone, from the architecture alone (no memory used)."""
     with torch.device("meta"):
-        model = build_architecture(name)
+        model = timm_model(build_architecture(name))
     stages = block_stages(model)
     blocks = [block for stage in stages for block in stage]
     configuration = getattr(model, "pretrained_cfg", {}) or {}
@@ -199,7 +201,7 @@ def describe(name: str) -> Backbone:
         image_size=size,
         patch_size=_patch_size(model, size),
         stages=tuple((len(stage), _width(stage[0])) for stage in stages),
-        heads=tuple(int(stage[0].attn.num_heads) for stage in stages),
+        heads=tuple(stage[0].attn.num_heads for stage in stages),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         biases=sum(p.numel() for name, p in model.named_parameters() if name.endswith("bias")),
         features=int(
@@ -218,13 +220,13 @@ def _image_size(model: nn.Module, configuration: dict[str, Any]) -> int:
     return int(size[0]) if size else int(configuration["input_size"][-1])
 
 
-def _patch_size(model: nn.Module, size: int) -> int:
+def _patch_size(model: TimmModel, size: int) -> int:
     """Pixels between two patches, which in a hybrid are more than its patch embedding says."""
     grid = getattr(model.patch_embed, "grid_size", None)
     return size // int(grid[0]) if grid else int(model.patch_embed.patch_size[0])
 
 
-def _width(block: nn.Module) -> int:
+def _width(block: TimmBlock) -> int:
     return int(block.norm1.weight.shape[0])
 
 

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 from ict.model.class_token_check import said, why_whole
 from ict.model.split_qkv import SplitQKV
+from ict.model.timm_types import TimmBlock, TimmViT, linear_layer
 
 
 class ClassTokenAttention(nn.Module):
     """timm's `Attention` with one query: the class token (B, 1, D), against all tokens (B, T, D)."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: TimmBlock) -> None:
         super().__init__()
         self.attn = block.attn
         self.norm1 = block.norm1
@@ -35,7 +36,8 @@ class ClassTokenAttention(nn.Module):
 
     def forward(self, token: Tensor, **_no_mask: Any) -> Tensor:
         attn, stream, self.stream = self.attn, self.stream, None
-        projected = _project(attn.qkv, token, self.norm1(stream))
+        qkv: nn.Module = attn.qkv
+        projected = _project(qkv, token, self.norm1(stream))
         q, k, v = (part.unflatten(-1, (attn.num_heads, -1)).transpose(1, 2) for part in projected)
         q, k = attn.q_norm(q), attn.k_norm(k)
         if attn.fused_attn:
@@ -52,7 +54,7 @@ _KNOWN = ("torch", "timm", "ict", "peft")
 """Packages whose modules around the attention treat each token alone; those of others may mix tokens."""
 
 
-def reads_class_token_alone(model: nn.Module) -> bool:
+def reads_class_token_alone(model: nn.Module) -> TypeGuard[TimmViT]:
     """True where `last_block_for_class_token` changes nothing but the work: see its conditions."""
     return _is_known(model) and why_whole(model, _narrowed) is None
 
@@ -63,7 +65,7 @@ def class_token_notes(model: nn.Module) -> list[str]:
     return [] if why is None else [said(why)]
 
 
-def _is_known(model: nn.Module) -> TypeGuard[VisionTransformer]:
+def _is_known(model: nn.Module) -> TypeGuard[TimmViT]:
     if not isinstance(model, VisionTransformer) or not isinstance(model.blocks, nn.Sequential):
         return False
     last = model.blocks[-1]
@@ -98,11 +100,11 @@ def last_block_for_class_token(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _narrowed(model: VisionTransformer) -> Iterator[None]:
+def _narrowed(model: TimmViT) -> Iterator[None]:
     block = model.blocks[-1]
     whole, one = block.attn, ClassTokenAttention(block)
     one.train(block.training)
-    block.attn = one
+    block.add_module("attn", one)
     hook = block.register_forward_pre_hook(one.narrow, prepend=True)
     try:
         yield
@@ -115,6 +117,7 @@ def _project(qkv: nn.Module, token: Tensor, tokens: Tensor) -> tuple[Tensor, Ten
     """Query of the class token (B, 1, H·d), keys and values of all tokens (B, T, H·d)."""
     if isinstance(qkv, SplitQKV):
         return qkv.q(token), qkv.k(tokens), qkv.v(tokens)
+    qkv = linear_layer(qkv, "attn.qkv")
     width = len(qkv.weight) // 3
     bias_q, bias_kv = (None, None) if qkv.bias is None else qkv.bias.tensor_split([width])
     keys, values = F.linear(tokens, qkv.weight[width:], bias_kv).chunk(2, dim=-1)

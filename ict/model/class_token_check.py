@@ -17,7 +17,9 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-Narrowed = Callable[[VisionTransformer], AbstractContextManager[None]]
+from ict.model.timm_types import TimmViT
+
+Narrowed = Callable[[TimmViT], AbstractContextManager[None]]
 _METHODS = ("forward", "forward_features", "forward_head", "pool")  # what reads the last block
 _TOKENS = 5  # patches of the twin's two images
 _MOST = 1e-6  # of the largest answer; rounding leaves some 1e-15, an own float32 inside 1e-7
@@ -25,7 +27,7 @@ _LOCK = threading.Lock()
 _found: dict[Hashable, str | None] = {}
 
 
-def why_whole(model: VisionTransformer, narrowed: Narrowed) -> str | None:
+def why_whole(model: TimmViT, narrowed: Narrowed) -> str | None:
     """Why `model` computes its last block for all tokens; None where `narrowed(model)` is exact.
 
     Says so in the log at the first model of an architecture. Draws no random numbers of torch's own.
@@ -43,7 +45,7 @@ def said(why: str) -> str:
     return f"the last block is computed for all tokens, which is slower: {why}"
 
 
-def _architecture(model: VisionTransformer) -> Hashable:
+def _architecture(model: TimmViT) -> Hashable:
     """What decides the answer: the classes and functions that compute, and how they are set."""
     block = model.blocks[-1]
     parts = [("", model), *block.named_modules(), ("norm", model.norm), ("fc_norm", model.fc_norm)]
@@ -58,7 +60,7 @@ def _architecture(model: VisionTransformer) -> Hashable:
     )
 
 
-def _overridden(model: VisionTransformer) -> str | None:
+def _overridden(model: TimmViT) -> str | None:
     """What the model's class, or the model or its block itself, computes in a way of its own."""
     kind = type(model)
     for name in _METHODS:
@@ -71,7 +73,7 @@ def _overridden(model: VisionTransformer) -> str | None:
     return None
 
 
-def _difference(model: VisionTransformer, narrowed: Narrowed) -> str | None:
+def _difference(model: TimmViT, narrowed: Narrowed) -> str | None:
     """How the two passes of a twin differ; None where they do not."""
     generator = torch.Generator().manual_seed(0)
     autocast = torch.autocast("cpu", enabled=False)
@@ -93,7 +95,7 @@ def _difference(model: VisionTransformer, narrowed: Narrowed) -> str | None:
     return f"the class token's own pass differs by {apart:.1g} of the answer"
 
 
-def _twin(model: VisionTransformer, generator: torch.Generator) -> VisionTransformer:
+def _twin(model: TimmViT, generator: torch.Generator) -> TimmViT:
     """The model with its last block alone, which reads tokens and answers with what its head reads.
 
     Modules are copies, tensors are drawn anew. Hooks stay where they are methods of what is copied

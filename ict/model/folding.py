@@ -17,6 +17,7 @@ from ict.model.adapters import detach
 from ict.model.backbones import block_kind, block_stages
 from ict.model.channel_adapter import ChannelAdapter
 from ict.model.sites import Site, find_site
+from ict.model.timm_types import TimmBlock, linear_layer
 
 _LAYERS = {
     "attn_branch": ("attn.proj", "ls1", "gamma_1"),
@@ -46,12 +47,12 @@ def fold(model: nn.Module) -> nn.Module:
     return detach(model, head="trained")
 
 
-def _adapted(block: nn.Module) -> list[tuple[str, Site]]:
+def _adapted(block: TimmBlock) -> list[tuple[str, Site]]:
     sites = [(name, find_site(block, name)) for name in ("attn", "block", *FOLDABLE)]
     return [(name, site) for name, site in sites if site is not None and site.adapter is not None]
 
 
-def _check(block: nn.Module, name: str) -> None:
+def _check(block: TimmBlock, name: str) -> None:
     if name not in FOLDABLE:
         raise InputError(refusal(name))
     if name in _LAYERS and block_kind(block) in _NORM_AFTER:
@@ -72,13 +73,13 @@ def refusal(site: str) -> str:
     )
 
 
-def _fold_site(block: nn.Module, name: str, site: Site) -> None:
+def _fold_site(block: TimmBlock, name: str, site: Site) -> None:
     adapter = site.adapter
     if not isinstance(adapter, ChannelAdapter):
         raise TypeError(f"{type(adapter).__name__} is not a channel adapter")
     if name in _LAYERS:
         path, scale_name, gamma_name = _LAYERS[name]
-        layer = block.get_submodule(path)
+        layer = linear_layer(block.get_submodule(path), path)
         gamma = _take_layer_scale(block, scale_name, gamma_name)
         rows = slice(None)
     else:
@@ -110,7 +111,7 @@ def _affine(adapter: ChannelAdapter) -> tuple[Tensor, Tensor]:
     return matrix, shift
 
 
-def _take_layer_scale(block: nn.Module, module_name: str, parameter_name: str) -> Tensor | None:
+def _take_layer_scale(block: TimmBlock, module_name: str, parameter_name: str) -> Tensor | None:
     """γ of the branch, left behind as ones; None where there is none."""
     module = getattr(block, module_name, None)
     parameter = getattr(module, "gamma", None)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from ict.errors import InputError, quoted
 from ict.model.backbones import block_kind, block_stages, calls_qkv
+from ict.model.timm_types import TimmBlock
 
 SITES = ("attn", "attn_branch", "mlp_branch", "block", "q", "k", "v")
 _BRANCH = {"attn": "drop_path1", "attn_branch": "drop_path1", "mlp_branch": "drop_path2"}
@@ -35,7 +36,7 @@ class Site(nn.Module):
         self.adapter: nn.Module | None = None
         self.carries_stream = False
 
-    def remove(self, block: nn.Module) -> None:
+    def remove(self, block: TimmBlock) -> None:
         """Puts `block` back exactly as it was before the site was attached."""
         raise NotImplementedError
 
@@ -53,12 +54,12 @@ class BranchSite(Site):
         self.drop_path = drop_path
 
     @classmethod
-    def attach(cls, block: nn.Module, place: str) -> "BranchSite":
+    def attach(cls, block: TimmBlock, place: str) -> "BranchSite":
         site = cls(place, getattr(block, place))
         setattr(block, place, site)
         return site
 
-    def remove(self, block: nn.Module) -> None:
+    def remove(self, block: TimmBlock) -> None:
         setattr(block, self.place, self.drop_path)
 
     def forward(self, branch: Tensor) -> Tensor:
@@ -79,7 +80,7 @@ class StreamSite(Site):
         self._x: Tensor | None = None
 
     @classmethod
-    def attach(cls, block: nn.Module) -> "StreamSite":
+    def attach(cls, block: TimmBlock) -> "StreamSite":
         site = cls(block.drop_path1)
         block.drop_path1 = site
         block.register_forward_pre_hook(site.remember)
@@ -88,7 +89,7 @@ class StreamSite(Site):
     def remember(self, _block: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self._x = inputs[0]
 
-    def remove(self, block: nn.Module) -> None:
+    def remove(self, block: TimmBlock) -> None:
         block.drop_path1 = self.drop_path
         _drop_hook(block._forward_pre_hooks, self.remember)
 
@@ -109,7 +110,7 @@ class BlockSite(Site):
     """Site `block`: what a whole block gives."""
 
     @classmethod
-    def attach(cls, block: nn.Module) -> "BlockSite":
+    def attach(cls, block: TimmBlock) -> "BlockSite":
         site = cls()
         block.ict_block = site
         block.register_forward_hook(site.change)
@@ -118,7 +119,7 @@ class BlockSite(Site):
     def change(self, _block: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         return self.tune(output)
 
-    def remove(self, block: nn.Module) -> None:
+    def remove(self, block: TimmBlock) -> None:
         _drop_hook(block._forward_hooks, self.change)
         del block.ict_block
 
@@ -132,7 +133,7 @@ class QKVSite(Site):
         self.third = "qkv".index(place)
 
     @classmethod
-    def attach(cls, block: nn.Module, place: str) -> "QKVSite":
+    def attach(cls, block: TimmBlock, place: str) -> "QKVSite":
         if not calls_qkv(block):
             raise InputError(
                 f"site {quoted(place)}: {'.'.join(block_kind(block))} uses its qkv weight directly, so q, k and "
@@ -152,12 +153,12 @@ class QKVSite(Site):
         thirds[self.third] = tuned
         return torch.cat(thirds, dim=-1)
 
-    def remove(self, block: nn.Module) -> None:
+    def remove(self, block: TimmBlock) -> None:
         _drop_hook(block.attn.qkv._forward_hooks, self.change)
         delattr(block.attn, f"ict_{self.place}")
 
 
-def attach_site(block: nn.Module, site: str) -> Site:
+def attach_site(block: TimmBlock, site: str) -> Site:
     """Opens `site` in a block. Raises InputError for an unknown site or one this block lacks."""
     if site == "attn":
         return StreamSite.attach(block)
@@ -179,7 +180,7 @@ def open_sites(
     A site that is already there (an adapted model) is used as it is and left in place.
     `whole_stream` makes the tap of `attn` carry the stream, for attribution.
     """
-    opened: list[tuple[Site, nn.Module]] = []
+    opened: list[tuple[Site, TimmBlock]] = []
     result: dict[str, list[list[Site]]] = {site: [] for site in sites}
     try:
         for stage in block_stages(model):
@@ -200,7 +201,7 @@ def open_sites(
             opened_site.remove(block)
 
 
-def find_site(block: nn.Module, site: str) -> Site | None:
+def find_site(block: TimmBlock, site: str) -> Site | None:
     """The site of that name that is open in the block, or None."""
     if site in _BRANCH:
         module = getattr(block, _BRANCH[site])

@@ -7,6 +7,10 @@ from torch import Tensor, nn
 class SplitQKV(nn.Module):
     """timm's fused `qkv` layer as three, so that PEFT can reach q and v alone. Same numbers."""
 
+    q: nn.Linear
+    k: nn.Linear
+    v: nn.Linear
+
     def __init__(self, fused: nn.Linear) -> None:
         super().__init__()
         bias = fused.bias is not None

@@ -7,6 +7,7 @@ import torch
 from timm.layers import resample_abs_pos_embed, resample_patch_embed, resize_rel_pos_bias_table
 from torch import Tensor, nn
 
+from ict.model.timm_types import timm_model, window_size
 from ict.model.weight_layouts import Layout
 from ict.model.weight_names import State
 from ict.model.weight_tensors import GEOMETRY, to_model
@@ -90,20 +91,30 @@ def _in_shape(
     name: str, tensor: Tensor, wanted: torch.Size, model: nn.Module, *, smooth: bool
 ) -> Tensor:
     """Grids of positions and patches in the model's size, as timm resizes them; all else untouched."""
-    how = {"interpolation": "bicubic" if smooth else "bilinear", "antialias": smooth}
+    kind = "bicubic" if smooth else "bilinear"
     if tensor.shape == wanted:
         return tensor
     if name == "patch_embed.proj.weight":
         if tensor.ndim == 2 and tensor.numel() == prod(wanted):  # a linear layer over flat patches
             return tensor.reshape(wanted)
         if tensor.ndim == 4 and tensor.shape[:2] == wanted[:2]:
-            return resample_patch_embed(tensor.float(), list(wanted[2:]), **how)
+            return resample_patch_embed(
+                tensor.float(), list(wanted[2:]), interpolation=kind, antialias=smooth
+            )
     if name == "pos_embed" and tensor.ndim == 3 and tensor.shape[-1] == wanted[-1]:
-        prefix = 0 if getattr(model, "no_embed_class", False) else int(model.num_prefix_tokens)
+        prefix = (
+            0 if getattr(model, "no_embed_class", False) else timm_model(model).num_prefix_tokens
+        )
         if isqrt(tensor.shape[1] - prefix) ** 2 == tensor.shape[1] - prefix:
-            grid = list(model.patch_embed.grid_size)
-            return resample_abs_pos_embed(tensor.float(), grid, num_prefix_tokens=prefix, **how)
+            grid = list(timm_model(model).patch_embed.grid_size)
+            return resample_abs_pos_embed(
+                tensor.float(),
+                grid,
+                num_prefix_tokens=prefix,
+                interpolation=kind,
+                antialias=smooth,
+            )
     if name.endswith("relative_position_bias_table") and tensor.shape[-1] == wanted[-1]:
         attention = model.get_submodule(name.rpartition(".")[0])
-        return resize_rel_pos_bias_table(tensor.float(), attention.window_size, tuple(wanted))
+        return resize_rel_pos_bias_table(tensor.float(), window_size(attention), tuple(wanted))
     return tensor

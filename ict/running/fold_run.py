@@ -9,6 +9,7 @@ from ict.errors import InputError, quoted
 from ict.files import atomic_write_bytes
 from ict.methods.registry import REGISTRY, get_method
 from ict.model.folding import FOLDABLE, fold, refusal
+from ict.model.timm_types import timm_model
 from ict.store.run_folder import Run
 
 
@@ -32,9 +33,9 @@ def fold_run(run: Run, out: Path, *, weights: str | Path | None = None) -> dict[
         raise InputError(f"run {run.id} is method {quoted(method.name)}; {folding} fold")
     if method.chooses_channels and config.tune_site not in FOLDABLE:
         raise InputError(refusal(str(config.tune_site)))
-    model = fold(rebuild(run, weights=weights))
+    model = timm_model(fold(rebuild(run, weights=weights)))
     pixels = model.pretrained_cfg
-    classes = int(model.get_classifier().out_features)
+    classes = model.get_classifier().out_features
     header: dict[str, object] = {
         "architecture": config.backbone,
         "num_classes": classes,

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from ict.catalogue import Backbone, get_backbone
-from ict.config import RunConfig, ran_otherwise
+from ict.config import RunConfig, given, ran_otherwise
 from ict.errors import IctError, quoted
 from ict.store.live import Live, log
 from ict.store.run_folder import Run
@@ -17,14 +17,6 @@ from ict.tasks import Split, Task, fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import TRAIN800, Shots, limited, said, said_of_shots
 from ict.training.settings import WARMUP_LR, Forward, Settings
-
-Value = TypeVar("Value")
-
-
-def given(value: Value | None) -> Value:
-    """A field that the method reads: `RunConfig.check_total` has seen to it that it is there."""
-    assert value is not None
-    return value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ict.config import given
 from ict.data import StreamedSet
 from ict.files import atomic_write_bytes
 from ict.methods.registry import get_method
@@ -64,8 +65,7 @@ def result_of(run: Run, store: Store, execution: Mapping[str, Any]) -> RunResult
         test_balanced_accuracy=test.balanced_accuracy,
         majority_accuracy=test.majority_accuracy,
         test_images=len(test.labels),
-        **outcome,
-        **counts,
+        **(outcome | counts),
         epochs=job.config.epochs,
         train_images=len(images.train),
         train_seconds=train_seconds,
@@ -89,7 +89,7 @@ def build_model(job: Job, selection: Selection | None) -> nn.Module:
     c = job.config
     model = load_backbone(
         job.backbone,
-        weights=c.weights,
+        weights=given(c.weights),
         weights_file=job.weights_file,
         classes=job.task.classes,
         seed=c.generator_seed,

@@ -3,11 +3,12 @@
 import time
 from dataclasses import dataclass
 
+from ict.config import given
 from ict.criteria import choice
 from ict.data import ImageSet
 from ict.files import atomic_write_json
 from ict.methods.registry import chooses_channels
-from ict.running.job import Job, given
+from ict.running.job import Job
 from ict.scores import load_scores
 from ict.scoring.task_scores import ScoreRequest, score_task
 from ict.selection import Selection, select, select_random

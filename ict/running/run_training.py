@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from ict.config import given
 from ict.data import ImageSet
 from ict.files import append_line, read_json_lines
 from ict.running.checkpoint import Checkpoint, best_epoch
-from ict.running.job import Job, given
+from ict.running.job import Job
 from ict.running.probe_run import start_from_probe
 from ict.running.run_images import RunImages
 from ict.store.live import Live, log

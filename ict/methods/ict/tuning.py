@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ict.config import RunConfig
+from ict.config import RunConfig, given
 from ict.model.adapters import attach
 from ict.selection import Selection
 
@@ -12,8 +12,8 @@ def prepare(model: nn.Module, config: RunConfig, selection: Selection) -> None:
     attach(
         model,
         selection,
-        scale=config.scale,
-        scale_on_x=config.scale_on_x,
-        init=config.init,
+        scale=given(config.scale),
+        scale_on_x=given(config.scale_on_x),
+        init=given(config.init),
         seed=config.generator_seed,
     )

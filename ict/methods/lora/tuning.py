@@ -5,7 +5,7 @@ import re
 import torch
 from torch import nn
 
-from ict.config import RunConfig
+from ict.config import RunConfig, given
 from ict.errors import InputError
 from ict.model.backbones import block_stages, calls_qkv
 from ict.model.split_qkv import SplitQKV
@@ -25,9 +25,9 @@ def prepare(model: nn.Module, config: RunConfig, _selection: None) -> None:
             "wrapped; choose ict, full, bitfit or linear"
         )
     for block in blocks:
-        block.attn.qkv = SplitQKV(block.attn.qkv)
+        block.attn.add_module("qkv", SplitQKV(block.attn.qkv))
     torch.manual_seed(config.generator_seed)
-    rank = config.lora_rank
+    rank = given(config.lora_rank)
     settings = LoraConfig(r=rank, lora_alpha=rank, target_modules=r".*\.attn\.qkv\.[qv]")
     inject_adapter_in_model(settings, model)
     for name, parameter in model.named_parameters():
