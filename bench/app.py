@@ -49,7 +49,9 @@ def measure(rounds: int) -> dict[str, Any]:
         store = Store(Path(folder) / "store")
         fixture_store.add_many(store)
         fixture_store.tiny_study(store)
-        paints, switches, slides = [], {page: [] for page in PAGES}, []
+        paints: list[float] = []
+        switches: dict[str, list[float]] = {page: [] for page in PAGES}
+        slides: list[float] = []
         for _ in range(rounds):
             server = Server(store.root, Path(folder))
             try:

@@ -21,6 +21,7 @@ from bench.speed import load
 from ict.data import ImageSet
 from ict.machine import cores, prefers_bf16
 from ict.model.backbones import use_fastest_attention
+from ict.model.timm_types import timm_model
 from ict.resolve import resolve
 from ict.training import Settings, Trainer
 from ict.training.methods import prepare
@@ -32,7 +33,7 @@ def measure(backbone: str, *, threads: int, batch: int, rounds: int) -> dict[str
     """Median seconds of an epoch of one batch, with one replica and with `threads`, and their ratio."""
     precision = "bf16" if prefers_bf16("cpu") else "fp32"
     model = adapted(backbone, precision)
-    size = load(backbone, "cpu").patch_embed.img_size[0]
+    size = timm_model(load(backbone, "cpu")).patch_embed.img_size[0]
     data = ImageSet(
         torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8),
         torch.arange(batch) % CLASSES,
@@ -66,7 +67,7 @@ def adapted(backbone: str, precision: str) -> nn.Module:
     config = resolve(asked, weights="none", fetch=False).config
     model = load(backbone, "cpu", classes=CLASSES)
     images: list[tuple[Tensor, Tensor]] = [
-        (torch.randn(4, 3, *model.patch_embed.img_size), torch.arange(4) % 2)
+        (torch.randn(4, 3, *timm_model(model).patch_embed.img_size), torch.arange(4) % 2)
     ]
     selection = ict.select(ict.score(model, images), ratio=0.125)
     use_fastest_attention(model, "cpu", precision)

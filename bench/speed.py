@@ -22,6 +22,7 @@ import ict
 from ict.criteria import Request, get_criterion
 from ict.machine import choose_device
 from ict.model.backbones import load_backbone, use_fastest_attention
+from ict.model.timm_types import timm_model
 from ict.resolve import resolve
 from ict.training import halve_frozen_layers
 from ict.training.methods import prepare
@@ -40,7 +41,7 @@ def measure(
     backbone: str, *, batch: int, rounds: int, device: str, precision: str
 ) -> dict[str, Any]:
     """Median seconds of each alternative and the ratios of `TARGETS`."""
-    size = load(backbone, device).patch_embed.img_size[0]
+    size = timm_model(load(backbone, device)).patch_embed.img_size[0]
     images = torch.randn(batch, 3, size, size, device=device)
     labels = torch.arange(batch, device=device) % CLASSES
     alternatives = {
@@ -115,7 +116,7 @@ def step(
     precision: str,
 ) -> Callable[[], None]:
     """One optimiser step of a method as a run prepares it."""
-    asked = {"task": "digits", "backbone": backbone, "method": method}
+    asked: dict[str, Any] = {"task": "digits", "backbone": backbone, "method": method}
     asked |= {"lora_rank": 8} if method == "lora" else {}
     config = resolve(asked, weights="none", fetch=False).config
     model = load(backbone, "cpu")

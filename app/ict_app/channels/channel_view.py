@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -10,8 +11,9 @@ import streamlit as st
 
 from ict.analysis.overlap_row import OverlapRow, mean_index, of_selections
 from ict.analysis.ranks import rank_of
-from ict.figures import block_profile, class_profile, overlap_lines, score_map
-from ict.figures.asked import Choice, Request
+from ict.figures import Theme, block_profile, class_profile, overlap_lines, score_map
+from ict.figures.asked import Choice, Order, Request
+from ict.figures.maps import View
 from ict.selection import Selection, resolve_k
 from ict.store import Store
 from ict_app.channels import sets_view, sums_view
@@ -30,11 +32,17 @@ from ict_app.common.sources import (
     open_source,
 )
 
-VIEWS = {"raw": "raw", "z": "z in block", "rank": "rank", "log": "log"}
+VIEWS: dict[View, str] = {"raw": "raw", "z": "z in block", "rank": "rank", "log": "log"}
 DRAGS = {"zoom": "zooms in", "select": "draws a box"}
 CLICKS = {"open": "opens its page", "stay": "shows it below"}
-ORDERS = {"own": "the run's own", "top": "top K", "lowest": "lowest K", "random": "random K"}
-ORDERS |= {"set": "a saved set"}
+Marked = Literal["own", "top", "lowest", "random", "set"]
+ORDERS: dict[Marked, str] = {
+    "own": "the run's own",
+    "top": "top K",
+    "lowest": "lowest K",
+    "random": "random K",
+    "set": "a saved set",
+}
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
@@ -43,7 +51,7 @@ def _map(
     _picked: Selection,
     of: readers.Stamp,
     picked: str,
-    look: tuple[str, str, str, str],
+    look: tuple[str, View, str, Theme],
 ) -> go.Figure:
     """The map; cached by the score file, the chosen channels as text, and (site, view, drag, theme)."""
     site, view, drag, theme = look
@@ -68,15 +76,15 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
     else:
         picked = chosen(source, ks, order)
     other = _open_other(other_key, source, root)
-    order = "top" if order == "set" else order
-    theirs = chosen(other, ks, order) if other and other.widths == source.widths else None
+    theirs_order: Order = "top" if order == "set" else order
+    theirs = chosen(other, ks, theirs_order) if other and other.widths == source.widths else None
     rows = of_selections((source.task, other.task), picked, theirs) if other and theirs else []
     _numbers(source, picked, rows)
     _draw_map("map", source, picked, replace(how, view=view))
     st.caption(f"Scores: {words.plain(source.origin())}.")
     if other and theirs:
         st.caption(f"Against **{words.plain(other.label)}**")
-        theirs_how = replace(how, view=view, order=order, set=None)
+        theirs_how = replace(how, view=view, order=theirs_order, set=None)
         _draw_map("map_other", other, theirs, theirs_how)
         plot.draw(
             overlap_lines(rows, theme=shell.theme()), "shared-channels",
@@ -109,26 +117,26 @@ def _open_other(key: str | None, source: Source, root: str) -> Source | None:
     return other
 
 
-def _controls(source: Source, *, with_sets: bool) -> tuple[str, tuple[int, ...], str]:
+def _controls(source: Source, *, with_sets: bool) -> tuple[View, tuple[int, ...], Marked]:
     bar = st.container(horizontal=True, gap="small")
     view = bar.segmented_control(
-        "Colour", list(VIEWS), default="raw", required=True, format_func=VIEWS.get, key="view",
+        "Colour", list(VIEWS), default="raw", required=True, format_func=VIEWS.__getitem__, key="view",
         bind="query-params", help="z and rank are within each block: norms grow with depth.",
     )  # fmt: skip
-    absent = {"own"} if source.own is None else set()
+    absent: set[Marked] = {"own"} if source.own is None else set()
     absent |= set() if with_sets else {"set"}
     orders = [name for name in ORDERS if name not in absent]
     order = bar.segmented_control(
-        "Marked", orders, default=orders[0], required=True, format_func=ORDERS.get,
+        "Marked", orders, default=orders[0], required=True, format_func=ORDERS.__getitem__,
         key="order" if source.own is None else "order_of_run", bind="query-params",
         help="What is marked on the map at this K. Nothing is trained again.",
     )  # fmt: skip
     bar.segmented_control(
-        "Dragging", list(DRAGS), default="zoom", required=True, format_func=DRAGS.get, key="drag",
+        "Dragging", list(DRAGS), default="zoom", required=True, format_func=DRAGS.__getitem__, key="drag",
         bind="query-params",
     )  # fmt: skip
     bar.segmented_control(
-        "A click on a mark", list(CLICKS), default="open", required=True, format_func=CLICKS.get,
+        "A click on a mark", list(CLICKS), default="open", required=True, format_func=CLICKS.__getitem__,
         key="click", bind="query-params",
     )  # fmt: skip
     default = default_ks(source)
@@ -158,10 +166,10 @@ def _numbers(source: Source, picked: Selection, rows: Sequence[OverlapRow]) -> N
     if rows:
         shared = sum(row.overlap for row in rows)
         floor = sum(row.floor for row in rows)
-        note = "What two random choices of this size would share on average."
+        by_chance = "What two random choices of this size would share on average."
         cells += [
             ("Shared by the two", f"{shared:,} of {channels:,}", None),
-            ("By chance", f"{floor:,.0f}", note),
+            ("By chance", f"{floor:,.0f}", by_chance),
             ("Kuncheva's index", f"{mean_index(rows):.2f}", "0 chance, 1 equal"),
         ]  # fmt: skip
     with st.container(horizontal=True, gap="large"):

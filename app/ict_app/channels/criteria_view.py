@@ -49,7 +49,9 @@ def agreement(shown: Store, families: Mapping[str, list[ScoreRecord]]) -> None:
         return
     ratio, kind = plan.share_of(share), MEASURES[measure]
     values, unit = measured(scores, kind, ratio), measure_unit(kind, ratio)
-    how = Choice(site=site, measure=kind, **({"ratio": ratio} if kind == "top-k" else {}))
+    how = Choice(site=site, measure=kind)
+    if kind == "top-k":
+        how = replace(how, ratio=ratio)
     left, right = st.columns(2)
     with left:
         _matrix(list(scores), values, unit, Request("agreement", list(ids.values()), how))

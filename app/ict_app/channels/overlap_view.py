@@ -85,7 +85,7 @@ def matrix(rows: Rows, files: Sequence[ScoreRecord], how: Choice) -> None:
         extra = ["ratio_to_ceiling"] if has_ceiling(rows) else []
         names = {**VALUES, "ratio_to_ceiling": "ratio to ceiling"}
         value = st.segmented_control(
-            "Measure", [*VALUES, *extra], default="kuncheva", required=True, format_func=names.get,
+            "Measure", [*VALUES, *extra], default="kuncheva", required=True, format_func=names.__getitem__,
             key="measure", bind="query-params",
         )  # fmt: skip
         where = st.selectbox(
@@ -169,7 +169,7 @@ def pair(
     st.markdown(f"**Block {block}: {own[block].overlap} of {k} channels are shared**")
     ids = _ids(two)
     st.dataframe(
-        shared(shown, *ids, block, k), hide_index=True, placeholder="", height=240,
+        shared(shown, ids[0], ids[1], block, k), hide_index=True, placeholder="", height=240,
         column_config={"a": f"rank in {a}", "b": f"rank in {b}"},
     )  # fmt: skip
     st.page_link(

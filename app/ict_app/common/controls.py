@@ -58,7 +58,9 @@ def linked_select(
         fallback = first if first in options else next(iter(options))
         state[widget] = wanted if wanted in options else fallback
     value = str(
-        st.selectbox(label, list(options), format_func=options.get, key=widget, **attributes)
+        st.selectbox(
+            label, list(options), format_func=options.__getitem__, key=widget, **attributes
+        )
     )
     state[kept] = state[written] = value
     if asked is not None or value != next(iter(options)):

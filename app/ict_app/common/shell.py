@@ -125,7 +125,7 @@ def _report(trouble: list[Odd]) -> None:
             st.caption(f"and {len(trouble) - MOST_NAMED} more")
 
 
-def empty(sentence: str, *, button: str, page: str, **query: str) -> None:
+def empty(sentence: str, *, button: str, page: str, **query: str | list[str]) -> None:
     """Says what is missing and offers the one step that mends it."""
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown(sentence, text_alignment="center")

@@ -19,7 +19,7 @@ def figures(table: pd.DataFrame, *, published: bool) -> None:
     """Accuracy against parameters, and by group of tasks."""
     average = st.segmented_control(
         "Average", list(AVERAGES), default="mean_of_tasks", required=True, key="average",
-        format_func=AVERAGE_WORDS.get, bind="query-params",
+        format_func=AVERAGE_WORDS.__getitem__, bind="query-params",
         help="Two averages circulate for VTAB-1K, and differ by more than methods do.",
     )  # fmt: skip
     theme = shell.theme()

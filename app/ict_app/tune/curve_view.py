@@ -10,7 +10,7 @@ import streamlit as st
 
 from ict.analysis import groups as run_groups
 from ict.analysis.summary import config_difference
-from ict.figures import training_curves
+from ict.figures import Theme, training_curves
 from ict.figures.asked import Choice, Request
 from ict.figures.curves import Curve
 from ict.store import Run, Store
@@ -32,7 +32,7 @@ def _figure(
     labelled: tuple[tuple[str, run_groups.Seed, readers.Stamp], ...],
     metric: str,
     smooth: int,
-    theme: str,
+    theme: Theme,
 ) -> go.Figure:
     runs = [Curve(label, seed, readers._progress(of)) for label, seed, of in labelled]
     return training_curves(runs, metric, smooth=smooth, theme=theme)
@@ -50,7 +50,7 @@ def curves(shown: Store, rows: Sequence[RunRow]) -> None:
     """One colour for what differs, thin lines for seeds, a band where there are two or more."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         metric = st.segmented_control(
-            "Metric", list(METRICS), default="val_accuracy", required=True, format_func=METRICS.get,
+            "Metric", list(METRICS), default="val_accuracy", required=True, format_func=METRICS.__getitem__,
             key="metric", bind="query-params",
         )  # fmt: skip
         smooth = st.number_input(

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from ict.config import ran_otherwise
 from ict.errors import IctError
-from ict.figures import training_curves
+from ict.figures import Theme, training_curves
 from ict.figures.asked import Choice, Request
 from ict.figures.curves import Curve
 from ict.store import Run, Store
@@ -18,7 +19,8 @@ from ict_app.common import plot, readers, shell, words
 from ict_app.common.controls import linked_select
 from ict_app.common.readers import LiveReport
 
-_BADGES = {
+Colour = Literal["red", "orange", "blue", "green", "violet", "gray"]
+_BADGES: dict[str, tuple[Colour, str]] = {
     "done": ("green", "check_circle"),
     "running": ("blue", "play_circle"),
     "queued": ("violet", "schedule"),
@@ -35,7 +37,7 @@ def alive(status: str) -> bool:
 
 
 @st.cache_resource(max_entries=400, show_spinner=False)
-def curve(of: readers.Stamp, metric: str, method: str, theme: str) -> go.Figure:
+def curve(of: readers.Stamp, metric: str, method: str, theme: Theme) -> go.Figure:
     """A curve of one run; the same object, so the same zoom, until the file changes."""
     rows = readers._progress(of)
     return training_curves([Curve(method, None, rows)], metric, theme=theme)
@@ -125,7 +127,7 @@ def _numbers(run: Run, status: str) -> None:
     last = rows[-1] if rows else Epoch(0, {})
     epochs = run.config.get("epochs")
     epoch = f"{len(rows)} of {epochs}" if epochs else words.count(len(rows))
-    cells = [("Epoch", epoch, None)]
+    cells: list[tuple[str, str, str | None]] = [("Epoch", epoch, None)]
     if result is None:
         cells += [
             ("Validation", words.percent(last.get("val_accuracy")), None),
