@@ -37,6 +37,7 @@ from ict.data import load_set, normalise
 from ict.errors import InputError
 from ict.machine import prefers_bf16
 from ict.model.backbones import build_architecture
+from ict.model.timm_types import timm_model
 from ict.tasks import find_folder, load_split
 
 BUNDLED_TASKS = ("digits", "sprites_loc", "sprites_ori", "count")
@@ -84,7 +85,7 @@ def features(model: nn.Module, images: Tensor) -> np.ndarray:
     for batch in images.split(128):
         pixels = normalise(batch, [0.5] * 3, [0.5] * 3, torch.float32)
         with torch.autocast("cpu", torch.bfloat16, enabled=prefers_bf16("cpu")):
-            tokens = model.forward_features(pixels).float()  # type: ignore[operator]
+            tokens = timm_model(model).forward_features(pixels).float()
         parts.append(torch.cat([tokens[:, 0], tokens[:, 1:].mean(1)], 1))
     return torch.cat(parts).numpy()
 

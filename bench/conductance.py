@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -34,7 +35,7 @@ def measure(*, images: int, steps: int, threads: int) -> dict[str, Any]:
     data = load_set(load_split("digits", "train800"), backbone.image_size, limit=images)
     started = time.perf_counter()
 
-    def again():  # type: ignore[no-untyped-def]
+    def again() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         return batches(data, 16, mean=backbone.mean, std=backbone.std)
 
     def progress(done: int, total: int) -> None:

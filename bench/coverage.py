@@ -257,7 +257,7 @@ def failures(found: dict[str, Any]) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a quarter of the cells")
     parser.add_argument("--experiments", type=int, help="of a cell (10,000; quick: 1,000)")
     parser.add_argument("--json", action="store_true")

@@ -101,7 +101,7 @@ class _Read(torch.autograd.Function):
         return chosen, values.view_as(values)
 
     @staticmethod
-    def backward(  # type: ignore[override]
+    def backward(  # type: ignore[override]  # torch declares *gradients
         context: Any, of_chosen: Tensor, of_values: Tensor
     ) -> tuple[Tensor, Tensor | None, None, None]:
         indices, positions = context.saved_tensors
@@ -121,7 +121,7 @@ class _Write(torch.autograd.Function):
         return _add(values, delta, indices, positions)
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]  # torch declares *gradients
         (indices,) = context.saved_tensors
         of_values, of_delta = context.dtypes
         chosen = gradient.index_select(-1, indices)

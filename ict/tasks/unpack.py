@@ -157,7 +157,7 @@ class Archive:
                 stream, f"{self.path.name} is refused: its table of contents is longer than"
             )
             guard.allow(MAX_TABLE, self._check_table)
-            with zipfile.ZipFile(guard) as archive:  # type: ignore[call-overload]
+            with zipfile.ZipFile(guard) as archive:  # type: ignore[call-overload]  # reads and seeks, which is enough
                 guard.allow(None)
                 yield archive
 
@@ -188,7 +188,7 @@ class Archive:
             guard = Guard(stream, f"{self.path.name} is refused: a member's header is longer than")
             guard.allow(MAX_HEADER)
             before = 0
-            with tarfile.open(fileobj=guard, mode="r:") as archive:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=guard, mode="r:") as archive:  # type: ignore[call-overload]  # reads and seeks, which is enough
                 while (entry := archive.next()) is not None:
                     guard.allow(None)
                     yield entry, archive.offset - before, archive

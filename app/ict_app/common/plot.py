@@ -111,7 +111,8 @@ def add(bundle: FigureBundle) -> None:
 
 
 def basket() -> dict[str, FigureBundle]:
-    return st.session_state.setdefault(BASKET, {})  # type: ignore[no-any-return]
+    kept: dict[str, FigureBundle] = st.session_state.setdefault(BASKET, {})
+    return kept
 
 
 def no_chrome() -> str | None:

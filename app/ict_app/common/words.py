@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import TypeGuard
 
 from ict.criteria import CRITERION
 from ict.documents.score_record import ScoreRecord
@@ -18,26 +19,26 @@ def plain(text: object) -> str:
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:
-    return NOTHING if _missing(fraction) else f"{100 * float(fraction):.{digits}f} %"  # type: ignore[arg-type]
+    return f"{100 * float(fraction):.{digits}f} %" if _is_number(fraction) else NOTHING
 
 
 def count(number: float | None) -> str:
-    return NOTHING if _missing(number) else f"{int(number):,}"  # type: ignore[arg-type]
+    return f"{int(number):,}" if _is_number(number) else NOTHING
 
 
 def share(part: float | None, whole: float | None) -> str:
     """A part of a whole in percent, with two digits that count, or whole percents from 10 on."""
-    if _missing(part) or _missing(whole) or not whole:
+    if not _is_number(part) or not _is_number(whole) or not whole:
         return NOTHING
-    value = 100 * part / whole  # type: ignore[operator]
+    value = 100 * part / whole
     return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
 
 
 def duration(seconds: float | None) -> str:
     """`42 s`, `3 min 05 s`, `2 h 10 min`."""
-    if _missing(seconds):
+    if not _is_number(seconds):
         return NOTHING
-    whole = max(0, round(float(seconds)))  # type: ignore[arg-type]
+    whole = max(0, round(float(seconds)))
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
@@ -47,9 +48,9 @@ def duration(seconds: float | None) -> str:
 
 def size(number: float | None) -> str:
     """Bytes in the largest binary unit that leaves at least 1."""
-    if _missing(number):
+    if not _is_number(number):
         return NOTHING
-    value, unit = float(number), 0  # type: ignore[arg-type]
+    value, unit = float(number), 0
     while value >= 1024 and unit < len(_BYTES) - 1:
         value, unit = value / 1024, unit + 1
     return f"{value:.0f} {_BYTES[unit]}" if unit < 2 else f"{value:.3g} {_BYTES[unit]}"
@@ -78,5 +79,5 @@ def score_label(record: ScoreRecord) -> str:
     return " · ".join([*filter(None, parts), record.score_id[-6:]])
 
 
-def _missing(number: object) -> bool:
-    return number is None or (isinstance(number, float) and not math.isfinite(number))
+def _is_number(number: float | None) -> TypeGuard[float]:
+    return number is not None and not (isinstance(number, float) and not math.isfinite(number))
