@@ -4,7 +4,7 @@ Nothing below here fills in a default.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,8 @@ from ict.config import (
 from ict.criteria import CRITERION, check_criterion, choice, own_tokens, spelled
 from ict.errors import InputError, did_you_mean, quoted
 from ict.machine import choose_device, prefers_bf16
-from ict.methods.registry import chooses_channels
+from ict.methods.method import Method
+from ict.methods.registry import REGISTRY, chooses_channels
 from ict.recipes import RECIPES, check_rate, recipe_fields
 from ict.selection import RATIO, resolve_k
 from ict.tasks import Task, fingerprint, get_task
@@ -118,7 +119,7 @@ def resolve(
     )
     config = _with_selection(config, backbone, root=root, fetch=fetch)
     if recipe == "quick" and "lr" not in given:
-        config = _with_quick_rate(config, method.quick_rate)
+        config = _with_quick_rate(config, method)
     config = _with_zeros(_as_read(config, given))
     if fetch:
         config.check_total()
@@ -173,8 +174,15 @@ def _with_selection(
     )
 
 
-def _with_quick_rate(config: RunConfig, rate: Callable[[int], float] | None) -> RunConfig:
-    """With the learning rate that follows from K, for a method that has one."""
+def _with_quick_rate(config: RunConfig, method: Method) -> RunConfig:
+    """With the learning rate that follows from K, for a method that has one.
+
+    Of this package's methods those without one take ICT's where a list of K is asked for, which they do
+    not read: version 0.1.0 did, and ids of such runs follow from it.
+    """
+    rate = method.quick_rate
+    if rate is None and method.name in REGISTRY:
+        rate = REGISTRY[DEFAULTS["method"]].quick_rate
     if rate is None or not isinstance(config.k, tuple):
         return config
     return dataclasses.replace(config, lr=rate(max(config.k)))

@@ -75,8 +75,9 @@ def test_methods_read_groups_and_fields_that_exist_and_look_apart():
     assert len(looks) == len(registry.REGISTRY)
 
 
-def test_k_changes_the_quick_rate_of_methods_that_read_it_alone():
-    assert resolved(method="full", k=(24,)) == resolved(method="full")
+def test_the_quick_rate_follows_from_k_as_in_version_0_1_0():
+    assert resolved(method="full", k=24).config.lr == 0.0005
+    assert resolved(method="full", k=(24,)).config.lr == 0.02  # odd, and ids follow from it
     assert resolved(k=(48,)).config.lr == resolved(k=48).config.lr == 0.01
 
 
