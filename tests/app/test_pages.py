@@ -271,6 +271,7 @@ def test_paired_differences_are_what_compare_says(store: Store) -> None:
     import numpy as np
     from ict_app.studies.ablation_view import differences, series
 
+    from ict.store.run_rows import run_rows
     from tests.answered_runs import run_of
 
     labels = np.arange(100) % 10
@@ -281,9 +282,9 @@ def test_paired_differences_are_what_compare_says(store: Store) -> None:
         said = np.where(np.arange(100) < wrong, (labels + 1) % 10, labels)
         asked = {"method": "ict", "ratio": 0.125, "criterion": "random"}
         run_of(store, said, labels, seed=seed, selection_seed=draw, **asked)
-    for rows in (store.table(), store.table()[::-1]):
+    for rows in (run_rows(store), run_rows(store)[::-1]):
         found, notes = differences(store, series(rows), rows, "ict")
-        assert [row["n"] for row in found] == [2, 2]
-        assert found[0]["difference"] == pytest.approx((20 + 10) / 2)
-        assert found[0]["verdict"]
+        assert [row.n for row in found] == [2, 2]
+        assert found[0].difference == pytest.approx((20 + 10) / 2)
+        assert found[0].verdict
         assert any("Paired on the 2 seeds" in note for note in notes)
