@@ -11,7 +11,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("ict/analysis", "ict/figures", "app/ict_app", "pages")
-LEFT = Path(__file__).with_name("annotations_left.txt")
 NAMED = {
     "PlotlyJSON": "a part of a figure as Plotly's JSON has it: its shape is Plotly's, not ours",
     "Provenance": "the document beside a figure: open to any fact, written as JSON, read by people",
@@ -183,14 +182,9 @@ def _may_be_type(value: ast.expr) -> bool:
     return isinstance(value, ast.Subscript | ast.Name | ast.Attribute | ast.BinOp)
 
 
-def _left() -> list[str]:
-    return LEFT.read_text().split() if LEFT.exists() else []
-
-
 def test_functions_of_the_reading_half_take_and_give_records():
-    found, left = list(Code(ROOT).offenders()), _left()
-    assert not set(found) - set(left), "these take or give loose rows: write a frozen dataclass"
-    assert not set(left) - set(found), f"these no longer do: strike them out of {LEFT.name}"
+    found = list(Code(ROOT).offenders())
+    assert not found, "these take or give loose rows: write a frozen dataclass"
 
 
 def test_the_named_exceptions_are_each_said_once():

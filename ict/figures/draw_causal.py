@@ -33,7 +33,7 @@ def _first(found: Found) -> tuple[CausalCheck, Behind]:
     check = found.checks[0]
     other_check = "another causal check than the one that is drawn"
     reasons = {other.causal_id: other_check for other in found.checks[1:]}
-    reasons |= {row["run_id"]: "a run is no causal check" for row in found.rows}
+    reasons |= {row.run_id: "a run is no causal check" for row in found.rows}
     reasons |= {path.parent.name: "scores are no causal check" for path in found.scores}
     facts = {
         "causal_ids": [check.causal_id], "task": check.task, "backbone": check.backbone,

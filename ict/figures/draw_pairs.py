@@ -65,9 +65,7 @@ def _by_task(found: Found, choice: Choice) -> Tasks:
             reasons[file.id] = "another score file of a task that is drawn"
         else:
             paths[task], sources[task] = file.path, source
-    reasons |= {
-        row["run_id"]: "no scores of its own" for row in found.rows if not row.get("score_id")
-    }
+    reasons |= {row.run_id: "no scores of its own" for row in found.rows if not row.score_id}
     if len(paths) < 2:
         raise InputError("overlap needs scores of two tasks or more behind the sources")
     return Tasks(paths, sources, reasons)

@@ -14,7 +14,7 @@ from ict.analysis.transfer import transfer_table, without_partner
 from ict.catalogue import widths_here
 from ict.errors import InputError
 from ict.figures import curves
-from ict.figures.asked import Choice, Drawn, Found, of_runs
+from ict.figures.asked import Behind, Choice, Drawn, Found, of_runs
 from ict.figures.benchmark import (
     accuracy_against_parameters,
     benchmark_dots,
@@ -192,7 +192,7 @@ def beside_published(found: Found, choice: Choice) -> Drawn:
         figure=benchmark_dots(table, columns=columns),
         table=shown[kept],
         best=_BEST,
-        **_own_rows(found, rows, shown, "not all tasks of a group"),
+        **vars(_own_rows(found, rows, shown, "not all tasks of a group")),
     )
 
 
@@ -203,13 +203,11 @@ def against_parameters(found: Found, choice: Choice) -> Drawn:
         figure=accuracy_against_parameters(table, column=choice.average),
         table=shown[["method", "source", *benchmark.AVERAGES, "parameters"]],
         best=_BEST,
-        **_own_rows(found, rows, shown, "not all 19 tasks, or no trained parameters"),
+        **vars(_own_rows(found, rows, shown, "not all 19 tasks, or no trained parameters")),
     )
 
 
-def _own_rows(
-    found: Found, rows: Sequence[RunRow], shown: pd.DataFrame, incomplete: str
-) -> dict[str, Any]:
+def _own_rows(found: Found, rows: Sequence[RunRow], shown: pd.DataFrame, incomplete: str) -> Behind:
     """The runs in the rows that are drawn, and why the others are not."""
     ids = [i for runs in shown.get("runs", []) if isinstance(runs, list) for i in runs]
     drawn = _of(rows, ids)
@@ -222,7 +220,7 @@ def _own_rows(
         for row in rows
         if row.done and row not in drawn
     }
-    return {"runs": drawn, "facts": facts, "reasons": reasons, "context": _context(found, drawn)}
+    return Behind(runs=drawn, facts=facts, reasons=reasons, context=_context(found, drawn))
 
 
 def transfers(found: Found, choice: Choice) -> Drawn:

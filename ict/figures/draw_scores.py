@@ -241,8 +241,8 @@ def _two(found: Found, choice: Choice, files: Sequence[ScoreFile]) -> Sequence[S
     for path in found.scores:
         by_name[path.parent.name] = by_name[str(path)] = ScoreFile(path)
     for row in asked(found, choice):
-        if row.get("score_id"):
-            path = found.store.score_file(str(row["score_id"]))
-            by_name[row["run_id"]] = ScoreFile(path, row)
+        if row.score_id:
+            path = found.store.score_file(row.score_id)
+            by_name[row.run_id] = ScoreFile(path, row)
     named = [by_name[name] for name in found.names if name in by_name]
     return named[:2] if len(named) >= 2 else files[:2]

@@ -28,14 +28,14 @@ def weight_bars(indices: np.ndarray, weights: np.ndarray, way: str, **look: Any)
 
 
 def _weights(found: Found, choice: Choice, way: str) -> Drawn:
-    rows = [row for row in asked(found, choice) if row.get("status") == "done"]
+    rows = [row for row in asked(found, choice) if row.status == "done"]
     if choice.channel is None or not rows:
         raise InputError(
             "weights are those of a channel in a finished run: name it, with --channel"
         )
     block = choice.block or 0
     for row in rows:
-        path = found.store.run(row["run_id"]).adapter_path
+        path = found.store.run(row.run_id).adapter_path
         if (known := channel_weights(path, block, choice.channel)) is not None:
             break
     else:
@@ -52,7 +52,7 @@ def _weights(found: Found, choice: Choice, way: str) -> Drawn:
         f"{of_runs([row])}",
         runs=[row],
         facts={"block": block, "channel": choice.channel},
-        reasons={other["run_id"]: "another run than the one that is drawn" for other in rows},
+        reasons={other.run_id: "another run than the one that is drawn" for other in rows},
     )
 
 

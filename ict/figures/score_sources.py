@@ -46,8 +46,8 @@ def score_files(found: Found, choice: Choice) -> list[ScoreFile]:
         if choice.task in (None, load_scores(path, kinds=()).record.task):
             files.setdefault(path, ScoreFile(path))
     for row in asked(found, choice):
-        if row.get("score_id"):
-            path = found.store.score_file(str(row["score_id"]))
+        if row.score_id:
+            path = found.store.score_file(row.score_id)
             files.setdefault(path, ScoreFile(path, row))
     if not files:
         raise InputError("no scores behind these sources; name a score id, or runs of method ict")
@@ -120,14 +120,14 @@ def of_one(
     row = file.row if picked is not None and picked is source.own else None
     reasons = {other.id: ONE_FILE for other in score_files(found, choice)[1:]}
     for other in asked(found, choice):
-        if other.get("score_id") is None:
-            reasons[other["run_id"]] = "no scores of its own"
-        elif other.get("score_id") != source.record.score_id:
-            reasons[other["run_id"]] = ONE_FILE
-        elif row is not None and other.get("k") != row.get("k"):
-            reasons[other["run_id"]] = "another K than the one that is marked"
+        if other.score_id is None:
+            reasons[other.run_id] = "no scores of its own"
+        elif other.score_id != source.record.score_id:
+            reasons[other.run_id] = ONE_FILE
+        elif row is not None and other.k != row.k:
+            reasons[other.run_id] = "another K than the one that is marked"
         else:
-            reasons[other["run_id"]] = ""  # its scores are those that are drawn
+            reasons[other.run_id] = ""  # its scores are those that are drawn
     return Behind(
         context=context,
         runs=[] if row is None else [row],

@@ -82,9 +82,6 @@ class RunRow:
         """The value of a column that is chosen at run time; `default` where the run's version had none."""
         return getattr(self, name) if name in NAMED else self.more.get(name, default)
 
-    def __getitem__(self, name: str) -> Any:
-        return self.get(name)
-
     def having(self, **columns: Any) -> "RunRow":
         """The same run with other or more columns."""
         named = {name: value for name, value in columns.items() if name in NAMED}
