@@ -19,6 +19,7 @@ from ict.model.adapters import adapters, attach, detach, load_trained_state, ope
 from ict.model.backbones import block_stages
 from ict.model.before import head_state
 from ict.model.sites import SITES, find_site
+from ict.model.wrapping import adaptable, bare
 from ict.provenance import package_versions
 from ict.selection import BlockSelection, Selection
 
@@ -44,6 +45,7 @@ def save_adapter(model: nn.Module, path: str | Path, *, overwrite: bool = False)
     `load_adapter` knows it again. Numbers keep their type. Raises InputError if the model has no
     adapter, or if the file is there and `overwrite` is not set.
     """
+    model = bare(model)
     placed = _placed(model)
     if not placed:
         raise InputError(
@@ -65,20 +67,23 @@ def load_adapter(model: nn.Module, path: str | Path, *, other_weights: bool = Fa
     trainable. Raises InputError, and leaves the model as it was, if the file is none of
     `save_adapter` or was made for another model.
     """
+    inner = adaptable(model)
     meta = _read_meta(path)
-    _check_make(model, meta, path)
-    if not other_weights and meta["weights"] != backbone_digest(model):
+    _check_make(inner, meta, path)
+    if not other_weights and meta["weights"] != backbone_digest(inner):
         raise InputError(
             f"{shown(path)}: its adapters were trained on other weights than this model's (or of another "
             "type of number); load those first, or allow it with other_weights=True"
         )
+    carried = bool(adapters(inner))
     try:
         for one in meta["adapters"]:
             chosen = Selection.from_dict(one["selection"])
-            attach(model, chosen, scale=one["scale"], scale_on_x=one["scale_on_x"])
-        load_trained_state(model, path)
+            attach(inner, chosen, scale=one["scale"], scale_on_x=one["scale_on_x"])
+        load_trained_state(inner, path)
     except InputError:
-        detach(model)
+        if not carried:
+            detach(inner)
         raise
     return model
 

@@ -18,6 +18,7 @@ from ict.model.before import give_back, remember
 from ict.model.channel_adapter import ChannelAdapter
 from ict.model.sites import Site, attach_site, find_site
 from ict.model.timm_types import TimmBlock
+from ict.model.wrapping import adaptable, bare
 from ict.selection import Selection
 
 QKV = ("q", "k", "v")
@@ -36,18 +37,20 @@ def attach(
     """Puts an adapter on the selected channels of a timm model, in place, and freezes the rest.
 
     The head stays trainable. Weights are drawn from `seed` alone, block by block, in float32 also
-    where the model is in half precision: Δ is computed in the adapter's type and cast back. Gives the
-    model back. Raises InputError if the selection's widths or blocks are not the model's, or if the site
+    where the model is in half precision: Δ is computed in the adapter's type and cast back. A distilled
+    DeiT keeps both heads trainable. Gives the model back, in what was wrapped around it (torch.compile,
+    or DataParallel on one device). Raises InputError for other wraps, if the selection's widths or blocks are not the model's, or if the site
     carries an adapter already.
     """
-    example = _trainable_example(model)
+    inner = adaptable(model)
+    example = _trainable_example(inner)
     if not isinstance(selection, Selection):
         raise InputError(
             f"attach needs a Selection, as ict.select gives, not {type(selection).__name__}"
         )
-    blocks = [block for stage in block_stages(model) for block in stage]
-    _check_fits(model, selection, blocks)
-    remember(model)
+    blocks = [block for stage in block_stages(inner) for block in stage]
+    _check_fits(inner, selection, blocks)
+    remember(inner)
     with torch.inference_mode(False):  # what is made inside it could never be trained
         generator = torch.Generator().manual_seed(seed)
         for chosen in selection.blocks:
@@ -60,7 +63,7 @@ def attach(
                 init=init,
                 generator=generator,
             ).to(example.device, torch.promote_types(torch.float32, example.dtype))
-        freeze_backbone(model)
+        freeze_backbone(inner)
     return model
 
 
@@ -72,13 +75,14 @@ def detach(model: nn.Module, *, head: str = "before") -> nn.Module:
     """
     if head not in HEADS:
         raise InputError(f"head={quoted(head)}: choose one of {', '.join(HEADS)}")
-    for stage in block_stages(model):
+    inner = bare(model)
+    for stage in block_stages(inner):
         for block in stage:
             for name in ("attn", "attn_branch", "mlp_branch", "block", *QKV):
                 site = find_site(block, name) if name not in QKV or hasattr(block, "attn") else None
                 if site is not None and site.adapter is not None:
                     site.remove(block)
-    give_back(model, head=head)
+    give_back(inner, head=head)
     return model
 
 

@@ -82,7 +82,19 @@ class ChannelAdapter(nn.Module):
         self.positions.copy_(_positions(self.indices, self.width))
 
 
-class _Read(torch.autograd.Function):
+class _Exact(torch.autograd.Function):
+    """Base of the two functions below: they go through torch.func's grad, vjp and vmap."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def jvp(context: Any, *tangents: Any) -> Any:  # type: ignore[override]
+        raise InputError(
+            "channel adapters have no forward-mode derivative; use torch.func.grad, vjp or jacrev"
+        )
+
+
+class _Read(_Exact):
     """The chosen channels (..., K) of values, or of stream + values; and values themselves.
 
     autograd's own rules would add up the whole stream first, make a gradient of zeros for each of
@@ -91,14 +103,18 @@ class _Read(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        context: Any, values: Tensor, stream: Tensor | None, indices: Tensor, positions: Tensor
+        values: Tensor, stream: Tensor | None, indices: Tensor, positions: Tensor
     ) -> tuple[Tensor, Tensor]:
-        context.save_for_backward(indices, positions)
-        context.of_stream = stream is not None
         chosen = values.index_select(-1, indices)
         if stream is not None:
             chosen = stream.index_select(-1, indices) + chosen
         return chosen, values.view_as(values)
+
+    @staticmethod
+    def setup_context(context: Any, inputs: Any, output: Any) -> None:
+        _, stream, indices, positions = inputs
+        context.save_for_backward(indices, positions)
+        context.of_stream = stream is not None
 
     @staticmethod
     def backward(  # type: ignore[override]  # torch declares *gradients
@@ -109,16 +125,18 @@ class _Read(torch.autograd.Function):
         return _add(of_values, of_chosen, indices, positions), of_stream, None, None
 
 
-class _Write(torch.autograd.Function):
+class _Write(_Exact):
     """values (..., D) with delta (..., K) added to the chosen channels; backward is a plain gather."""
 
     @staticmethod
-    def forward(
-        context: Any, values: Tensor, delta: Tensor, indices: Tensor, positions: Tensor
-    ) -> Tensor:
+    def forward(values: Tensor, delta: Tensor, indices: Tensor, positions: Tensor) -> Tensor:
+        return _add(values, delta, indices, positions)
+
+    @staticmethod
+    def setup_context(context: Any, inputs: Any, output: Any) -> None:
+        values, delta, indices, _ = inputs
         context.save_for_backward(indices)
         context.dtypes = values.dtype, delta.dtype
-        return _add(values, delta, indices, positions)
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]  # torch declares *gradients

@@ -10,6 +10,7 @@ from ict.catalogue import SITE
 from ict.criteria import CRITERION, Progress, Request, get_criterion
 from ict.documents.identity import check_finite
 from ict.errors import InputError, quoted
+from ict.model.wrapping import bare
 from ict.scores import ChannelScores
 from ict.scoring.batches import Batch, batches_for
 
@@ -38,11 +39,13 @@ def score(
     head: each image is judged by a linear head fitted on the other half of the images, logistic
     regression (`head="probe"`, the default) or class means (`head="ncm"`); `meta` says how well.
 
-    The model is in evaluation mode while it is scored and is left as it was; inside
+    A model inside torch.compile, DataParallel or PEFT is scored as the module inside, layers of PEFT
+    included. The model is in evaluation mode while it is scored and is left as it was; inside
     `torch.inference_mode` or `no_grad` the numbers are the same. Raises InputError for an unknown
     site, criterion or tokens, and for a batch that is none.
     """
     check_finite(options)
+    model = bare(model)
     if not isinstance(model, nn.Module):
         raise InputError(f"score needs a timm model, not {type(model).__name__}")
     if task is not None and not (isinstance(task, str) and task.strip()):
