@@ -12,6 +12,7 @@ import numpy as np
 from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError, quoted
 from ict.files import write_new
+from ict.public.face import late
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +56,22 @@ class ChannelScores:
         ]
         what = f"{self.meta.get('criterion', 'scores')} of {self.meta.get('task') or 'a model'}"
         return f"ChannelScores({what}: {', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        from ict.documents.cards import card
+
+        rows = [
+            (site, stage, *array.shape, f"{np.nanmedian(array):.4g}", f"{np.nanmax(array):.4g}")
+            for site in self.sites
+            for stage, array in enumerate(self.site(site))
+        ]
+        what = f"{self.meta.get('criterion', 'scores')} of {self.meta.get('task') or 'a model'}"
+        header = ("site", "stage", "blocks", "channels", "median score", "highest")
+        return card(f"ChannelScores: {what}", header, rows)
+
+    def plot(self, selection: Any = None, *, site: str | None = None, view: str = "raw") -> Any:
+        """A Plotly map of the scores, the channels of `selection` marked: see `ict.notebook.pictures`."""
+        return late("ict.notebook.pictures", "plot_scores")(self, selection, site=site, view=view)
 
     @property
     def record(self) -> ScoreRecord:

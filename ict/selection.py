@@ -58,6 +58,17 @@ class Selection:
         """Weights and biases of one K×K linear layer a chosen block: Σ K² + K."""
         return sum(len(b.indices) ** 2 + len(b.indices) for b in self.blocks)
 
+    def _repr_html_(self) -> str:
+        from ict.documents.cards import card
+
+        counts: dict[tuple[int, int, int], int] = {}
+        for one in self.blocks:
+            key = (one.stage, len(one.indices), one.width)
+            counts[key] = counts.get(key, 0) + 1
+        rows = [(stage, n, f"{k} of {width}") for (stage, k, width), n in counts.items()]
+        what = f"{self.criterion or 'chosen'} at {self.site}, {self.parameters():,} parameters"
+        return card(f"Selection: {what}", ("stage", "blocks", "channels"), rows)
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Writes the selection as safetensors: indices of each block, the rest in its header.
 

@@ -80,25 +80,16 @@ def train(
         emit(_plan(resolved), as_json=as_json)
         return
     from ict.running import follow, local
-    from ict.store.same_images import ask, unrecorded
-    from ict.tasks.decodable import check_decodable
-    from ict.tasks.digests import ImageDigests
-    from ict.tasks.limits import Shots
+    from ict.running.asked import asked_run
+    from ict.store.same_images import unrecorded
 
-    digests, c = ImageDigests(), resolved.config
-    for split in c.trained_splits:
-        said = Progress(f"checking {split}")
-        check_decodable(
-            c.task,
-            split,
-            digests=digests,
-            limit=c.limit,
-            rule=c.limit_rule,
-            shots=Shots.of(c.shots, c.shot_seed),
-            progress=said,
-        )
     store = Store()
-    (run,) = ask(store, [resolved], command=typed_command(), digests=digests)
+    run = asked_run(
+        resolved,
+        store,
+        command=typed_command(),
+        say=lambda split: Progress(f"checking {split}"),
+    )
     if unknown := unrecorded([run]):
         click.echo(f"ict: {unknown}", err=True)
     if run.status() != "done":

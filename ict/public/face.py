@@ -22,6 +22,11 @@ def face(
     return load, names
 
 
+def late(module: str, name: str) -> Any:
+    """`name` of a module of a higher room, found when a method of a notebook is called."""
+    return getattr(importlib.import_module(module), name)
+
+
 def table(lines: str) -> dict[str, str]:
     """Public name → module, from lines of `module: name name …`."""
     split = [line.split(":") for line in lines.strip().splitlines()]

@@ -1,0 +1,1 @@
+"""What a notebook asks for by short names: data, models, runs, tables, pictures. Computes nothing itself."""

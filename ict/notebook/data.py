@@ -1,0 +1,116 @@
+"""A backbone and batches of a task, for a notebook."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from timm.data import resolve_model_data_config
+from torch import Tensor, nn
+
+from ict.catalogue import get_backbone
+from ict.data import batches, open_set
+from ict.errors import InputError
+from ict.model.backbones import load_backbone
+from ict.model.wrapping import bare
+from ict.tasks import get_task, load_split
+from ict.tasks.limits import limited, rule_for
+from ict.weights import find
+
+
+def backbone(
+    name: str = "ict_tiny",
+    *,
+    classes: int = 0,
+    weights: str | Path | None = None,
+    image_size: int | None = None,
+    seed: int = 0,
+) -> nn.Module:
+    """A backbone with its weights, as runs load it: the bundled one, or timm's, by name.
+
+    `weights` is a file, or "none" for random ones; without it they are the bundled or the hub's. The
+    head of `classes` outputs is drawn from `seed`. Raises InputError for an unknown name, and weights
+    that are not to be had.
+    """
+    found = find(get_backbone(name), weights, fetch=True)
+    with torch.inference_mode(False):
+        return load_backbone(
+            name,
+            weights=found.identity,
+            weights_file=found.path,
+            classes=classes,
+            seed=seed,
+            image_size=image_size,
+        )
+
+
+class Loader:
+    """Batches of one split of a task, each pass anew: images (B, 3, S, S) normalised, labels (B,)."""
+
+    def __init__(
+        self,
+        task: str,
+        split: str,
+        model: nn.Module,
+        *,
+        batch_size: int = 32,
+        limit: int | None = None,
+        shuffle_seed: int | None = None,
+    ) -> None:
+        inner = bare(model)
+        self.task, self.split, self.batch_size = get_task(task).name, split, batch_size
+        size, self.mean, self.std = _pixels(inner)
+        chosen = limited(load_split(task, split), limit, rule_for(limit))
+        self.class_names, self.classes = chosen.class_names, chosen.classes
+        self._set = open_set(chosen, size)
+        self._example = next(inner.parameters())
+        seeded = shuffle_seed is not None
+        self._order = torch.Generator().manual_seed(shuffle_seed or 0) if seeded else None
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._set) / self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        kind: dict[str, Any] = {"dtype": self._example.dtype, "generator": self._order}
+        found = batches(self._set, self.batch_size, mean=self.mean, std=self.std, **kind)
+        for images, labels in found:
+            yield images.to(self._example.device), labels.to(self._example.device)
+
+    def __repr__(self) -> str:
+        return (
+            f"Loader({self.task}, {self.split}: {len(self._set)} images of {self.classes} classes)"
+        )
+
+
+def loader(
+    task: str,
+    split: str,
+    model: nn.Module,
+    *,
+    batch_size: int = 32,
+    limit: int | None = None,
+    shuffle_seed: int | None = None,
+) -> Loader:
+    """Batches of a task's split with the pixels that `model` takes, on its device, in its type of number.
+
+    `split` is train800, val200, train800val200 or test; `limit` leaves so many images, of all classes;
+    with `shuffle_seed` every pass has another order. The result has `classes` and `class_names`.
+    Raises InputError for an unknown task or split, and a model that does not say its pixels.
+    """
+    if batch_size < 1:
+        raise InputError(f"batch_size={batch_size}: give 1 or more")
+    return Loader(task, split, model, batch_size=batch_size, limit=limit, shuffle_seed=shuffle_seed)
+
+
+def _pixels(model: nn.Module) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
+    """Size, mean and std: the size that the model was made for, the rest from timm's configuration."""
+    if not getattr(model, "pretrained_cfg", None):
+        raise InputError(
+            f"this {type(model).__name__} does not say which pixels it takes: make it with timm.create_model or "
+            "ict.backbone"
+        )
+    said = resolve_model_data_config(model)
+    made_for = getattr(getattr(model, "patch_embed", None), "img_size", None)
+    size = made_for[0] if made_for else said["input_size"][-1]
+    return int(size), tuple(said["mean"]), tuple(said["std"])
