@@ -23,8 +23,8 @@ def test_named_files_are_compared_and_nameless_ones_refused_at_once(tmp_path):
     files = [saved(tmp_path, "a", "pets"), saved(tmp_path, "b", "cars")]
     found = sources(files, Wanted(), store)
     rows = overlap_rows(found, ratio=0.25, splits=2, permutations=0, store=store)
-    assert {(row["task_a"], row["task_b"]) for row in rows} == {("pets", "cars")}
-    assert [row["overlap"] for row in rows] == [6, 6, 6]  # of equal images all
+    assert {(row.task_a, row.task_b) for row in rows} == {("pets", "cars")}
+    assert [row.overlap for row in rows] == [6, 6, 6]  # of equal images all
     nameless = saved(tmp_path, "c", None)
     with pytest.raises(
         InputError, match=r"c.safetensors: the scores name no task; score again with ict"
