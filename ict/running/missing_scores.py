@@ -97,9 +97,13 @@ def sources(
 
 
 def _given(task: str, wanted: Wanted, store: Store) -> Path | None:
-    """The file if `task` names a score file or a score id."""
+    """The file if `task` names a score file or a score id; InputError for scores without a name."""
     path = Path(task)
     if task.endswith(".safetensors") or os.path.isfile(score_file(path)):
+        if not load_scores(path, kinds=()).meta.get("task"):
+            raise InputError(
+                f"{path}: the scores name no task; score again with ict.score(…, task=NAME)"
+            )
         return path
     if "-" in task and os.path.isfile(score_file(store.scores_dir / task)):
         return score_file(store.scores_dir / task)
