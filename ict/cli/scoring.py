@@ -76,10 +76,8 @@ def score(
     get_task(task)
     where = choose_device(device)
     calm_threads(choose_threads(threads).count)
-    from ict.scoring.task_scores import (  # torch, only now that the words are right
-        request_for,
-        score_task,
-    )
+    from ict.scoring.score_request import request_for
+    from ict.scoring.task_scores import score_task  # torch, only now that the words are right
 
     request, weights_file = request_for(
         task=task,

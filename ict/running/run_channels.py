@@ -10,7 +10,8 @@ from ict.files import atomic_write_json
 from ict.methods.registry import chooses_channels
 from ict.running.job import Job
 from ict.scores import load_scores
-from ict.scoring.task_scores import ScoreRequest, score_task
+from ict.scoring.score_request import ScoreRequest
+from ict.scoring.task_scores import score_task
 from ict.selection import Selection, select, select_random
 from ict.store.live import log
 

@@ -18,7 +18,8 @@ from ict.files import atomic_write_json
 from ict.provenance import package_versions
 from ict.scores import load_scores
 from ict.scoring.causal import Plan, measure
-from ict.scoring.task_scores import frozen_backbone, request_for, score_task
+from ict.scoring.score_request import request_for
+from ict.scoring.task_scores import frozen_backbone, score_task
 from ict.store import same_images
 from ict.store.causal_files import CausalCheck, read_check
 from ict.store.run_folder import utc_now

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,10 +11,9 @@ import torch
 from torch import nn
 
 from ict import scores as score_files
-from ict.catalogue import SITE, Backbone, as_backbone
-from ict.criteria import CRITERION, Progress, Request, choice, get_criterion
+from ict.catalogue import Backbone, as_backbone
+from ict.criteria import Progress, Request, choice, get_criterion
 from ict.data import ImageSet, batches, load_set
-from ict.documents.identity import REQUESTS, canonical, check_finite, digest, name_of
 from ict.errors import InputError
 from ict.files import (
     atomic_write_bytes,
@@ -25,16 +24,14 @@ from ict.files import (
 from ict.model.backbones import load_backbone, weights_notes
 from ict.provenance import package_versions, peak_memory_bytes
 from ict.scores import ChannelScores
+from ict.scoring.score_request import ScoreRequest
 from ict.store import same_images
 from ict.store.names import meta_file
 from ict.store.score_folder import read_score
 from ict.store.store import Store
-from ict.tasks import fingerprint, get_task, load_split
+from ict.tasks import get_task, load_split
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, TRAIN800, Shots, limited, rule_for
-from ict.weights import find as find_weights
-
-ALL_TRAINED = "train800val200"
+from ict.tasks.limits import Shots, limited
 
 
 class Asked(Protocol):
@@ -46,91 +43,6 @@ class Asked(Protocol):
     def weights(self) -> str: ...
     @property
     def image_size(self) -> int | None: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScoreRequest:
-    """What makes a score what it is; its hash is the score id."""
-
-    task: str
-    backbone: str
-    weights: str
-    data: str
-    criterion: str = CRITERION
-    sites: tuple[str, ...] = (SITE,)
-    tokens: str = "patch"
-    split: str = ALL_TRAINED
-    pixel_normalisation: str = "native"
-    limit: int | None = None
-    limit_rule: str = FIRST
-    image_size: int | None = None
-    shots: int | None = None
-    shot_seed: int = 0
-    seed: int = 0
-    options: dict[str, Any] = field(default_factory=dict)
-    schema: int = 1
-
-    def __post_init__(self) -> None:
-        check_finite(self.options)
-        if self.shots is not None and self.split != TRAIN800:
-            raise InputError(
-                f"shots={self.shots} are drawn from {TRAIN800}, not from {self.split}; leave --split out"
-            )
-
-    @property
-    def score_id(self) -> str:
-        readable = f"{self.task}-{self.backbone}-{self.criterion}-{'_'.join(self.sites)}"
-        return name_of(readable, digest(canonical(dataclasses.asdict(self), REQUESTS)))
-
-
-def request_for(
-    *,
-    task: str,
-    backbone: str | Backbone,
-    criterion: str,
-    sites: tuple[str, ...],
-    tokens: str | None,
-    split: str | None,
-    pixel_normalisation: str,
-    limit: int | None,
-    limit_rule: str | None = None,
-    image_size: int | None = None,
-    shots: int | None = None,
-    shot_seed: int | None = None,
-    weights: str | Path | None = None,
-    root: Path | None = None,
-    seed: int = 0,
-    options: dict[str, Any] | None = None,
-) -> tuple[ScoreRequest, Path | None]:
-    """The request with weights and data identified, and the weights file. Raises InputError.
-
-    `split` is train800val200 by default, with shots train800; `limit_rule` that of now unless an older
-    request goes on.
-    """
-    known = as_backbone(backbone)
-    found = find_weights(known, weights, fetch=True)
-    base = choice(criterion).criterion
-    needs_tokens = "patch" if base is None else get_criterion(base).default_tokens
-    read = split or (ALL_TRAINED if shots is None else TRAIN800)
-    request = ScoreRequest(
-        task=get_task(task, root=root).name,
-        backbone=known.name,
-        weights=found.identity,
-        data=fingerprint(task, root=root, splits=(read,)),
-        criterion=criterion,
-        sites=sites,
-        tokens=tokens or needs_tokens,
-        split=read,
-        pixel_normalisation=pixel_normalisation,
-        limit=limit,
-        limit_rule=limit_rule or rule_for(limit),
-        image_size=known.own_size(image_size),
-        shots=shots,
-        shot_seed=0 if shots is None else shot_seed or 0,
-        seed=seed,
-        options=options or {},
-    )
-    return request, found.path
 
 
 def score_task(
@@ -149,16 +61,13 @@ def score_task(
 ) -> Path:
     """The score file of `request`, computed unless the store has it whole (with sums if asked).
 
-    `backbone` is the request's, where it was looked up before. `batch_size` is 16 for images of 224 pixels and up to 64 for smaller ones, unless it is given.
+    `backbone` is the request's, where it was looked up before. `batch_size` is 16 for images of 224
+    pixels and up to 64 for smaller ones, unless it is given.
     Raises InputError if the store has it of other images than those of now (`digests`).
     """
     _check_batch(batch_size)
     path = store.score_file(request.score_id)
-    drawn = choice(request.criterion).criterion is None
-    read = {} if drawn else {request.split: (request.task, request.split)}
-    here = digests or ImageDigests(root)
-    shots = Shots.of(request.shots, request.shot_seed)
-    reading = same_images.Reading(read, here, request.limit, request.limit_rule, shots)
+    reading = _reading(request, digests or ImageDigests(root))
     meta = read_score(path.parent)
     if isinstance(meta, dict):
         same_images.check_file(store, path.parent, meta, reading)
@@ -179,19 +88,14 @@ def score_task(
         progress=progress,
         images=images,
     )
-    notes: list[str] = list(computed.meta.get("notes", ()))
     meta = {
         **dataclasses.asdict(request),
         **computed.meta,
         **_described(request, known),
         "keep_images": keep_images,
         "images_sha256": reading.record(store),
-        "precision": "fp32",
-        "device": device,
         "seconds": time.perf_counter() - started,
-        "peak_memory_bytes": peak_memory_bytes(device, notes),
-        "versions": package_versions(notes),
-        "notes": notes,
+        **_circumstances(device, computed.meta.get("notes", ())),
     }
     make_folder(path.parent)
     finished = ChannelScores(computed.arrays, meta, computed.labels)
@@ -200,9 +104,30 @@ def score_task(
     return path
 
 
+def _reading(request: ScoreRequest, digests: ImageDigests) -> same_images.Reading:
+    """The images that a score reads; a random choice reads none."""
+    drawn = choice(request.criterion).criterion is None
+    read = {} if drawn else {request.split: (request.task, request.split)}
+    shots = Shots.of(request.shots, request.shot_seed)
+    return same_images.Reading(read, digests, request.limit, request.limit_rule, shots)
+
+
 def _check_batch(size: int | None) -> None:
     if size is not None and size < 1:
         raise InputError(f"batch_size={size}: choose 1 or more images at once")
+
+
+def _circumstances(device: str, notes: Iterable[str]) -> dict[str, Any]:
+    """Where a score was computed and with what; what could not be found out is among the notes."""
+    said = list(notes)
+    memory, versions = peak_memory_bytes(device, said), package_versions(said)
+    return {
+        "precision": "fp32",
+        "device": device,
+        "peak_memory_bytes": memory,
+        "versions": versions,
+        "notes": said,
+    }
 
 
 def _described(request: ScoreRequest, backbone: Backbone) -> dict[str, Any]:

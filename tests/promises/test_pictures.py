@@ -214,7 +214,7 @@ def test_every_figure_of_the_package_and_the_command_has_a_sample():
     from ict.figures import samples
 
     assert set(FIGURES) <= set(samples.figures("light"))
-    text = inspect.getsource(samples.figures)
+    text = inspect.getsource(samples)
     drawing = [
         name
         for name in figures.__all__

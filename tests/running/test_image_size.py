@@ -22,7 +22,8 @@ from ict.resolve import resolve
 from ict.running.execute import run as execute
 from ict.running.fold_run import fold_run
 from ict.scores import load_scores
-from ict.scoring.task_scores import request_for, score_task
+from ict.scoring.score_request import request_for
+from ict.scoring.task_scores import score_task
 from ict.store import Store
 from ict.tasks import load_split
 from ict.tasks.limits import limited

@@ -10,7 +10,8 @@ import pytest
 from ict.files import StoreError
 from ict.scores import load_scores
 from ict.scoring.inspect_task import inspect_task, request_inspection
-from ict.scoring.task_scores import request_for, score_task
+from ict.scoring.score_request import request_for
+from ict.scoring.task_scores import score_task
 from ict.store import Store
 from ict.store.inspect_files import Inspection, read_inspection
 
