@@ -6,7 +6,8 @@ __getattr__, __dir__ = face(
     __name__,
     table("""
         ict.scoring.model_scores: score
-        ict.scoring.task_scores: ScoreRequest request_for score_task
+        ict.scoring.score_request: ScoreRequest request_for
+        ict.scoring.task_scores: score_task
         ict.catalogue: IMAGENET pixel_statistics
         ict.provenance: package_versions peak_memory_bytes
         """),
