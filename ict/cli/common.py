@@ -90,7 +90,7 @@ def check_words(words: Sequence[str]) -> None:
 class OneSentence(click.Group):
     """A group whose usage errors, too, are one sentence, or a JSON document with `--json`."""
 
-    def main(self, args: Any = None, *rest: Any, **more: Any) -> Any:  # type: ignore[override]
+    def main(self, args: Any = None, *rest: Any, **more: Any) -> Any:  # type: ignore[override]  # click names its arguments
         if more.get("standalone_mode") is False:
             return super().main(args, *rest, **more)
         more["standalone_mode"] = False

@@ -64,7 +64,7 @@ class RunConfig(RunFields):
         if self.zeros is not None:
             return self
         ones = {name: 1.0 for name in ONE_FOR_ZERO if getattr(self, name) == 0}
-        return dataclasses.replace(self, **ones)  # type: ignore[arg-type]
+        return dataclasses.replace(self, **ones)  # type: ignore[arg-type]  # all of them floats
 
     def check_total(self) -> None:
         """Raises InputError if a field that the method reads has no value: nothing is filled in later."""

@@ -20,8 +20,8 @@ def activations(found: Found, choice: Choice) -> Drawn:
     block = choice.block or 0
     if choice.channel is None and source is None:
         raise InputError("choose a channel with --channel")
-    channel = choice.channel if source is None else channel_of(source, choice)[1]
-    page = channel_page(one, block, int(channel))  # type: ignore[arg-type]
+    channel = int(choice.channel or 0) if source is None else channel_of(source, choice)[1]
+    page = channel_page(one, block, int(channel))
     counts = pd.DataFrame({"from": page.edges[:-1], "to": page.edges[1:], "count": page.histogram})
     return Drawn(
         figure=histogram(page.histogram, edges=page.edges, unit="activation", what="tokens"),

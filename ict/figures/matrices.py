@@ -71,9 +71,10 @@ def pair_matrix(rows: pd.DataFrame, tasks: Sequence[str], value: str) -> np.ndar
     """The symmetric matrix of `value` (mean over the rows of a pair), NaN on the diagonal."""
     place = {task: i for i, task in enumerate(tasks)}
     matrix = np.full((len(tasks), len(tasks)), np.nan)
-    for (a, b), found in rows.groupby(["task_a", "task_b"])[value].mean().items():  # type: ignore[misc]
+    means = rows.groupby(["task_a", "task_b"])[value].mean()
+    for (a, b), mean in means.items():  # type: ignore[misc]  # the stubs know no index of pairs
         if a in place and b in place and a != b:
-            matrix[place[a], place[b]] = matrix[place[b], place[a]] = found
+            matrix[place[a], place[b]] = matrix[place[b], place[a]] = mean
     return matrix
 
 

@@ -88,7 +88,7 @@ class _Exact(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def jvp(context: Any, *tangents: Any) -> Any:  # type: ignore[override]
+    def jvp(context: Any, *tangents: Any) -> Any:
         raise InputError(
             "channel adapters have no forward-mode derivative; use torch.func.grad, vjp or jacrev"
         )

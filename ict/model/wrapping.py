@@ -17,8 +17,8 @@ def bare(model: Any) -> Any:
             model = model._modules[_COMPILED]
         elif isinstance(model, (nn.DataParallel, DistributedDataParallel)):
             model = model.module
-        elif _of_peft(model) and hasattr(model, "get_base_model"):
-            model = model.get_base_model()
+        elif _of_peft(model) and (inner := getattr(model, "get_base_model", None)):
+            model = inner()
         else:
             break
     return model

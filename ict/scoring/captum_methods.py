@@ -134,7 +134,7 @@ class ConductanceOfLayers(captum.attr.LayerConductance):
     `_attribute` is captum's, written for several layers; the tests compare it with captum's own.
     """
 
-    def _attribute(  # type: ignore[override]  # noqa: PLR0917
+    def _attribute(  # type: ignore[override]  # noqa: PLR0917  # captum's own for one layer
         self,
         inputs: tuple[Tensor, ...],
         baselines: tuple[Tensor, ...],
