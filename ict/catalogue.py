@@ -22,7 +22,17 @@ from ict.errors import IctError, InputError, did_you_mean, quoted
 from ict.files import read_json
 
 BUNDLED = "ict_tiny"
-BUNDLED_WEIGHTS = Path(__file__).parent.parent / "assets" / "backbones" / "ict_tiny.safetensors"
+
+
+def _bundled_file() -> Path:
+    """The weights of `ict_tiny` in the clone, else where an installed wheel has put them."""
+    name = f"backbones/{BUNDLED}.safetensors"
+    clone = Path(__file__).parents[1] / "assets" / name
+    wheel = Path(sys.prefix) / "share" / "ict" / name
+    return wheel if wheel.is_file() and not clone.is_file() else clone
+
+
+BUNDLED_WEIGHTS = _bundled_file()
 SITE = "attn"
 """The paper's: the residual stream, once attention was added; what is meant where none is named."""
 STREAM_SITES = ("attn", "attn_branch", "mlp_branch", "block")

@@ -10,18 +10,18 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from ict.catalogue import QKV_SITES
 from ict.documents.tensor_files import header, open_tensors
 from ict.errors import InputError, quoted
 from ict.methods.registry import REGISTRY
 from ict.model.backbones import block_stages, head_modules
 from ict.model.before import give_back, remember
 from ict.model.channel_adapter import ChannelAdapter
-from ict.model.sites import Site, attach_site, find_site
+from ict.model.sites import SITES, Site, attach_site, find_site
 from ict.model.timm_types import TimmBlock
 from ict.model.wrapping import adaptable, bare
 from ict.selection import Selection
 
-QKV = ("q", "k", "v")
 HEADS = ("before", "trained")
 
 
@@ -78,8 +78,12 @@ def detach(model: nn.Module, *, head: str = "before") -> nn.Module:
     inner = bare(model)
     for stage in block_stages(inner):
         for block in stage:
-            for name in ("attn", "attn_branch", "mlp_branch", "block", *QKV):
-                site = find_site(block, name) if name not in QKV or hasattr(block, "attn") else None
+            for name in SITES:
+                site = (
+                    find_site(block, name)
+                    if name not in QKV_SITES or hasattr(block, "attn")
+                    else None
+                )
                 if site is not None and site.adapter is not None:
                     site.remove(block)
     give_back(inner, head=head)

@@ -19,11 +19,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ict.catalogue import QKV_SITES, STREAM_SITES
 from ict.errors import InputError, quoted
 from ict.model.backbones import block_kind, block_stages, calls_qkv
 from ict.model.timm_types import TimmBlock
 
-SITES = ("attn", "attn_branch", "mlp_branch", "block", "q", "k", "v")
+SITES = STREAM_SITES + QKV_SITES
 _BRANCH = {"attn": "drop_path1", "attn_branch": "drop_path1", "mlp_branch": "drop_path2"}
 
 
