@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from ict.figures.pdf_page import Frame, PageError, cut, frame, rectangles
+from ict.figures.pdf_page import Frame, Mark, PageError, cut, frame, rectangles
 
 RED, BLUE = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
 
@@ -63,7 +63,7 @@ def test_the_colour_comes_back_with_the_pen():
 
 
 def test_marks_say_where_a_page_lies():
-    marks = {RED: (0.0, 0.0, 8.0, 8.0), BLUE: (92.0, 42.0, 100.0, 50.0)}
+    marks = {RED: Mark(0.0, 0.0, 8.0, 8.0), BLUE: Mark(92.0, 42.0, 100.0, 50.0)}
     generator = np.random.default_rng(0)
     for across, down, left, top in generator.uniform(
         (0.3, 0.3, 0, 120), (1.5, 1.5, 90, 200), (20, 4)
@@ -85,7 +85,7 @@ def test_marks_say_where_a_page_lies():
     ],
 )
 def test_marks_that_are_missing_or_cut_are_errors(drawing, said):
-    marks = {RED: (0.0, 0.0, 8.0, 8.0), BLUE: (92.0, 42.0, 100.0, 50.0)}
+    marks = {RED: Mark(0.0, 0.0, 8.0, 8.0), BLUE: Mark(92.0, 42.0, 100.0, 50.0)}
     with pytest.raises(PageError, match=said):
         frame(written(drawing), marks)
 
