@@ -59,14 +59,14 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="all within 15 minutes")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = []
+    reports = []
     for name in BENCHES:
-        found.append(run_one(name, quick=options.quick))
+        reports.append(run_one(name, quick=options.quick))
         if not options.json:
-            print(json.dumps(found[-1], indent=1), flush=True)
+            print(json.dumps(reports[-1], indent=1), flush=True)
     if options.json:
-        print(json.dumps(found))
-    return int(any("error" in row for row in found))
+        print(json.dumps(reports))
+    return int(any("error" in row for row in reports))
 
 
 if __name__ == "__main__":

@@ -70,13 +70,13 @@ def measure(rounds: int) -> dict[str, Any]:
             finally:
                 server.stop()
     by_page = {page: round(statistics.median(times), 2) for page, times in switches.items()}
-    found = {
+    seconds = {
         "first_paint": round(statistics.median(paints), 2),
         "switch": round(statistics.median(by_page.values()), 2),
         "slider": round(statistics.median(slides), 2),
     }
-    missed = [name for name, limit in LIMITS.items() if found[name] > limit]
-    return {"runs": 500, "rounds": rounds, **found, "by_page": by_page, "limits": LIMITS,
+    missed = [name for name, limit in LIMITS.items() if seconds[name] > limit]
+    return {"runs": 500, "rounds": rounds, **seconds, "by_page": by_page, "limits": LIMITS,
             "missed": missed}  # fmt: skip
 
 
@@ -85,13 +85,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    found = measure(1 if chosen.quick else 3)
+    report = measure(1 if chosen.quick else 3)
     if chosen.json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(report, indent=1))
         return
     for name, limit in LIMITS.items():
-        print(f"{name:12} {found[name]:6.2f} s   limit {limit} s")
-    for page, seconds in found["by_page"].items():
+        print(f"{name:12} {report[name]:6.2f} s   limit {limit} s")
+    for page, seconds in report["by_page"].items():
         print(f"  to {page:10} {seconds:6.2f} s")
 
 

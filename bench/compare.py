@@ -61,7 +61,7 @@ def measure(tasks: int) -> dict[str, Any]:
         store = Store(Path(folder) / "store")
         fill(store, tasks)
         words = [sys.executable, "-m", "ict", "compare", "method=bitfit", "method=lora", "--json"]
-        seconds, told = [], {}
+        seconds, answers = [], {}
         for _ in range(2):
             begun = time.perf_counter()
             child = subprocess.run(
@@ -69,10 +69,10 @@ def measure(tasks: int) -> dict[str, Any]:
                 capture_output=True, text=True, check=True,
             )  # fmt: skip
             seconds.append(time.perf_counter() - begun)
-            told = json.loads(child.stdout)
+            answers = json.loads(child.stdout)
         return {
-            "tasks": len(told["tasks"]),
-            "test_images": sum(one["test_images"] for one in told["tasks"]),
+            "tasks": len(answers["tasks"]),
+            "test_images": sum(one["test_images"] for one in answers["tasks"]),
             "runs": tasks * SEEDS * len(METHODS),
             "seconds_cold": seconds[0],
             "seconds_again": seconds[1],

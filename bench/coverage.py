@@ -88,7 +88,7 @@ KINDS: dict[str, Estimate] = {
 def trials(cell: Cell, kinds: tuple[str, ...], count: int, seed: int) -> dict[str, list[Trial]]:
     """Estimates of `count` experiments, kind by kind."""
     generator = np.random.default_rng([seed, cell.seeds, cell.images, cell.draws])
-    found: dict[str, list[Trial]] = {kind: [] for kind in kinds}
+    by_kind: dict[str, list[Trial]] = {kind: [] for kind in kinds}
     for begun in range(0, count, BATCH):
         world = simulate(cell, min(BATCH, count - begun), generator)
         for i, gap in enumerate(world.gap):
@@ -97,8 +97,8 @@ def trials(cell: Cell, kinds: tuple[str, ...], count: int, seed: int) -> dict[st
                     {IMAGES: world.gap, MODELS: world.of_first}.get(kind, world.on_these)[i]
                 )
                 estimate = KINDS[kind](world.a[i], world.b[i])
-                found[kind].append(Trial(found=estimate, truth=truth, gap=float(gap)))
-    return found
+                by_kind[kind].append(Trial(found=estimate, truth=truth, gap=float(gap)))
+    return by_kind
 
 
 def together(pool: list[Trial], tasks: int, seed: int) -> Iterator[Trial]:
@@ -170,11 +170,11 @@ def predicted_power(experiments: int) -> list[dict[str, Any]]:
     rows = []
     for seeds, images, over in product((3, 5, 10), (200, 2000), (SEEDS, IMAGES)):
         cell = Cell(seeds=seeds, images=images, accuracy=0.75, scales=(1.0,))
-        found = true_spread(cell)
+        spread = true_spread(cell)
         asked = [x / 1000 for x in range(2, 200)]
         for wanted in (0.5, 0.8):
-            gap = min(asked, key=lambda g: abs(power(g, seeds, images, found, over) - wanted))
-            rows.append(_power_row(cell, over, gap, found, experiments))
+            gap = min(asked, key=lambda g: abs(power(g, seeds, images, spread, over) - wanted))
+            rows.append(_power_row(cell, over, gap, spread, experiments))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     return rows
 

@@ -78,8 +78,8 @@ def simulate(cell: Cell, count: int, generator: np.random.Generator) -> World:
 
 def _start(accuracy: float | np.ndarray, variance: np.ndarray) -> np.ndarray:
     """μ with which images, seeds and noise together give `accuracy`."""
-    found = special.ndtri(accuracy) * np.sqrt(1 + DIFFICULTY**2 + OWN**2 + variance)
-    return np.asarray(found, dtype=np.float32)
+    mean = special.ndtri(accuracy) * np.sqrt(1 + DIFFICULTY**2 + OWN**2 + variance)
+    return np.asarray(mean, dtype=np.float32)
 
 
 def true_spread(cell: Cell, samples: int = 1_000_000) -> Spread:

@@ -103,11 +103,11 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     rounds = options.rounds or (3 if options.quick else 7)
-    found = measure(options.backbone, threads=options.threads, batch=options.batch, rounds=rounds)
+    rates = measure(options.backbone, threads=options.threads, batch=options.batch, rounds=rounds)
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps(rates))
     else:
-        print(f"{found['backbone']}, {found['threads']} threads: {found['ratio']:.2f}")
+        print(f"{rates['backbone']}, {rates['threads']} threads: {rates['ratio']:.2f}")
 
 
 if __name__ == "__main__":

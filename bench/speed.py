@@ -173,7 +173,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     quick = options.quick
-    found = measure(
+    report = measure(
         options.backbone or ("ict_tiny" if quick else "vit_base_patch16_224.orig_in21k"),
         batch=options.batch or (32 if quick else 8),
         rounds=options.rounds or (3 if quick else 5),
@@ -181,10 +181,12 @@ def main() -> None:
         precision=options.precision,
     )
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps(report))
         return
-    print(f"{found['backbone']}, batch {found['batch']}, {found['device']}, {found['precision']}")
-    for row in found["ratios"]:
+    print(
+        f"{report['backbone']}, batch {report['batch']}, {report['device']}, {report['precision']}"
+    )
+    for row in report["ratios"]:
         print(f"  {row['what']:24} {row['ratio']:.2f}   (target ≤ {row['target']})")
 
 

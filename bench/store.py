@@ -127,11 +127,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    found = measure(1000 if asked.quick else 5000)
+    seconds = measure(1000 if asked.quick else 5000)
     if asked.json:
-        print(json.dumps(found))
+        print(json.dumps(seconds))
     else:
-        print("\n".join(f"{name:20} {value}" for name, value in found.items()))
+        print("\n".join(f"{name:20} {value}" for name, value in seconds.items()))
 
 
 if __name__ == "__main__":

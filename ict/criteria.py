@@ -189,11 +189,11 @@ REGISTRY: dict[str, Criterion] = {
 
 def get_criterion(name: str) -> Criterion:
     """The named criterion. Raises InputError, with the nearest name, for one that is not there."""
-    found = REGISTRY.get(name) or outside().get(name)
-    if isinstance(found, Criterion):
-        return found
-    if found is not None:
-        raise InputError(found)
+    criterion = REGISTRY.get(name) or outside().get(name)
+    if isinstance(criterion, Criterion):
+        return criterion
+    if criterion is not None:
+        raise InputError(criterion)
     known = (*REGISTRY, *outside())
     raise InputError(
         f"no criterion {quoted(name)}; there are {', '.join(known)}{did_you_mean(name, known)}"

@@ -42,13 +42,13 @@ def devices() -> tuple[str, ...]:
 
 def choose_device(name: str | None) -> str:
     """The named device, or the first of this machine. Raises InputError for one that is not here."""
-    here = (*devices(), "cpu")
+    known = (*devices(), "cpu")
     if name in (None, "auto"):
-        return here[0]
+        return known[0]
     wanted = "cuda:0" if name == "cuda" else str(name)
-    if wanted not in here:
+    if wanted not in known:
         raise InputError(
-            f"device {quoted(name)} is not on this machine; it has {', '.join(dict.fromkeys(here))}"
+            f"device {quoted(name)} is not on this machine; it has {', '.join(dict.fromkeys(known))}"
         )
     return wanted
 

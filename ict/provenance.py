@@ -57,10 +57,10 @@ def version() -> str:
 
 
 def _version(name: str) -> str:
-    found = metadata.version(name)
-    if not isinstance(found, str):  # metadata without a version
+    version = metadata.version(name)
+    if not isinstance(version, str):  # metadata without a version
         raise metadata.PackageNotFoundError(name)
-    return found
+    return version
 
 
 def _gpu_peak(device: str) -> int:

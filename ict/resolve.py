@@ -109,10 +109,10 @@ def resolve(
     config = RunConfig(**{**filled, **given})
     check(config, backbone)
     wanted = given.get("weights") if weights is None else weights
-    found = weight_files.find(backbone, wanted, fetch=fetch)
+    weights_found = weight_files.find(backbone, wanted, fetch=fetch)
     config = dataclasses.replace(
         config,
-        weights=found.identity,
+        weights=weights_found.identity,
         data=fingerprint(task.name, root=root, splits=config.splits) if fetch else None,
         precision=_precision(config.precision, device),
         image_size=backbone.own_size(config.image_size),
@@ -125,8 +125,10 @@ def resolve(
         config.check_total()
     read = tuple(n for n in from_recipe if config.reads(n) and getattr(config, n) is not None)
     sources = {
-        "weights_file": str(found.path) if found.path else None,
-        "weights_sha256": weight_files.digest_of(found.path) if found.path else None,
+        "weights_file": str(weights_found.path) if weights_found.path else None,
+        "weights_sha256": weight_files.digest_of(weights_found.path)
+        if weights_found.path
+        else None,
         "data_root": str(root) if root else None,
     }
     return Resolved(config, run_id(config), recipe, read, sources)

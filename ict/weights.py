@@ -116,15 +116,15 @@ def _file_again(
     backbone: Backbone, identity: str, recorded: Path | None, given: str | Path | None
 ) -> Path:
     if given is not None:
-        found = _from_file(Path(given))
-        if found.identity == identity and found.path is not None:
-            return found.path
+        weights = _from_file(Path(given))
+        if weights.identity == identity and weights.path is not None:
+            return weights.path
         raise InputError(
-            f"--weights {given}: it is {found.identity}, wanted are the weights {identity}"
+            f"--weights {given}: it is {weights.identity}, wanted are the weights {identity}"
         )
     places = [place for place in (recorded, _own_file(backbone)) if place is not None]
-    here = dict.fromkeys(place for place in places if place.is_file())
-    for place in here:
+    files = dict.fromkeys(place for place in places if place.is_file())
+    for place in files:
         if digest_of(place) == identity:
             return place
     if recorded is not None and recorded.is_file():
@@ -151,17 +151,17 @@ def _hub_again(
     repository, _, revision = identity.removeprefix("hub:").partition("@")
     cached = _cached(repository, revision)
     in_place = recorded if _is_revision(recorded, revision) else None
-    here = cached or in_place
-    wanted = digest or (digest_of(here) if here else None)
+    file = cached or in_place
+    wanted = digest or (digest_of(file) if file else None)
     if given is not None:
-        found = _from_file(Path(given))
-        if found.path is not None and found.identity == wanted:
-            return found.path
+        weights = _from_file(Path(given))
+        if weights.path is not None and weights.identity == wanted:
+            return weights.path
         raise InputError(
-            f"--weights {given}: it is {found.identity}, wanted are the weights {identity}"
+            f"--weights {given}: it is {weights.identity}, wanted are the weights {identity}"
             + (f", which is {wanted}" if wanted else "; leave --weights out to fetch that revision")
         )
-    path = here or _download(name, repository, revision)
+    path = file or _download(name, repository, revision)
     if digest is not None and digest_of(path) != digest:
         raise InputError(
             f"{path} is {digest_of(path)}, and the weights {identity} were {digest}: the file changed; "

@@ -114,22 +114,22 @@ def compare(
             "they have no task in common"
         )
     notes = [_only(one, other) for one, other in ((a, b), (b, a))]
-    found: list[TaskComparison] = []
+    comparisons: list[TaskComparison] = []
     for task in common:
         try:
-            found.append(_on_task(task, a.on(task), b.on(task), store, by_class=by_class))
+            comparisons.append(_on_task(task, a.on(task), b.on(task), store, by_class=by_class))
         except InputError as error:
             if len(common) == 1:
                 raise
             notes.append(f"{task} is left out: {error}.")
-    if not found:
+    if not comparisons:
         raise InputError(" ".join(note for note in notes if note))
     return Comparison(
         a=a.name,
         b=b.name,
         margin=margin,
-        tasks=tuple(found),
-        verdicts=tuple(judge(d, margin=margin, role=role) for d in _together(found)),
+        tasks=tuple(comparisons),
+        verdicts=tuple(judge(d, margin=margin, role=role) for d in _together(comparisons)),
         notes=tuple(note for note in notes if note),
         sides=(a, b),
     )
@@ -165,7 +165,7 @@ def _on_task(task: str, a: Side, b: Side, store: Store, *, by_class: bool) -> Ta
     notes += same_test(a, b, answers)
     accuracies = groups.by_seed(a.rows), groups.by_seed(b.rows)
     images = len(next(iter(answers.values()))) if answers else test_size(a)
-    difference, told = of_seeds(a, b, accuracies, images)
+    difference, left_out = of_seeds(a, b, accuracies, images)
     gained = gains(a, b, answers) if answers and difference.seeds > 1 else None
     differences = [difference]
     if gained is not None:
@@ -181,7 +181,7 @@ def _on_task(task: str, a: Side, b: Side, store: Store, *, by_class: bool) -> Ta
         flips=pair,
         by_class=classes,
         spread=None if gained is None else spread(gained),
-        notes=tuple(dict.fromkeys([*notes, *told, *more, *torn(a), *torn(b)])),
+        notes=tuple(dict.fromkeys([*notes, *left_out, *more, *torn(a), *torn(b)])),
     )
 
 
@@ -206,10 +206,10 @@ def _pair(
         notes = ["Flips by class are of one run against one: name two runs."] if by_class else []
         return None, (), notes
     one, other = (answers[side.rows[0].run_id] for side in (a, b))
-    found = flips(one.predictions, other.predictions, one.labels)
+    changed = flips(one.predictions, other.predictions, one.labels)
     if not by_class:
-        return found, (), []
+        return changed, (), []
     classes = tuple(flips_by_class(one.predictions, other.predictions, one.labels))
     few = [str(each.label) for each in classes if each.flips.images == 1]
     notes = [f"One test image alone: class {', '.join(few)}; it tells nothing."] if few else []
-    return found, classes, notes
+    return changed, classes, notes

@@ -135,14 +135,16 @@ def unpaired(a: Sequence[float], b: Sequence[float], images: int) -> Difference:
     if not all(map(len, sides)):
         raise InputError("one of the two has no result: there is nothing to compare")
     spreads = [_spread(values, images) for values in sides]
-    told = [i for i, spread in enumerate(spreads) if not math.isnan(spread)]
-    spreads = [spreads[i] if i in told else spreads[told[0]] if told else math.nan for i in (0, 1)]
+    known = [i for i, spread in enumerate(spreads) if not math.isnan(spread)]
+    spreads = [
+        spreads[i] if i in known else spreads[known[0]] if known else math.nan for i in (0, 1)
+    ]
     variances = [spread**2 / len(values) for spread, values in zip(spreads, sides, strict=True)]
     freedoms = [max(len(values), 1) - 1 for values in sides]
-    if len(told) == 2:
+    if len(known) == 2:
         degrees = _satterthwaite(variances, freedoms)
     else:
-        degrees = float(max(freedoms)) if told else math.nan
+        degrees = float(max(freedoms)) if known else math.nan
     return Difference(
         mean=float(sides[0].mean() - sides[1].mean()),
         standard_error=math.sqrt(sum(variances)),

@@ -23,13 +23,13 @@ def shared_draws(rows: Iterable[RunRow]) -> list[SharedDraw]:
 
     A draw of its own in every seed (`draws` in a study) shares none.
     """
-    found: dict[tuple[tuple[str, ...], int], dict[Seed, None]] = defaultdict(dict)
+    sharing: dict[tuple[tuple[str, ...], int], dict[Seed, None]] = defaultdict(dict)
     for row in as_rows(rows):
         draw = draw_of(row)
         if draw is not None:
-            found[key(row, SETTINGS), draw][seed_of(row)] = None
+            sharing[key(row, SETTINGS), draw][seed_of(row)] = None
     merged: dict[int, dict[Seed, None]] = defaultdict(dict)
-    for (_, draw), seeds in found.items():
+    for (_, draw), seeds in sharing.items():
         if len(seeds) > 1:
             merged[draw] |= seeds
     return [SharedDraw(draw=draw, seeds=tuple(seeds)) for draw, seeds in merged.items()]
@@ -48,12 +48,12 @@ def shared_draw_words(rows: Iterable[RunRow]) -> str:
         if crossed
         else f"one draw (selection_seed {draws}) is"
     )
-    told = (
+    sharers = (
         "draws and seeds are crossed, and n counts seeds"
         if crossed
         else "their interval holds no spread of draws"
     )
-    return f"Random channels: {what} shared by seeds {seeds}: {told}."
+    return f"Random channels: {what} shared by seeds {seeds}: {sharers}."
 
 
 def _listed(values: Sequence[Any]) -> str:

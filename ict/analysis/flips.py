@@ -99,11 +99,11 @@ def flips_by_class(a: np.ndarray, b: np.ndarray, labels: np.ndarray) -> list[Cla
     """`flips` of the images of each class that has any, by label."""
     flips(a, b, labels)  # one length
     classes = [int(label) for label in np.unique(labels)]
-    found = [flips(a[labels == c], b[labels == c], labels[labels == c]) for c in classes]
-    adjusted = holm([one.p_exact for one in found])
+    by_class = [flips(a[labels == c], b[labels == c], labels[labels == c]) for c in classes]
+    adjusted = holm([one.p_exact for one in by_class])
     return [
         ClassFlips(label, one, float(p))
-        for label, one, p in zip(classes, found, adjusted, strict=True)
+        for label, one, p in zip(classes, by_class, adjusted, strict=True)
     ]
 
 

@@ -182,8 +182,8 @@ def varying_within(rows: Sequence[RunRow], cell: Sequence[str]) -> list[str]:
     cells: dict[tuple[str, ...], list[RunRow]] = defaultdict(list)
     for row in rows:
         cells[key(row, cell)].append(row)
-    found = {name for part in cells.values() for name in telling(part) if name not in cell}
-    return [name for name in SETTINGS if name in found]
+    differing = {name for part in cells.values() for name in telling(part) if name not in cell}
+    return [name for name in SETTINGS if name in differing]
 
 
 def told_apart(rows: Sequence[RunRow], label: Callable[[RunRow], str]) -> list[str]:
@@ -221,18 +221,18 @@ def _group(
     seeds = {seed for row in members if (seed := seed_of(row)) is not None}
     images = [n for row in members if (n := _number(row.test_images))]
     seen = 0.5 / max(images) if value == "test_accuracy" and images else 0.0
-    found = t_interval(values, least_sd=seen)
-    found = found.within(*ends) if ends else found
+    interval = t_interval(values, least_sd=seen)
+    interval = interval.within(*ends) if ends else interval
     sampling = None
-    if value == "test_accuracy" and images and found.n:
-        sampling = sampling_half_width(found.mean, int(max(images)))
+    if value == "test_accuracy" and images and interval.n:
+        sampling = sampling_half_width(interval.mean, int(max(images)))
     return Group(
         setting={name: _told(members[0].get(name)) for name in by},
         run_ids=tuple(row.run_id for row in members if row.run_id),
         done=sum(row.done for row in members),
         seeds=tuple(sorted(seeds, key=lambda seed: (isinstance(seed, str), seed))),
         over=over,
-        interval=found,
+        interval=interval,
         best=max(numbers, default=None),
         sampling=sampling,
         means={name: _mean(members, name) for name in _MEANS},

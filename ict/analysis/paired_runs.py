@@ -54,11 +54,11 @@ def _of_one_seed(
 ) -> tuple[Difference, list[str]]:
     values = [_by_draw(side) for side in (a, b)]
     if max(map(len, values)) > 1:
-        found = unpaired(values[0], values[1], images)
+        difference = unpaired(values[0], values[1], images)
         notes.append(
             "One training seed: the interval speaks of other draws of random channels alone."
         )
-        return replace(found, seeds=1, over=ONE_SEED), notes
+        return replace(difference, seeds=1, over=ONE_SEED), notes
     seedless = all(groups.seed_of(row) is None for row in (*a.rows, *b.rows))
     notes.append(
         "Neither reads a seed: there is no spread over seeds to tell."
@@ -113,11 +113,11 @@ def _crossed(a: Side, b: Side) -> np.ndarray | None:
 
 def draws_by_seed(side: Side) -> dict[Seed, dict[int, float]]:
     """Accuracy by seed and draw; nothing of a side without draws."""
-    found: dict[Seed, dict[int, float]] = defaultdict(dict)
+    by_seed: dict[Seed, dict[int, float]] = defaultdict(dict)
     for row in side.rows:
         if (draw := groups.draw_of(row)) is not None:
-            found[groups.seed_of(row)][draw] = _accuracy(row)
-    return dict(found)
+            by_seed[groups.seed_of(row)][draw] = _accuracy(row)
+    return dict(by_seed)
 
 
 def gains(a: Side, b: Side, answers: Mapping[str, Predictions]) -> np.ndarray | None:
@@ -127,8 +127,8 @@ def gains(a: Side, b: Side, answers: Mapping[str, Predictions]) -> np.ndarray | 
 
 
 def _right(side: Side, answers: Mapping[str, Predictions]) -> dict[Seed, np.ndarray]:
-    found: dict[Seed, list[np.ndarray]] = defaultdict(list)
+    by_seed: dict[Seed, list[np.ndarray]] = defaultdict(list)
     for row in side.rows:
         said = answers[row.run_id]
-        found[groups.seed_of(row)].append(said.predictions == said.labels)
-    return {seed: np.asarray(np.mean(rights, axis=0)) for seed, rights in found.items()}
+        by_seed[groups.seed_of(row)].append(said.predictions == said.labels)
+    return {seed: np.asarray(np.mean(rights, axis=0)) for seed, rights in by_seed.items()}

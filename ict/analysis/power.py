@@ -199,8 +199,8 @@ def _fewest(difference: float, images: int, found: Spread, over: str) -> int | N
 
 def _noncentral(degrees: float, shift: float, t: float) -> float:
     """P(T ≤ t) of the noncentral t; by the normal where SciPy's series gives nothing (large shifts)."""
-    found = float(special.nctdtr(degrees, shift, t))
-    if math.isnan(found) or degrees > 1e4:
+    below = float(special.nctdtr(degrees, shift, t))
+    if math.isnan(below) or degrees > 1e4:
         scale = math.sqrt(1 + t * t / (2 * degrees))
         return float(special.ndtr((t * (1 - 1 / (4 * degrees)) - shift) / scale))
-    return found
+    return below

@@ -23,14 +23,14 @@ def with_searches(store: BaseStore, found: Iterable[RunRow]) -> list[RunRow]:
     unknown = {row.run_id for row in kept if row.searched is None}
     if not unknown:
         return kept
-    told: dict[str, RunRow] = {}
+    chosen: dict[str, RunRow] = {}
     for study in list_studies(store):
         if tuned_lists(study.document) and unknown & set(study.run_ids):
             for row in study_run_rows(store, study):
-                if row.chosen and _values(row) > _values(told.get(row.run_id)):
-                    told[row.run_id] = row
+                if row.chosen and _values(row) > _values(chosen.get(row.run_id)):
+                    chosen[row.run_id] = row
     return [
-        _as_told(row, told[row.run_id]) if row.searched is None and row.run_id in told else row
+        _as_told(row, chosen[row.run_id]) if row.searched is None and row.run_id in chosen else row
         for row in kept
     ]
 

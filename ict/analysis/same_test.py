@@ -22,15 +22,15 @@ def answers_of(
     rows: Sequence[RunRow], store: Store
 ) -> tuple[dict[str, Predictions] | None, list[str]]:
     """What each run answered; None, with the reason, where one of them has kept nothing readable."""
-    found: dict[str, Predictions] = {}
+    answers: dict[str, Predictions] = {}
     for row in rows:
         read = read_predictions(store.run(row.run_id))
         if read is None or isinstance(read, Odd):
             which = f"Run {row.run_id} ({read.reason})" if read else "One of these runs"
             said = "has no answer for each image: nothing is told about new images and flips."
             return None, [f"{which} {said}"]
-        found[row.run_id] = read
-    return found, []
+        answers[row.run_id] = read
+    return answers, []
 
 
 def same_test(a: Side, b: Side, answers: Mapping[str, Predictions] | None) -> list[str]:
@@ -62,14 +62,16 @@ def same_test(a: Side, b: Side, answers: Mapping[str, Predictions] | None) -> li
 
 def test_size(side: Side) -> int:
     """How many test images its results say. Raises InputError where they do not."""
-    found = side.rows[0].test_images
-    if not isinstance(found, int | float) or not found >= 1:
+    images = side.rows[0].test_images
+    if not isinstance(images, int | float) or not images >= 1:
         raise InputError(f"run {side.rows[0].run_id} does not say how many test images it saw")
-    return int(found)
+    return int(images)
 
 
 def same_images(answers: Iterable[Predictions]) -> bool:
     """Whether nothing speaks against it: one digest at most, and equal labels in order."""
-    found = list(answers)
-    digests = {one.test_sha256 for one in found} - {None}
-    return len(digests) < 2 and all(np.array_equal(one.labels, found[0].labels) for one in found)
+    run_ids = list(answers)
+    digests = {one.test_sha256 for one in run_ids} - {None}
+    return len(digests) < 2 and all(
+        np.array_equal(one.labels, run_ids[0].labels) for one in run_ids
+    )

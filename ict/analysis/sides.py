@@ -58,13 +58,13 @@ def find_side(text: str, store: Store) -> Side:
         run_id = store.run(head).id
         rows, filters = run_rows(store, lambda row: row.run_id == run_id), rest
     tests = [_test(part) for part in filters.split(",") if part]
-    found = [row for row in rows if all(test(row) for test in tests)]
-    done = [row for row in found if row.done]
+    chosen = [row for row in rows if all(test(row) for test in tests)]
+    done = [row for row in chosen if row.done]
     if not done:
         _refuse_imported(text, tests, store)
         many = (
-            f"{len(found)} run{'s' * (len(found) != 1)}, none of them finished"
-            if found
+            f"{len(chosen)} run{'s' * (len(chosen) != 1)}, none of them finished"
+            if chosen
             else "no run"
         )
         raise InputError(f"{quoted(text)} names {many}; `ict runs` lists what is there")
@@ -73,10 +73,10 @@ def find_side(text: str, store: Store) -> Side:
 
 def torn(side: Side) -> list[str]:
     """A sentence where some trainings of a task collapsed, so that a mean over seeds says little."""
-    found = {seed: value for seed, value in groups.by_seed(side.rows).items() if seed is not None}
-    if not found or max(found.values()) - min(found.values()) <= TORN:
+    by_seed = {seed: value for seed, value in groups.by_seed(side.rows).items() if seed is not None}
+    if not by_seed or max(by_seed.values()) - min(by_seed.values()) <= TORN:
         return []
-    listed = ", ".join(f"{100 * value:.1f} (seed {seed})" for seed, value in found.items())
+    listed = ", ".join(f"{100 * value:.1f} (seed {seed})" for seed, value in by_seed.items())
     return [
         f"The seeds of {quoted(side.name)} lie more than {100 * TORN:.0f} points apart: {listed} %. Some of "
         "these trainings collapsed, and their mean says little; try a lower rate."
@@ -105,8 +105,8 @@ def at_ratio(side: Side, ratio: float) -> Side:
 
 def ratios(side: Side) -> list[float]:
     """The K/D of its runs, ascending."""
-    found = {ratio for row in side.rows if (ratio := ratio_of(row)) is not None}
-    return sorted(found)
+    distinct = {ratio for row in side.rows if (ratio := ratio_of(row)) is not None}
+    return sorted(distinct)
 
 
 def one_setting(side: Side) -> None:

@@ -76,8 +76,8 @@ def of_images(
     if len(sums.labels) < 4:
         raise InputError(f"{sums.name} has {len(sums.labels)} image(s): resamples need 4 or more")
     weights = draw[how](sums.labels, resamples, seed)
-    found = []
+    growth = []
     for scores, k in zip(part_scores(sums, weights), ks, strict=True):
         chosen = top_masks(scores, k)
-        found += [nogueira(chosen[:, block]) for block in range(scores.shape[1])]
-    return found
+        growth += [nogueira(chosen[:, block]) for block in range(scores.shape[1])]
+    return growth

@@ -201,16 +201,16 @@ def _others(wanted: Contrast | None, sides: dict[str, Side]) -> list[Contrast]:
 
     Without what is primary or its family.
     """
-    found: list[Contrast] = []
+    contrasts: list[Contrast] = []
     for a, b in itertools.permutations(sides, 2):
         if (wanted and {wanted.a, wanted.b} == {a, b}) or not _beside(a, b, sides):
             continue
         own, other = ratios(sides[a]), ratios(sides[b])
         common: list[float | None] = [one for one in own if not other or one in other]
-        found += [Contrast(a=a, b=b, ratio=one) for one in common if own]
+        contrasts += [Contrast(a=a, b=b, ratio=one) for one in common if own]
         if not own and not other:
-            found.append(Contrast(a=a, b=b, ratio=None))
-    return found
+            contrasts.append(Contrast(a=a, b=b, ratio=None))
+    return contrasts
 
 
 def _beside(a: str, b: str, sides: dict[str, Side]) -> bool:
@@ -230,8 +230,10 @@ def _adjusted(family: Sequence[Told], margin: float) -> list[Told]:
     columns: list[list[Verdict | None]] = []
     for kind in range(kinds):
         having = [one for one in family if len(one.verdicts) > kind]
-        told = iter(judge_family([one.verdicts[kind].difference for one in having], margin=margin))
-        columns.append([next(told) if len(one.verdicts) > kind else None for one in family])
+        verdicts = iter(
+            judge_family([one.verdicts[kind].difference for one in having], margin=margin)
+        )
+        columns.append([next(verdicts) if len(one.verdicts) > kind else None for one in family])
     return [
         replace(one, verdicts=tuple(v for column in columns if (v := column[i]) is not None))
         for i, one in enumerate(family)

@@ -27,12 +27,12 @@ class Plan:
 
     @property
     def sentence(self) -> str:
-        told = f"{self.task}: {self.needed.sentence}"
+        words = f"{self.task}: {self.needed.sentence}"
         low, high = (self.hours(n) for n in (self.needed.low, self.needed.high))
         if low is None or self.needed.smallest > self.needed.difference:
-            return f"{told}."
+            return f"{words}."
         until = "more" if high is None else f"{high:.2g}"
-        return f"{told}; {self.have} are trained, the rest takes {low:.2g} to {until} hours one by one."
+        return f"{words}; {self.have} are trained, the rest takes {low:.2g} to {until} hours one by one."
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -51,8 +51,8 @@ def detect(store: Store, study: Study, points: float) -> list[Plan]:
 
     Raises InputError where the study has no such contrast with two seeds and their answers.
     """
-    told = study_contrasts(store, study).primary
-    if told is None or not any(one.spread for one in told.comparison.tasks):
+    primary = study_contrasts(store, study).primary
+    if primary is None or not any(one.spread for one in primary.comparison.tasks):
         raise InputError(
             f"--detect needs two finished seeds of both rows of the primary contrast of {study.name}, "
             "with their answers for each image: nothing else tells how seeds spread"
@@ -62,9 +62,9 @@ def detect(store: Store, study: Study, points: float) -> list[Plan]:
             task=one.task,
             needed=seeds_needed(points / 100, one.images, one.spread, difference.over),
             have=one.differences[0].seeds,
-            seconds_a_seed=_seconds(told, one.task) / one.differences[0].seeds,
+            seconds_a_seed=_seconds(primary, one.task) / one.differences[0].seeds,
         )
-        for one in told.comparison.tasks
+        for one in primary.comparison.tasks
         if one.spread is not None
         for difference in one.differences
     ]

@@ -36,8 +36,10 @@ def config_difference(runs: Sequence[Run]) -> list[DifferingField]:
     """Fields in which the configurations of these runs are not all equal."""
     configs = [run.config for run in runs]
     fields = dict.fromkeys(name for config in configs for name in config)
-    told = [DifferingField(name, tuple(config.get(name) for config in configs)) for name in fields]
-    return [one for one in told if any(value != one.values[0] for value in one.values)]
+    compared = [
+        DifferingField(name, tuple(config.get(name) for config in configs)) for name in fields
+    ]
+    return [one for one in compared if any(value != one.values[0] for value in one.values)]
 
 
 def paired_difference(a: Mapping[Any, float], b: Mapping[Any, float]) -> Interval:

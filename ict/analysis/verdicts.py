@@ -49,13 +49,13 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """`+1.2 points (95 % −0.3 to 2.7; …): not told by these data`."""
-        found = self.difference
-        low, high = (100 * bound for bound in found.interval())
-        seeds = f"{found.seeds} seed{'s' * (found.seeds != 1)}"
-        told = f"95 % {low:+.2f} to {high:+.2f}, " if low <= high else "no interval, "
+        difference = self.difference
+        low, high = (100 * bound for bound in difference.interval())
+        seeds = f"{difference.seeds} seed{'s' * (difference.seeds != 1)}"
+        interval = f"95 % {low:+.2f} to {high:+.2f}, " if low <= high else "no interval, "
         looked = "; exploratory" if self.role == EXPLORATORY else ""
         return (
-            f"{100 * found.mean:+.2f} points ({told}{seeds}, {found.over}): {self.words}{looked}"
+            f"{100 * difference.mean:+.2f} points ({interval}{seeds}, {difference.over}): {self.words}{looked}"
         ).replace("-", "−")
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,12 +82,12 @@ def judge(difference: Difference, *, margin: float = MARGIN, role: str = EXPLORA
 
 def judge_family(differences: Sequence[Difference], *, margin: float = MARGIN) -> list[Verdict]:
     """Verdicts of contrasts that are asked together: *different* only where Holm's p is below 5 %."""
-    told = [judge(difference, margin=margin, role=FAMILY) for difference in differences]
-    tested = [i for i, verdict in enumerate(told) if not math.isnan(verdict.p)]
-    for i, p in zip(tested, holm([told[i].p for i in tested]), strict=True):
+    verdicts = [judge(difference, margin=margin, role=FAMILY) for difference in differences]
+    tested = [i for i, verdict in enumerate(verdicts) if not math.isnan(verdict.p)]
+    for i, p in zip(tested, holm([verdicts[i].p for i in tested]), strict=True):
         words = _words(differences[i], float(p), margin)
-        told[i] = replace(told[i], words=words, p=float(p))
-    return told
+        verdicts[i] = replace(verdicts[i], words=words, p=float(p))
+    return verdicts
 
 
 def _words(difference: Difference, p: float, margin: float) -> str:

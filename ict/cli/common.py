@@ -157,15 +157,15 @@ def say_unreadable(store: "Store") -> None:
     """Names on stderr, once each, what of the store and the tasks nobody can read, with what to do."""
     from ict.tasks import troubles
 
-    found = list(dict.fromkeys(store.unreadable()))
+    items = list(dict.fromkeys(store.unreadable()))
     try:
-        found = list(dict.fromkeys([*found, *troubles()]))
+        items = list(dict.fromkeys([*items, *troubles()]))
     except InputError as error:  # the folder of tasks is none: no reason to show no runs
         click.echo(f"ict: {error}", err=True)
-    for odd in found[:_MOST_NAMED]:
+    for odd in items[:_MOST_NAMED]:
         click.echo(f"ict: left out {odd}", err=True)
-    if len(found) > _MOST_NAMED:
-        click.echo(f"ict: left out {len(found) - _MOST_NAMED} more like these", err=True)
+    if len(items) > _MOST_NAMED:
+        click.echo(f"ict: left out {len(items) - _MOST_NAMED} more like these", err=True)
 
 
 def _lines(document: dict[str, Any], indent: str = "") -> list[str]:

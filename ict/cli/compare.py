@@ -43,45 +43,48 @@ def compare_command(a: str, b: str | None, *, margin: float, by: str | None, as_
     if b is None:
         _study(a, store, margin / 100, as_json=as_json)
         return
-    found = compare(
+    comparison = compare(
         find_side(a, store), find_side(b, store), store,
         margin=margin / 100, by_class=by == "class",
     )  # fmt: skip
-    emit(found.to_dict(), as_json=as_json, text="\n".join(lines(found)))
+    emit(comparison.to_dict(), as_json=as_json, text="\n".join(lines(comparison)))
 
 
 def _study(source: str, store: Store, margin: float, *, as_json: bool) -> None:
     if is_side(source) or not source.startswith("study:"):
         raise InputError("compare needs two: A and B, or study:NAME alone")
     study = load_study(store, source.removeprefix("study:"))
-    found = study_contrasts(store, study, margin=margin)
-    told = [found.sentence, *(one.sentence for one in found.all[bool(found.primary) :])]
-    told += [note for note in found.notes if note != found.sentence]
-    emit(found.to_dict(), as_json=as_json, text="\n\n".join(told))
+    contrasts = study_contrasts(store, study, margin=margin)
+    sentences = [
+        contrasts.sentence,
+        *(one.sentence for one in contrasts.all[bool(contrasts.primary) :]),
+    ]
+    sentences += [note for note in contrasts.notes if note != contrasts.sentence]
+    emit(contrasts.to_dict(), as_json=as_json, text="\n\n".join(sentences))
 
 
 def lines(found: Comparison) -> list[str]:
     """The comparison as a terminal shows it."""
-    told = [f"A  {found.a}", f"B  {found.b}"]
+    said = [f"A  {found.a}", f"B  {found.b}"]
     for one, (_, verdicts) in zip(found.tasks, found.of_tasks, strict=True):
-        told += ["", *_task(one, verdicts)]
+        said += ["", *_task(one, verdicts)]
     if len(found.tasks) > 1:
-        told += ["", f"mean of {len(found.tasks)} tasks"]
-        told += [f"  {verdict.sentence}" for verdict in found.verdicts]
-    return told + ([""] if found.notes else []) + list(found.notes)
+        said += ["", f"mean of {len(found.tasks)} tasks"]
+        said += [f"  {verdict.sentence}" for verdict in found.verdicts]
+    return said + ([""] if found.notes else []) + list(found.notes)
 
 
 def _task(one: TaskComparison, verdicts: list[Verdict]) -> list[str]:
-    told = [f"{one.task}: A {100 * one.a:.2f} %, B {100 * one.b:.2f} %, {one.images:,} test images"]
-    told += [f"  {verdict.sentence}" for verdict in verdicts]
+    said = [f"{one.task}: A {100 * one.a:.2f} %, B {100 * one.b:.2f} %, {one.images:,} test images"]
+    said += [f"  {verdict.sentence}" for verdict in verdicts]
     if one.flips is not None:
-        told.append(f"  {one.flips.sentence}")
-    told += [
+        said.append(f"  {one.flips.sentence}")
+    said += [
         f"    class {each.label}: {each.flips.lost} right under A alone, {each.flips.gained} under B "
         f"alone, of {each.flips.images} (Holm p = {each.p:.3g})"
         for each in one.by_class
     ]
-    return told + [f"  {note}" for note in one.notes]
+    return said + [f"  {note}" for note in one.notes]
 
 
 COMMANDS = {"compare": compare_command}

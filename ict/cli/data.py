@@ -25,8 +25,8 @@ def tasks(*, as_json: bool) -> None:
 
 def _tasks_text(rows: list[dict[str, Any]]) -> str:
     columns = ("name", "group", "classes", "train", "val", "test", "here")
-    here = {True: "complete", False: "yes, see below"}
-    shown = [row | {"here": here[row["complete"]] if row["available"] else "no"} for row in rows]
+    words = {True: "complete", False: "yes, see below"}
+    shown = [row | {"here": words[row["complete"]] if row["available"] else "no"} for row in rows]
     notes = [
         f"{row['name']}: {'; '.join(row['missing'])}"
         for row in rows

@@ -44,10 +44,10 @@ def backbones(name: str | None, *, family: str | None, everything: bool, as_json
     if as_json:
         emit(rows, as_json=True)
         return
-    here = [row for row in rows if row["weights_here"]]
-    shown = rows if everything or name or family else here
+    ready = [row for row in rows if row["weights_here"]]
+    shown = rows if everything or name or family else ready
     emit(shown, as_json=False)
-    if shown is here:
+    if shown is ready:
         counts: dict[str, int] = {}
         for row in rows:
             counts[row["family"]] = counts.get(row["family"], 0) + 1
@@ -87,11 +87,11 @@ def methods(*, as_json: bool) -> None:
 
 def _about_method(name: str) -> dict[str, Any]:
     """One that cannot be used says why in the place of what it trains."""
-    found = find_method(name)
-    if found is None:
+    method = find_method(name)
+    if method is None:
         return {"name": name, "title": None, "trains": outside()[name], "source": None, "reads": []}
-    told = {field: getattr(found, field) for field in ("name", "title", "trains", "source")}
-    return {**told, "reads": list(found.reads)}
+    about = {field: getattr(method, field) for field in ("name", "title", "trains", "source")}
+    return {**about, "reads": list(method.reads)}
 
 
 COMMANDS = {"backbones": backbones, "fields": fields, "methods": methods}

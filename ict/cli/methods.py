@@ -22,13 +22,15 @@ def fold(run: str, *, out: Path, weights: str | None, as_json: bool) -> None:
     """Writes RUN as a plain timm checkpoint with the adapter folded in, or says why it cannot be."""
     if out.suffix != ".safetensors":
         raise InputError(f"--out {out}: give a file that ends in .safetensors")
-    here = Store().run(run)
-    if here.result() is None:
-        raise InputError(f"run {here.id} is {here.status()}, not done: there is nothing to fold")
+    folder = Store().run(run)
+    if folder.result() is None:
+        raise InputError(
+            f"run {folder.id} is {folder.status()}, not done: there is nothing to fold"
+        )
     from ict.running.fold_run import fold_run
 
     make_folder(out.absolute().parent)
-    emit(fold_run(here, out, weights=weights), as_json=as_json)
+    emit(fold_run(folder, out, weights=weights), as_json=as_json)
 
 
 class _FileOrWord(click.Group):

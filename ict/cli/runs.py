@@ -125,8 +125,8 @@ def _keeps(
     chosen = {field: values for field, values in wanted.items() if values}
 
     def keeps(row: dict[str, Any]) -> bool:
-        here = ids is None or row["run_id"] in ids
-        return here and all(row.get(field) in values for field, values in chosen.items())
+        wanted = ids is None or row["run_id"] in ids
+        return wanted and all(row.get(field) in values for field, values in chosen.items())
 
     return keeps
 
@@ -186,21 +186,21 @@ def resume(
     from ict.store.run_weights import weights_of
 
     store = Store()
-    here = store.run(run)
-    if not here.record:
-        raise InputError(str(here.trouble()))
-    if here.status() not in ("done", "running"):
-        found = weights_of(here, given=weights)
-        if weights is not None and found is not None:
-            store.record_weights(here, found)
+    folder = store.run(run)
+    if not folder.record:
+        raise InputError(str(folder.trouble()))
+    if folder.status() not in ("done", "running"):
+        weights_file = weights_of(folder, given=weights)
+        if weights is not None and weights_file is not None:
+            store.record_weights(folder, weights_file)
         where = choose_device(device) if device else None
-        local.submit(store, [here.id], slots=slots, device=where)
+        local.submit(store, [folder.id], slots=slots, device=where)
     if wait:
-        follow.wait(store, here.id, quiet=as_json)
-    text = f"{here.id}\n{here.status()}"
-    if result := here.result():
+        follow.wait(store, folder.id, quiet=as_json)
+    text = f"{folder.id}\n{folder.status()}"
+    if result := folder.result():
         text += f", test accuracy {result.test_accuracy:.4f}"
-    emit(follow.result_document(here), as_json=as_json, text=text)
+    emit(follow.result_document(folder), as_json=as_json, text=text)
 
 
 @command("remove")

@@ -17,21 +17,21 @@ from ict.store.store import Store
 def show(run: str, *, other: str | None, as_json: bool) -> None:
     """Everything about RUN: its status, configuration, progress, result or error."""
     store = Store()
-    here = store.run(run)
+    folder = store.run(run)
     if other is not None:
         there = store.run(other)
-        for run_ in (here, there):
+        for run_ in (folder, there):
             if not run_.record:
                 raise InputError(str(run_.trouble()))
-        rows = difference(here, there)
+        rows = difference(folder, there)
         text = table(rows) if rows else "the configurations are the same"
         emit(rows, as_json=as_json, text=text)
         return
-    if not here.record:
-        raise InputError(str(here.trouble()))
-    document = _document(here)
+    if not folder.record:
+        raise InputError(str(folder.trouble()))
+    document = _document(folder)
     emit(document, as_json=as_json, text=_text(document))
-    for odd in here.troubles():
+    for odd in folder.troubles():
         click.echo(f"ict: left out {odd}", err=True)
 
 

@@ -63,12 +63,12 @@ def run(source: str, *, no_wait: bool, as_json: bool, **how: Any) -> None:
     def ask() -> studies.Study:
         return studies.create(store, document, device=device, command=typed_command())
 
-    here = ask()
-    if said := unrecorded(store.run(run_id) for run_id in here.run_ids):
+    asked = ask()
+    if said := unrecorded(store.run(run_id) for run_id in asked.run_ids):
         click.echo(f"ict: {said}", err=True)
-    submit = _submitter(store, here, device, how)
-    here, submitted = _to_the_end(store, here, ask, submit, wait=not no_wait, quiet=as_json)
-    _say_how_it_ended(store, here, submitted, waited=not no_wait, as_json=as_json)
+    submit = _submitter(store, asked, device, how)
+    asked, submitted = _to_the_end(store, asked, ask, submit, wait=not no_wait, quiet=as_json)
+    _say_how_it_ended(store, asked, submitted, waited=not no_wait, as_json=as_json)
 
 
 def _to_the_end(
@@ -121,8 +121,8 @@ def _say_how_it_ended(
     lines = [sentence(document), *stage_text(stand)]
     if stand and stand.waiting and not waited:
         lines.append(f"the second stage begins when this is asked again: ict study run {here.name}")
-    told = {**document, "tune": stand and stand.to_dict()}
-    emit(told, as_json=as_json, text="\n".join(lines))
+    report = {**document, "tune": stand and stand.to_dict()}
+    emit(report, as_json=as_json, text="\n".join(lines))
     if tally["unreadable"]:
         say_unreadable(store)
     ended = tally["done"] + len(_diverged(store, here))
@@ -199,9 +199,9 @@ def plan(
     if detect is not None:
         from ict.analysis.study_power import detect as seeds_for
 
-        found = seeds_for(store, studies.load_study(store, document["name"]), detect)
-        made |= {"detect": [one.to_dict() for one in found]}
-        text = "\n".join([text, *(one.sentence for one in found)])
+        power = seeds_for(store, studies.load_study(store, document["name"]), detect)
+        made |= {"detect": [one.to_dict() for one in power]}
+        text = "\n".join([text, *(one.sentence for one in power)])
     emit(made, as_json=as_json, text=text)
 
 
@@ -223,17 +223,17 @@ def _stages(asked: studies.Asked) -> list[dict[str, int]]:
 def show(name: str, *, as_json: bool) -> None:
     """The runs of a study and how they stand."""
     store = Store()
-    here = studies.load_study(store, name)
-    rows = studies.rows(store, here)
-    tally = studies.counts(store, here)
-    document = {"name": here.name, "title": here.title, "path": str(here.path), **tally}
+    study = studies.load_study(store, name)
+    rows = studies.rows(store, study)
+    tally = studies.counts(store, study)
+    document = {"name": study.name, "title": study.title, "path": str(study.path), **tally}
     columns = [column for column in _COLUMNS if any(row.get(column) is not None for row in rows)]
-    stand = studies.standing(store, here)
+    stand = studies.standing(store, study)
     text = "\n".join([sentence(document), *stage_text(stand), table(rows, columns)])
-    primary = here.primary and vars(here.primary)
-    told = {"document": here.document, "primary": primary, "tune": stand and stand.to_dict()}
-    found = [one.to_dict() for one in studies.searches(store, here)]
-    emit({**document, **told, "searches": found, "rows": rows}, as_json=as_json, text=text)
+    primary = study.primary and vars(study.primary)
+    report = {"document": study.document, "primary": primary, "tune": stand and stand.to_dict()}
+    searches = [one.to_dict() for one in studies.searches(store, study)]
+    emit({**document, **report, "searches": searches, "rows": rows}, as_json=as_json, text=text)
     say_unreadable(store)
 
 
@@ -242,10 +242,10 @@ def list_(*, as_json: bool) -> None:
     """All studies of the store."""
     store = Store()
     rows = []
-    for here in studies.list_studies(store):
-        tally = studies.counts(store, here)
+    for study in studies.list_studies(store):
+        tally = studies.counts(store, study)
         shown = ("runs", "done", "running", "queued", "failed", "killed", "cancelled")
-        rows.append({"name": here.name, "title": here.title, **{k: tally[k] for k in shown}})
+        rows.append({"name": study.name, "title": study.title, **{k: tally[k] for k in shown}})
     emit(rows, as_json=as_json)
     say_unreadable(store)
 
@@ -257,11 +257,11 @@ def cancel(name: str, *, as_json: bool) -> None:
     from ict.running.cancel import cancel as cancel_runs
 
     store = Store()
-    here = studies.load_study(store, name)
+    study = studies.load_study(store, name)
     known = set(store.run_ids())
-    cancelled = cancel_runs(store, [run_id for run_id in here.run_ids if run_id in known])
-    document = {"name": here.name, "cancelled": cancelled}
-    emit(document, as_json=as_json, text=f"study {here.name}: {len(cancelled)} run(s) cancelled")
+    cancelled = cancel_runs(store, [run_id for run_id in study.run_ids if run_id in known])
+    document = {"name": study.name, "cancelled": cancelled}
+    emit(document, as_json=as_json, text=f"study {study.name}: {len(cancelled)} run(s) cancelled")
 
 
 @command("remove")

@@ -130,8 +130,8 @@ def _is_read(name: str, value: Any, config: RunConfig) -> bool:
 def _plan(resolved: Resolved) -> dict[str, Any]:
     """What a dry run says: the configuration and the parameter counts, from the architecture alone."""
     config = resolved.config
-    here = is_here(config.task)
-    if not here:
+    data_here = is_here(config.task)
+    if not data_here:
         click.echo(
             f"ict: task {quoted(config.task)} is not on this machine: see `ict tasks`", err=True
         )
@@ -139,7 +139,7 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
         fingerprint(config.task, splits=config.splits)  # refuses what the run would
     return {
         "run_id": None,
-        "task_here": here,
+        "task_here": data_here,
         "recipe": resolved.recipe,
         "recipe_fields": list(resolved.recipe_fields),
         "config": config.to_dict(),

@@ -28,9 +28,9 @@ def _loaded(point: "EntryPoint", word: str, kind: type[One]) -> One | str:
     package = point.dist.name if point.dist else point.value
     trouble = f"{word} {quoted(point.name)} of package {quoted(package)} cannot be used:"
     try:
-        found = point.load()
+        loaded = point.load()
     except Exception as error:  # whatever an outside package does, the rest stands
         return f"{trouble} {type(error).__name__}: {error}"
-    if not isinstance(found, kind) or getattr(found, "name", None) != point.name:
+    if not isinstance(loaded, kind) or getattr(loaded, "name", None) != point.name:
         return f"{trouble} {quoted(point.value)} is no {kind.__name__} of that name"
-    return found
+    return loaded

@@ -27,23 +27,23 @@ def check(file: Any) -> dict[str, Any]:
 
     Reads the header alone.
     """
-    found = shapes(file)
-    names = sorted(name for name in found if name != "labels")
+    by_name = shapes(file)
+    names = sorted(name for name in by_name if name != "labels")
     if not names or not all(_NAME.match(name) for name in names):
         held = ", ".join(map(shown, names[:3])) or "nothing"
         raise InputError(f"not a score file; it holds {held}")
-    images = check_shape(found, "labels", (None,))[0] if "labels" in found else None
+    images = check_shape(by_name, "labels", (None,))[0] if "labels" in by_name else None
     for name in names:
         site, stage, kind = (*name.split(".", 2), "")[:3]
-        first = check_shape(found, f"{site}.0", (None, None))
-        blocks, width = check_shape(found, f"{site}.{stage}", (None, None))
+        first = check_shape(by_name, f"{site}.0", (None, None))
+        blocks, width = check_shape(by_name, f"{site}.{stage}", (None, None))
         check_floats(file, name)
         if not (blocks and width and first):
             raise InputError(f"{name} holds no channel")
         if kind == "per_class":
-            check_shape(found, name, (blocks, None, width))
+            check_shape(by_name, name, (blocks, None, width))
         elif kind in ("per_image", "token_mean"):
-            check_shape(found, name, (images, blocks, width))
+            check_shape(by_name, name, (images, blocks, width))
     meta = header(file)
     META(meta, "")
     return meta

@@ -159,5 +159,5 @@ def of_scores(record: ScoreRecord, *, site: str | None) -> str:
 
 def one_or_all(values: Sequence[Any]) -> Any:
     """The value that all share, or each of them once; None where there is none."""
-    found = list(dict.fromkeys(value for value in values if value is not None))
-    return found[0] if len(found) == 1 else found or None
+    distinct = list(dict.fromkeys(value for value in values if value is not None))
+    return distinct[0] if len(distinct) == 1 else distinct or None

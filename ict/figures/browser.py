@@ -157,17 +157,17 @@ def stop() -> None:
 
 
 def _started() -> _Chrome:
-    found = _running.get(os.getpid())
-    if found is None:
+    browser = _running.get(os.getpid())
+    if browser is None:
         if (sentence := trouble()) is not None:
             raise NoChromeError(sentence)
         try:
-            found = _Chrome()
+            browser = _Chrome()
         except Exception as error:
             raise NoChromeError(f"Chrome does not start: {_first_line(error)}") from error
-        _running[os.getpid()] = found
+        _running[os.getpid()] = browser
         atexit.register(stop)
-    return found
+    return browser
 
 
 def _first_line(error: Exception) -> str:

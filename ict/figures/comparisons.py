@@ -40,13 +40,13 @@ def forest(
     figure.add_vrect(x0=-margin, x1=margin, fillcolor=look.GREY, opacity=0.15, line_width=0)
     figure.add_vline(x=0, line={"width": 1, "dash": "dot"})
     for number, kind in enumerate(kinds):
-        told = [
+        words = [
             (place, verdict)
             for place, line in enumerate(lines)
             for verdict in line.verdicts
             if verdict.difference.over == kind
         ]
-        _add_intervals(figure, told, kind, number)
+        _add_intervals(figure, words, kind, number)
     names = [_in_lines(line.name) for line in lines]
     tall = 2 + max(name.count("<br>") for name in names)  # lines of the highest label
     figure.update_xaxes(title_text=f"{_short(a)} − {_short(b)} (points of test accuracy)")

@@ -47,39 +47,41 @@ def differences(found: Found, choice: Choice) -> Drawn:
     """The forest of `ict compare A B` by task, or of `ict compare study:NAME` by contrast."""
     if len(found.names) == 1 and found.names[0].startswith("study:") and not found.sides:
         return _of_study(found, found.names[0].removeprefix("study:"))
-    told = _compared(found, choice)
-    lines = [comparisons.Line(task, verdicts) for task, verdicts in told.of_tasks]
+    paired = _compared(found, choice)
+    lines = [comparisons.Line(task, verdicts) for task, verdicts in paired.of_tasks]
     if len(lines) > 1:
-        lines.append(comparisons.Line(f"mean of {len(lines)} tasks", told.verdicts))
-    rows = _rows_of(found, told)
+        lines.append(comparisons.Line(f"mean of {len(lines)} tasks", paired.verdicts))
+    rows = _rows_of(found, paired)
     return Drawn(
-        figure=comparisons.forest(lines, told.a, told.b),
+        figure=comparisons.forest(lines, paired.a, paired.b),
         table=pd.DataFrame(
             {"task": line.name, **verdict.to_dict()} for line in lines for verdict in line.verdicts
         ),
-        context=" ".join(filter(None, [of_runs(rows), *told.notes, *_notes(told)])),
+        context=" ".join(filter(None, [of_runs(rows), *paired.notes, *_notes(paired)])),
         runs=rows,
-        facts={"a": told.a, "b": told.b, "margin": told.margin},
+        facts={"a": paired.a, "b": paired.b, "margin": paired.margin},
     )
 
 
 def _of_study(found: Found, name: str) -> Drawn:
-    told = study_contrasts(found.store, load_study(found.store, name))
-    if not told.all:
-        raise InputError(told.sentence.rstrip("."))
-    lines = [comparisons.Line(one.name, one.verdicts) for one in told.all]
-    ids = {row.run_id for one in told.all for side in one.comparison.sides for row in side.rows}
+    contrasts = study_contrasts(found.store, load_study(found.store, name))
+    if not contrasts.all:
+        raise InputError(contrasts.sentence.rstrip("."))
+    lines = [comparisons.Line(one.name, one.verdicts) for one in contrasts.all]
+    ids = {
+        row.run_id for one in contrasts.all for side in one.comparison.sides for row in side.rows
+    }
     rows = list({row.run_id: row for row in found.rows if row.run_id in ids}.values())
     return Drawn(
         figure=comparisons.forest(lines, "first row", "second row"),
         table=pd.DataFrame(
             {"contrast": one.name, **verdict.to_dict()}
-            for one in told.all
+            for one in contrasts.all
             for verdict in one.verdicts
         ),
-        context=" ".join(dict.fromkeys([told.sentence, of_runs(rows), *told.notes])),
+        context=" ".join(dict.fromkeys([contrasts.sentence, of_runs(rows), *contrasts.notes])),
         runs=rows,
-        facts={"study": name, "margin": told.all[0].verdicts[0].margin},
+        facts={"study": name, "margin": contrasts.all[0].verdicts[0].margin},
     )
 
 
@@ -95,8 +97,8 @@ def _rows_of(found: Found, told: Comparison) -> list[RunRow]:
 def flipped(found: Found, choice: Choice) -> Drawn:
     """Images that one of two models alone gets right, by class."""
     a, b = _sides(found, choice)
-    told = compare(a, b, found.store, by_class=True)
-    one = _only_task(told)
+    comparison = compare(a, b, found.store, by_class=True)
+    one = _only_task(comparison)
     if one.flips is None:
         raise InputError(
             "flips are of one run against one, with their answers kept: name two runs; "
@@ -105,15 +107,15 @@ def flipped(found: Found, choice: Choice) -> Drawn:
     table = pd.DataFrame(
         {"class": each.label, **each.flips.to_dict(), "p_holm": each.p} for each in one.by_class
     )
-    rows = _rows_of(found, told)
+    rows = _rows_of(found, comparison)
     return Drawn(
         figure=comparisons.flip_bars(
-            one.flips, one.by_class, _class_names(one.task), told.a, told.b
+            one.flips, one.by_class, _class_names(one.task), comparison.a, comparison.b
         ),
         table=table[["class", "images", "lost", "gained", "changed_wrong", "p_exact", "p_holm"]],
         context=" ".join([of_runs(rows), *one.notes]),
         runs=rows,
-        facts={"a": told.a, "b": told.b, "n": {"images": one.images}},
+        facts={"a": comparison.a, "b": comparison.b, "n": {"images": one.images}},
     )
 
 
@@ -141,28 +143,28 @@ def agreements(found: Found, choice: Choice) -> Drawn:
     if len(side.tasks) > 1:
         raise InputError(f"runs on {', '.join(side.tasks)}: choose one with --task")
     answers, reasons = _answers(found, side.rows)
-    told = [row for row in side.rows if row.run_id in answers]
-    if len(told) < 2:
+    answered = [row for row in side.rows if row.run_id in answers]
+    if len(answered) < 2:
         raise InputError(
             "fewer than two of these runs kept an answer for each image of the same test: "
             + "; ".join(dict.fromkeys(reasons.values()))
         )
-    names = labels(told)
-    shown = [f"{names[row.run_id]}, seed {row.seed}" for row in told]
-    first = answers[told[0].run_id]
-    result = agreement([answers[row.run_id].predictions for row in told], first.labels)
+    names = labels(answered)
+    shown = [f"{names[row.run_id]}, seed {row.seed}" for row in answered]
+    first = answers[answered[0].run_id]
+    result = agreement([answers[row.run_id].predictions for row in answered], first.labels)
     pairs = [
         {
             "a": shown[i], "b": shown[j], "error_overlap": result.error_overlap[i, j],
             "same_answer": result.same_answer[i, j],
         }
-        for i in range(len(told)) for j in range(i)
+        for i in range(len(answered)) for j in range(i)
     ]  # fmt: skip
     return Drawn(
         figure=comparisons.agreement_matrix(result, shown, len(first)),
         table=pd.DataFrame(pairs),
-        context=of_runs(told),
-        runs=told,
+        context=of_runs(answered),
+        runs=answered,
         facts={"n": {"images": len(first)}},
         reasons=reasons,
     )
@@ -186,23 +188,23 @@ def _answers(found: Found, rows: Sequence[RunRow]) -> tuple[dict[str, Prediction
 
 def what_seeds_find(found: Found, choice: Choice) -> Drawn:
     """Power of a comparison against the number of seeds."""
-    told = _compared(found, choice)
-    one = _only_task(told)
+    paired = _compared(found, choice)
+    one = _only_task(paired)
     if one.spread is None:
         raise InputError(
             "power needs two seeds of each, paired, with their answers kept: " + " ".join(one.notes)
         )
     over = [difference.over for difference in one.differences]
-    rows = _rows_of(found, told)
+    rows = _rows_of(found, paired)
     points = [
         {"seeds": n, "over": kind, "points": 100 * detectable(n, one.images, one.spread, kind)}
         for kind in over
         for n in comparisons.SEED_COUNTS
     ]
     return Drawn(
-        figure=comparisons.power_curves(one.spread, one.images, over, told.a, told.b),
+        figure=comparisons.power_curves(one.spread, one.images, over, paired.a, paired.b),
         table=pd.DataFrame(points),
         context=" ".join([of_runs(rows), *one.notes]),
         runs=rows,
-        facts={"a": told.a, "b": told.b, "n": {"images": one.images}},
+        facts={"a": paired.a, "b": paired.b, "n": {"images": one.images}},
     )

@@ -189,9 +189,9 @@ def _check_formats(formats: Sequence[str]) -> None:
 
 def _refuse_rasters(figure: go.Figure) -> None:
     """A gl trace would become a picture of pixels in the middle of a vector file."""
-    found = [trace.type for trace in figure.data if trace.type in _GL]
-    if found:
-        raise InputError(f"a {found[0]} trace cannot be exported as vectors; draw it without gl")
+    rasters = [trace.type for trace in figure.data if trace.type in _GL]
+    if rasters:
+        raise InputError(f"a {rasters[0]} trace cannot be exported as vectors; draw it without gl")
 
 
 def _with_dpi(png: bytes, dpi: int) -> bytes:

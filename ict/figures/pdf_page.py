@@ -136,18 +136,18 @@ def frame(pdf: bytes, marks: Mapping[Colour, Mark]) -> Frame:
     down = (bottom[1] - top[1]) / (bottom[0] - top[0])
     if across <= 0 or down <= 0:
         raise PageError("the marks lie on one line")
-    found = Frame(left[1] - across * left[0], -top[1] + down * top[0], across, down)
+    page = Frame(left[1] - across * left[0], -top[1] + down * top[0], across, down)
     for colour, (x0, y0, x1, y1) in marks.items():
         rect = seen[colour]
         off = max(
-            abs(found.left + across * x0 - rect.left) / across,
-            abs(found.left + across * x1 - rect.right) / across,
-            abs(found.top - down * y0 - rect.top) / down,
-            abs(found.top - down * y1 - rect.bottom) / down,
+            abs(page.left + across * x0 - rect.left) / across,
+            abs(page.left + across * x1 - rect.right) / across,
+            abs(page.top - down * y0 - rect.top) / down,
+            abs(page.top - down * y1 - rect.bottom) / down,
         )
         if off > 0.05:
             raise PageError(f"a mark is cut or {off:.2f} px off")
-    return found
+    return page
 
 
 def cut(pdf: bytes, frame: Frame, width: float, height: float, *, scale: float = 1.0) -> bytes:

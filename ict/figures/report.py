@@ -35,14 +35,14 @@ def study_report(name: str, store: Store) -> str:
     """
     study = studies.load_study(store, name)
     found = look_up([f"study:{name}"], store)
-    told = study_contrasts(store, study)
+    contrasts = study_contrasts(store, study)
     drawn = _figures(found)
     sections = [
-        Section(heading="Answer", notes=[told.sentence, *told.about_primary]),
-        _opening(found.rows, told.about_primary),
+        Section(heading="Answer", notes=[contrasts.sentence, *contrasts.about_primary]),
+        _opening(found.rows, contrasts.about_primary),
         *_searches(studies.searches(store, study)),
         *(_section(title, one) for title, one in drawn),
-        *_contrasts(told),
+        *_contrasts(contrasts),
         *_tables(found.rows),
         *_failures(found.rows),
         Section(summary="The study as it was asked for", folded=_json(study.document)),

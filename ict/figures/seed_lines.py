@@ -129,15 +129,15 @@ def add_dots(figure: go.Figure, part: pd.DataFrame, x: str, name: str, style: lo
 
 def add_level(figure: go.Figure, part: pd.DataFrame, name: str, style: look.Look) -> None:
     (group,) = over_seeds(as_rows(part.to_dict("records")), by=(), value="value", ends=PERCENT)
-    found = group.interval
+    interval = group.interval
     span = {"xref": "paper", "x0": 0, "x1": 1, "layer": "below"}
-    if np.isfinite(found.low):
-        band = {"y0": found.low, "y1": found.high, "line": {"width": 0}}
+    if np.isfinite(interval.low):
+        band = {"y0": interval.low, "y1": interval.high, "line": {"width": 0}}
         figure.add_shape(type="rect", fillcolor=style.fill(0.12), **span, **band)
     line = {"color": style.colour, "dash": style.dash, "width": 1.6}
-    figure.add_shape(type="line", y0=found.mean, y1=found.mean, line=line, **span)
+    figure.add_shape(type="line", y0=interval.mean, y1=interval.mean, line=line, **span)
     figure.add_scatter(  # carries the legend entry and keeps the line inside the range
-        x=[None], y=[found.mean], mode="lines", name=name, line=line, legendgroup=name
+        x=[None], y=[interval.mean], mode="lines", name=name, line=line, legendgroup=name
     )
 
 

@@ -204,10 +204,10 @@ def _leaders(values: pd.Series, best: str | None) -> tuple[float | None, float |
 
 
 def _places(values: pd.Series) -> int:
-    found = values.dropna().astype(float)
-    if found.empty or (found == found.round()).all():
+    known = values.dropna().astype(float)
+    if known.empty or (known == known.round()).all():
         return 0
-    largest = float(found.abs().max())
+    largest = float(known.abs().max())
     return 1 if largest >= 10 else 2 if largest >= 1 else 3
 
 

@@ -17,10 +17,10 @@ class Answer:
 
     def at(self, *names: str) -> Any:
         """The value below these names, one inside the other; None where there is none."""
-        found = self.said
+        value = self.said
         for name in names:
-            found = found.get(name) if isinstance(found, dict) else None
-        return found
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
 
 
 class Tab:

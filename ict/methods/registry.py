@@ -31,11 +31,11 @@ def methods() -> tuple[str, ...]:
 
 def get_method(name: str) -> Method:
     """The named method. Raises InputError, with the nearest name, for one that is not here."""
-    found = REGISTRY.get(name) or outside().get(name)
-    if isinstance(found, Method):
-        return found
-    if found is not None:
-        raise InputError(found)
+    method = REGISTRY.get(name) or outside().get(name)
+    if isinstance(method, Method):
+        return method
+    if method is not None:
+        raise InputError(method)
     known = methods()
     raise InputError(
         f"no method {quoted(name)} here; there are {', '.join(known)}{did_you_mean(name, known)}"
@@ -44,8 +44,8 @@ def get_method(name: str) -> Method:
 
 def find_method(name: object) -> Method | None:
     """The named method; None for one that is not here, of which stored runs may be all the same."""
-    found = REGISTRY.get(str(name)) or outside().get(str(name))
-    return found if isinstance(found, Method) else None
+    method = REGISTRY.get(str(name)) or outside().get(str(name))
+    return method if isinstance(method, Method) else None
 
 
 def titled(title: str) -> Method | None:
@@ -56,14 +56,14 @@ def titled(title: str) -> Method | None:
 
 def title_of(name: object) -> str:
     """How tables call the method; the name itself of one that is not here."""
-    found = find_method(name)
-    return found.title if found else str(name)
+    method = find_method(name)
+    return method.title if method else str(name)
 
 
 def chooses_channels(name: object) -> bool:
     """Whether runs of the named method tune chosen channels; not known of one that is not here."""
-    found = find_method(name)
-    return found is not None and found.chooses_channels
+    method = find_method(name)
+    return method is not None and method.chooses_channels
 
 
 def methods_reading(*names: str) -> str:

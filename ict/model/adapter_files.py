@@ -133,8 +133,8 @@ def _placed(model: nn.Module) -> list[dict[str, Any]]:
 def _adapter_at(block: Any, site: str) -> Any:
     if site in ("q", "k", "v") and not hasattr(block, "attn"):
         return None
-    here = find_site(block, site)
-    return None if here is None else here.adapter
+    site_here = find_site(block, site)
+    return None if site_here is None else site_here.adapter
 
 
 def _make(model: nn.Module) -> dict[str, Any]:

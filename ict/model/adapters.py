@@ -203,8 +203,8 @@ def _check_fits(model: nn.Module, selection: Selection, blocks: Sequence[TimmBlo
             raise InputError(
                 f"block {chosen.block}: the selection is for {chosen.width} channels, the model has {width}"
             )
-        here: Site | None = find_site(blocks[chosen.block], selection.site)
-        if here is not None:
+        place: Site | None = find_site(blocks[chosen.block], selection.site)
+        if place is not None:
             raise InputError(
                 f"block {chosen.block} has an adapter at {quoted(selection.site)} already; detach first"
             )

@@ -39,10 +39,10 @@ def fold(model: nn.Module) -> nn.Module:
     stream and the block's output, blocks with a norm behind the branch, a q, k, v layer without bias.
     """
     blocks = [block for stage in block_stages(model) for block in stage]
-    found = [(block, name, site) for block in blocks for name, site in _adapted(block)]
-    for block, name, _ in found:
+    adapted = [(block, name, site) for block in blocks for name, site in _adapted(block)]
+    for block, name, _ in adapted:
         _check(block, name)
-    for block, name, site in found:
+    for block, name, site in adapted:
         _fold_site(block, name, site)
     return detach(model, head="trained")
 

@@ -189,11 +189,11 @@ def open_sites(
                 result[site].append([])
             for block in stage:
                 for site in sites:
-                    here = find_site(block, site)
-                    if here is None:
-                        here = attach_site(block, site)
-                        opened.append((here, block))
-                    result[site][-1].append(here)
+                    site_here = find_site(block, site)
+                    if site_here is None:
+                        site_here = attach_site(block, site)
+                        opened.append((site_here, block))
+                    result[site][-1].append(site_here)
         streams = [s for stages in result.values() for stage in stages for s in stage]
         with _carrying(streams if whole_stream else []):
             yield result

@@ -121,7 +121,7 @@ def _stages(converted: State) -> tuple[tuple[int, int], ...]:
     """(blocks, width) of each stage of the file's model."""
     blocks: dict[int, dict[int, int]] = {}
     for key, tensor in converted.items():
-        found = re.search(r"^(?:layers\.(\d+)\.)?blocks\.(\d+)\.(?:\d+\.)?norm1\.weight$", key)
-        if found and tensor.ndim == 1:
-            blocks.setdefault(int(found[1] or 0), {})[int(found[2])] = len(tensor)
+        match = re.search(r"^(?:layers\.(\d+)\.)?blocks\.(\d+)\.(?:\d+\.)?norm1\.weight$", key)
+        if match and tensor.ndim == 1:
+            blocks.setdefault(int(match[1] or 0), {})[int(match[2])] = len(tensor)
     return tuple((len(stage), next(iter(stage.values()))) for _, stage in sorted(blocks.items()))

@@ -75,8 +75,8 @@ def _choose(fitting: list[Reading], path: Path) -> Reading | None:
 
 def _rank(prefix: str) -> int:
     words = re.split(r"[./]", prefix.rstrip("./"))
-    found = [_RANKS[word] for word in words if word in _RANKS]
-    return (max if 4 in found else min)(found, default=_OTHER)
+    ranks = [_RANKS[word] for word in words if word in _RANKS]
+    return (max if 4 in ranks else min)(ranks, default=_OTHER)
 
 
 def _same(one: Reading, other: Reading) -> bool:

@@ -31,7 +31,7 @@ class Layout:
 
     def prefixes(self, tensors: Mapping[str, Tensor]) -> list[str]:
         """What stands before each anchor found, in the file's order."""
-        found = {
+        prefixes = {
             key[: -len(anchor)]: None
             for anchor in self.anchors
             for key in tensors
@@ -39,9 +39,9 @@ class Layout:
         }
         inside = {
             p: any(re.match(self.also, k[len(p) :]) for k in tensors if k.startswith(p))
-            for p in found
+            for p in prefixes
         }
-        return [prefix for prefix in found if not self.also or inside[prefix]]
+        return [prefix for prefix in prefixes if not self.also or inside[prefix]]
 
 
 def _timm(state: State, model: nn.Module) -> State:

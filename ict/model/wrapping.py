@@ -33,13 +33,13 @@ def adaptable(model: Any) -> Any:
     while isinstance(inner, nn.Module) and inner is not bare(inner):
         _check_wrap(inner)
         inner = next(iter(inner._modules.values()))
-    found = bare(model)
-    if isinstance(found, nn.Module) and any(_of_peft(module) for module in found.modules()):
+    inside = bare(model)
+    if isinstance(inside, nn.Module) and any(_of_peft(module) for module in inside.modules()):
         raise InputError(
             "the model has layers of PEFT, and adapters would freeze some of them: take these off with "
             "model.unload(), or keep what they learnt with model.merge_and_unload()"
         )
-    return found
+    return inside
 
 
 def _check_wrap(wrap: nn.Module) -> None:

@@ -33,12 +33,12 @@ def backbone(
     head of `classes` outputs is drawn from `seed`. Raises InputError for an unknown name, and weights
     that are not to be had.
     """
-    found = find(get_backbone(name), weights, fetch=True)
+    weights_found = find(get_backbone(name), weights, fetch=True)
     with torch.inference_mode(False):
         return load_backbone(
             name,
-            weights=found.identity,
-            weights_file=found.path,
+            weights=weights_found.identity,
+            weights_file=weights_found.path,
             classes=classes,
             seed=seed,
             image_size=image_size,

@@ -13,6 +13,6 @@ def cancel(store: "Store", ids: Iterable[str]) -> list[str]:
 
     wanted = list(ids)
     jobs = {run_id: job for run_id in wanted if (job := slurm.job_of(store.run(run_id)))}
-    here = [run_id for run_id in wanted if run_id not in jobs]
-    cancelled = {*local.cancel(store, here), *slurm.cancel(store, jobs)}
+    local_ids = [run_id for run_id in wanted if run_id not in jobs]
+    cancelled = {*local.cancel(store, local_ids), *slurm.cancel(store, jobs)}
     return [run_id for run_id in wanted if run_id in cancelled]

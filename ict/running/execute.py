@@ -44,24 +44,24 @@ def run(
     process holds the run.
     """
     store = store or Store()
-    here = store.run(run_id)
-    handed_down = RunLock.inherited(here.lock_path)
-    lock = handed_down or RunLock(here.lock_path)
+    folder = store.run(run_id)
+    handed_down = RunLock.inherited(folder.lock_path)
+    lock = handed_down or RunLock(folder.lock_path)
     if handed_down is None and not lock.acquire():
-        raise IctError(f"run {here.id} is being executed by another process: {here.holder()}")
+        raise IctError(f"run {folder.id} is being executed by another process: {folder.holder()}")
     try:
         lock.describe(os.getpid(), job=os.environ.get("SLURM_JOB_ID"))
-        finished = here.result()
+        finished = folder.result()
         if finished is not None:
-            transitions.tidy(here)
+            transitions.tidy(folder)
             return finished
-        allowed, execution = _execution(here, threads=threads, device=device, slots=slots)
+        allowed, execution = _execution(folder, threads=threads, device=device, slots=slots)
         # A worker has looked for a cancel before it began, and one that is here now is newer.
         if handed_down is None:
-            transitions.take_back_cancel(here)
+            transitions.take_back_cancel(folder)
             if allowed.note:
-                log(here, f"{here.id} {allowed.note}")
-        return _execute(here, store, transitions.begin(here, execution))
+                log(folder, f"{folder.id} {allowed.note}")
+        return _execute(folder, store, transitions.begin(folder, execution))
     finally:
         lock.release()
 

@@ -23,8 +23,10 @@ def load(
     from ict.running.rebuild import rebuild
 
     folder = Path(run)
-    here = Run(folder.absolute()) if folder.is_dir() else Store(store).run(str(run))
-    if here.result() is None:
-        raise InputError(f"run {here.id} is {here.status()}, not done: there is nothing to load")
+    trained = Run(folder.absolute()) if folder.is_dir() else Store(store).run(str(run))
+    if trained.result() is None:
+        raise InputError(
+            f"run {trained.id} is {trained.status()}, not done: there is nothing to load"
+        )
     with torch.inference_mode(False):  # a model made inside it could never be trained on
-        return rebuild(here, weights=weights)
+        return rebuild(trained, weights=weights)

@@ -64,12 +64,12 @@ def _devices(run: Run, asked: str | Sequence[str] | None) -> tuple[str, ...]:
     """
     if asked:
         return (asked,) if isinstance(asked, str) else tuple(asked)
-    here = devices()
+    all_devices = devices()
     began_on = str((run.execution() or {}).get("device") or "")
     if not began_on or not run.is_resumable:
-        return here
-    fitting = [name for name in (*here, "cpu") if alike(name, began_on)]
-    return tuple(dict.fromkeys(fitting)) or here
+        return all_devices
+    fitting = [name for name in (*all_devices, "cpu") if alike(name, began_on)]
+    return tuple(dict.fromkeys(fitting)) or all_devices
 
 
 def start_workers(store: Store) -> int:
@@ -80,10 +80,10 @@ def start_workers(store: Store) -> int:
     tickets = queue.waiting(store)
     if not tickets:
         return 0
-    here = devices()
+    all_devices = devices()
     needed: dict[tuple[str, int], int] = {}
     for ticket in tickets:
-        for device in ticket.devices or here:
+        for device in ticket.devices or all_devices:
             key = (device, ticket.slots)
             needed[key] = min(needed.get(key, 0) + 1, ticket.slots)
     missing = [

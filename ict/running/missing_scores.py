@@ -134,8 +134,8 @@ def _kept(task: str, wanted: Wanted, store: Store) -> Path | None:
         ).identity,
     }
     for meta in store.scores():
-        told = {**REQUESTS, **meta}
-        same = all(told.get(name) == value for name, value in asked.items())
+        request = {**REQUESTS, **meta}
+        same = all(request.get(name) == value for name, value in asked.items())
         if same and wanted.site in (meta.get("sites") or ()) and not meta.get("options"):
             path = Path(meta["path"])
             read = {wanted.split: (meta["task"], wanted.split)}

@@ -46,26 +46,26 @@ def fit_linear_run(
         if val is not None:
             held_out = pooled_features(model, val, forward), val.labels.cpu().numpy()
         step = fit_linear(head, (features, labels), held_out, on_step=on_try)
-        told = {
+        extras = {
             "val_accuracy": step.val_accuracy if val is not None else None,
             "cross_validated_accuracy": None if val is not None else step.val_accuracy,
         }
         converged, limit = step.converged, "within 2,000 iterations"
-        found: ProbeStep | Probe = step
+        fitted: ProbeStep | Probe = step
         strength = step.inverse_regularisation
     else:
         probe = fit_probe(features, labels, on_try=on_try)
         probe.write(head)
-        told = {
+        extras = {
             "val_accuracy": None if val is None else evaluate(model, val, forward).accuracy,
             "cross_validated_accuracy": probe.chosen.val_accuracy,
         }
         converged, limit = probe.converged, "to seven digits"
-        found, strength = probe, probe.chosen.inverse_regularisation
+        fitted, strength = probe, probe.chosen.inverse_regularisation
     outcome = {
-        **told,
-        "train_accuracy": found.train_accuracy,
-        "train_loss": found.train_loss,
+        **extras,
+        "train_accuracy": fitted.train_accuracy,
+        "train_loss": fitted.train_loss,
         "inverse_regularisation": strength,
         "selected_epoch": None,
         "images_per_second": rate,

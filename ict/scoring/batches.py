@@ -56,20 +56,20 @@ def parts(batch: Any) -> Batch:
 
 def class_numbers(labels: Any) -> Tensor:
     """(B,) int64 from whole numbers (B,) or (B, 1), or from one-hot rows (B, C)."""
-    found = _tensor(labels, "labels")
-    if found.ndim == 2 and found.shape[1] > 1:
-        return _of_rows(found)
-    if found.ndim == 2:
-        found = found[:, 0]
-    if found.ndim != 1:
+    numbers = _tensor(labels, "labels")
+    if numbers.ndim == 2 and numbers.shape[1] > 1:
+        return _of_rows(numbers)
+    if numbers.ndim == 2:
+        numbers = numbers[:, 0]
+    if numbers.ndim != 1:
         raise InputError(
-            f"labels have the shape {tuple(found.shape)}: give (B,), one class an image"
+            f"labels have the shape {tuple(numbers.shape)}: give (B,), one class an image"
         )
-    if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
+    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
         raise InputError(
-            f"labels are {_type(found)}: give whole numbers, the classes from 0 (labels.long())"
+            f"labels are {_type(numbers)}: give whole numbers, the classes from 0 (labels.long())"
         )
-    return _usable(found).long()
+    return _usable(numbers).long()
 
 
 def check_images(images: Tensor, model: Any) -> None:
@@ -94,12 +94,12 @@ def check_images(images: Tensor, model: Any) -> None:
 
 def _pair(batch: Any) -> tuple[Any, Any]:
     if isinstance(batch, Mapping):
-        found = [[batch[name] for name in names if name in batch] for names in (IMAGES, LABELS)]
-        if not all(found):
+        named = [[batch[name] for name in names if name in batch] for names in (IMAGES, LABELS)]
+        if not all(named):
             raise InputError(
                 f"a batch has the keys {quoted(', '.join(map(str, batch)))}; name its parts images and labels"
             )
-        return found[0][0], found[1][0]
+        return named[0][0], named[1][0]
     if not (isinstance(batch, (tuple, list)) and len(batch) == 2):
         raise InputError("each batch must be a pair: images (B, 3, S, S) and labels (B,)")
     return batch[0], batch[1]

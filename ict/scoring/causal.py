@@ -266,11 +266,11 @@ def _agreement(scatter: list[dict[str, Any]], criteria: list[str]) -> list[dict[
     rows = []
     for criterion in criteria:
         for block in sorted({row["block"] for row in scatter}):
-            here = [row for row in scatter if row["block"] == block]
-            if len(here) > 2:
-                pair = [(row["scores"][criterion], row["effect_size"]) for row in here]
+            of_block = [row for row in scatter if row["block"] == block]
+            if len(of_block) > 2:
+                pair = [(row["scores"][criterion], row["effect_size"]) for row in of_block]
                 value = float(spearmanr(np.array(pair)).statistic)
                 rows.append(
-                    {"criterion": criterion, "block": block, "spearman": value, "n": len(here)}
+                    {"criterion": criterion, "block": block, "spearman": value, "n": len(of_block)}
                 )
     return rows

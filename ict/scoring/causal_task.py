@@ -137,7 +137,7 @@ def _scores(
     """The scores (D,) of every block by criterion, on train800, computed where the store lacks them."""
     rows, ids = {}, {}
     for criterion in request.criteria:
-        scored, found = request_for(
+        scored, file = request_for(
             task=request.task,
             backbone=backbone,
             criterion=criterion,
@@ -152,7 +152,7 @@ def _scores(
             root=root,
         )
         path = score_task(
-            store, scored, backbone=backbone, weights_file=found, root=root, device=device
+            store, scored, backbone=backbone, weights_file=file, root=root, device=device
         )
         rows[criterion] = [
             row for stage in load_scores(path, kinds=("",)).site(request.plan.site) for row in stage

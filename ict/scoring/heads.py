@@ -60,12 +60,12 @@ class CrossFittedHeads:
     def folds(self, images: Tensor) -> Tensor:
         """(B,) the head that may judge each image, −1 for one that none can."""
         try:
-            found = [self.fold_of[digest] for digest in digests(images)]
+            folds = [self.fold_of[digest] for digest in digests(images)]
         except KeyError:
             raise InputError(
                 "the second pass over the images gave other images than the first; score without augmentation"
             ) from None
-        return torch.tensor(found, device=images.device)
+        return torch.tensor(folds, device=images.device)
 
     def log_probabilities(self, features: Tensor, folds: Tensor) -> Tensor:
         """(B, C) natural logarithms, each image by its own head; in float32 for half-precision features."""
@@ -143,9 +143,9 @@ def collect_features(
         meter.add(len(targets))
     if not names:
         raise InputError("there are no images to score")
-    found = np.concatenate(features)
-    check_finite(found, "features")
-    return found, np.concatenate(labels), names
+    rows = np.concatenate(features)
+    check_finite(rows, "features")
+    return rows, np.concatenate(labels), names
 
 
 def deal(labels: np.ndarray) -> np.ndarray:

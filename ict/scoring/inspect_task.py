@@ -88,10 +88,12 @@ def request_inspection(
     """
     config: dict[str, Any] = {}
     if run is not None:
-        here = store.run(run)
-        run, config = here.id, here.config
-        if not here.has_adapter or config.get("method") != "ict":
-            raise InputError(f"run {here.id} is {here.status()} or has no channel adapter to show")
+        folder = store.run(run)
+        run, config = folder.id, folder.config
+        if not folder.has_adapter or config.get("method") != "ict":
+            raise InputError(
+                f"run {folder.id} is {folder.status()} or has no channel adapter to show"
+            )
     name = backbone or config.get("backbone") or BUNDLED
     if config and config["backbone"] != name:
         raise InputError(f"run {run} tunes {config['backbone']}, not {name}; leave --backbone out")
@@ -101,13 +103,15 @@ def request_inspection(
     site = site or config.get("tune_site") or SITE
     check_site(chosen, site)
     if run is not None:
-        found = Weights(str(config.get("weights")), weights_of(store.run(run), given=weights))
+        weights_found = Weights(
+            str(config.get("weights")), weights_of(store.run(run), given=weights)
+        )
     else:
-        found = find_weights(chosen, weights, fetch=True)
+        weights_found = find_weights(chosen, weights, fetch=True)
     request = InspectRequest(
         task=get_task(task, root=root).name,
         backbone=name,
-        weights=found.identity,
+        weights=weights_found.identity,
         data=fingerprint(task, root=root, splits=(split,)),
         site=site,
         split=split,
@@ -117,7 +121,7 @@ def request_inspection(
         limit_rule=rule_for(limit),
         image_size=chosen.own_size(config.get("image_size") if image_size is None else image_size),
     )
-    return request, found.path
+    return request, weights_found.path
 
 
 def inspect_task(
@@ -134,9 +138,9 @@ def inspect_task(
     folder = store.inspect_dir / request.inspect_id
     read = {request.split: (request.task, request.split)}
     reading = same_images.Reading(read, ImageDigests(root), request.limit, request.limit_rule)
-    found = read_inspection(folder)
-    if isinstance(found, Inspection):
-        same_images.check_file(store, folder, dict(found.meta), reading)
+    kept = read_inspection(folder)
+    if isinstance(kept, Inspection):
+        same_images.check_file(store, folder, dict(kept.meta), reading)
         return folder
     reading.now()  # before the images are read
     started = time.perf_counter()

@@ -125,8 +125,8 @@ class Pages:
 
     def shown(self) -> list[int]:
         """Numbers of the images that some channel shows, ascending."""
-        found = {n for blocks in self.stages for b in blocks for n in b.images.unique().tolist()}
-        return sorted(found - {-1})
+        images = {n for blocks in self.stages for b in blocks for n in b.images.unique().tolist()}
+        return sorted(images - {-1})
 
 
 @torch.inference_mode()

@@ -55,10 +55,10 @@ def score(
     was_training = model.training
     with torch.inference_mode(False), torch.enable_grad():
         again = batches_for(model, data)
-        count, found = _images_and_classes(again(), classes)
+        count, largest = _images_and_classes(again(), classes)
         request = Request(
             sites=sites,
-            classes=found,
+            classes=largest,
             images=count,
             tokens=tokens or chosen.default_tokens,
             keep_images=keep_images,
@@ -69,7 +69,7 @@ def score(
             computed = chosen.compute(model.eval(), again, request)
         finally:
             model.train(was_training)
-    meta = {"criterion": criterion, "tokens": request.tokens, "classes": found, **computed.meta}
+    meta = {"criterion": criterion, "tokens": request.tokens, "classes": largest, **computed.meta}
     if task is not None:
         meta["task"] = task
     return ChannelScores(computed.arrays, meta, computed.labels)

@@ -120,8 +120,8 @@ class BaseStore:
         """
         from ict.store.index import rows
 
-        found = rows(self.runs_dir, self.run_ids(), self.index_path)
-        return [row for row in found if filter is None or filter(row)]
+        table = rows(self.runs_dir, self.run_ids(), self.index_path)
+        return [row for row in table if filter is None or filter(row)]
 
     def remove(self, run_id: str) -> None:
         """Deletes the run's folder; raises InputError while it runs."""

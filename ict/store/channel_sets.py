@@ -89,13 +89,13 @@ def save(store: BaseStore, chosen: ChannelSet) -> ChannelSet:
 
 def load(store: BaseStore, name: str) -> ChannelSet:
     """The set of that name; raises InputError with the nearest."""
-    found = _read(_path(store, name)) if _NAME.fullmatch(name) else None
+    saved = _read(_path(store, name)) if _NAME.fullmatch(name) else None
 
     def missing() -> str:
         names = [one.name for one in list_sets(store)]
         return f"no readable set {quoted(name)} in {store.root}{did_you_mean(name, names)}"
 
-    return required(found, missing)
+    return required(saved, missing)
 
 
 def list_sets(store: BaseStore) -> list[ChannelSet]:
@@ -106,8 +106,8 @@ def list_sets(store: BaseStore) -> list[ChannelSet]:
 def read_sets(store: BaseStore) -> tuple[list[ChannelSet], list[Odd]]:
     """`list_sets(store)`, and the files that cannot be read."""
     names, troubles = names_in(store.sets_dir)
-    found, odd = split(_read(store.sets_dir / name) for name in names if name.endswith(".json"))
-    return found, troubles + odd
+    sets, odd = split(_read(store.sets_dir / name) for name in names if name.endswith(".json"))
+    return sets, troubles + odd
 
 
 def remove(store: BaseStore, name: str) -> None:

@@ -63,8 +63,8 @@ def _folder(store: BaseStore) -> Path:
 def list_imports(store: BaseStore) -> list[dict[str, Any]]:
     """One row an import that can be read: name, source, rows, methods, tasks."""
     names, _ = names_in(_folder(store))
-    found = [(name, _read(_folder(store) / name)) for name in names if name.endswith(_SUFFIX)]
-    return [_listed(name, rows) for name, rows in found if isinstance(rows, list)]
+    sheets = [(name, _read(_folder(store) / name)) for name in names if name.endswith(_SUFFIX)]
+    return [_listed(name, rows) for name, rows in sheets if isinstance(rows, list)]
 
 
 def _listed(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -107,8 +107,8 @@ def read_imported(store: BaseStore) -> tuple[list[dict[str, Any]], list[Odd]]:
     """`imported_rows(store)`, and the files that cannot be read."""
     folder = _folder(store)
     names, troubles = names_in(folder)
-    found, odd = split(_read(folder / name) for name in names if name.endswith(_SUFFIX))
-    return [row for rows in found for row in rows], troubles + odd
+    sheets, odd = split(_read(folder / name) for name in names if name.endswith(_SUFFIX))
+    return [row for rows in sheets for row in rows], troubles + odd
 
 
 def _read(path: Path) -> list[dict[str, Any]] | Odd | None:

@@ -78,10 +78,10 @@ def _entry(
     stamps = {name: _stamp(f"{run.path}/{file}") for name, file in _READ.items()}
     odd: list[str] = []
     if cached is None or any(cached[name] != stamps[name] for name in _READ):
-        found = read_run(run.path)
-        if isinstance(found, Odd):
-            return None, None, found
-        record, result = found
+        read = read_run(run.path)
+        if isinstance(read, Odd):
+            return None, None, read
+        record, result = read
         stamps["result"] = stamps["result"] if result else None
         cached = {**stamps, "row": _flat_row(record, result)}
         odd += _odd_files(run, (names.SELECTION,))
@@ -94,8 +94,8 @@ def _entry(
 
 
 def _odd_files(run: Run, names: tuple[str, ...]) -> list[str]:
-    found = [(name, read_file(run.path, name)) for name in names]
-    return [f"{name}: {one.reason}" for name, one in found if isinstance(one, Odd)]
+    read = [(name, read_file(run.path, name)) for name in names]
+    return [f"{name}: {one.reason}" for name, one in read if isinstance(one, Odd)]
 
 
 def _flat_row(record: dict[str, Any], result: RunResult | None) -> dict[str, Any]:

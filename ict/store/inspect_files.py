@@ -168,9 +168,9 @@ def inspections(store: BaseStore) -> list[Inspection]:
 def read_inspections(store: BaseStore) -> tuple[list[Inspection], list[Odd]]:
     """`inspections(store)`, and the folders that cannot be read."""
     names, troubles = names_in(store.inspect_dir)
-    found, odd = split(read_inspection(store.inspect_dir / name) for name in names)
-    found.sort(key=lambda one: str(one.meta.get("created_at")), reverse=True)
-    return found, troubles + odd
+    inspections, odd = split(read_inspection(store.inspect_dir / name) for name in names)
+    inspections.sort(key=lambda one: str(one.meta.get("created_at")), reverse=True)
+    return inspections, troubles + odd
 
 
 def channel_page(inspection: Inspection, block: int, channel: int) -> ChannelPage:

@@ -58,16 +58,16 @@ class RunLock:
         command = "F_OFD_SETLKW" if blocking else "F_OFD_SETLK"
         try:
             _control(descriptor, command, fcntl.F_WRLCK, self._start, self._length)
-            here = os.stat(self.path).st_ino == os.fstat(descriptor).st_ino
+            same_file = os.stat(self.path).st_ino == os.fstat(descriptor).st_ino
         except (BlockingIOError, PermissionError, FileNotFoundError):
-            here = False
+            same_file = False
         except OSError as error:
             os.close(descriptor)
             raise explain(error, self.path) from error
         except BaseException:
             os.close(descriptor)
             raise
-        if not here:  # taken, or the folder was removed while we opened it
+        if not same_file:  # taken, or the folder was removed while we opened it
             os.close(descriptor)
             return False
         self.fd = descriptor

@@ -79,15 +79,15 @@ def write_predictions(folder: Path, answers: Predictions) -> None:
     }
     if answers.losses is not None:
         arrays["losses"] = answers.losses.astype(np.float32)
-    told = {"test_sha256": answers.test_sha256, "classes": answers.classes}
-    metadata = {name: str(value) for name, value in told.items() if value is not None}
+    said = {"test_sha256": answers.test_sha256, "classes": answers.classes}
+    metadata = {name: str(value) for name, value in said.items() if value is not None}
     atomic_write_bytes(folder / PREDICTIONS, save(arrays, metadata=metadata))
 
 
 def _read(file: Any) -> Predictions:
     """Raises InputError for what no run can have written."""
-    found = shapes(file)
-    (N,) = check_shape(found, "labels", (None,))
+    by_name = shapes(file)
+    (N,) = check_shape(by_name, "labels", (None,))
     if not 0 < N <= _MOST_IMAGES:
         raise InputError(f"has {N} images, not 1 to {_MOST_IMAGES}")
     metadata = file.metadata() or {}
@@ -97,7 +97,7 @@ def _read(file: Any) -> Predictions:
     probabilities = _floats(file, "probabilities", N)
     if not ((probabilities >= 0) & (probabilities <= 1.001)).all():  # rounding of a softmax
         raise InputError("probabilities has values that are not from 0 to 1")
-    losses = _floats(file, "losses", N) if "losses" in found else None
+    losses = _floats(file, "losses", N) if "losses" in by_name else None
     if losses is not None and not (np.isfinite(losses) & (losses >= -1e-3)).all():
         raise InputError("losses has values that are negative or not finite")
     digest = metadata.get("test_sha256")

@@ -90,8 +90,8 @@ def read_file(folder: Path, name: str) -> dict[str, Any] | Odd | None:
 
 def odd_files(folder: Path) -> list[Odd]:
     """Those of the small files of a run that cannot be read."""
-    found = (read_file(folder, name) for name in _FILES)
-    return [one for one in found if isinstance(one, Odd)]
+    files = (read_file(folder, name) for name in _FILES)
+    return [one for one in files if isinstance(one, Odd)]
 
 
 def read_config(folder: Path) -> dict[str, Any] | Odd | None:
@@ -115,8 +115,8 @@ def run_trouble(folder: Path) -> Odd | None:
         return Odd(folder, "not a folder; delete it, or take it out of the store")
     if not is_id(folder.name):
         return Odd(folder, "its name is not a run id; rename it, or take it out of the store")
-    found = read_run(folder)
-    return found if isinstance(found, Odd) else None
+    record = read_run(folder)
+    return record if isinstance(record, Odd) else None
 
 
 def read_run(folder: Path) -> "tuple[dict[str, Any], RunResult | None] | Odd":

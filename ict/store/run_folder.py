@@ -47,8 +47,8 @@ class Run(RunPaths):
         """
         from ict.store.run_files import read_config
 
-        found = read_config(self.path)
-        return found if isinstance(found, dict) else {}
+        config = read_config(self.path)
+        return config if isinstance(config, dict) else {}
 
     @property
     def config(self) -> dict[str, Any]:
@@ -173,8 +173,8 @@ class Run(RunPaths):
         from ict.documents.records import Odd
         from ict.store.run_files import read_result
 
-        found = read_result(self.path)
-        return None if isinstance(found, Odd) else found
+        result = read_result(self.path)
+        return None if isinstance(result, Odd) else result
 
     def error(self) -> dict[str, Any] | None:
         """message, type and traceback of the last failed try."""

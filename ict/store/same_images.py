@@ -55,12 +55,12 @@ class Reading:
 
     def record(self, store: BaseStore) -> dict[str, str]:
         """`now`; the store keeps the digest of each image, so that a change can be named."""
-        found = self.now()
+        digests = self.now()
         for key, part in self.parts.items():
             store.keep_digests(
-                found[key], self.digests.images(*part, self.limit, self.limit_rule, self.shots)
+                digests[key], self.digests.images(*part, self.limit, self.limit_rule, self.shots)
             )
-        return found
+        return digests
 
     def changes(self, store: BaseStore, document: Mapping[str, Any] | None) -> str:
         """How many images differ from those that `document` records, and the first of them.
@@ -68,7 +68,7 @@ class Reading:
         "" when none does, and when the document records none.
         """
         then = recorded(document) or {}
-        found: list[str] = []
+        changed: list[str] = []
         unnamed: list[str] = []
         for key, part in self.parts.items():
             if key not in then or then[key] == self.digests.of(
@@ -76,12 +76,14 @@ class Reading:
             ):
                 continue
             names = self._changed(store, then[key], part)
-            found += names
+            changed += names
             if not names:
                 unnamed.append(key)
-        found = list(dict.fromkeys(found))
-        if found:
-            return f"{len(found)} image{'s' * (len(found) > 1)} changed since, first {found[0]}"
+        changed = list(dict.fromkeys(changed))
+        if changed:
+            return (
+                f"{len(changed)} image{'s' * (len(changed) > 1)} changed since, first {changed[0]}"
+            )
         return f"images of {', '.join(unnamed)} changed since" if unnamed else ""
 
     def misread(self, document: Mapping[str, Any] | None) -> str | None:
@@ -96,8 +98,8 @@ class Reading:
 
     def trouble(self, store: BaseStore, document: Mapping[str, Any] | None, undo: str) -> str:
         """Why what `document` tells of cannot be used again, and to `undo` it; "" if it can."""
-        if found := self.changes(store, document):
-            return f"was made from other images: {found}; put them back, or {undo}"
+        if changed := self.changes(store, document):
+            return f"was made from other images: {changed}; put them back, or {undo}"
         if wide := self.misread(document):
             seen = (
                 "was made by version 0.1.0, which read images of more than 8 bits as white or black"
@@ -141,8 +143,8 @@ def ask(
     pairs = []
     for resolved in wanted:
         root = resolved.sources.get("data_root")
-        here = known.setdefault(root, ImageDigests(root))
-        pairs.append((resolved, Reading.of_run(resolved.config, here)))
+        own = known.setdefault(root, ImageDigests(root))
+        pairs.append((resolved, Reading.of_run(resolved.config, own)))
     refused = [said for resolved, reading in pairs if (said := _refusal(store, resolved, reading))]
     if refused:
         more = f"; {len(refused) - 1} more runs likewise" if len(refused) > 1 else ""
@@ -156,8 +158,8 @@ def _refusal(store: BaseStore, resolved: Resolved, reading: Reading) -> str:
     run = Run(store.runs_dir / resolved.run_id)
     if not run.record or not _has_work(run):
         return ""
-    found = reading.trouble(store, run.record, f"`ict remove {run.id}` and ask again")
-    return found and f"run {run.id} {found}"
+    trouble = reading.trouble(store, run.record, f"`ict remove {run.id}` and ask again")
+    return trouble and f"run {run.id} {trouble}"
 
 
 def _check_weights(store: BaseStore, resolved: Resolved) -> None:
@@ -191,16 +193,16 @@ def unrecorded(runs: Iterable[Run]) -> str:
 def check_run(store: BaseStore, run: Run, config: RunConfig, digests: ImageDigests) -> None:
     """Raises IctError if the images are not those that the run was asked for, or begun, with."""
     reading, undo = Reading.of_run(config, digests), f"`ict remove {run.id}` and ask again"
-    if found := reading.changes(store, run.record):
+    if changed := reading.changes(store, run.record):
         asked = f"the images of run {run.id} are not those it was asked for with"
-        raise IctError(f"{asked}: {found}; put them back, or {undo}")
-    if run.is_resumable and (found := reading.trouble(store, run.record, undo)):
-        raise IctError(f"run {run.id} {found}")
+        raise IctError(f"{asked}: {changed}; put them back, or {undo}")
+    if run.is_resumable and (changed := reading.trouble(store, run.record, undo)):
+        raise IctError(f"run {run.id} {changed}")
 
 
 def check_file(
     store: BaseStore, folder: Path, meta: Mapping[str, Any] | None, reading: Reading
 ) -> None:
     """Raises InputError if the scores (or what else is in `folder`) were made from other images."""
-    if found := reading.trouble(store, meta, f"delete {folder} and ask again"):
-        raise InputError(f"{folder.name} {found}")
+    if trouble := reading.trouble(store, meta, f"delete {folder} and ask again"):
+        raise InputError(f"{folder.name} {trouble}")

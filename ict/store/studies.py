@@ -83,8 +83,8 @@ def create(
     it, for the record of runs that are new.
     """
     document = requested(document)
-    found = results(store)
-    made = asked(document, root=root, device=device, results=found)
+    by_id = results(store)
+    made = asked(document, root=root, device=device, results=by_id)
     pairs = unique(made.first + made.second)
     from ict.store.same_images import ask  # reads images
 
@@ -120,8 +120,8 @@ def list_studies(store: BaseStore) -> list[Study]:
 def read_studies(store: BaseStore) -> tuple[list[Study], list[Odd]]:
     """`list_studies(store)`, and what lies among them and cannot be read."""
     names, troubles = names_in(store.studies_dir)
-    found, odd = split(_read(store.studies_dir / name / STUDY) for name in names)
-    return found, troubles + odd
+    studies, odd = split(_read(store.studies_dir / name / STUDY) for name in names)
+    return studies, troubles + odd
 
 
 _CONTENT = fields(
@@ -174,8 +174,8 @@ def remove_study(store: BaseStore, name: str, *, with_runs: bool = False) -> lis
     removed: list[str] = []
     if with_runs:
         others = {i for s in list_studies(store) if s.name != name for i in s.run_ids}
-        here = set(store.run_ids())
-        removed = [i for i in study.run_ids if i not in others and i in here]
+        existing = set(store.run_ids())
+        removed = [i for i in study.run_ids if i not in others and i in existing]
         for run_id in removed:
             if store.run(run_id).status() == "running":
                 raise InputError(f"run {run_id} is running; cancel first: ict study cancel {name}")
@@ -198,20 +198,20 @@ def rows(store: BaseStore, study: Study) -> list[dict[str, Any]]:
     where the choice ends its list, `searched_by` what was compared, `stages` how many [tune] has.
     """
     by_id = results(store, study.run_ids)
-    found = settings(study.document, study.members, by_id)
-    not_chosen, told = lost(found), words_by_run(found)
-    here = set(store.run_ids())
+    searched = settings(study.document, study.members, by_id)
+    not_chosen, words = lost(searched), words_by_run(searched)
+    existing = set(store.run_ids())
     stages = 2 if two_stages(study.document) else 1
     made = []
     for member in study.members:
-        status = "unreadable" if member.run_id in here else "missing"
+        status = "unreadable" if member.run_id in existing else "missing"
         row = by_id.get(member.run_id, {"run_id": member.run_id, "status": status})
         wanted = {f"asked_{field}": value for field, value in member.asked.items()}
         kept = {
             "member": member.name,
             "stages": stages,
             **wanted,
-            **told.get(member.run_id, UNSEARCHED),
+            **words.get(member.run_id, UNSEARCHED),
         }
         made.append({**row, **kept, "chosen": member.run_id not in not_chosen})
     return made
@@ -219,8 +219,8 @@ def rows(store: BaseStore, study: Study) -> list[dict[str, Any]]:
 
 def searches(store: BaseStore, study: Study) -> list[Search]:
     """What [tune] tried and chose for every setting of the study; none without it."""
-    found = settings(study.document, study.members, results(store, study.run_ids))
-    return [one.search for one in found if one.search is not None]
+    searched = settings(study.document, study.members, results(store, study.run_ids))
+    return [one.search for one in searched if one.search is not None]
 
 
 def chosen(study: Study, by_id: Mapping[str, Mapping[str, Any]]) -> set[str]:
@@ -233,15 +233,15 @@ def chosen(study: Study, by_id: Mapping[str, Mapping[str, Any]]) -> set[str]:
 
 def standing(store: BaseStore, study: Study) -> Stand | None:
     """Which stage a study of two stages is in; None for every other study."""
-    found = settings(study.document, study.members, results(store, study.run_ids))
-    return stand(study.document, found)
+    searched = settings(study.document, study.members, results(store, study.run_ids))
+    return stand(study.document, searched)
 
 
 def counts(store: BaseStore, study: Study) -> dict[str, int]:
     """How many of the study's runs have each status, besides `runs` in all."""
-    found = [row["status"] for row in rows(store, study)]
-    tally = {status: found.count(status) for status in (*STATUSES, "unreadable", "missing")}
-    return {"runs": len(found), **tally}
+    statuses = [row["status"] for row in rows(store, study)]
+    tally = {status: statuses.count(status) for status in (*STATUSES, "unreadable", "missing")}
+    return {"runs": len(statuses), **tally}
 
 
 def _path(store: BaseStore, name: str) -> Path:

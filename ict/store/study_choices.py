@@ -15,8 +15,8 @@ from ict.store.study_search import LOSS, Row, Search, search, trial
 def results(store: BaseStore, run_ids: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
     """The store's row of each run by its id, with `diverged` where its last try did."""
     wanted = None if run_ids is None else set(run_ids)
-    found = store.table(None if wanted is None else lambda row: row["run_id"] in wanted)
-    return {row["run_id"]: {**row, "diverged": _diverged(store, row)} for row in found}
+    table = store.table(None if wanted is None else lambda row: row["run_id"] in wanted)
+    return {row["run_id"]: {**row, "diverged": _diverged(store, row)} for row in table}
 
 
 def _diverged(store: BaseStore, row: Row) -> bool:
@@ -50,16 +50,17 @@ def settings(
     """The settings of a study with [tune] and what was chosen for each; none without it."""
     stages = 2 if two_stages(document) else 1
     lists = {name: tuned_of(document, name) for name in {member.name for member in members}}
-    found: dict[tuple[str, str], dict[str, tuple[dict[str, Any], list[Member]]]]
-    found = defaultdict(dict)
+    by_setting: dict[tuple[str, str], dict[str, tuple[dict[str, Any], list[Member]]]]
+    by_setting = defaultdict(dict)
     for member in members:
         value = {name: member.asked.get(name) for name in lists[member.name]}
         if value:
             setting = sorted(_apart(member, value).items(), key=str)
-            values = found[member.name, repr(setting)]
+            values = by_setting[member.name, repr(setting)]
             values.setdefault(repr(value), (value, []))[1].append(member)
     return [
-        _setting(list(v.values()), lists[name], by_id, stages) for (name, _), v in found.items()
+        _setting(list(v.values()), lists[name], by_id, stages)
+        for (name, _), v in by_setting.items()
     ]
 
 
@@ -144,14 +145,14 @@ def stand(document: Mapping[str, Any], found: Sequence[Setting]) -> Stand | None
     if not two_stages(document):
         return None
     searched = [(one, one.search) for one in found if one.search is not None]
-    told = [search for _, search in searched if search.chosen is not None]
+    ended = [search for _, search in searched if search.chosen is not None]
     failed = sum(search.failed for _, search in searched)
     return Stand(
-        stage=2 if len(told) + failed == len(searched) else 1,
-        settings=len(searched), chosen=len(told), failed=failed,
+        stage=2 if len(ended) + failed == len(searched) else 1,
+        settings=len(searched), chosen=len(ended), failed=failed,
         waiting=sum(_waiting(document, one) for one, search in searched if not search.failed),
-        edges=tuple(search for search in told if search.edge),
-        by_accuracy=sum(search.by != LOSS for search in told),
+        edges=tuple(search for search in ended if search.edge),
+        by_accuracy=sum(search.by != LOSS for search in ended),
     )  # fmt: skip
 
 

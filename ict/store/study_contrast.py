@@ -95,5 +95,5 @@ def _ratios(document: Mapping[str, Any], row: Mapping[str, Any]) -> list[float] 
     named = lists.get("method", [given.get("method", DEFAULTS["method"])])
     if not any(map(chooses_channels, named)) or "k" in given or "k" in lists:
         return None
-    found = lists.get("ratio", [given.get("ratio", RATIO)])
-    return [float(one) for one in found if isinstance(one, (int, float))]
+    ratios = lists.get("ratio", [given.get("ratio", RATIO)])
+    return [float(one) for one in ratios if isinstance(one, (int, float))]

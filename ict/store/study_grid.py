@@ -225,12 +225,12 @@ def repeats(asked: Sequence[Wish]) -> list[dict[str, Any]]:
 
 
 def _differing(runs: Iterable[Sequence[Member]]) -> list[str]:
-    found: dict[str, None] = {}
+    differing: dict[str, None] = {}
     for members in runs:
         for name in dict.fromkeys(name for member in members for name in member.asked):
             if len({repr(member.asked.get(name)) for member in members}) > 1:
-                found[name] = None
-    return list(found)
+                differing[name] = None
+    return list(differing)
 
 
 def _product(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:

@@ -20,18 +20,18 @@ def is_random(row: Mapping[str, Any]) -> bool:
 
 def requested(document: Mapping[str, Any]) -> dict[str, Any]:
     """`document` as what is asked for now: a [tune] that does not say otherwise has two stages."""
-    found = dict(document)
+    translated = dict(document)
     if tuned_lists(document):
-        found["tune"] = {STAGES: 2, **document["tune"]}
-    return found
+        translated["tune"] = {STAGES: 2, **document["tune"]}
+    return translated
 
 
 def stored(document: Mapping[str, Any]) -> dict[str, Any]:
     """`document` as a store keeps it: a [tune] that does not say is of version 0.1.0, one stage."""
-    found = dict(document)
+    translated = dict(document)
     if tuned_lists(document):
-        found["tune"] = {STAGES: 1, **document["tune"]}
-    return found
+        translated["tune"] = {STAGES: 1, **document["tune"]}
+    return translated
 
 
 def tuned_lists(document: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -65,13 +65,13 @@ class Search:
 
 def trial(value: Mapping[str, Any], run_ids: Sequence[str], results: Mapping[str, Row]) -> Trial:
     """The means of a value's runs; a mean of which a run lacks its part is None."""
-    found = [results.get(run_id, {}) for run_id in run_ids]
+    rows = [results.get(run_id, {}) for run_id in run_ids]
     return Trial(
         value=value,
         run_ids=tuple(run_ids),
-        val_loss=_mean([row.get(LOSS) for row in found]),
-        val_accuracy=_mean([row.get(ACCURACY) for row in found]),
-        diverged=any(row.get("diverged") for row in found),
+        val_loss=_mean([row.get(LOSS) for row in rows]),
+        val_accuracy=_mean([row.get(ACCURACY) for row in rows]),
+        diverged=any(row.get("diverged") for row in rows),
     )
 
 
@@ -136,15 +136,15 @@ def _from_middle(
 
 def _edge(value: Mapping[str, Any], lists: Mapping[str, Sequence[Any]]) -> str | None:
     """`highest lr_multiplier`, … where a number ends its list of two or more; None inside."""
-    found = []
+    edges = []
     for name, values in lists.items():
         if len(values) < 2 or not all(_is_number(one) for one in values):
             continue
         if value[name] == max(values):
-            found.append(f"highest {name}")
+            edges.append(f"highest {name}")
         elif value[name] == min(values):
-            found.append(f"lowest {name}")
-    return ", ".join(found) or None
+            edges.append(f"lowest {name}")
+    return ", ".join(edges) or None
 
 
 def _ordered(values: Sequence[Any]) -> list[Any]:

@@ -157,8 +157,8 @@ def _rows_of_digits() -> np.ndarray:
 
     Read here, because importing scikit-learn takes 2 s, more than a small run's training.
     """
-    found = importlib.util.find_spec("sklearn")
-    place = Path(found.origin).parent / _DIGITS_FILE if found and found.origin else None
+    sklearn = importlib.util.find_spec("sklearn")
+    place = Path(sklearn.origin).parent / _DIGITS_FILE if sklearn and sklearn.origin else None
     if place is None or not place.is_file():
         raise IctError(f"scikit-learn's {_DIGITS_FILE} is not there: install scikit-learn anew")
     with gzip.open(place, "rt") as file:

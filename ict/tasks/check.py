@@ -111,15 +111,15 @@ def _warning(file: Path | str, line: int | None, kind: str, message: str) -> Pro
 
 
 def _folder_problems(name: str, folder: Path) -> list[Problem]:
-    found = []
+    problems = []
     if folder.name != name and name in vtab.catalogue():
         message = f"the folder is called {quoted(folder.name)}; it is read as task {quoted(name)}"
-        found.append(_warning(folder, None, "folder name variant", message))
+        problems.append(_warning(folder, None, "folder name variant", message))
     info = folder / "info.json"
     for odd in vtab_folders.troubles_of(folder):
         if odd.path == info:
-            found.append(_warning(info, None, "unreadable info.json", odd.reason))
-    return found
+            problems.append(_warning(info, None, "unreadable info.json", odd.reason))
+    return problems
 
 
 def _read(folder: Path, split: str, problems: list[Problem]) -> _List:
@@ -219,15 +219,15 @@ def _disagreement(lists: list[_List]) -> list[Problem]:
 
 def _repeated(lists: list[_List]) -> list[Problem]:
     """An image that one list names twice."""
-    found = []
+    problems = []
     for part in lists:
         first: dict[Path, int] = {}
         for line, path in part.images.items():
             if path in first:
                 message = f"image {printable(path)} is already in line {first[path]}"
-                found.append(_warning(part.file, line, "repeated image", message))
+                problems.append(_warning(part.file, line, "repeated image", message))
             first.setdefault(path, line)
-    return found
+    return problems
 
 
 def _in_train_and_test(lists: list[_List], pictures: dict[Path, Picture]) -> list[Problem]:
@@ -242,12 +242,12 @@ def _in_train_and_test(lists: list[_List], pictures: dict[Path, Picture]) -> lis
     for part, line, _, content in decoded:
         if part.split in _TRAIN:
             trained.setdefault(content, f"{Path(part.file).name}, line {line}")
-    found = []
+    problems = []
     for part, line, path, content in decoded:
         if part.split == "test" and content in trained:
             message = f"image {printable(path)} has the same content as {trained[content]}"
-            found.append(_warning(part.file, line, "duplicate in train and test", message))
-    return found
+            problems.append(_warning(part.file, line, "duplicate in train and test", message))
+    return problems
 
 
 def _short(name: str, folder: Path, counts: dict[str, int]) -> list[Problem]:
@@ -278,11 +278,13 @@ def _majority(per_class: dict[str, int]) -> float | None:
 def _empty_classes(
     folder: Path, classes: int | None, balance: dict[str, dict[str, int]]
 ) -> list[Problem]:
-    found = []
+    problems = []
     for split in ("train800", "test"):
         absent = [label for label, count in balance[split].items() if count == 0]
         if absent and any(balance[split].values()):
             some = ", ".join(absent[:10]) + (", …" if len(absent) > 10 else "")
             message = f"{len(absent)} of {classes} classes have no image: {some}"
-            found.append(_warning(folder / f"{split}.txt", None, "class without images", message))
-    return found
+            problems.append(
+                _warning(folder / f"{split}.txt", None, "class without images", message)
+            )
+    return problems

@@ -43,10 +43,10 @@ class Guard:
         return piece
 
     def _rest(self) -> int:
-        here = self._stream.tell()
+        position = self._stream.tell()
         end = self._stream.seek(0, io.SEEK_END)
-        self._stream.seek(here)
-        return end - here
+        self._stream.seek(position)
+        return end - position
 
     def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_SET and position < 0:  # of the disk's errors none is the archive's

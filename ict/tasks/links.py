@@ -44,8 +44,8 @@ def look_at_links(path: Path | None = None) -> tuple[dict[str, Place], list[Odd]
     entries = _entries(path)
     if isinstance(entries, Odd):
         return {}, [entries]
-    found = {name: _place(name, at, path.parent) for name, at in entries.items()}
-    links = {name: place for name, place in found.items() if place is not None}
+    places = {name: _place(name, at, path.parent) for name, at in entries.items()}
+    links = {name: place for name, place in places.items() if place is not None}
     wrong = [f"{shown(name)} → {quoted(at)}" for name, at in entries.items() if name not in links]
     if not wrong:
         return links, []

@@ -182,8 +182,10 @@ def _meant(written: str) -> list[str]:
     with contextlib.suppress(UnicodeError):
         bare.encode()
         forms = [bare, *(unicodedata.normalize(form, bare) for form in ("NFC", "NFD"))]
-        found = [*forms, *(form.replace("\\", "/") for form in forms)]
-        return [one for one in dict.fromkeys(found) if one != written and not leaves_folder(one)]
+        spellings = [*forms, *(form.replace("\\", "/") for form in forms)]
+        return [
+            one for one in dict.fromkeys(spellings) if one != written and not leaves_folder(one)
+        ]
     with contextlib.suppress(UnicodeError):  # bytes that are no UTF-8
         western = bare.encode("utf-8", "surrogateescape").decode("cp1252")
         return [western] if not leaves_folder(western) else []

@@ -144,15 +144,15 @@ _NOTES: tuple[tuple[str, Callable[[Picture], bool], str], ...] = (
 
 def notes(folder: str, pictures: Mapping[Path, Picture]) -> list[Problem]:
     """One warning for each thing that is done to some images, with the first of them."""
-    found = []
+    said = []
     for kind, concerns, consequence in _NOTES:
         paths = [path for path, picture in pictures.items() if concerns(picture)]
         if paths:
             message = (
                 f"{_some(len(paths), len(pictures))} {consequence} (first: {printable(paths[0])})"
             )
-            found.append(Problem(folder, None, kind, message, "warning"))
-    return found + _nearly_black(folder, pictures)
+            said.append(Problem(folder, None, kind, message, "warning"))
+    return said + _nearly_black(folder, pictures)
 
 
 def _nearly_black(folder: str, pictures: Mapping[Path, Picture]) -> list[Problem]:

@@ -123,8 +123,8 @@ def count_images(path: Path) -> int | None:
 
 def read_info(folder: Path) -> dict[str, Any]:
     """The folder's info.json; empty when there is none, or none of the right types."""
-    found = info_or_odd(folder)
-    return found if isinstance(found, dict) else {}
+    info = info_or_odd(folder)
+    return info if isinstance(info, dict) else {}
 
 
 def info_or_odd(folder: Path) -> dict[str, Any] | Odd | None:

@@ -101,9 +101,9 @@ def pooled_features(
         done += len(part)
         if on_images is not None:
             on_images(done, len(images))
-    found = torch.cat(rows).cpu().numpy()
-    check_finite(int((~np.isfinite(found)).any(axis=1).sum()), len(found), "features")
-    return found
+    together = torch.cat(rows).cpu().numpy()
+    check_finite(int((~np.isfinite(together)).any(axis=1).sum()), len(together), "features")
+    return together
 
 
 def _for_all(

@@ -52,18 +52,18 @@ def fit(
     penalty = np.full((1, design.shape[1]), 1 / strength)
     penalty[0, -1] = 0
     look = functools.partial(_look, design=design, target=target, penalty=penalty)
-    here = look(np.zeros((classes, design.shape[1])))
-    converged = _near(here, strength, tolerance)
+    place = look(np.zeros((classes, design.shape[1])))
+    converged = _near(place, strength, tolerance)
     for _ in range(_STEPS):
         if converged:
             break
-        step = _newton(here, design, penalty)
-        there = _search(here, step, look)
+        step = _newton(place, design, penalty)
+        there = _search(place, step, look)
         if there is None:
             break  # float64 has no more digits to give
-        here = there
-        converged = _near(here, strength, tolerance)
-    weights, biases = here.point[:, :-1], here.point[:, -1]
+        place = there
+        converged = _near(place, strength, tolerance)
+    weights, biases = place.point[:, :-1], place.point[:, -1]
     return Fit(weights, biases - biases.mean(), converged)
 
 
@@ -135,5 +135,5 @@ def _search(here: _Look, step: np.ndarray, look: Callable[[np.ndarray], _Look]) 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
     shifted = logits - logits.max(axis=1, keepdims=True)
-    found: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return found
+    log_p: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return log_p

@@ -50,8 +50,8 @@ class Probe:
 
     def logits(self, features: np.ndarray) -> np.ndarray:
         """(N, S) float64 for features (N, F)."""
-        found: np.ndarray = features.astype(np.float64) @ self.weights.T + self.biases
-        return found
+        logits: np.ndarray = features.astype(np.float64) @ self.weights.T + self.biases
+        return logits
 
     def write(self, head: nn.Linear) -> None:
         """Makes `head` answer as the probe does; classes that were never seen get a very low logit."""
@@ -93,17 +93,17 @@ def fit_probe(
         tries.append(_try(x, y, strength))
         on_try(tries[-1])
     chosen = min(tries, key=lambda one: one.val_loss)
-    found = fit(x, y, len(seen), chosen.inverse_regularisation)
-    weights = found.weights / spread
-    log_p = found.log_probabilities(x)
+    fitted = fit(x, y, len(seen), chosen.inverse_regularisation)
+    weights = fitted.weights / spread
+    log_p = fitted.log_probabilities(x)
     return Probe(
         weights=weights,
-        biases=found.biases - weights @ mean,
+        biases=fitted.biases - weights @ mean,
         seen=seen,
         chosen=chosen,
         train_loss=float(-log_p[np.arange(len(y)), y].mean()),
         train_accuracy=float((log_p.argmax(axis=1) == y).mean()),
-        converged=found.converged,
+        converged=fitted.converged,
     )
 
 
@@ -112,10 +112,10 @@ def _try(x: np.ndarray, y: np.ndarray, strength: float) -> Try:
     train, held_out, converged = [], [], True
     for fold in _folds(y):
         seen, own = np.unique(y[~fold], return_inverse=True)
-        found = fit(x[~fold], own, len(seen), strength, tolerance=_CLEAR)
-        converged = converged and found.converged
-        train.append(_answers(found, seen, x[~fold], y[~fold]))
-        held_out.append(_answers(found, seen, x[fold], y[fold]))
+        fitted = fit(x[~fold], own, len(seen), strength, tolerance=_CLEAR)
+        converged = converged and fitted.converged
+        train.append(_answers(fitted, seen, x[~fold], y[~fold]))
+        held_out.append(_answers(fitted, seen, x[fold], y[fold]))
     (train_loss, train_accuracy), (loss, accuracy) = (
         np.concatenate(part).mean(axis=0) for part in (train, held_out)
     )

@@ -30,8 +30,8 @@ ALL = "all"
 
 def studies(shown: Store) -> dict[str, str]:
     """Names and titles of the studies of the store, after the choice of all runs."""
-    found = {study.name: study.title for study in list_studies(shown)}
-    return {ALL: "all runs of the store", **found} if found else {}
+    titles = {study.name: study.title for study in list_studies(shown)}
+    return {ALL: "all runs of the store", **titles} if titles else {}
 
 
 def choose(shown: Store, found: dict[str, str]) -> list[RunRow]:
@@ -92,9 +92,9 @@ def series(rows: Sequence[RunRow]) -> pd.DataFrame:
     """One row a finished run: series, ratio, k, seed, accuracy, task, backbone, parameters, …"""
     extra = ("trainable_parameters", "train_seconds", "peak_memory_bytes")
     by_id = {row.run_id: row for row in rows}
-    found = _series(rows)
-    costs = {name: [by_id[row.run_id].get(name) for row in found] for name in extra}
-    return pd.DataFrame(found).assign(**costs)
+    series_rows = _series(rows)
+    costs = {name: [by_id[row.run_id].get(name) for row in series_rows] for name in extra}
+    return pd.DataFrame(series_rows).assign(**costs)
 
 
 def _series(rows: Sequence[RunRow]) -> list[SeriesRow]:
@@ -114,14 +114,14 @@ def mixed(rows: Sequence[RunRow]) -> list[str]:
         [row for row in done if row.task == task and chooses_channels(row.method)]
         for task in {row.task for row in done}
     ]
-    found = {name for part in own for name in varying(part)}
+    differing = {name for part in own for name in varying(part)}
     if all(len({row.lr for row in part if row.k == k}) == 1
            for part in own for k in {row.k for row in part}):  # fmt: skip
-        found.discard("lr")  # it follows from K, as recipe quick has it
+        differing.discard("lr")  # it follows from K, as recipe quick has it
     named = (
         "backbone epochs tune_site init batch_size augment limit limit_rule lr schedule head_init"
     )
-    return sorted(found & set(named.split()))
+    return sorted(differing & set(named.split()))
 
 
 def panels(table: pd.DataFrame, rows: Sequence[RunRow], said: str) -> None:
@@ -217,7 +217,7 @@ def differences(
 ) -> tuple[list[ContrastRow], list[str]]:
     """`primary` minus every other series by task and K, with verdicts; and what cannot be compared."""
     by_id = {row.run_id: row for row in rows}
-    found: list[ContrastRow] = []
+    contrasts: list[ContrastRow] = []
     notes: list[str] = []
     for task, part in table.groupby("task"):
         ours = part[part["series"] == primary]
@@ -229,14 +229,14 @@ def differences(
                 sides = [named([by_id[i] for i in runs["run_id"]], series)
                          for runs, series in ((one, primary), (other, str(name)))]  # fmt: skip
                 try:
-                    told = compare(sides[0], sides[1], shown)
+                    comparison = compare(sides[0], sides[1], shown)
                 except InputError as error:
                     notes.append(f"{primary} − {name}: {error}")
                     continue
-                notes += [note for each in told.tasks for note in each.notes]
-                found += [_contrast_row(str(task), f"{primary} − {name}", ratio, one)
-                          for one in told.verdicts]  # fmt: skip
-    return found, list(dict.fromkeys(notes))
+                notes += [note for each in comparison.tasks for note in each.notes]
+                contrasts += [_contrast_row(str(task), f"{primary} − {name}", ratio, one)
+                          for one in comparison.verdicts]  # fmt: skip
+    return contrasts, list(dict.fromkeys(notes))
 
 
 def _contrast_row(task: str, contrast: str, ratio: float, verdict: Verdict) -> ContrastRow:
@@ -256,12 +256,12 @@ def paired(shown: Store, table: pd.DataFrame, rows: Sequence[RunRow]) -> None:
         st.caption("One series only: no contrast. Add a control, such as criterion *random*.")
         return
     primary = st.selectbox("Against each other series", names, key="primary", bind="query-params")
-    found, notes = differences(shown, table, rows, primary)
-    if found:
+    contrasts, notes = differences(shown, table, rows, primary)
+    if contrasts:
         number = st.column_config.NumberColumn
         st.dataframe(
-            pd.DataFrame(found).rename(columns={"ratio": "K/D"}), hide_index=True, placeholder="",
-            height="content" if len(found) < 14 else 480,
+            pd.DataFrame(contrasts).rename(columns={"ratio": "K/D"}), hide_index=True, placeholder="",
+            height="content" if len(contrasts) < 14 else 480,
             column_config={
                 "K/D": number(format="%.4g"), "n": "seeds",
                 "difference": number("points", format="%+.2f"), "interval": "95 % interval",

@@ -113,8 +113,8 @@ def groups(rows: Sequence[RunRow]) -> None:
     if not done:
         st.caption("No finished run to group.")
         return
-    told = run_groups.telling(done)
-    names = [n for n in run_groups.varying(done) if n in told or n not in run_groups.DERIVED]
+    fields = run_groups.telling(done)
+    names = [n for n in run_groups.varying(done) if n in fields or n not in run_groups.DERIVED]
     frame = pd.DataFrame([group.to_dict() for group in run_groups.over_seeds(done)])
     for name in ("mean", "low", "high", "best", "sampling"):
         frame[name] = pd.to_numeric(frame[name]) * 100
@@ -175,14 +175,14 @@ def actions(shown: Store, picked: Sequence[RunRow]) -> None:
 
 def difference(shown: Store, picked: Sequence[RunRow]) -> None:
     """The fields in which two configurations differ."""
-    found = config_difference([shown.run(row.run_id) for row in picked])
+    differing = config_difference([shown.run(row.run_id) for row in picked])
     st.markdown("**Configuration difference**")
-    if not found:
+    if not differing:
         st.caption("The two are configured alike.")
         return
     shown_rows = [
         {"field": one.name, **{str(i): str(value) for i, value in enumerate(one.values)}}
-        for one in found
+        for one in differing
     ]
     st.dataframe(
         shown_rows, hide_index=True, height="content",

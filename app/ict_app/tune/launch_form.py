@@ -63,8 +63,8 @@ def form() -> tuple[plan.Plan, plan.Wishes]:
 
 
 def _method_words(name: str) -> str:
-    found = find_method(name)
-    return found.words if found else name
+    known = find_method(name)
+    return known.words if known else name
 
 
 def _read(wish: plan.Wish) -> plan.Wish:
@@ -81,11 +81,11 @@ def _preview(wishes: plan.Wishes) -> plan.Plan:
 
 def _tasks() -> list[str]:
     rows = readers.tasks()
-    here = [row.name for row in rows if row.available]
+    available = [row.name for row in rows if row.available]
     return st.multiselect(
-        "Tasks", here, width=270, default=["digits"], key="tasks", bind="query-params",
+        "Tasks", available, width=270, default=["digits"], key="tasks", bind="query-params",
         placeholder="Choose one or more",
-        help=f"{len(here)} of {len(rows)} tasks are on this machine; *Data* says how to get more.",
+        help=f"{len(available)} of {len(rows)} tasks are on this machine; *Data* says how to get more.",
     )  # fmt: skip
 
 
@@ -162,8 +162,8 @@ def _whole(text: str, what: str) -> int:
 
 def _more(backbone: Backbone) -> list[Field]:
     """Fields that a recipe sets; empty ones stay with the recipe."""
-    told = any(name in st.query_params for name in _MORE)
-    with st.expander("More fields (empty: as the recipe says)", expanded=told):
+    opened = any(name in st.query_params for name in _MORE)
+    with st.expander("More fields (empty: as the recipe says)", expanded=opened):
         bar = st.container(horizontal=True, gap="small")
         fields: dict[str, Any] = {
             "epochs": bar.number_input("Epochs", 1, 100_000, None, key="epochs", width=WIDTH, bind="query-params"),

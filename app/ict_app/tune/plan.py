@@ -86,16 +86,16 @@ def grid(fields: Sequence[Field]) -> list[Wish]:
 
 def plan(wishes: Wishes, *, fetch: bool) -> Plan:
     """Resolves each wish; equal ones (a linear probe at every K) count once."""
-    found: dict[str, Resolved] = {}
+    by_id: dict[str, Resolved] = {}
     for wish in wishes.asked:
         try:
             resolved = resolve(
                 wish.fields, recipe=wishes.recipe, weights=wishes.weights, fetch=fetch
             )
         except InputError as error:
-            return Plan(tuple(found.values()), str(error))
-        found.setdefault(resolved.run_id, resolved)
-    return Plan(tuple(found.values()))
+            return Plan(tuple(by_id.values()), str(error))
+        by_id.setdefault(resolved.run_id, resolved)
+    return Plan(tuple(by_id.values()))
 
 
 def trainable_parameters(run: Resolved) -> int:

@@ -49,10 +49,10 @@ def _classes(folder: Path, base: Path, part: str, follow: bool) -> Iterator[Imag
 
 
 def _folders(folder: Path, follow: bool) -> list[Path]:
-    found = []
+    folders = []
     for entry in listed(folder):
         if entry.is_symlink() and entry.is_dir() and not follow:
             raise InputError(f"{quoted(entry.path)} is a link to a folder; {FOLLOW}")
         if entry.is_dir():
-            found.append(Path(entry.path))
-    return found
+            folders.append(Path(entry.path))
+    return folders

@@ -80,12 +80,12 @@ def line_path(path: str) -> str:
 
 def bounded(images: Iterator[Image]) -> list[Image]:
     """All of `images`; InputError for more than a task may have."""
-    found: list[Image] = []
+    kept: list[Image] = []
     for image in images:
-        if len(found) == MOST_IMAGES:
+        if len(kept) == MOST_IMAGES:
             raise InputError(f"more than {MOST_IMAGES:,} images; link a part of them")
-        found.append(image)
-    return found
+        kept.append(image)
+    return kept
 
 
 def common_root(folder: Path, images: list[Image], *, follow: bool) -> Path | None:
@@ -95,20 +95,20 @@ def common_root(folder: Path, images: list[Image], *, follow: bool) -> Path | No
     regular ones.
     """
     real = os.path.realpath(folder)
-    found: set[str] = set()
+    roots: set[str] = set()
     for image in images:
         path = os.path.join(real, image.path)
         if not os.path.isfile(path):
             raise InputError(f"{quoted(image.path)} is missing, or no file, in {folder}")
         target = os.path.dirname(os.path.realpath(path))
-        found.add(target)
+        roots.add(target)
         if not follow and not lies_in(target, real):
             raise InputError(
                 f"{quoted(image.path)} leaves {folder} by a symbolic link to {target}; {FOLLOW}"
             )
-    if all(lies_in(target, real) for target in found):
+    if all(lies_in(target, real) for target in roots):
         return None
-    root = os.path.commonpath(found)
+    root = os.path.commonpath(roots)
     if root == os.path.sep:
         raise InputError(
             f"the links of {folder} lead to folders that have nothing but / in common; copy the images"

@@ -128,14 +128,14 @@ def _linked(
 def _answer(
     name: str, folder: Path, links_file: Path, kind: str, made: dict[str, Any]
 ) -> dict[str, Any]:
-    found = get_task(name)
+    task = get_task(name)
     return {
         "task": name,
         "path": str(folder),
         "links_file": str(links_file),
         "kind": kind,
-        "classes": found.classes,
-        "official": found.official,
-        "counts": found.sizes,
+        "classes": task.classes,
+        "official": task.official,
+        "counts": task.sizes,
         **made,
     }
