@@ -4,7 +4,7 @@ import functools
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,21 @@ def choose_device(name: str | None) -> str:
             f"device {quoted(name)} is not on this machine; it has {', '.join(dict.fromkeys(known))}"
         )
     return wanted
+
+
+def choose_devices(
+    asked: str | Sequence[str] | None = None, *, begun: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
+    """Where a run may go; nothing else decides it: what is asked for, else all of this machine's devices.
+
+    One that has `begun` (its execution.json, None where it starts anew) stays on that kind of device,
+    so that its numbers stay too.
+    """
+    if asked:
+        return (asked,) if isinstance(asked, str) else tuple(asked)
+    began_on = str((begun or {}).get("device") or "")
+    same = [name for name in (*devices(), "cpu") if began_on and alike(name, began_on)]
+    return tuple(dict.fromkeys(same)) or devices()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ict import machine
 from ict.errors import InputError
 from ict.machine import choose_threads, fast_bf16
 
@@ -90,3 +91,22 @@ def test_a_resumed_run_keeps_the_threads_of_its_first_start(
 def test_no_threads_are_refused():
     with pytest.raises(InputError, match=r"threads=0: choose 1 or more"):
         choose_threads(0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "begun", "chosen"),
+    [
+        (None, None, ("cuda:0", "cuda:1")),
+        ("cpu", {"device": "cuda:0"}, ("cpu",)),
+        (["cuda:1"], None, ("cuda:1",)),
+        (None, {"device": "cuda:7"}, ("cuda:0", "cuda:1")),  # of a larger machine
+        (None, {"device": "cpu"}, ("cpu",)),
+        (None, {"device": "mps"}, ("cuda:0", "cuda:1")),  # of no kind that is here
+        (None, {}, ("cuda:0", "cuda:1")),
+    ],
+)
+def test_a_run_goes_where_it_is_asked_for_or_to_the_kind_of_device_it_began_on(
+    asked, begun, chosen, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(machine, "devices", lambda: ("cuda:0", "cuda:1"))
+    assert machine.choose_devices(asked, begun=begun) == chosen

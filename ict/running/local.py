@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from ict.errors import InputError
 from ict.files import make_folder
-from ict.machine import alike, devices, thread_limit
+from ict.machine import choose_devices, thread_limit
 from ict.running import queue
 from ict.running.slots import Slot, machine_dir
 from ict.store.run_folder import Run, holder_process
@@ -36,14 +36,16 @@ def submit(
 
     `slots` runs share a device (default 1) and divide the cores. `device` is one, several, or None
     for all of this machine. `threads` are the most CPU threads of a run (default: OMP_NUM_THREADS of
-    who submits); a run that was started before keeps its own. Asking twice, also from many processes at once, runs once.
+    who submits); a run that was started before keeps its own. Asking twice, also from many processes
+    at once, runs once.
     """
     if slots is not None and slots < 1:
         raise InputError(f"slots={slots}: choose 1 or more runs a device")
     runs = [store.run(run_id) for run_id in dict.fromkeys(ids)]
     by_devices: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        by_devices.setdefault(_devices(run, device), []).append(run)
+        begun = run.execution() if run.is_resumable else None
+        by_devices.setdefault(choose_devices(device, begun=begun), []).append(run)
     queued = []
     for chosen, members in by_devices.items():
         queued += queue.enqueue(
@@ -57,21 +59,6 @@ def submit(
     return queued
 
 
-def _devices(run: Run, asked: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Where `run` may go: where it is asked for, or this machine's devices.
-
-    One with a checkpoint stays on the kind of device it began on, so that its numbers stay too.
-    """
-    if asked:
-        return (asked,) if isinstance(asked, str) else tuple(asked)
-    all_devices = devices()
-    began_on = str((run.execution() or {}).get("device") or "")
-    if not began_on or not run.is_resumable:
-        return all_devices
-    fitting = [name for name in (*all_devices, "cpu") if alike(name, began_on)]
-    return tuple(dict.fromkeys(fitting)) or all_devices
-
-
 def start_workers(store: Store) -> int:
     """Starts the workers that the queue needs and that are not there; gives how many.
 
@@ -80,10 +67,9 @@ def start_workers(store: Store) -> int:
     tickets = queue.waiting(store)
     if not tickets:
         return 0
-    all_devices = devices()
     needed: dict[tuple[str, int], int] = {}
     for ticket in tickets:
-        for device in ticket.devices or all_devices:
+        for device in choose_devices(ticket.devices):
             key = (device, ticket.slots)
             needed[key] = min(needed.get(key, 0) + 1, ticket.slots)
     missing = [

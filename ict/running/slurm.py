@@ -23,7 +23,7 @@ from typing import Any
 from ict.documents.bounded import LONGEST, odd_word
 from ict.errors import IctError, InputError, lacking, quoted
 from ict.files import make_private_folder
-from ict.machine import cores, devices
+from ict.machine import choose_devices, cores
 from ict.running import queue
 from ict.running import run_process as child
 from ict.store import transitions
@@ -164,7 +164,7 @@ class SlurmRun:
     def _run(self, store: Store, run: Run, lock: RunLock) -> int:
         share = int(os.environ.get("SLURM_CPUS_PER_TASK") or cores())
         job = os.environ.get("SLURM_JOB_ID")
-        device = self.device or devices()[0]
+        device = choose_devices(self.device)[0]
         execution = {
             "threads": child.threads_of(run, device, None, slots=1, here=share),
             "device": device,

@@ -2,21 +2,37 @@
 
 import importlib
 import os
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from ict.cli import _MODULES
+from ict.cli import _MODULES, main
 from ict.machine import choose_threads
+from ict.running import local
 from ict.running.missing_scores import Wanted
+from ict.store import Store
 
 
 @pytest.mark.parametrize(
-    "name", ["train", "score", "overlap", "stability", "energy", "causal", "inspect"]
+    "name", ["train", "resume", "score", "overlap", "stability", "energy", "causal", "inspect"]
 )
 def test_every_command_that_computes_takes_threads(name: str):
     command = importlib.import_module(f"ict.cli.{_MODULES[name]}").COMMANDS[name]
     (option,) = (one for one in command.params if one.name == "threads")
     assert "OMP_NUM_THREADS" in option.help
+
+
+def test_a_study_hands_its_limit_to_every_run(monkeypatch: pytest.MonkeyPatch, store: Store):
+    asked = []
+    monkeypatch.setattr(local, "submit", lambda store, ids, **how: asked.append(how) or [*ids])
+    study = Path(__file__).parents[2] / "assets" / "studies" / "k_ratio_digits.toml"
+    words = ["study", "run", str(study), "--no-wait", "--threads", "3"]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    assert [how["threads"] for how in asked] == [3]
+    refused = CliRunner().invoke(main, [*words, "--launcher", "slurm"])
+    assert refused.exit_code == 2
+    assert "--slurm cpus_per_task=N decides" in refused.output
 
 
 def test_missing_scores_are_computed_within_the_limit():
