@@ -39,7 +39,9 @@ def run(tree: Path, words: list[str]) -> list[dict[str, str]]:
     command = [sys.executable, "-m", "pytest", "-q", "-m", "promise", "-p", "no:cacheprovider"]
     where = {"PYTHONPATH": str(tree), "ICT_PROMISES": str(rows)}
     env = {**os.environ, **where}
-    subprocess.run([*command, *words], cwd=tree, env=env, stdout=sys.stderr, check=False)
+    done = subprocess.run([*command, *words], cwd=tree, env=env, stdout=sys.stderr, check=False)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"pytest ended with {done.returncode}: not every promise was tried")
     return [json.loads(line) for line in rows.read_text().splitlines()] if rows.exists() else []
 
 
