@@ -103,6 +103,7 @@ def causal(
     path = check(
         Store(),
         request,
+        backbone=known,
         weights_file=weights_file,
         device=where,
         batch_size=batch_size,
@@ -136,20 +137,20 @@ def inspect(
     **asked: Any,
 ) -> None:
     """A page for every channel: the images that drive it most, its classes, its activations."""
-    if backbone is not None and site is not None:
-        check_site(get_backbone(backbone), site)
+    known = None if backbone is None else get_backbone(backbone)
+    if known is not None and site is not None:
+        check_site(known, site)
     get_task(task)
     where = choose_device(device)
     calm_threads(choose_threads(threads).count)
     from ict.scoring.inspect_task import inspect_task, request_inspection  # torch
 
     store = Store()
-    request, weights_file = request_inspection(
-        store, task=task, backbone=backbone, site=site, **asked
-    )
+    request, weights_file = request_inspection(store, task=task, backbone=known, site=site, **asked)
     folder = inspect_task(
         store,
         request,
+        backbone=known,
         weights_file=weights_file,
         device=where,
         batch_size=batch_size,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ict.catalogue import Backbone, as_backbone, check_blocks, check_site, get_backbone
+from ict.catalogue import Backbone, as_backbone, check_blocks, check_site
 from ict.criteria import Progress, check_criterion, is_control
 from ict.data import batches, load_set
 from ict.documents.identity import REQUESTS, canonical, digest, name_of
@@ -67,13 +67,17 @@ def check(
     store: Store,
     request: CausalRequest,
     *,
+    backbone: Backbone | None = None,
     weights_file: Path | None = None,
     root: Path | None = None,
     device: str = "cpu",
     batch_size: int = 50,
     progress: Progress | None = None,
 ) -> Path:
-    """The causal check of `request` in the store, computed unless it is there and whole; scores likewise."""
+    """The causal check of `request` in the store, computed unless it is there and whole; scores likewise.
+
+    `backbone` is the request's, where it was looked up before.
+    """
     path = store.causal_file(request.causal_id)
     read = {split: (request.task, split) for split in ("train800", "val200")}
     reading = same_images.Reading(read, ImageDigests(root), request.limit, request.limit_rule)
@@ -83,20 +87,20 @@ def check(
         return path
     reading.now()  # before the images are read
     started = time.perf_counter()
-    own = get_backbone(request.backbone)
+    own = as_backbone(backbone or request.backbone)
     rankings, score_ids = _scores(
         store, request, own, weights_file=weights_file, root=root, device=device
     )
-    backbone = own.at(request.image_size)
-    mean, std = backbone.pixels(request.pixel_normalisation)
+    sized = own.at(request.image_size)
+    mean, std = sized.pixels(request.pixel_normalisation)
 
     def images_of(split: str) -> "Batches":
         whole = load_split(request.task, split, root=root)
         chosen = limited(whole, request.limit, request.limit_rule)
-        loaded = load_set(chosen, backbone.image_size).to(device)
+        loaded = load_set(chosen, sized.image_size).to(device)
         return lambda: batches(loaded, batch_size, mean=mean, std=std)
 
-    model = frozen_backbone(request, backbone, weights_file=weights_file, device=device)
+    model = frozen_backbone(request, sized, weights_file=weights_file, device=device)
     document = measure(
         model,
         images_of("train800"),

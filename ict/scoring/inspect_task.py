@@ -16,8 +16,8 @@ from ict.catalogue import (
     BUNDLED,
     SITE,
     Backbone,
+    as_backbone,
     check_site,
-    get_backbone,
 )
 from ict.criteria import Progress
 from ict.data import batches, load_set
@@ -72,7 +72,7 @@ def request_inspection(
     store: Store,
     *,
     task: str,
-    backbone: str | None,
+    backbone: str | Backbone | None,
     site: str | None,
     run: str | None = None,
     split: str = "train800val200",
@@ -94,23 +94,23 @@ def request_inspection(
             raise InputError(
                 f"run {folder.id} is {folder.status()} or has no channel adapter to show"
             )
-    name = backbone or config.get("backbone") or BUNDLED
-    if config and config["backbone"] != name:
-        raise InputError(f"run {run} tunes {config['backbone']}, not {name}; leave --backbone out")
+    known = as_backbone(backbone or config.get("backbone") or BUNDLED)
+    if config and config["backbone"] != known.name:
+        tuned = f"run {run} tunes {config['backbone']}, not {known.name}"
+        raise InputError(f"{tuned}; leave --backbone out")
     if split not in SPLITS[:3]:
         raise InputError(f"split={quoted(split)}: choose one of {', '.join(SPLITS[:3])}")
-    chosen = get_backbone(name)
     site = site or config.get("tune_site") or SITE
-    check_site(chosen, site)
+    check_site(known, site)
     if run is not None:
         weights_found = Weights(
             str(config.get("weights")), weights_of(store.run(run), given=weights)
         )
     else:
-        weights_found = find_weights(chosen, weights, fetch=True)
+        weights_found = find_weights(known, weights, fetch=True)
     request = InspectRequest(
         task=get_task(task, root=root).name,
-        backbone=name,
+        backbone=known.name,
         weights=weights_found.identity,
         data=fingerprint(task, root=root, splits=(split,)),
         site=site,
@@ -119,7 +119,7 @@ def request_inspection(
         pixel_normalisation=pixel_normalisation or config.get("pixel_normalisation") or "native",
         limit=limit,
         limit_rule=rule_for(limit),
-        image_size=chosen.own_size(config.get("image_size") if image_size is None else image_size),
+        image_size=known.own_size(config.get("image_size") if image_size is None else image_size),
     )
     return request, weights_found.path
 
@@ -128,13 +128,17 @@ def inspect_task(
     store: Store,
     request: InspectRequest,
     *,
+    backbone: Backbone | None = None,
     weights_file: Path | None = None,
     root: Path | None = None,
     device: str = "cpu",
     batch_size: int = 32,
     progress: Progress | None = None,
 ) -> Path:
-    """The folder of the inspection, computed unless it is there; `meta.json` is written last."""
+    """The folder of the inspection, computed unless it is there; `meta.json` is written last.
+
+    `backbone` is the request's, where it was looked up before.
+    """
     folder = store.inspect_dir / request.inspect_id
     read = {request.split: (request.task, request.split)}
     reading = same_images.Reading(read, ImageDigests(root), request.limit, request.limit_rule)
@@ -144,12 +148,12 @@ def inspect_task(
         return folder
     reading.now()  # before the images are read
     started = time.perf_counter()
-    backbone = get_backbone(request.backbone).at(request.image_size)
+    sized = as_backbone(backbone or request.backbone).at(request.image_size)
     split = load_split(request.task, request.split, root=root)
     split = limited(split, request.limit, request.limit_rule)
-    images = load_set(split, backbone.image_size).to(device)
-    model = frozen_backbone(request, backbone, weights_file=weights_file, device=device)
-    mean, std = backbone.pixels(request.pixel_normalisation)
+    images = load_set(split, sized.image_size).to(device)
+    model = frozen_backbone(request, sized, weights_file=weights_file, device=device)
+    mean, std = sized.pixels(request.pixel_normalisation)
     pages = inspect_channels(
         model,
         lambda: batches(images, batch_size, mean=mean, std=std),
@@ -160,15 +164,15 @@ def inspect_task(
     )
     run = store.run(request.run) if request.run else None
     adapter = run.adapter_path if run else None
-    arrays = pages.arrays() | adapter_norms(adapter, backbone)
+    arrays = pages.arrays() | adapter_norms(adapter, sized)
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write_bytes(folder / ROWS, save(arrays))
     atomic_write_bytes(folder / THUMBS, save(_thumbs(split, pages.shown())))
     meta = {
         **dataclasses.asdict(request),
         "inspect_id": request.inspect_id,
-        "stages": [list(stage) for stage in backbone.stages],
-        "heads": list(backbone.heads),
+        "stages": [list(stage) for stage in sized.stages],
+        "heads": list(sized.heads),
         "images": len(images),
         "images_sha256": reading.record(store),
         "classes": images.classes,

@@ -22,15 +22,17 @@ LOOK_UPS = (get_backbone, digest_of, fingerprint, resolve_k)
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> collections.Counter[str]:
     """How often each look-up is reached, through whichever module took its name."""
+    import ict.cli.criteria
+    import ict.cli.scoring
     import ict.running.pipeline
     import ict.scoring.causal_task
     import ict.scoring.inspect_task  # noqa: F401 -- so that all modules are here to be counted in
 
-    found: collections.Counter[str] = collections.Counter()
+    seen: collections.Counter[str] = collections.Counter()
 
     def count(real: Callable[..., Any]) -> Callable[..., Any]:
         def look_up(*arguments: Any, **options: Any) -> Any:
-            found[real.__name__] += 1
+            seen[real.__name__] += 1
             return real(*arguments, **options)
 
         return look_up
@@ -39,7 +41,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> collections.Counter[str]:
         for name, module in list(sys.modules.items()):
             if name.startswith("ict.") and vars(module).get(real.__name__) is real:
                 monkeypatch.setattr(module, real.__name__, count(real))
-    return found
+    return seen
 
 
 def test_one_score_looks_everything_up_once(store: Store, counted: collections.Counter[str]):
@@ -51,9 +53,27 @@ def test_one_score_looks_everything_up_once(store: Store, counted: collections.C
     assert counted == {"get_backbone": 1, "digest_of": 1, "fingerprint": 1}
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("causal", "digits", "--backbone", "ict_tiny", "--random-draws", "1", "--fraction", "0.5"),
+        ("inspect", "digits", "--backbone", "ict_tiny"),
+    ],
+)
+def test_a_check_and_an_inspection_look_their_backbone_up_once(
+    words: tuple[str, ...], store: Store, counted: collections.Counter[str]
+):
+    from ict.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--image-size", "16", "--limit", "20", "--json"])
+    assert ended.value.code == 0
+    assert counted["get_backbone"] == 1
+
+
 def test_one_run_looks_everything_up_once(store: Store, counted: collections.Counter[str]):
     record = resolve({**SMALL, "epochs": 1, "k": 2}).record()
-    here = store.create_run(record)
+    folder = store.create_run(record)
     counted.clear()
-    execute(here.id, store, threads=1, device="cpu")
+    execute(folder.id, store, threads=1, device="cpu")
     assert counted == {"get_backbone": 1, "digest_of": 1, "fingerprint": 1, "resolve_k": 1}
