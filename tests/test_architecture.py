@@ -3,6 +3,7 @@
 import ast
 import importlib
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -80,6 +81,26 @@ def test_the_circle_test_can_fail(tmp_path):
 
 def test_few_files_on_the_ground_floor():
     assert len(list((ROOT / "ict").glob("*.py"))) <= 15
+
+
+def lengths() -> tuple[dict[str, int], dict[str, int]]:
+    """Lines of every Python file, and of every function."""
+    files, functions = {}, {}
+    for folder in ("ict", "app", "pages", "bench", "pretrain", "docs", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            text, name = path.read_text(), str(path.relative_to(ROOT))
+            files[name] = text.count("\n")
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    functions[f"{name}:{node.name}"] = (node.end_lineno or 0) - node.lineno + 1
+    return files, functions
+
+
+def test_files_and_functions_stay_short():
+    files, functions = lengths()
+    assert {name: lines for name, lines in files.items() if lines > 300} == {}
+    assert {name: lines for name, lines in functions.items() if lines > 60} == {}
+    assert statistics.median(functions.values()) <= 9
 
 
 def lint(tree: Path) -> subprocess.CompletedProcess[str]:

@@ -110,23 +110,31 @@ def check(
         scores=rankings,
         progress=progress,
     )
-    notes = [ZEROED] if request.plan.replacement == "zero" else []
     record = {
         **request.record(),
         **document,
         "score_ids": score_ids,
         "images_sha256": reading.record(store),
-        "train_split": "train800",
-        "validation_split": "val200",
         "seconds": time.perf_counter() - started,
-        "device": device,
-        "created_at": utc_now(),
-        "versions": package_versions(notes),
-        "notes": notes,
+        **_circumstances(request, device),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write_json(path, record)
     return path
+
+
+def _circumstances(request: CausalRequest, device: str) -> dict[str, Any]:
+    """On which images, where, when and with what a check was made; notes of all that."""
+    notes = [ZEROED] if request.plan.replacement == "zero" else []
+    versions = package_versions(notes)
+    return {
+        "train_split": "train800",
+        "validation_split": "val200",
+        "device": device,
+        "created_at": utc_now(),
+        "versions": versions,
+        "notes": notes,
+    }
 
 
 def _scores(

@@ -169,16 +169,8 @@ def inspect_task(
     atomic_write_bytes(folder / ROWS, save(arrays))
     atomic_write_bytes(folder / THUMBS, save(_thumbs(split, pages.shown())))
     meta = {
-        **dataclasses.asdict(request),
-        "inspect_id": request.inspect_id,
-        "stages": [list(stage) for stage in sized.stages],
-        "heads": list(sized.heads),
-        "images": len(images),
+        **_said_of(request, sized, split),
         "images_sha256": reading.record(store),
-        "classes": images.classes,
-        "class_names": split.class_names,
-        "tokens": "patch",
-        "driven_by": "Σ_t a² over patch tokens",
         "tune_site": run.config.get("tune_site") if run else None,
         "bytes": sum((folder / name).stat().st_size for name in (ROWS, THUMBS)),
         "seconds": time.perf_counter() - started,
@@ -188,6 +180,21 @@ def inspect_task(
     }
     atomic_write_json(meta_file(folder), meta)
     return folder
+
+
+def _said_of(request: InspectRequest, backbone: Backbone, split: Split) -> dict[str, Any]:
+    """What an inspection says of itself that does not depend on where it is computed."""
+    return {
+        **dataclasses.asdict(request),
+        "inspect_id": request.inspect_id,
+        "stages": [list(stage) for stage in backbone.stages],
+        "heads": list(backbone.heads),
+        "images": len(split.labels),
+        "classes": split.classes,
+        "class_names": split.class_names,
+        "tokens": "patch",
+        "driven_by": "Σ_t a² over patch tokens",
+    }
 
 
 def adapter_norms(path: Path | None, backbone: Backbone) -> dict[str, np.ndarray]:
