@@ -32,6 +32,14 @@ def quick(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The cells of the notebook run, and so does the code that docs/extending.md shows."""
+    session.run("python", "-m", "docs.notebook", "examples/quickstart.ipynb", "--check")
+    extending = ("tests/test_extending.py", "tests/test_methods_from_outside.py")
+    session.run("pytest", *extending, *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Every benchmark at its short size, as one JSON document."""
     session.run("python", "-m", "bench", "all", "--quick", "--json", *session.posargs)
