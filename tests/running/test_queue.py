@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ict import machine
 from ict.errors import IctError, InputError
 from ict.files import StoreError
 from ict.running import follow, local, queue
@@ -140,7 +141,7 @@ def test_a_run_is_looked_at_again_under_its_lock(
 def test_a_resumed_run_stays_on_its_kind_of_device(
     toy_store: Store, monkeypatch, began_on: str, checkpoint: bool, goes_to: tuple[str, ...]
 ):
-    monkeypatch.setattr(local, "devices", lambda: ("cuda:0", "cuda:1"))
+    monkeypatch.setattr(machine, "devices", lambda: ("cuda:0", "cuda:1"))
     monkeypatch.setattr(local, "start_workers", lambda _: 0)
     run = toys(toy_store, 1)[0]
     (run.path / "execution.json").write_text(json.dumps({"device": began_on}))
