@@ -1,6 +1,5 @@
 """Scores of every channel of every block, as arrays and as files. No torch here."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError, quoted
-from ict.files import write_new
 from ict.public.face import late
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ict.documents.score_record import ScoreRecord
 
 SELECTORS: Final = ("top", "lowest", "random")
 """How channels are taken from a ranking; lowest is a dose control, random reads no scores."""
@@ -74,8 +73,10 @@ class ChannelScores:
         return late("ict.notebook.pictures", "plot_scores")(self, selection, site=site, view=view)
 
     @property
-    def record(self) -> ScoreRecord:
+    def record(self) -> "ScoreRecord":
         """What `meta` says, typed."""
+        from ict.documents.score_record import ScoreRecord
+
         return ScoreRecord.of(self.meta)
 
     @property
@@ -128,6 +129,8 @@ class ChannelScores:
 
         Raises InputError if the file is there, unless `overwrite` is set; StoreError from the disk.
         """
+        from ict.files import write_new
+
         return write_new(path, to_bytes(self), overwrite=overwrite)
 
     @staticmethod
@@ -138,6 +141,8 @@ class ChannelScores:
 
 def to_bytes(scores: ChannelScores) -> bytes:
     """The safetensors file of `scores`, with `meta` as JSON in its header."""
+    import json
+
     from safetensors.numpy import save
 
     tensors = {name: np.ascontiguousarray(array) for name, array in scores.arrays.items()}

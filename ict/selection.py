@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 
 from ict.errors import InputError, quoted
-from ict.files import write_new
 from ict.scores import SELECTORS, ChannelScores, ranked
 
 RATIO: Final = 0.125
@@ -75,6 +74,7 @@ class Selection:
         Raises InputError if the file is there, unless `overwrite` is set; StoreError from the disk.
         """
         from ict.documents.selection_files import selection_bytes
+        from ict.files import write_new
 
         return write_new(path, selection_bytes(self.to_dict()), overwrite=overwrite)
 

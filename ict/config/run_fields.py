@@ -23,7 +23,7 @@ from ict.tasks import SPLITS
 SCHEMA: Final = 1
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)  # `RunConfig` has them
 class RunFields:
     """Type, default, limits, choices, reader and meaning of each field; `RunConfig` is what uses them."""
 

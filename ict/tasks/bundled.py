@@ -6,7 +6,6 @@ which tells apart what is the task's and what is the images'.
 """
 
 import functools
-import gzip
 import hashlib
 import importlib.util
 from collections.abc import Iterable
@@ -157,6 +156,8 @@ def _rows_of_digits() -> np.ndarray:
 
     Read here, because importing scikit-learn takes 2 s, more than a small run's training.
     """
+    import gzip
+
     sklearn = importlib.util.find_spec("sklearn")
     place = Path(sklearn.origin).parent / _DIGITS_FILE if sklearn and sklearn.origin else None
     if place is None or not place.is_file():

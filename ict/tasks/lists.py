@@ -11,7 +11,6 @@ import contextlib
 import os
 import re
 import stat
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -178,6 +177,8 @@ class Folder:
 
 def _meant(written: str) -> list[str]:
     """What a path that is no file may mean, none of which leaves the folder."""
+    import unicodedata
+
     bare = written[1:-1] if written[:1] in "\"'" and written[:1] == written[-1:] else written
     with contextlib.suppress(UnicodeError):
         bare.encode()
