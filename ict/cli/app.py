@@ -1,34 +1,123 @@
 """`ict app`: the same as `streamlit run app/main.py`, from any directory."""
 
 import importlib.util
+import ipaddress
 import os
-import subprocess
+import re
 import sys
 from pathlib import Path
 
 import click
 
+from ict.cli.child import Child
 from ict.cli.common import command
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.store.store import Store
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
+_HERE = ("localhost", "127.0.0.1")
+_NAME = re.compile(r"(\*\.)?[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*\.?")
+_MOST_HOSTS = 100
 
 
 @command("app")
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="NAME[,NAME…]",
+    help="Answer visitors of this host name too, as behind a proxy; *.NAME for all names below it.",
+)
+@click.option(
+    "--address",
+    help="Listen there; 127.0.0.1 by default, 0.0.0.0 lets everybody who reaches this machine start runs.",
+)
 @click.option("--no-browser", is_flag=True, help="Do not open a browser window.")
-def app(*, port: int, no_browser: bool, as_json: bool) -> None:
+def app(
+    *, port: int, hosts: tuple[str, ...], address: str | None, no_browser: bool, as_json: bool
+) -> None:
     """Serves the app on this machine until Ctrl-C; runs that it started go on."""
     del as_json  # nothing to say: it serves
     if not MAIN.is_file():
         raise InputError(f"{MAIN} is missing: the app is served from a clone of the repository")
     if importlib.util.find_spec("streamlit") is None:
         raise ModuleNotFoundError(name="streamlit")
+    own = () if address is None else own_names(address)
+    names = tuple(dict.fromkeys([*host_names(hosts), *own]))
     arguments = ["--server.port", str(port), "--server.headless", str(no_browser).lower()]
+    if address is not None:
+        arguments += ["--server.address", address]
+    if names:
+        arguments += _host_options(names)
+    click.echo(f"ict: {_who_is_answered(names)}", err=True)
     environment = {**os.environ, "ICT_STORE": str(Store().root)}
     served = [sys.executable, "-m", "streamlit", "run", str(MAIN), *arguments]
-    raise SystemExit(subprocess.run(served, env=environment, check=False).returncode)
+    raise SystemExit(Child(served, environment).run())
+
+
+def host_names(given: tuple[str, ...]) -> tuple[str, ...]:
+    """The host names of `--host`, each once, in lower case; raises InputError for what is no name."""
+    words = [word.strip().lower() for text in given for word in text.split(",")]
+    if len(words) > _MOST_HOSTS:
+        raise InputError(f"--host: {len(words)} names; give at most {_MOST_HOSTS}")
+    for word in words:
+        if not (_NAME.fullmatch(word) or _is_address(word)):
+            raise InputError(
+                f"--host {quoted(word)} is no host name: write the name that stands in the browser's "
+                "address, without http:// and port, as in --host ict.example.org"
+            )
+    return tuple(dict.fromkeys(words))
+
+
+def own_names(address: str) -> tuple[str, ...]:
+    """What visitors of this machine's IP `address` write: itself, unless it stands for several.
+
+    Raises InputError for what is no IP address.
+    """
+    if not _is_address(address):
+        raise InputError(
+            f"--address {quoted(address)} is no IP address: choose 127.0.0.1, 0.0.0.0 (all of this "
+            "machine's) or one of its own; a name that visitors use belongs into --host"
+        )
+    known = ipaddress.ip_address(address)
+    return () if known.is_unspecified or address in _HERE else (address.lower(),)
+
+
+def _is_address(word: str) -> bool:
+    try:
+        ipaddress.ip_address(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _host_options(names: tuple[str, ...]) -> list[str]:
+    """Streamlit's options that let in visitors of `names`, beside this machine's own.
+
+    `allowedHosts` is what a request's Host may be, `corsAllowedOrigins` what the browser's address
+    may be where a proxy passes on its own name as the Host; of the second, patterns are none.
+    """
+    options: list[str] = []
+    for name in dict.fromkeys([*_HERE, *names]):
+        options += ["--server.allowedHosts", name]
+    for name in names:
+        if not name.startswith("*."):
+            place = f"[{name}]" if ":" in name else name
+            options += ["--server.corsAllowedOrigins", f"https://{place}"]
+    return options
+
+
+def _who_is_answered(names: tuple[str, ...]) -> str:
+    """What a visitor by a name that is not allowed sees, and what to do."""
+    set_outside = os.environ.get("STREAMLIT_SERVER_ALLOWED_HOSTS")
+    if not names and set_outside is not None:
+        return f"the app answers the hosts of STREAMLIT_SERVER_ALLOWED_HOSTS, {quoted(set_outside)}"
+    allowed = ", ".join(dict.fromkeys([*_HERE, *names]))
+    return (
+        f"the app answers under {allowed}; under another host name (a proxy's, this machine's) its "
+        "page stays blank: start it with --host NAME"
+    )
 
 
 COMMANDS = {"app": app}

@@ -58,13 +58,17 @@ def test_app_command_serves_the_same_file(monkeypatch: pytest.MonkeyPatch) -> No
 
     asked: list[list[str]] = []
 
-    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        asked.append(command)
-        return subprocess.CompletedProcess(command, 0)
+    class Child:
+        def __init__(self, command: list[str], _environment: object) -> None:
+            asked.append(command)
 
-    monkeypatch.setattr(app.subprocess, "run", run)
+        def run(self) -> int:
+            return 0
+
+    monkeypatch.setattr(app, "Child", Child)
     assert CliRunner().invoke(main, ["app", "--port", "8600"]).exit_code == 0
     assert asked[0][1:5] == ["-m", "streamlit", "run", str(ROOT / "app" / "main.py")]
+    assert "--server.allowedHosts" not in asked[0]  # the app's own configuration holds
 
 
 def test_everything_that_the_container_copies_is_there_and_not_ignored() -> None:
