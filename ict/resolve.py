@@ -56,6 +56,12 @@ class Resolved:
     recipe_fields: tuple[str, ...]
     sources: dict[str, str | None]
 
+    def weights_not_here(self) -> str | None:
+        """What of its weights is not on this machine, where it was resolved without fetching; else None."""
+        file = self.sources["weights_file"]
+        found = weight_files.Weights(self.config.weights or "none", Path(file) if file else None)
+        return weight_files.not_here(get_backbone(self.config.backbone), found)
+
     def record(
         self, *, command: str | None = None, images: Mapping[str, str] | None = None
     ) -> dict[str, Any]:

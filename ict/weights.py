@@ -16,6 +16,7 @@ from ict.errors import IctError, InputError, quoted
 from ict.files import absolute
 
 _HUB_FILES = ("model.safetensors", "open_clip_model.safetensors")
+_BYTES_A_PARAMETER = 4  # fp32, as the files of timm's repositories are
 _SUFFIXES = (".safetensors", ".npz", ".pth", ".pt", ".bin", ".tar", ".ckpt", ".th")
 
 
@@ -179,6 +180,30 @@ def on_this_machine(backbone: Backbone) -> bool:
     if backbone.name == BUNDLED:
         return BUNDLED_WEIGHTS.is_file()
     return backbone.hub is not None and _cached(backbone.hub) is not None
+
+
+def not_here(backbone: Backbone, found: Weights) -> str | None:
+    """What of the weights that `find` gave without fetching is not on this machine; None if nothing.
+
+    Nothing is downloaded, and the network is not asked: the size follows from the parameters.
+    """
+    if found.identity == "none" or found.path is not None:
+        return None
+    if found.identity.startswith("sha256:"):
+        try:
+            find_again(backbone, found.identity)
+        except InputError as error:
+            return str(error)
+        return None
+    repository, _, revision = found.identity.removeprefix("hub:").partition("@")
+    if _cached(repository, revision or None) is not None:
+        return None
+    which = f"{repository} at revision {revision}" if revision not in ("", "main") else repository
+    megabytes = backbone.parameters * _BYTES_A_PARAMETER / 1e6
+    return (
+        f"weights of {backbone.name} are not on this machine: a run fetches them from the hub "
+        f"repository {which} (about {megabytes:.0f} MB)"
+    )
 
 
 def _from_file(path: Path) -> Weights:

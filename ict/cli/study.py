@@ -185,7 +185,7 @@ def plan(
     document = _document(store, source)
     chosen = choose_device(device) if device else None
     table = studies.results(store)
-    asked = studies.asked(document, device=chosen, results=table)
+    asked = studies.asked(document, device=chosen, results=table, fetch=False)
     named = asked.first + asked.second
     configs = {member.run_id: resolved.config.to_dict() for member, resolved in named}
     waiting = [resolved.config.to_dict() for _, resolved in asked.waiting]
@@ -198,6 +198,8 @@ def plan(
     made = {"name": document["name"], **made, "stages": _stages(asked)}
     shared = shared_draw_words(as_rows([*configs.values(), *waiting]))
     made |= {"repeats": studies.repeats(named), "shared_draws": [shared] if shared else []}
+    lacking = {one.weights_not_here(): None for _, one in named + asked.waiting}
+    made["weights_missing"] = [said for said in lacking if said]
     text = plan_text(made)
     if detect is not None:
         from ict.analysis.study_power import detect as seeds_for

@@ -5,6 +5,7 @@ from typing import Any
 
 from ict.store.studies import Search, Stand
 
+_OTHER_WEIGHTS = "`weights` in the study names a file in their place, or none for random ones"
 _STATES = ("running", "queued", "failed", "killed", "cancelled", "unreadable", "missing")
 
 
@@ -41,7 +42,8 @@ def edge_words(one: Search) -> str:
 def plan_text(made: Mapping[str, Any]) -> str:
     """What is missing and for how long, stage by stage, what is one run, and which draws are shared."""
     lines = [_time_text(made), *map(_stage_text, made["stages"])]
-    return "\n".join([*lines, *map(_repeat_text, made["repeats"]), *made["shared_draws"]])
+    lines += [*map(_repeat_text, made["repeats"]), *made["shared_draws"]]
+    return "\n".join([*lines, *(f"{said}; {_OTHER_WEIGHTS}" for said in made["weights_missing"])])
 
 
 def _stage_text(stage: Mapping[str, Any]) -> str:

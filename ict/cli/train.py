@@ -127,6 +127,9 @@ def _is_read(name: str, value: Any, config: RunConfig) -> bool:
     return found is not None and (name not in NEUTRAL or found == value)
 
 
+_OTHER_WEIGHTS = "--weights FILE takes a file in their place, --weights none random ones"
+
+
 def _plan(resolved: Resolved) -> dict[str, Any]:
     """What a dry run says: the configuration and the parameter counts, from the architecture alone."""
     config = resolved.config
@@ -137,9 +140,14 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
         )
     else:
         fingerprint(config.task, splits=config.splits)  # refuses what the run would
+    lacking = resolved.weights_not_here()
+    if lacking:
+        click.echo(f"ict: {lacking}; {_OTHER_WEIGHTS}", err=True)
     return {
         "run_id": None,
         "task_here": data_here,
+        "weights_here": lacking is None,
+        "weights_missing": lacking,
         "recipe": resolved.recipe,
         "recipe_fields": list(resolved.recipe_fields),
         "config": config.to_dict(),

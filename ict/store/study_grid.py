@@ -95,13 +95,18 @@ def asked(
     root: Path | None = None,
     device: str | None = None,
     results: Mapping[str, Row] | None = None,
+    fetch: bool = True,
 ) -> Asked:
-    """What the study asks for by stage, given the `results` that are there; raises as `expand`."""
+    """What the study asks for by stage, given the `results` that are there; raises as `expand`.
+
+    With `fetch` false no weights are downloaded: ids of runs whose weights are not on this machine
+    are then provisional.
+    """
     document = requested(document)
     check(document)
     made = Asked()
     for row in rows_of(document):
-        ask = _Row(document, row, root=root, device=device)
+        ask = _Row(document, row, root=root, device=device, fetch=fetch)
         if two_stages(document):
             _in_two_stages(ask, results or {}, made)
         else:
@@ -119,6 +124,7 @@ class _Row:
         *,
         root: Path | None,
         device: str | None,
+        fetch: bool,
     ) -> None:
         self.name = str(row["name"])
         self.fixed = {**document.get("base", {}), **fixed_of(row)}
@@ -127,7 +133,7 @@ class _Row:
         self.tuned = {name: v for name, v in self.axes.items() if name in tuned_lists(document)}
         self._where = f"study {document['name']}, {row_words(row)}"
         self._recipe = row.get("recipe") or document.get("recipe") or "quick"
-        self._root, self._device = root, device
+        self._root, self._device, self._fetch = root, device, fetch
 
     def combinations(self) -> list[dict[str, Any]]:
         """Every combination of the lists, in the order of the file, with the draws of its seed."""
@@ -148,12 +154,19 @@ class _Row:
     def wish(self, fields: dict[str, Any]) -> Wish:
         """The run of these fields. Raises InputError that names the row."""
         try:
-            resolved = resolve(fields, recipe=self._recipe, root=self._root, device=self._device)
+            resolved = self._resolved(fields, fetch=self._fetch)
+            if not self._fetch and resolved.weights_not_here() is None:
+                resolved = self._resolved(fields, fetch=True)  # finds all of it here
             if self.tuned:
                 _check_val200(resolved)
         except InputError as error:
             raise InputError(f"{self._where}: {error}") from error
         return Member(name=self.name, run_id=resolved.run_id, asked=fields), resolved
+
+    def _resolved(self, fields: dict[str, Any], *, fetch: bool) -> Resolved:
+        return resolve(
+            fields, recipe=self._recipe, root=self._root, device=self._device, fetch=fetch
+        )
 
     def _drawn(self, combination: dict[str, Any]) -> list[dict[str, Any]]:
         if self.draws is None:
