@@ -30,7 +30,7 @@ from ict.errors import InputError, did_you_mean, quoted
 from ict.machine import choose_device, prefers_bf16
 from ict.methods.method import Method
 from ict.methods.registry import REGISTRY, chooses_channels
-from ict.recipes import RECIPES, check_rate, recipe_fields
+from ict.recipes import RECIPES, bundled_fields, check_rate, recipe_fields
 from ict.selection import RATIO, resolve_k
 from ict.tasks import Task, fingerprint, get_task
 
@@ -145,6 +145,8 @@ def _of_recipe(
 ) -> dict[str, Any]:
     """What the recipe fills in beside what is given. InputError where it has no rate for the method."""
     filled = recipe_fields(recipe, task=task, backbone=backbone, method=method)
+    if recipe == "quick":
+        filled |= bundled_fields(task.name, backbone, given=given)
     if recipe == "released":
         filled |= _AS_RELEASED
     if "lr" not in given:

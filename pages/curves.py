@@ -8,7 +8,7 @@ shown = shell.heading("Curves", "Runs over their epochs, side by side, with ever
 everything = readers.run_rows(shown)
 if not everything:
     shell.empty(
-        "No run yet. A digits run takes about three minutes.", button="Start a run", page="train"
+        "No run yet. A digits run takes about a minute.", button="Start a run", page="train"
     )
     st.stop()
 rows = run_table.filters(everything)

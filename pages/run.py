@@ -12,7 +12,7 @@ if asked and asked not in known and not readers.find_run(shown, asked):
 run_id = run_view.choose(shown)
 if run_id is None:
     shell.empty(
-        "No run yet. A digits run takes about three minutes.", button="Start a run", page="train"
+        "No run yet. A digits run takes about a minute.", button="Start a run", page="train"
     )
 else:
     run_view.draw(shown.run(run_id), shown)

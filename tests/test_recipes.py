@@ -7,6 +7,7 @@ import pytest
 
 import ict.tasks
 from ict.errors import InputError
+from ict.methods.registry import REGISTRY
 from ict.resolve import resolve
 from tests.asked import VIT, resolved
 
@@ -16,6 +17,30 @@ def test_nothing_that_is_asked_for_is_changed_by_a_recipe():
     assert (got.config.epochs, got.config.lr) == (3, 0.5)
     assert not {"epochs", "lr"} & set(got.recipe_fields)
     assert "batch_size" in got.recipe_fields
+
+
+SHIPPED = {"epochs": 20, "warmup_epochs": 2, "batch_size": 64, "image_size": None}
+
+
+@pytest.mark.parametrize(
+    ("task", "size"), [("digits", 48), ("sprites_loc", 32), ("sprites_ori", 48), ("count", 48)]
+)
+def test_quick_takes_the_measured_size_of_a_bundled_task_with_the_bundled_backbone(task, size):
+    for method in REGISTRY:
+        got = resolve({"task": task, "method": method}, weights="none")
+        assert got.config.image_size == size
+        assert "image_size" in got.recipe_fields
+    own = resolve({"task": task, "image_size": 64}, weights="none")
+    assert own.config.image_size is None  # what is asked for goes before, and 64 are its own pixels
+    assert "image_size" not in own.recipe_fields
+
+
+@pytest.mark.parametrize(
+    "asked", [{"limit": 100}, {"shots": 2}, {"backbone": VIT}, {"task": "caltech101"}]
+)
+def test_what_was_not_measured_keeps_size_and_schedule(asked):
+    config = resolve({"task": "digits", **asked}, weights="none", fetch=False).config
+    assert {name: getattr(config, name) for name in SHIPPED} == SHIPPED
 
 
 def test_unknown_recipe_and_recipe_without_the_task():
@@ -90,6 +115,6 @@ def test_the_authors_rates_are_of_their_method_alone(recipe: str, method: str):
 def test_a_short_run_is_not_all_warm_up():
     assert resolve({"task": "digits", "epochs": 1}).config.warmup_epochs == 0
     assert resolve({"task": "digits", "epochs": 3}).config.warmup_epochs == 1
-    assert resolve({"task": "digits", "epochs": 8}).config.warmup_epochs == 2
+    assert resolve({"task": "digits", "epochs": 8, "limit": 100}).config.warmup_epochs == 2
     with pytest.raises(InputError, match="choose at most the 4 epochs"):
         resolve({"task": "digits", "epochs": 4, "warmup_epochs": 5})

@@ -218,7 +218,7 @@ class RunFields:
     )
     image_size: int | None = about(
         None,
-        help="Side of images in pixels; the backbone's by default.",
+        help="Side of images in pixels; by default the backbone's, of a run first the recipe's.",
         limits=(1, 8192),
         neutral=None,
     )

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ict.catalogue import get_backbone
+
 if TYPE_CHECKING:
     from ict.store.run_rows import RunRow
 
@@ -14,8 +16,7 @@ _ALIKE = (
     ("backbone",),
 )
 
-
-_APART = ("limit", "shots", "image_size")  # runs that differ in these say nothing about each other
+_APART = ("limit", "shots")  # runs that differ in these say nothing about each other
 
 
 def run_seconds(row: "Mapping[str, Any] | RunRow") -> float | None:
@@ -30,23 +31,37 @@ def expected_seconds(
 ) -> float | None:
     """Time of one run from the median of measured runs like it, scaled by epochs; None without any.
 
-    Nearest first: same task, backbone, method; then less and less. Trials on fewer images
-    (`limit`) and whole runs say nothing about each other, nor do those on images of other sizes.
+    Nearest first: same task, backbone, method; then less and less. Of runs alike in these, those on
+    images of the same size are the guide; without any, others count by the pixels of an image. Trials
+    on fewer images (`limit`) and whole runs say nothing about each other.
     """
     same = [row for row in measured if all(row.get(n) == config.get(n) for n in _APART)]
     timed = [(row, seconds) for row in same if (seconds := run_seconds(row)) is not None]
     for fields in _ALIKE:
         shared = [name for name in fields if config.get(name) is not None]
         like = [
-            seconds * _epochs(config) / _epochs(row)
+            (row, seconds * _epochs(config) / _epochs(row))
             for row, seconds in timed
             if all(row.get(name) == config[name] for name in shared)
         ]
         if like:
-            from statistics import median
-
-            return median(like)
+            return _median_of_nearest_size(config, like)
     return None
+
+
+def _median_of_nearest_size(
+    config: Mapping[str, Any], timed: "Sequence[tuple[Mapping[str, Any] | RunRow, float]]"
+) -> float:
+    """Of seconds at the image size of `config`, else of all, scaled to it by pixels."""
+    from statistics import median
+
+    own = [s for row, s in timed if row.get("image_size") == config.get("image_size")]
+    return median(own or [s * _pixels(config) / _pixels(row) for row, s in timed])
+
+
+def _pixels(row: "Mapping[str, Any] | RunRow") -> int:
+    """Of one image, as its backbone reads it."""
+    return get_backbone(str(row.get("backbone"))).at(row.get("image_size")).image_size ** 2
 
 
 def _epochs(row: "Mapping[str, Any] | RunRow") -> float:

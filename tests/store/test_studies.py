@@ -228,6 +228,17 @@ def test_expected_seconds_by_hand():
     )  # whole runs tell nothing of trials
 
 
+def test_seconds_at_another_image_size_are_expected_by_the_pixels():
+    asked = {"task": "digits", "backbone": "ict_tiny", "method": "ict", "epochs": 10}
+    own = {**asked, "train_seconds": 64.0}  # at 64 pixels, the backbone's own
+    small = {**asked, "image_size": 32}
+    assert expected_seconds(small, [own]) == 16.0  # a quarter of the pixels
+    assert expected_seconds({**asked, "image_size": 96}, [own]) == 144.0
+    measured = {**small, "epochs": 5, "train_seconds": 15.0}
+    assert expected_seconds(small, [own, measured]) == 30.0  # its own size goes before
+    assert expected_seconds({**asked, "image_size": 64}, [measured]) == 120.0
+
+
 def test_a_plan_counts_what_is_missing():
     config = {"task": "digits", "backbone": "b", "method": "ict", "epochs": 2}
     configs = {f"run{i}": config for i in range(5)} | {"odd": {**config, "backbone": "c"}}

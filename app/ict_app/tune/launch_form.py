@@ -31,7 +31,8 @@ def form() -> tuple[plan.Plan, plan.Wishes]:
         backbone = _backbone()
         recipe = st.segmented_control(
             "Recipe", RECIPES, default="quick", required=True, key="recipe", bind="query-params",
-            help="quick: 20 epochs on 800 images. paper: the authors' settings for each VTAB task.",
+            help="quick: 20 epochs on 800 images; less, and smaller images, for bundled tasks with ict_tiny. "
+            "paper: the authors' settings for each VTAB task.",
         )  # fmt: skip
     _weights_hint(backbone)
     with st.container(horizontal=True, gap="small"):
@@ -183,9 +184,9 @@ def _more(backbone: Backbone) -> list[Field]:
             ),
             "image_size": bar.number_input(
                 "Image size", 0, int(ABOUT["image_size"].limits[1]), None, step=backbone.size_step,
-                placeholder=f"{backbone.image_size} pixels", key="image_size", width=WIDTH, bind="query-params",
+                key="image_size", width=WIDTH, bind="query-params",
                 help=f"Side in pixels, a multiple of {backbone.size_step}; tables of positions are "
-                "resized. Empty: the backbone's own.",
+                f"resized. Empty: the recipe's, else the backbone's own {backbone.image_size}.",
             ),
             "init": bar.selectbox(
                 "Start of the adapter", ["trunc_normal", "zero"], key="init", width=WIDTH, bind="query-params"

@@ -70,7 +70,7 @@ def latest(shown: Store) -> None:
     """The newest runs; polls while one of them is on its way."""
     rows = readers.run_rows(shown)
     if not rows:
-        st.caption("No run yet. The button above starts one; digits takes about three minutes.")
+        st.caption("No run yet. The button above starts one; digits takes about a minute.")
         return
     alive = any(row.status in ("running", "queued") for row in rows)
     st.fragment(_latest, run_every=2 if alive else None)(str(shown.root))
