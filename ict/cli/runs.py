@@ -96,7 +96,6 @@ def grouped(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _run_table(rows: list[dict[str, Any]], columns: list[str]) -> str:
     """The table for people: memory in MiB, whole seconds, a star at what no published number may meet."""
     shown = [dict(row) for row in rows]
-    starred = False
     otherwise = dict.fromkeys(row["ran_as"] for row in rows if row.get("ran_as"))
     for row in shown:
         if row.get("ran_as"):
@@ -106,12 +105,27 @@ def _run_table(rows: list[dict[str, Any]], columns: list[str]) -> str:
         for name in ("train_seconds", "trainable_parameters"):
             if row.get(name) is not None:
                 row[name] = round(row[name])
-        if row.get("official_data") is False and row.get("test_accuracy") is not None:
-            row["test_accuracy"] = f"{row['test_accuracy']:.4g} *"
-            starred = True
-    note = "\n* not measured on the whole official test set" if starred else ""
+    note = _marked(shown)
     note += "".join(f"\n† {ran}" for ran in otherwise)
     return table(shown, columns) + note
+
+
+def _marked(shown: list[dict[str, Any]]) -> str:
+    """Marks accuracies that no published number may meet, in `shown`; gives the lines that say why."""
+    from ict.analysis.own_test import NOT_OFFICIAL, test_note, test_notes
+    from ict.store.run_rows import RunRow
+
+    noted = []
+    for row in shown:
+        record = RunRow.of(row)
+        note = test_note(record)
+        if note and record.test_accuracy is not None:
+            mark = "*" if note == NOT_OFFICIAL else "‡"
+            row["test_accuracy"] = f"{record.test_accuracy:.4g} {mark}"
+            noted.append(record)
+    said = test_notes(noted)
+    own = "; ".join(one for one in said if one != NOT_OFFICIAL)
+    return (f"\n* {NOT_OFFICIAL}" if NOT_OFFICIAL in said else "") + (f"\n‡ {own}" if own else "")
 
 
 def _keeps(

@@ -82,6 +82,8 @@ def _text(document: dict[str, Any]) -> str:
             for name, value in document["result"].items()
             if value is not None
         ]
+        if note := _test_note(document):
+            lines.append(f"  {'test images':22} {note}")
     elif document["progress"]:
         last = document["progress"][-1]
         lines += ["", "last epoch", *(f"  {name:22} {value}" for name, value in last.items())]
@@ -90,6 +92,13 @@ def _text(document: dict[str, Any]) -> str:
     if document["log_tail"] and document["status"] in ("failed", "killed"):
         lines += ["", "log", document["log_tail"]]
     return "\n".join(lines)
+
+
+def _test_note(document: dict[str, Any]) -> str | None:
+    from ict.analysis.own_test import test_note
+    from ict.store.run_rows import RunRow
+
+    return test_note(RunRow.of({**document["config"], **document["result"]}))
 
 
 def _short(digests: dict[str, str]) -> str:

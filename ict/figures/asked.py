@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 import plotly.graph_objects as go
 
+from ict.analysis.own_test import test_notes
 from ict.analysis.sides import Side
 from ict.analysis.standings import Standing
 from ict.documents.score_record import ScoreRecord
@@ -140,8 +141,7 @@ def of_runs(rows: Sequence[RunRow]) -> str:
         values = list(dict.fromkeys(str(r.get(name)) for r in rows if r.get(name) is not None))
         if values:
             words.append(f"{title}: {', '.join(values) if len(values) <= 8 else len(values)}")
-    if any(row.official_data is False for row in rows):
-        words.append("not measured on the whole official test set")
+    words += test_notes(rows)
     sentence = "; ".join(words)
     return f"{sentence[0].upper()}{sentence[1:]}." if words else ""
 

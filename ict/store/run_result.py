@@ -76,7 +76,7 @@ class RunResult:
     precision: str | None = None
     score_id: str | None = None
     official_data: bool | None = None
-    """Whether the whole official test set was used."""
+    """Whether the whole official test set was used; False for a task of one's own, which has none."""
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str | None] = field(default_factory=dict)
     """Of Python and the packages; None for one that could not be told."""

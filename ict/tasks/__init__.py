@@ -42,6 +42,11 @@ def get_task(name: str, *, root: str | Path | None = None) -> Task:
     return vtab.describe(known, place if place and vtab_folders.is_layout(place.lists) else None)
 
 
+def is_own(name: str) -> bool:
+    """Whether a task is none of the bundled and of VTAB-1K's: its test split is then its own."""
+    return name not in bundled.TASKS and vtab.canonical(name) not in vtab.catalogue()
+
+
 def load_split(name: str, split: str, *, root: str | Path | None = None) -> Split:
     """One split of a task, its list checked; InputError names file and line of what is wrong."""
     if split not in SPLITS:

@@ -283,6 +283,8 @@ def test_what_a_method_does_not_read_is_said_and_a_second_task_refused(toy_store
 
 def test_a_number_from_less_than_the_test_set_carries_a_star(toy_store: Store):
     one, other = done(toy_store, 2)
+    record = {**one.record, "config": {**one.config, "task": "digits"}}
+    atomic_write_json(one.path / "config.json", record)
     result = {"test_accuracy": 0.75, "official_data": False, "peak_memory_bytes": 3 << 20}
     atomic_write_json(one.path / "result.json", result)
     text = ict("runs").stdout
