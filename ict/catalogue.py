@@ -37,6 +37,8 @@ SITE = "attn"
 """The paper's: the residual stream, once attention was added; what is meant where none is named."""
 STREAM_SITES = ("attn", "attn_branch", "mlp_branch", "block")
 QKV_SITES = ("q", "k", "v")
+INITS = ("trunc_normal", "zero")
+"""How an adapter's weights begin: drawn as the authors', or 0, which leaves the network as it was."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@+-]{0,199}")
 _TABLE = Path(__file__).parent / "catalogue.json"
 

@@ -26,6 +26,8 @@ __path__: list[str] = []  # its modules are in ict.scoring now; old names are fo
 Progress = Callable[[int, int], None]
 CRITERION: Final = "class_l2"
 """The paper's, and the default."""
+TOKENS: Final = ("patch", "cls", "all")
+"""Which of a model's tokens are read."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -160,6 +160,11 @@ def select(
     (its controls; `random` draws uniformly and depends on `seed` and `task`, not on the scores).
     Raises InputError for an unknown site or order, a K outside 1..D, and scores without a ranking.
     """
+    if not isinstance(scores, ChannelScores):
+        raise InputError(
+            f"select needs ChannelScores, as ict.score gives, not {type(scores).__name__}; "
+            "ict.ChannelScores.load(FILE) reads a file"
+        )
     if order not in SELECTORS:
         raise InputError(f"order={quoted(order)}: choose one of {', '.join(SELECTORS)}")
     site = site or scores.only_site()

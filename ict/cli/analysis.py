@@ -12,7 +12,7 @@ from ict.analysis.sources import RESAMPLED, Source
 from ict.catalogue import SITE
 from ict.cli import options as shared
 from ict.cli.common import DRAWS, NUMBER, SEED, Progress, Whole, command, emit, table
-from ict.criteria import CRITERION
+from ict.criteria import CRITERION, TOKENS
 from ict.errors import InputError
 from ict.running.missing_scores import Wanted, scored_ks, sources
 from ict.selection import RATIO
@@ -23,9 +23,7 @@ _SCORED = (
     shared.BACKBONE,
     click.option("--criterion", default=CRITERION, show_default=True, help=", ".join(RESAMPLED)),
     click.option("--site", default=SITE, show_default=True),
-    click.option(
-        "--tokens", default="patch", show_default=True, type=click.Choice(["patch", "cls", "all"])
-    ),
+    click.option("--tokens", default="patch", show_default=True, type=click.Choice(TOKENS)),
     click.option(
         "--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3])
     ),

@@ -9,7 +9,7 @@ from ict.catalogue import check_site, get_backbone
 from ict.cli import options as shared
 from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, say_unreadable
 from ict.config import DEFAULTS, check_criterion, check_size
-from ict.criteria import criteria
+from ict.criteria import TOKENS, criteria
 from ict.documents.bounded import json_value
 from ict.errors import InputError, quoted
 from ict.machine import calm_threads, choose_device, choose_threads
@@ -27,7 +27,7 @@ from ict.tasks import SPLITS, get_task
     "--criterion", default=DEFAULTS["criterion"], show_default=True, help=", ".join(criteria())
 )
 @click.option("--site", "sites", multiple=True, help="May be given several times; all in one pass.")
-@click.option("--tokens", type=click.Choice(["patch", "cls", "all"]))
+@click.option("--tokens", type=click.Choice(TOKENS))
 @click.option(
     "--split",
     type=click.Choice(SPLITS[:3]),

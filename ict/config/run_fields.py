@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from ict.catalogue import BUNDLED, SITE
+from ict.catalogue import BUNDLED, INITS, SITE
 from ict.config.fields import MOST_SEED, about
 from ict.config.readers import (
     DRAWS,
@@ -16,7 +16,7 @@ from ict.config.readers import (
     SELECTION,
     TRAINING,
 )
-from ict.criteria import CRITERION
+from ict.criteria import CRITERION, TOKENS
 from ict.methods.registry import REGISTRY, outside
 from ict.tasks import SPLITS
 
@@ -50,7 +50,7 @@ class RunFields:
         None,
         help="Which tokens the criterion reads; its own by default (gradients need `all`).",
         read_by=SCORES,
-        choices=("patch", "cls", "all"),
+        choices=TOKENS,
     )
     score_site: str | None = about(
         None, help="Where channels are scored; `tune_site` by default.", read_by=SCORES
@@ -91,7 +91,7 @@ class RunFields:
         "trunc_normal",
         help="How the adapter starts: small random weights, or `zero`.",
         read_by=SELECTION,
-        choices=("trunc_normal", "zero"),
+        choices=INITS,
     )
     scale: float | None = about(
         1.0,

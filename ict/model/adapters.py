@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from ict.documents.tensor_files import header, open_tensors
 from ict.errors import InputError, quoted
 from ict.methods.registry import REGISTRY
 from ict.model.backbones import block_stages, head_modules
-from ict.model.before import give_back, remember
+from ict.model.before import give_back, head_state, remember
 from ict.model.channel_adapter import ChannelAdapter
 from ict.model.sites import SITES, Site, attach_site, find_site
 from ict.model.timm_types import TimmBlock
-from ict.model.wrapping import adaptable, bare
+from ict.model.wrapping import adaptable, bare, refuse_peft
 from ict.selection import Selection
 
 HEADS = ("before", "trained")
@@ -39,8 +40,9 @@ def attach(
     The head stays trainable. Weights are drawn from `seed` alone, block by block, in float32 also
     where the model is in half precision: Δ is computed in the adapter's type and cast back. A distilled
     DeiT keeps both heads trainable. Gives the model back, in what was wrapped around it (torch.compile,
-    or DataParallel on one device). Raises InputError for other wraps, if the selection's widths or blocks are not the model's, or if the site
-    carries an adapter already.
+    or DataParallel on one device). Raises InputError, and leaves the model as it was, for other wraps, for
+    a selection whose widths, blocks, channels or site are not the model's, an unknown `init`, and a site
+    that carries an adapter already.
     """
     inner = adaptable(model)
     example = _trainable_example(inner)
@@ -48,21 +50,19 @@ def attach(
         raise InputError(
             f"attach needs a Selection, as ict.select gives, not {type(selection).__name__}"
         )
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise InputError(f"seed={quoted(seed)}: give a whole number")
     blocks = [block for stage in block_stages(inner) for block in stage]
     _check_fits(inner, selection, blocks)
-    remember(inner)
     with torch.inference_mode(False):  # what is made inside it could never be trained
-        generator = torch.Generator().manual_seed(seed)
-        for chosen in selection.blocks:
-            site = attach_site(blocks[chosen.block], selection.site)
-            site.adapter = ChannelAdapter(
-                chosen.indices,
-                chosen.width,
-                scale=scale,
-                scale_on_x=scale_on_x,
-                init=init,
-                generator=generator,
-            ).to(example.device, torch.promote_types(torch.float32, example.dtype))
+        generator = torch.Generator().manual_seed(int(seed))
+        how = {"scale": scale, "scale_on_x": scale_on_x, "init": init, "generator": generator}
+        made = [ChannelAdapter(one.indices, one.width, **how) for one in selection.blocks]
+        places = [blocks[chosen.block] for chosen in selection.blocks]
+        kind = torch.promote_types(torch.float32, example.dtype)
+        for site, adapter in zip(_opened(places, selection.site), made, strict=True):
+            site.adapter = adapter.to(example.device, kind)
+        remember(inner)
         freeze_backbone(inner)
     return model
 
@@ -71,12 +71,16 @@ def detach(model: nn.Module, *, head: str = "before") -> nn.Module:
     """Takes all adapters off, in place: the model is again what it was before `attach`.
 
     What was trainable then is trainable again, and the head has the values that it had; `head`
-    "trained" keeps those that it has now.
+    "trained" keeps those that it has now. A model without adapters stays as it is. Raises InputError
+    for a model that is none of timm's, and for one whose layers PEFT has wrapped since `attach`.
     """
     if head not in HEADS:
         raise InputError(f"head={quoted(head)}: choose one of {', '.join(HEADS)}")
     inner = bare(model)
-    for stage in block_stages(inner):
+    stages = block_stages(inner)
+    if adapters(inner):
+        refuse_peft(inner)
+    for stage in stages:
         for block in stage:
             for name in SITES:
                 site = (
@@ -182,6 +186,19 @@ def load_trained_state(model: nn.Module, path: str | Path) -> dict[str, Any]:
     return metadata
 
 
+def _opened(blocks: Sequence[TimmBlock], site: str) -> list[Site]:
+    """`site` opened in each block, or in none if a block refuses."""
+    opened: list[Site] = []
+    try:
+        for block in blocks:
+            opened.append(attach_site(block, site))
+    except InputError:
+        for here, block in zip(opened, blocks, strict=False):
+            here.remove(block)
+        raise
+    return opened
+
+
 def _trainable_example(model: nn.Module) -> Tensor:
     """A parameter, for its device and type; InputError if the model has none that could be trained."""
     if not isinstance(model, nn.Module):
@@ -190,6 +207,12 @@ def _trainable_example(model: nn.Module) -> Tensor:
     if any(parameter.is_inference() for parameter in parameters):
         raise InputError(
             "the model was made inside torch.inference_mode, so it cannot be trained; make it outside"
+        )
+    if any(parameter.is_meta for parameter in parameters):
+        raise InputError("the model has no weights yet (device meta): load them, then attach")
+    if not all(isinstance(value, Tensor) for value in head_state(model).values()):
+        raise InputError(
+            "the model's head is quantized, so it cannot be trained: attach before it is quantized"
         )
     return parameters[0]
 

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ict.errors import InputError
+from ict.catalogue import INITS
+from ict.errors import InputError, quoted
 
 
 class ChannelAdapter(nn.Module):
@@ -45,8 +46,10 @@ class ChannelAdapter(nn.Module):
             raise InputError(
                 f"{len(chosen)} channel indices: choose different ones from 0 to {width - 1}"
             )
-        if not math.isfinite(scale):
-            raise InputError(f"scale={scale}: give a finite number")
+        if isinstance(scale, str) or not math.isfinite(scale):
+            raise InputError(f"scale={quoted(scale)}: give a finite number")
+        if init not in INITS:
+            raise InputError(f"init={quoted(init)}: choose one of {', '.join(INITS)}")
         k = len(chosen)
         self.width = width
         self.scale = scale

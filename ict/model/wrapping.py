@@ -34,12 +34,18 @@ def adaptable(model: Any) -> Any:
         _check_wrap(inner)
         inner = next(iter(inner._modules.values()))
     inside = bare(model)
-    if isinstance(inside, nn.Module) and any(_of_peft(module) for module in inside.modules()):
-        raise InputError(
-            "the model has layers of PEFT, and adapters would freeze some of them: take these off with "
-            "model.unload(), or keep what they learnt with model.merge_and_unload()"
-        )
+    if isinstance(inside, nn.Module):
+        refuse_peft(inside)
     return inside
+
+
+def refuse_peft(model: nn.Module) -> None:
+    """Raises InputError if PEFT has wrapped layers of `model`."""
+    if any(_of_peft(module) for module in model.modules()):
+        raise InputError(
+            "the model has layers of PEFT, and adapters would freeze some of them, or free others: take "
+            "these off with model.unload(), or keep what they learnt with model.merge_and_unload()"
+        )
 
 
 def _check_wrap(wrap: nn.Module) -> None:

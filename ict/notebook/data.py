@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from ict.catalogue import get_backbone
 from ict.data import batches, open_set
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.model.backbones import load_backbone
 from ict.model.wrapping import bare
 from ict.tasks import get_task, load_split
@@ -33,6 +34,7 @@ def backbone(
     head of `classes` outputs is drawn from `seed`. Raises InputError for an unknown name, and weights
     that are not to be had.
     """
+    _check_whole("classes", classes, least=0)
     weights_found = find(get_backbone(name), weights, fetch=True)
     with torch.inference_mode(False):
         return load_backbone(
@@ -43,6 +45,11 @@ def backbone(
             seed=seed,
             image_size=image_size,
         )
+
+
+def _check_whole(name: str, value: Any, *, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise InputError(f"{name}={quoted(value)}: give a whole number of {least} or more")
 
 
 class Loader:
@@ -98,8 +105,9 @@ def loader(
     with `shuffle_seed` every pass has another order. The result has `classes` and `class_names`.
     Raises InputError for an unknown task or split, and a model that does not say its pixels.
     """
-    if batch_size < 1:
-        raise InputError(f"batch_size={batch_size}: give 1 or more")
+    _check_whole("batch_size", batch_size, least=1)
+    if limit is not None:
+        _check_whole("limit", limit, least=1)
     return Loader(task, split, model, batch_size=batch_size, limit=limit, shuffle_seed=shuffle_seed)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import plotly.graph_objects as go
 
@@ -30,6 +30,10 @@ def plot_scores(
     `view` is one of those of `ict.figures.maps`: raw, rank, … Raises InputError for a site that was
     not scored, and for a selection of another site or other blocks.
     """
+    if view not in get_args(maps.View):
+        raise InputError(f"view={quoted(view)}: choose one of {', '.join(get_args(maps.View))}")
+    if selection is not None and not isinstance(selection, Selection):
+        raise InputError(f"plot needs a Selection, as ict.select gives, not {quoted(selection)}")
     where = site or (selection.site if selection else scores.only_site())
     stages = scores.site(where)
     if selection is not None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.store.run_folder import Run
 from ict.store.store import Store
 
@@ -22,6 +22,8 @@ def load(
 
     from ict.running.rebuild import rebuild
 
+    if not isinstance(run, (str, Path)):
+        raise InputError(f"run={quoted(run)}: give a run's id, or its folder")
     folder = Path(run)
     trained = Run(folder.absolute()) if folder.is_dir() else Store(store).run(str(run))
     if trained.result() is None:

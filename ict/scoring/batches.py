@@ -26,12 +26,21 @@ def batches_for(
     Each batch that is none raises InputError when it comes.
     """
     again: Any = data if callable(data) else lambda: data
+    if not callable(data) and not isinstance(data, Iterable):
+        raise InputError(
+            f"the data are {quoted(data)}: give batches of images and labels, a list or a loader of them"
+        )
     if not callable(data) and iter(data) is data:  # a generator is used up after one pass
         kept = list(data)
         again = lambda: kept  # noqa: E731
 
     def start() -> Iterator[Batch]:
         example = next(model.parameters())
+        if example.is_meta or not example.is_floating_point():
+            kind = (
+                "no weights yet (device meta)" if example.is_meta else f"{_type(example)} weights"
+            )
+            raise InputError(f"the model has {kind}: load weights of real numbers first")
         for batch in again():
             images, labels = parts(batch)
             if len(labels):
@@ -107,11 +116,16 @@ def _pair(batch: Any) -> tuple[Any, Any]:
 
 def _tensor(values: Any, what: str) -> Tensor:
     try:
-        return torch.as_tensor(values)
+        tensor = torch.as_tensor(values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"{what} are a {type(values).__name__} that is no table of numbers ({quoted(str(error))}); give a tensor"
         ) from error
+    if tensor.is_meta:
+        raise InputError(
+            f"{what} are on the device meta, which holds no numbers; give their values"
+        )
+    return tensor
 
 
 def _of_rows(rows: Tensor) -> Tensor:

@@ -166,13 +166,18 @@ def _classes(folder: Path, info: dict[str, Any]) -> int:
     return max(used, default=0) + 1
 
 
+def are_sparse(used: Collection[int]) -> bool:
+    """Whether the labels in use are so few of those up to the largest that they are no numbers of classes."""
+    largest = max(used, default=0)
+    return largest >= _MANY and largest >= 10 * len(used)
+
+
 def sparse_labels(used: Collection[int]) -> str:
     """Why labels are no numbers of classes: a head of that size would be nearly all unused. "" if they are."""
-    largest = max(used, default=0)
-    if largest < _MANY or largest < 10 * len(used):
+    if not are_sparse(used):
         return ""
     return (
-        f"labels go up to {largest}, and only {len(used)} are used; "
+        f"labels go up to {max(used)}, and only {len(used)} are used; "
         "`ict data link NAME DIR` makes a task of it with classes numbered from 0"
     )
 

@@ -146,7 +146,7 @@ def test_a_loader_says_what_it_needs():
     model.pretrained_cfg = {}
     with pytest.raises(InputError, match=r"does not say which pixels it takes: make it with timm"):
         ict.loader("digits", "val200", model)
-    with pytest.raises(InputError, match="batch_size=0: give 1 or more"):
+    with pytest.raises(InputError, match="batch_size=0: give a whole number of 1 or more"):
         ict.loader("digits", "val200", nn.Linear(2, 2), batch_size=0)
     with pytest.raises(InputError, match="no split 'valid'"):
         ict.loader("digits", "valid", ict.backbone(weights="none", image_size=16))
