@@ -54,6 +54,10 @@ def attach(
         raise InputError(f"seed={quoted(seed)}: give a whole number")
     blocks = [block for stage in block_stages(inner) for block in stage]
     _check_fits(inner, selection, blocks)
+    if not all(isinstance(value, Tensor) for value in head_state(inner).values()):
+        raise InputError(
+            "the model's head is quantized, so it cannot be trained: attach before it is quantized"
+        )
     with torch.inference_mode(False):  # what is made inside it could never be trained
         generator = torch.Generator().manual_seed(int(seed))
         how = {"scale": scale, "scale_on_x": scale_on_x, "init": init, "generator": generator}
@@ -210,10 +214,6 @@ def _trainable_example(model: nn.Module) -> Tensor:
         )
     if any(parameter.is_meta for parameter in parameters):
         raise InputError("the model has no weights yet (device meta): load them, then attach")
-    if not all(isinstance(value, Tensor) for value in head_state(model).values()):
-        raise InputError(
-            "the model's head is quantized, so it cannot be trained: attach before it is quantized"
-        )
     return parameters[0]
 
 

@@ -7,9 +7,9 @@ from ict.documents.bounded import LONGEST, number
 from ict.errors import InputError, quoted
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9}
-_COUNT = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([kKmMbBgG]?)")
+_COUNT = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?(?:[eE]\+?[0-9]{1,2})?)\s*([kKmMbBgG]?)")
 _GROUPED = re.compile(
-    r"[1-9][0-9]{0,2}(?:(?P<mark>[,' \u00a0\u202f])[0-9]{3})(?:(?P=mark)[0-9]{3}){0,4}"
+    r"[1-9][0-9]{0,2}(?:(?P<mark>[,'\u2019_ \u00a0\u2009\u202f])[0-9]{3})(?:(?P=mark)[0-9]{3}){0,4}"
 )
 _POINTS = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,5}")
 _ONE_POINT = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")

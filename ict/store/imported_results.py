@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ _NO_FILE = {
     errno.ELOOP: "is a link to itself",
 }
 _SUFFIX = ".json"
+_ZEROS = re.compile(r"\.0+$")  # pandas writes 4 as 4.0 beside gaps
 _MARK = "imported: "
 OPTIONAL = ("backbone", "seed", "k", "adapter_parameters", "note")
 
@@ -227,7 +229,7 @@ def _optional(row: dict[str, str], separator: str) -> dict[str, Any]:
     """What a result may say beside its accuracy, where it says it."""
     kept: dict[str, Any] = {name: row[name] for name in ("backbone", "note") if row[name]}
     for name in ("seed", "k"):
-        whole = whole_number(row[name] or "0")
+        whole = whole_number(_ZEROS.sub("", row[name]) or "0")
         if whole is None or whole < 0:
             raise InputError(f"{name} {quoted(row[name])} is not a whole number of 0 or more")
         kept |= {name: whole} if row[name] else {}

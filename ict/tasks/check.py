@@ -222,9 +222,12 @@ def _repeated(lists: list[_List]) -> list[Problem]:
     problems = []
     for part in lists:
         first: dict[Path, int] = {}
+        labels = {entry.line: entry.label for entry in part.entries}
         for line, path in part.images.items():
             if path in first:
                 message = f"image {printable(path)} is already in line {first[path]}"
+                if labels[line] != labels[first[path]]:
+                    message += f", with label {labels[first[path]]}, not {labels[line]}"
                 problems.append(_warning(part.file, line, "repeated image", message))
             first.setdefault(path, line)
     return problems

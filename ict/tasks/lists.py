@@ -3,7 +3,7 @@
 Nothing outside the task's folder is ever opened: absolute paths, `..` and symbolic links that
 leave it are refused (unless it was linked to follow them, to one folder). File names may hold blanks
 (the label follows the last one); a byte order mark, UTF-16 with one and Windows line ends are
-accepted; blank lines are skipped. A name that is no file as it is written is looked for without
+accepted, so are old Mac ones; blank lines are skipped. A label may be in quotes. A name that is no file as it is written is looked for without
 its quotes, with `/` for each backslash, in the other form of its accents, and as cp1252.
 """
 
@@ -76,7 +76,10 @@ def parse_list(content: bytes, file: str) -> tuple[list[Entry], list[Problem]]:
     text = _decoded(content)
     entries: list[Entry] = []
     problems: list[Problem] = []
-    for number, line in enumerate(text.split("\n"), start=1):
+    if 4 * text.count("\0") > len(text):
+        message = "is not text in UTF-8, or UTF-16 with a byte order mark; save it as UTF-8"
+        return [], [Problem(file, None, "encoding", message)]
+    for number, line in enumerate(text.split("\n" if "\n" in text else "\r"), start=1):
         stripped = line.strip(" \t\r")
         if stripped:
             entry = _parse_line(stripped, file, number)
@@ -94,29 +97,34 @@ def _decoded(content: bytes) -> str:
 
 
 def _parse_line(line: str, file: str, number: int) -> Entry | Problem:
-    match = _LINE.fullmatch(line)
+    match = _LINE.fullmatch(_bare(line) if line.count('"') == 2 else line)
     if match is None:
         message = f"{shown(line)} has no label; write `{EXAMPLE}`"
         return Problem(file, number, "no label", message)
     path, label = match["path"], match["label"]
-    if not _INTEGER.fullmatch(label):
+    if not _INTEGER.fullmatch(_bare(label)):
         message = f"label {shown(label)} is not a number; write `{EXAMPLE}`"
         return Problem(file, number, "label not a number", message)
     unsafe = leaves_folder(path)
     if unsafe:
         return Problem(file, number, "unsafe path", f"{shown(path)} {unsafe}; it is not opened")
-    return Entry(number, path, int(label))
+    return Entry(number, path, int(_bare(label)))
 
 
 def leaves_folder(path: str) -> str:
     """Why the written `path` cannot lie inside the task's folder, or ""."""
     if "\0" in path:
         return "holds a null character"
-    if path.startswith(("/", "\\")) or _DRIVE.match(path):
+    if is_absolute(path):
         return "is an absolute path; paths are relative to the task's folder"
     if ".." in path and ".." in _SEPARATORS.split(path):
         return "leaves the task's folder by '..'"
     return ""
+
+
+def is_absolute(path: str) -> bool:
+    """Whether a written path begins at a root or a drive."""
+    return path.startswith(("/", "\\")) or _DRIVE.match(path) is not None
 
 
 def label_problem(entry: Entry, file: str, classes: int | None) -> Problem | None:
@@ -175,11 +183,16 @@ class Folder:
         return self._inside[path]
 
 
+def _bare(text: str) -> str:
+    """`text` without the quotes around it."""
+    return text[1:-1] if text[:1] in ("'", '"') and text[:1] == text[-1:] else text
+
+
 def _meant(written: str) -> list[str]:
     """What a path that is no file may mean, none of which leaves the folder."""
     import unicodedata
 
-    bare = written[1:-1] if written[:1] in "\"'" and written[:1] == written[-1:] else written
+    bare = _bare(written)
     with contextlib.suppress(UnicodeError):
         bare.encode()
         forms = [bare, *(unicodedata.normalize(form, bare) for form in ("NFC", "NFD"))]

@@ -50,7 +50,7 @@ def state(model: nn.Module) -> tuple:
     ],
 )
 def test_words_of_score_that_mean_nothing(changes, sentence):
-    """0.1.0: StopIteration for no site, TypeError for `classes="3"`; other tokens were scored as patches."""
+    """0.1.0: StopIteration for no site, TypeError for `classes="3"`; tokens "some" were all tokens."""
     model = tiny_vit(depth=1).train()
     before = state(model)
     with pytest.raises(InputError, match=sentence):
@@ -72,7 +72,7 @@ def test_words_of_score_that_mean_nothing(changes, sentence):
     ],
 )  # fmt: skip
 def test_data_that_are_none(data, sentence):
-    """0.1.0: TypeError and NotImplementedError, and for the largest labels gigabytes of zeros."""
+    """0.1.0: TypeError, RuntimeErrors about meta; 40,001 classes, or "can't allocate" eight terabytes."""
     with pytest.raises(InputError, match=sentence):
         ict.score(tiny_vit(depth=1), data)
 
@@ -84,7 +84,7 @@ def test_classes_that_are_given_may_be_unused():
 
 @pytest.mark.filterwarnings("ignore:Complex modules")
 def test_a_model_without_numbers():
-    """0.1.0: "Tensor.item() cannot be called on meta tensors"."""
+    """0.1.0 attached to them; scores: "Tensor on device cpu is not on the expected device meta!"."""
     for model, sentence in (
         (classifier().to("meta"), r"no weights yet \(device meta\)"),
         (classifier().to(torch.complex64), "complex64 weights"),
@@ -150,7 +150,7 @@ def test_a_failed_attach_does_not_decide_what_detach_gives_back():
 
 
 def test_peft_around_adapters_is_taken_off_first():
-    """0.1.0: `detach` made the backbone below LoRA trainable again."""
+    """0.1.0 took them off below LoRA and left all frozen that was trainable before."""
     model = ict.attach(classifier(), CHOSEN)
     before = copy.deepcopy(model)(IMAGES)
     wrapped = peft.get_peft_model(model, peft.LoraConfig(target_modules=["qkv"]))
@@ -165,7 +165,7 @@ def test_peft_around_adapters_is_taken_off_first():
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:torch.quantize")
 def test_a_quantized_head_is_one_sentence():
-    """0.1.0: "'torch.dtype' object has no attribute 'detach'" only came later, the head was left out."""
+    """0.1.0 attached, and left the head out of what is trained without a word."""
     model = torch.ao.quantization.quantize_dynamic(classifier(), {nn.Linear}, dtype=torch.qint8)
     assert ict.score(model, DATA).stacked("attn").shape == (2, 24)
     with pytest.raises(
@@ -175,7 +175,7 @@ def test_a_quantized_head_is_one_sentence():
 
 
 def test_short_names_take_what_they_say():
-    """0.1.0 had select and load alone of these: AttributeError and TypeError."""
+    """0.1.0: AttributeError and TypeError from select and load; it had none of the others."""
     model = ict.backbone(weights="none", image_size=16)
     for call, sentence in (
         (lambda: ict.select("scores.safetensors", k=3), r"needs ChannelScores.*not str; ict.Chan"),

@@ -42,13 +42,17 @@ def imported(store, path, content: bytes):
         "a comma of thousands": PLAIN.replace("205000", '"205,000"').encode(),
         "a letter for millions": PLAIN.replace("205000", "0.205M").encode(),
         "a letter for thousands": PLAIN.replace("205000", "205 K").encode(),
+        "a thin blank of thousands": PLAIN.replace("205000", "205\u2009000").encode(),
+        "an apostrophe of thousands": PLAIN.replace("205000", "205\u2019000").encode(),
+        "a power of ten": PLAIN.replace("205000", "2.05e5").encode(),
         "blanks, capitals, empty rows": b"\n Method , Task,TEST_ACCURACY,adapter_parameters,note\n"
         b",,,,\n SSF , cifar , 0.736 , 205000 , \xc3\xa9t\xc3\xa9 \n,,,,\n",
     }.items(),
     ids=lambda pair: pair[0],
 )
 def test_one_result_in_every_form_is_the_same_row(store, tmp_path, content):
-    """0.1.0 refused cp1252, UTF-16, semicolons and per cent, and kept 0.205M as words."""
+    """0.1.0: UnicodeDecodeError for cp1252 and UTF-16, `no column 'method'` for semicolons, per cent `is not
+    a number`; 0.205M and 205\u2009000 stayed words."""
     row = imported(store, tmp_path / "theirs.csv", content[1])
     assert row == {
         "method": "SSF",
@@ -78,6 +82,37 @@ def test_a_number_of_parameters_that_is_none_is_refused_with_its_line(store, tmp
     with pytest.raises(InputError, match=words):
         import_results(store, path)
     assert not (store.root / "imported").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("method,task,test_accuracy,test_accuracy\nA,cifar,.5,.6\n", "line 1: two columns are called"),
+        ("method,task,test_accuracy\nA,cifar,.5,.6\n", "line 2: has more cells than the header"),
+        ("method,task,test_accuracy\nA,cifar,NaN\n", "line 2: test_accuracy 'NaN' is not a number"),
+        ("method,task,test_accuracy\nA,cifar,150 %\n", "line 2: test_accuracy 1.5 is outside 0 to 1"),
+        ("method,task,test_accuracy\nA,cifar,73.6\n", "line 2: test_accuracy 73.6 is outside 0 to 1"),
+        ('method,task,test_accuracy\nA,cifar,"73,6"\n', "line 2: .*write 0.736 with a point"),
+        ("method,task,test_accuracy\nA,cifar,73.6 ± 0.2\n", "line 2: test_accuracy '73.6 ± 0.2' is not"),
+        ("method,task,test_accuracy\n\nA,cifar\n", "line 3: ends before its test_accuracy"),
+        ('method,task,test_accuracy\n"A\nB",cifar,.5\n', "line 3: method .* holds a control"),
+        ("method|task|test_accuracy\nA|cifar|.5\n", "line 1: .*separate columns by commas"),
+        ("", "line 1: no column 'method'"),
+    ],
+)  # fmt: skip
+def test_a_table_that_means_nothing_is_refused_with_its_line(store, tmp_path, text, words):
+    """0.1.0 took the second of two columns, cells past the header and line breaks in a name, and called a
+    short row's accuracy None."""
+    path = tmp_path / "theirs.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words):
+        import_results(store, path)
+    assert not (store.root / "imported").exists()
+
+
+def test_a_seed_with_a_point_is_a_seed(store, tmp_path):
+    content = b"method,task,test_accuracy,seed\nA,cifar,0.5,4.0\n"
+    assert imported(store, tmp_path / "theirs.csv", content)["seed"] == 4
 
 
 def test_words_that_an_older_import_kept_are_read_as_numbers_where_they_are_some(store):

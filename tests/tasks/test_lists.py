@@ -44,10 +44,14 @@ def test_what_was_written_is_read(rows, end, mark, blank):
 @given(st.binary(max_size=400))
 def test_any_bytes_give_entries_and_problems_and_every_line_is_accounted_for(content):
     entries, problems = parse_list(content, "l.txt")
+    if [problem.kind for problem in problems] == ["encoding"]:
+        assert content.count(0) > len(content) / 8  # of what UTF-8 writes in one byte or more
+        return
     lines = [e.line for e in entries] + [p.line for p in problems]
     assert len(lines) == len(set(lines))
     body = content.removeprefix(b"\xef\xbb\xbf")
-    filled = [n for n, line in enumerate(body.split(b"\n"), 1) if line.strip(b" \t\r")]
+    ends = b"\n" if b"\n" in body else b"\r"  # old Mac
+    filled = [n for n, line in enumerate(body.split(ends), 1) if line.strip(b" \t\r")]
     assert sorted(lines) == filled
     assert not any(leaves_folder(e.path) for e in entries)
     assert all(p.sentence().isprintable() for p in problems)

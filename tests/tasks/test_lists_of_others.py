@@ -47,6 +47,57 @@ def test_a_list_of_another_program_is_read(root, written, encoding):
 
 
 @pytest.mark.parametrize(
+    "written",
+    ['images/a.jpg "1"', '"images/a.jpg 1"', '"images/a.jpg" "1"', "images/a.jpg\t+1"],
+)  # fmt: skip
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "  \t\r\n"])
+def test_a_label_as_tables_write_it(root, written, end):
+    """0.1.0 left such lines out of the labels and linked tasks of one class; `\\r` alone made one line of all."""
+    folder = make_task(root / "birds")
+    write_image(folder / "images/a.jpg", 0)
+    lines = (written, "images/train800/000000.jpg 0", "")
+    (folder / "train800.txt").write_text(end.join(lines), newline="")
+    assert load_split("birds", "train800").labels.tolist() == [1, 0]
+    assert row("birds")["complete"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32"])
+def test_an_encoding_without_a_mark_is_one_sentence(root, encoding):
+    """0.1.0 called such a task complete."""
+    path = make_task(root / "birds") / "train800.txt"
+    path.write_bytes(path.read_text().encode(encoding))
+    with pytest.raises(InputError, match=r"train800\.txt: is not text in UTF-8.*save it as UTF-8$"):
+        load_split("birds", "train800")
+    assert row("birds")["missing"] == [
+        "train800.txt: is not text in UTF-8, or UTF-16 with a byte order mark; save it as UTF-8"
+    ]
+
+
+def test_labels_that_are_no_classes_of_the_folder_are_not_linked(root, tmp_path):
+    """0.1.0 linked both, the first as a task of one class."""
+    folder = make_task(tmp_path / "mine")
+    (folder / "info.json").write_text('{"num_classes": 1}')
+    words = ("data", "link", "birds", str(folder))
+    assert "train800.txt, line 2: label 1 is out of range: the task has 1 classes" in sentence(
+        *words
+    )
+    (folder / "info.json").unlink()
+    for split in SPLITS:
+        path = folder / f"{split}.txt"
+        path.write_text(path.read_text().replace(" 0\n", " 1\n"))
+    assert "every label is 1: a task needs two classes or more" in sentence(*words)
+
+
+def test_an_image_with_two_labels_in_one_list_is_said(root):
+    """0.1.0 said that it is repeated, and not that the labels differ."""
+    folder = make_task(root / "birds")
+    set_line(folder / "train800.txt", 2, "images/train800/000000.jpg 1")
+    problems = json.loads(ict("data", "check", "birds", "--json")[1])["problems"]
+    (said,) = [p["message"] for p in problems if p["kind"] == "repeated image"]
+    assert said.endswith("is already in line 1, with label 0, not 1")
+
+
+@pytest.mark.parametrize(
     "path", [r'"..\secret.jpg"', "'../secret.jpg'", '"/etc/passwd"', r'"C:\a"']
 )
 def test_quotes_and_backslashes_lead_nowhere_else(root, path):

@@ -11,9 +11,22 @@ from ict.tasks.places import FOLLOW
 def class_images(folder: Path, *, follow: bool) -> list[Image]:
     """The images of DIR/CLASS/… or DIR/PART/CLASS/…; a class is called as its folder.
 
-    Raises InputError for images beside the class folders, whose class nobody knows.
+    Raises InputError for images beside the class folders, whose class nobody knows, and for a class
+    without any.
     """
-    return bounded(_images(folder, follow))
+    places = _parts(folder, follow)
+    found = bounded(
+        image for place, part in places for image in _classes(place, folder, part, follow)
+    )
+    known = {image.label for image in found}
+    for place, _ in places:
+        for named in _folders(place, follow):
+            if named.name not in known:
+                raise InputError(
+                    f"{quoted(str(named))} holds no image ({' '.join(sorted(ENDINGS))}); take the folder away, "
+                    "or save its images as one of these"
+                )
+    return found
 
 
 def has_class_folders(folder: Path) -> bool:
@@ -21,19 +34,18 @@ def has_class_folders(folder: Path) -> bool:
     return any(entry.is_dir() for entry in listed(folder))
 
 
-def _images(folder: Path, follow: bool) -> Iterator[Image]:
+def _parts(folder: Path, follow: bool) -> list[tuple[Path, str]]:
+    """The folders of parts with the parts that they are, `folder` itself where there are none."""
     parts = {path: PARTS.get(path.name.lower()) for path in _folders(folder, follow)}
     if not any(parts.values()):
-        yield from _classes(folder, folder, "", follow)
-        return
+        return [(folder, "")]
     without = [path.name for path, part in parts.items() if part is None]
     if without:
         raise InputError(
             f"{folder} has folders of parts and, beside them, {quoted(without[0])}; leave train, val "
             "and test alone in it, or link the folder of the classes"
         )
-    for path, part in parts.items():
-        yield from _classes(path, folder, str(part), follow)
+    return [(path, str(part)) for path, part in parts.items()]
 
 
 def _classes(folder: Path, base: Path, part: str, follow: bool) -> Iterator[Image]:

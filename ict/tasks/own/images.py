@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ict.errors import InputError, printable, quoted
@@ -21,16 +21,19 @@ PARTS = {
 }  # fmt: skip
 """What the parts of a data set are called → train, val or test."""
 _MOST_DEPTH = 12
+_WHOLE = re.compile(r"([+-]?[0-9]{1,15})(?:\.0+)?")
+_GAPS = frozenset("nan na n/a none null <na>".split())  # as tables write that nothing is known
 
 
 @dataclass(frozen=True)
 class Image:
     """One image: the part that it was given as ("" where there are none), its path relative to the
-    images' folder with `/`, the name of its class."""
+    images' folder with `/`, the name of its class, and in words which line or row names it."""
 
     part: str
     path: str
     label: str
+    where: str = ""
 
 
 def images_below(folder: Path, base: Path, *, follow: bool) -> Iterator[str]:
@@ -39,11 +42,11 @@ def images_below(folder: Path, base: Path, *, follow: bool) -> Iterator[str]:
     Hidden names and files that no image is called like are left out. Raises InputError for a name that
     no line of a list can hold, for links to folders that are not to be followed, and for too many.
     """
-    yield from _below(folder, base, follow, (os.path.realpath(folder),))
+    yield from _below(folder, base, follow, (os.path.realpath(base), os.path.realpath(folder)))
 
 
 def _below(folder: Path, base: Path, follow: bool, above: tuple[str, ...]) -> Iterator[str]:
-    if len(above) > _MOST_DEPTH:
+    if len(above) > _MOST_DEPTH + 1:
         raise InputError(f"{printable(str(folder))}: folders more than {_MOST_DEPTH} deep")
     for entry in listed(folder):
         if entry.is_dir(follow_symlinks=follow):
@@ -88,7 +91,42 @@ def bounded(images: Iterator[Image]) -> list[Image]:
     return kept
 
 
-def common_root(folder: Path, images: list[Image], *, follow: bool) -> Path | None:
+def once(images: Sequence[Image]) -> list[Image]:
+    """`images` without those that only repeat one. Raises InputError for one of two classes or parts."""
+    first: dict[str, Image] = {}
+    for image in images:
+        known = first.setdefault(os.path.normpath(image.path), image)
+        for name, is_now, was in (
+            ("class", image.label, known.label),
+            ("part", image.part, known.part),
+        ):
+            if is_now != was:
+                raise InputError(
+                    f"{image.where or quoted(image.path)}: an image of {name} {quoted(is_now)} that is of {name} "
+                    f"{quoted(was)} in {known.where or quoted(known.path)}; keep one"
+                )
+    return list(first.values())
+
+
+def plain_labels(images: Sequence[Image]) -> list[Image]:
+    """`images` with labels such as 3.0 as 3, where all are whole numbers, as pandas writes them beside gaps.
+
+    Raises InputError for a NaN among numbers.
+    """
+    whole = [_WHOLE.fullmatch(image.label) for image in images]
+    words = [image for image, number in zip(images, whole, strict=True) if number is None]
+    gaps = [image for image in words if image.label.lower() in _GAPS]
+    if gaps and len(gaps) == len(words) < len(images):
+        raise InputError(
+            f"{gaps[0].where}: {quoted(gaps[0].label)} is no label, for the others are numbers; take the "
+            "image out"
+        )
+    if words:
+        return list(images)
+    return [replace(i, label=n[1]) for i, n in zip(images, whole, strict=True) if n is not None]
+
+
+def common_root(folder: Path, images: Sequence[Image], *, follow: bool) -> Path | None:
     """The resolved folder that holds all files behind links, None where no link leaves `folder`.
 
     Raises InputError, naming the option, unless links are to be followed; and for files that are no
@@ -99,7 +137,8 @@ def common_root(folder: Path, images: list[Image], *, follow: bool) -> Path | No
     for image in images:
         path = os.path.join(real, image.path)
         if not os.path.isfile(path):
-            raise InputError(f"{quoted(image.path)} is missing, or no file, in {folder}")
+            place = f"{image.where}: " if image.where else ""
+            raise InputError(f"{place}{quoted(image.path)} is missing, or no file, in {folder}")
         target = os.path.dirname(os.path.realpath(path))
         roots.add(target)
         if not follow and not lies_in(target, real):

@@ -4,7 +4,7 @@ The user's folder is only read: lists, class names and the images of parquet fil
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ from typing import Any
 from ict.errors import InputError, quoted
 from ict.tasks import get_task, vtab, vtab_folders
 from ict.tasks.links import check_name, made_folder, write_link
-from ict.tasks.lists import read_list, refuse
+from ict.tasks.lists import Entry, label_problem, read_list, refuse
 from ict.tasks.own import class_folders, parquet, table
-from ict.tasks.own.images import Image, common_root
+from ict.tasks.own.images import Image, common_root, listed, once
 from ict.tasks.own.lists import renumbered, write_lists
 from ict.tasks.task import SPLITS
 
-KINDS = "a folder of the VTAB-1K layout, of class folders, of parquet files, or a CSV or TSV"
+KINDS = "a folder of the VTAB-1K layout, of class folders, of parquet files, or a parquet file, CSV or TSV"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +39,14 @@ def link(name: str, source: Path, wish: Wish) -> dict[str, Any]:
     Raises InputError, before anything is written, for what cannot be a task.
     """
     known = check_name(vtab.canonical(name))
-    if source.suffix.lower() in table.ENDINGS and os.path.exists(source):
+    ending = source.suffix.lower()
+    if ending in table.TABLES and os.path.exists(source):
         return _link_table(known, source, wish)
+    if ending == parquet.ENDING and os.path.exists(source):
+        _check_own(known)
+        return _link_parquet(known, source.parent, [source], wish)
+    if os.path.isfile(source):
+        raise InputError(f"{source} is a file that cannot be linked; link {KINDS}")
     if source.is_dir() and vtab_folders.is_layout(source):
         return _link_layout(known, source, wish)
     refusal = f"{source} cannot be linked as {quoted(known)}: {vtab_folders.missing_lists(source)}"
@@ -48,12 +54,18 @@ def link(name: str, source: Path, wish: Wish) -> dict[str, Any]:
         raise InputError(refusal)
     files = parquet.parquet_files(source)
     if not files and not class_folders.has_class_folders(source):
-        raise InputError(f"{refusal}, and is not {KINDS}")
+        raise InputError(f"{refusal}, and is not {KINDS}{_table_in(source)}")
     _check_own(known)
     if files:
         return _link_parquet(known, source, files, wish)
     images = class_folders.class_images(source, follow=wish.follow)
     return _link_images(known, source, images, wish, "class folders")
+
+
+def _table_in(folder: Path) -> str:
+    names = (entry.name for entry in listed(folder))
+    found = next((name for name in names if Path(name).suffix.lower() in table.TABLES), None)
+    return f" (its table {quoted(found)} can be linked)" if found else ""
 
 
 def _check_own(name: str) -> None:
@@ -76,9 +88,12 @@ def _link_table(name: str, path: Path, wish: Wish) -> dict[str, Any]:
 def _link_images(
     name: str, folder: Path, images: Sequence[Image], wish: Wish, kind: str
 ) -> dict[str, Any]:
-    inside = common_root(folder, list(images), follow=wish.follow)
-    made = write_lists(made_folder(name), images, seed=wish.seed, info={"title": name})
-    return _linked(name, folder, kind, made, inside=inside)
+    kept = once(images)
+    inside = common_root(folder, kept, follow=wish.follow)
+    made = write_lists(made_folder(name), kept, seed=wish.seed, info={"title": name})
+    repeated = len(images) - len(kept)
+    said = f"{kind} without {repeated} repeated rows" if repeated else kind
+    return _linked(name, folder, said, made, inside=inside)
 
 
 def _link_parquet(name: str, folder: Path, files: Sequence[Path], wish: Wish) -> dict[str, Any]:
@@ -99,7 +114,11 @@ def _link_layout(name: str, folder: Path, wish: Wish) -> dict[str, Any]:
     entries = [entry for part, _ in read.values() for entry in part]
     images = [Image("", entry.path, str(entry.label)) for entry in entries]
     inside = common_root(folder, images, follow=True) if wish.follow else None
-    named = name in vtab.catalogue() or vtab.stated_classes(vtab.read_info(folder)) is not None
+    known = vtab.catalogue().get(name)
+    stated = vtab.stated_classes(vtab.read_info(folder)) if known is None else known.classes
+    named = stated is not None
+    if named:
+        _check_labels(folder, {split: part for split, (part, _) in read.items()}, stated)
     used = sorted({entry.label for entry in entries})
     if named or not (used[0] == 1 or vtab.sparse_labels(used)):
         path = write_link(name, folder, inside=inside)
@@ -107,6 +126,16 @@ def _link_layout(name: str, folder: Path, wish: Wish) -> dict[str, Any]:
     lists = {split: part for split, (part, _) in read.items()}
     made = renumbered(made_folder(name), lists, vtab.read_info(folder))
     return _linked(name, folder, "a folder of the VTAB-1K layout", made, inside=inside)
+
+
+def _check_labels(folder: Path, lists: Mapping[str, Sequence[Entry]], classes: int | None) -> None:
+    """Raises InputError for labels that are none of the classes that info.json or VTAB-1K names."""
+    found = (
+        label_problem(entry, str(folder / f"{split}.txt"), classes)
+        for split, entries in lists.items()
+        for entry in entries
+    )
+    refuse([problem for problem in found if problem is not None])
 
 
 def _check_parts(name: str, folder: Path, there: Iterable[str]) -> None:

@@ -158,6 +158,8 @@ def _built(folder: Path) -> Iterator[Path]:
         _replace(folder, building)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+        with contextlib.suppress(OSError):  # nothing else was ever made there
+            building.parent.rmdir()
 
 
 def _replace(folder: Path, building: Path) -> None:
@@ -178,6 +180,8 @@ def renumbered(
 ) -> dict[str, Any]:
     """Writes `lists` with classes numbered from 0 in the order of their labels, which become their names."""
     labels = sorted({entry.label for entries in lists.values() for entry in entries})
+    if len(labels) < 2:
+        raise InputError(f"every label is {labels[0]}: a task needs two classes or more")
     number = {label: place for place, label in enumerate(labels)}
     about = {**info, "num_classes": len(labels), "class_names": [str(label) for label in labels]}
     with _built(folder) as building:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_bytes, make_folder
-from ict.tasks.own.images import MOST_IMAGES, PARTS, Image, listed
+from ict.tasks.own.images import MOST_IMAGES, PARTS, Image, listed, plain_labels
 from ict.tasks.places import FOLLOW, lies_in
 
 if TYPE_CHECKING:
@@ -28,13 +29,36 @@ _KINDS = ((b"\xff\xd8\xff", "jpg"), (b"\x89PNG", "png"), (b"GIF8", "gif"), (b"BM
 
 
 def parquet_files(folder: Path) -> list[Path]:
-    """The parquet files in a folder, or in its folder `data`."""
+    """The parquet files in a folder, in its folder `data`, or in its only folder that has some.
+
+    They may lie in folders of parts (`train/0000.parquet`), as the Hugging Face hub converts data sets.
+    Raises InputError for several folders, each a data set of its own.
+    """
     for place in (folder, folder / "data"):
-        if place.is_dir():
-            found = [Path(entry.path) for entry in listed(place) if entry.name.endswith(ENDING)]
-            if found:
-                return found
-    return []
+        if place.is_dir() and (found := _files_of(place)):
+            return found
+    sets = {path.name: found for path in _folders(folder) if (found := _files_of(path))}
+    if len(sets) > 1:
+        names = ", ".join(quoted(name) for name in list(sets)[:8])
+        raise InputError(
+            f"{folder} has several folders of parquet files, {names}; link one of them"
+        )
+    return next(iter(sets.values()), [])
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """The parquet files in a folder and in its folders of parts."""
+    places = [folder, *(path for path in _folders(folder) if path.name.lower() in PARTS)]
+    return [
+        Path(entry.path)
+        for place in places
+        for entry in listed(place)
+        if entry.name.lower().endswith(ENDING)
+    ]
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [Path(entry.path) for entry in listed(folder) if entry.is_dir()]
 
 
 class ParquetImages:
@@ -48,44 +72,24 @@ class ParquetImages:
         follow: bool,
         columns: tuple[str | None, str | None],
     ) -> None:
-        self._files = [(path, _opened(path, folder, follow)) for path in files]
-        schema = self._files[0][1].schema_arrow
-        self._image = _image_column(schema, columns[0], files[0])
-        self._label = _label_column(schema, columns[1], files[0])
-        self.names = _class_names(schema, self._label)
+        self._files = [_Rows.of(path, _opened(path, folder, follow), columns) for path in files]
 
     def images(self) -> list[Image]:
         """One image a row, without a path. Raises InputError for a row without a label."""
         found: list[Image] = []
-        several = len({_part_of(path) for path, _ in self._files}) > 1
-        for path, file in self._files:
-            part = _part_of(path) if several else ""
-            if len(found) + file.metadata.num_rows > MOST_IMAGES:
+        several = len({_part_of(rows.path) for rows in self._files}) > 1
+        for rows in self._files:
+            part = _part_of(rows.path) if several else ""
+            if len(found) + rows.file.metadata.num_rows > MOST_IMAGES:
                 raise InputError(f"more than {MOST_IMAGES:,} images; link a part of them")
-            labels = file.read(columns=[self._label]).column(0).to_pylist()
-            found += [
-                Image(part, "", self._named(path, row, one)) for row, one in enumerate(labels, 1)
-            ]
-        return found
-
-    def _named(self, path: Path, row: int, label: Any) -> str:
-        if label is None or label == -1:
-            raise InputError(
-                f"{path}, row {row}: no label (the labels of this part are not given); move the file away"
-            )
-        if self.names is None:
-            return str(label)
-        if not 0 <= label < len(self.names):
-            raise InputError(
-                f"{path}, row {row}: label {quoted(label)}, of {len(self.names)} classes"
-            )
-        return self.names[label]
+            found += [Image(part, "", label, where) for label, where in rows.labels()]
+        return plain_labels(found)
 
     def write(self, folder: Path, lists: dict[str, np.ndarray]) -> list[str]:
         """Writes each listed image's file, as it is, into `folder`; gives the paths, "" for one not listed."""
         wanted = {int(i): split for split, chosen in lists.items() for i in chosen}
-        _check_room(folder, sum(path.stat().st_size for path, _ in self._files))
-        paths = [""] * sum(file.metadata.num_rows for _, file in self._files)
+        _check_room(folder, sum(rows.path.stat().st_size for rows in self._files))
+        paths = [""] * sum(rows.file.metadata.num_rows for rows in self._files)
         for place, (where, cell) in enumerate(self._cells()):
             if place in wanted:
                 content = _content(cell, where)
@@ -95,12 +99,56 @@ class ParquetImages:
         return paths
 
     def _cells(self) -> Iterator[tuple[str, Any]]:
-        for path, file in self._files:
-            row = 0
-            for batch in file.iter_batches(batch_size=_ROWS, columns=[self._image]):
-                for cell in batch.column(0).to_pylist():
-                    row += 1
-                    yield f"{path}, row {row}", cell
+        for rows in self._files:
+            for row, cell in enumerate(rows.cells(rows.image), 1):
+                yield f"{rows.path}, row {row}", cell
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """One file: its columns of images and of labels, and the names of classes that it gives."""
+
+    path: Path
+    file: "pq.ParquetFile"
+    image: str
+    label: str
+    names: Sequence[str] | None
+
+    @classmethod
+    def of(
+        cls, path: Path, file: "pq.ParquetFile", columns: tuple[str | None, str | None]
+    ) -> "_Rows":
+        schema = file.schema_arrow
+        image = _image_column(schema, columns[0], path)
+        label = _label_column(schema, columns[1], path)
+        return cls(path, file, image, label, _class_names(schema, label))
+
+    def labels(self) -> Iterator[tuple[str, str]]:
+        """The class of each row, and which row it is."""
+        for row, label in enumerate(self.cells(self.label), 1):
+            where = f"{self.path}, row {row}"
+            yield self._named(where, label), where
+
+    def _named(self, where: str, label: Any) -> str:
+        if label in (None, -1, "") or str(label) == "nan":
+            raise InputError(
+                f"{where}: no label (the labels of this part are not given); move the file away"
+            )
+        if self.names is None or isinstance(label, str):
+            return str(label)
+        if not (label == int(label) and 0 <= label < len(self.names)):
+            raise InputError(f"{where}: label {quoted(label)}, of {len(self.names)} classes")
+        return self.names[int(label)]
+
+    def cells(self, column: str) -> Iterator[Any]:
+        """One column, a row at a time. Raises InputError for a file that is damaged."""
+        import pyarrow as pa
+
+        try:
+            for batch in self.file.iter_batches(batch_size=_ROWS, columns=[column]):
+                yield from batch.column(0).to_pylist()
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(f"{self.path} is damaged ({error}); get it anew") from error
 
 
 def _opened(path: Path, folder: Path, follow: bool) -> "pq.ParquetFile":
@@ -123,7 +171,8 @@ def _image_column(schema: Any, named: str | None, path: Path) -> str:
             return str(field.name)
     shown = ", ".join(quoted(name) for name in schema.names[:8])
     raise InputError(
-        f"{path}: no column of images (bytes) among {shown}; name one with --image-column"
+        f"{path}: no column of images (their bytes, not file names) among {shown}; name one with "
+        "--image-column"
     )
 
 
@@ -136,11 +185,17 @@ def _holds_images(kind: Any) -> bool:
 
 
 def _label_column(schema: Any, named: str | None, path: Path) -> str:
+    from pyarrow import types
+
     for name in [named] if named else _LABEL:
-        if name in schema.names and not _holds_images(schema.field(name).type):
+        kind = schema.field(name).type if name in schema.names else None
+        if kind is not None and not (types.is_nested(kind) or _holds_images(kind)):
             return str(name)
     shown = ", ".join(quoted(name) for name in schema.names[:8])
-    raise InputError(f"{path}: no column of labels among {shown}; name one with --label-column")
+    raise InputError(
+        f"{path}: no column of labels (one number or text an image) among {shown}; name one with "
+        "--label-column"
+    )
 
 
 def _class_names(schema: Any, label: str) -> list[str] | None:
@@ -155,9 +210,9 @@ def _class_names(schema: Any, label: str) -> list[str] | None:
 
 
 def _part_of(path: Path) -> str:
-    match = _PART.match(path.name.removesuffix(ENDING))
+    match = _PART.match(path.name.lower().removesuffix(ENDING))
     part = PARTS.get(match[1].lower()) if match else None
-    return part or ""
+    return part or PARTS.get(path.parent.name.lower(), "")
 
 
 def _content(cell: Any, where: str) -> bytes:
