@@ -213,9 +213,13 @@ def add_inspection(store: Store, task: str = "digits", images: int = 3) -> Path:
 
 
 def add_study(store: Store, name: str = "k_ratio") -> Study:
-    """A study of three K and two seeds with random channels and a linear probe; two runs are missing."""
+    """A study of three K and two seeds with random channels and a linear probe; two runs are missing.
+
+    But for its 4 epochs its settings are those of `config`.
+    """
+    same = {"image_size": 64, "batch_size": 64, "warmup_epochs": 2}
     document = {
-        "name": name, "base": {"task": "digits", "epochs": 4},
+        "name": name, "base": {"task": "digits", "epochs": 4, **same},
         "grid": {"ratio": [0.03125, 0.125, 0.5], "seed": [42, 44]},
         "compare": [{"name": "random-K", "criterion": "random"}, {"name": "linear", "method": "linear"}],
     }  # fmt: skip

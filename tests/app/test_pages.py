@@ -74,8 +74,10 @@ def test_a_start_that_cannot_be_says_why(open_page: Open) -> None:
 
 
 def test_expected_time_comes_from_finished_runs(open_page: Open) -> None:
-    app = open_page("train", "one")
+    app = open_page("train", "one", epochs="20", image_size="64")
     assert metrics(app)["Expected time"] == "1 min 11 s"  # 800 × 20 / 236 + 3.1 seconds
+    less = open_page("train", "one", epochs="10", image_size="32")
+    assert metrics(less)["Expected time"] == "9 s"  # half of the epochs, a quarter of the pixels
 
 
 def test_start_writes_the_run_and_hands_it_over(
