@@ -73,12 +73,15 @@ def recipe_fields(recipe: str, *, task: Task, backbone: str, method: str) -> dic
     return fields
 
 
-def bundled_fields(task: str, backbone: str, *, given: Collection[str]) -> dict[str, Any]:
+def bundled_fields(
+    task: str, *, backbone: str, method: str, given: Collection[str]
+) -> dict[str, Any]:
     """What recipe `quick` sets otherwise for a bundled task with the bundled backbone; {} for others.
 
-    Also {} where `given`, the names of the fields that are asked for, leave a part of the task's images
-    only (`limit`, `shots`): that was not measured.
+    What the method says of itself goes before. Also {} where `given`, the names of the fields that are
+    asked for, leave a part of the task's images only (`limit`, `shots`): that was not measured.
     """
     if backbone != BUNDLED or _PARTS_OF_TASK & set(given):
         return {}
-    return dict(_QUICK_BUNDLED.get(task, {}))
+    own = get_method(method).quick
+    return {name: v for name, v in _QUICK_BUNDLED.get(task, {}).items() if name not in own}

@@ -146,7 +146,7 @@ def _of_recipe(
     """What the recipe fills in beside what is given. InputError where it has no rate for the method."""
     filled = recipe_fields(recipe, task=task, backbone=backbone, method=method)
     if recipe == "quick":
-        filled |= bundled_fields(task.name, backbone, given=given)
+        filled |= bundled_fields(task.name, backbone=backbone, method=method, given=given)
     if recipe == "released":
         filled |= _AS_RELEASED
     if "lr" not in given:

@@ -1,6 +1,7 @@
 """Recipes: the authors' values for all tasks, our quick ones, and what was asked for goes before both."""
 
 import csv
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,13 @@ def test_quick_takes_the_measured_size_of_a_bundled_task_with_the_bundled_backbo
     own = resolve({"task": task, "image_size": 64}, weights="none")
     assert own.config.image_size is None  # what is asked for goes before, and 64 are its own pixels
     assert "image_size" not in own.recipe_fields
+
+
+def test_what_a_method_says_of_itself_goes_before_the_task(monkeypatch):
+    own = {**REGISTRY["bitfit"].quick, "epochs": 50}
+    monkeypatch.setitem(REGISTRY, "bitfit", dataclasses.replace(REGISTRY["bitfit"], quick=own))
+    config = resolved(method="bitfit").config
+    assert (config.epochs, config.image_size) == (50, 48)
 
 
 @pytest.mark.parametrize(
