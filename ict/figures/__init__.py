@@ -29,13 +29,14 @@ what is shown, n, and the interval.
 | `histogram(values)` | values, or counts with `edges` |
 | `benchmark_dots(table)` | `ict.analysis.benchmark.average_table` |
 | `accuracy_against_parameters(table)` | the same |
+| `task_dots(table)` | methods on one task: method, source, mean, low, high, n |
 
 `browser_config(name)` is the Plotly config for a page (`st.plotly_chart(..., theme=None,
 config=browser_config(name))`). Files for a paper come from `ict.figures.export`.
 """
 
 from ict.figures.agreement import agreement_lines
-from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots
+from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots, task_dots
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
 from ict.figures.maps import block_profile, chosen_in, score_map
@@ -75,6 +76,7 @@ __all__ = [
     "score_against_effect",
     "score_map",
     "stability_lines",
+    "task_dots",
     "training_curves",
     "transfer_matrix",
 ]

@@ -119,6 +119,63 @@ def benchmark_dots(
     )
 
 
+def task_dots(
+    table: pd.DataFrame, *, task: str, title: str | None = None, theme: look.Theme = "light"
+) -> go.Figure:
+    """Accuracy (%) of each method on one task, the highest on top, with its 95 % interval over seeds.
+
+    Columns: method, source (as `benchmark_dots`), mean, low, high (percent; NaN without an interval),
+    n (how many seeds or draws; missing for published numbers).
+    """
+    rows = pd.DataFrame(table)
+    if rows.empty:
+        return look.empty(f"no results on {task} to draw", theme)
+    rows = rows.sort_values(["mean", "method"])
+    numbers = rows[["mean", "low", "high"]].astype(float)
+    figure = go.Figure()
+    figure.add_scatter(
+        x=numbers["mean"],
+        y=_told_apart(rows),
+        mode="markers",
+        marker={"color": [_style(str(one)).colour for one in rows["source"]], "size": 9},
+        error_x={
+            "type": "data",
+            "array": (numbers["high"] - numbers["mean"]).to_numpy(),
+            "arrayminus": (numbers["mean"] - numbers["low"]).to_numpy(),
+        },
+        customdata=rows[["source", "n"]].astype(object).where(rows[["source", "n"]].notna(), "–"),
+        hovertemplate="%{y}: %{x:.2f} %<br>n = %{customdata[1]}<br>%{customdata[0]}<extra></extra>",
+        showlegend=False,
+    )
+    figure.update_xaxes(title_text=f"test accuracy on {task} (%)")
+    figure.update_yaxes(showgrid=True, griddash="dot")
+    caption = f"Accuracy (%) of {len(rows)} methods on {task}; {_whose(rows)}. {_n_words(rows)}"
+    return look.finish(
+        figure, title=title, caption=caption.strip(), theme=theme, height=120 + 22 * len(rows),
+        aspect=min(0.16 + 0.026 * len(rows), 1.1), span="text", rows=len(rows),
+    )  # fmt: skip
+
+
+def _told_apart(rows: pd.DataFrame) -> list[str]:
+    """The method of each row, with its source where two have one name."""
+    twice = rows["method"].duplicated(keep=False)
+    named = zip(rows["method"], rows["source"], twice, strict=True)
+    return [f"{method} ({source})" if same else str(method) for method, source, same in named]
+
+
+def _n_words(rows: pd.DataFrame) -> str:
+    """Of how many runs the means are, and what a bar is; nothing where all numbers are published."""
+    counts = rows["n"].dropna().astype(int)
+    if counts.empty:
+        return ""
+    low, high = counts.min(), counts.max()
+    if high == 1:
+        return "One run each (n = 1): no interval."
+    n = f"{low}" if low == high else f"{low} to {high}"
+    few = " Rows of two or three are exploratory." if counts.between(2, 3).any() else ""
+    return f"Mean of n = {n} seeds with its 95 % t interval; n = 1 has none.{few}"
+
+
 def accuracy_against_parameters(
     table: pd.DataFrame,
     *,

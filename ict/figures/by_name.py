@@ -13,6 +13,7 @@ from ict.figures import (
     draw_comparisons,
     draw_inspections,
     draw_pairs,
+    draw_results,
     draw_runs,
     draw_scores,
     draw_weights,
@@ -24,6 +25,7 @@ __all__ = ["FIGURES", "Choice", "Drawn", "Found", "Request"]
 FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
     "curves": (draw_runs.over_epochs, "a metric over epochs, by setting, with every seed"),
     "k-ratio": (draw_runs.against_k, "test accuracy against K/D, with controls"),
+    "results": (draw_results.of_one_task, "methods on one task (--task), your own data too"),
     "benchmark": (draw_runs.beside_published, "group means beside published methods"),
     "parameters": (draw_runs.against_parameters, "accuracy against trained parameters"),
     "transfer": (draw_runs.transfers, "tasks on each other's channels minus on their own"),

@@ -12,7 +12,7 @@ from ict.analysis.rates import rate_cell, rate_words, with_searches
 from ict.analysis.standings import Repeats, Standing, standings
 from ict.analysis.transfer import transfer_table, without_partner
 from ict.catalogue import widths_here
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.figures import curves
 from ict.figures.asked import Behind, Choice, Drawn, Found, of_runs
 from ict.figures.benchmark import (
@@ -174,6 +174,11 @@ def _context(found: Found, drawn: Sequence[RunRow]) -> str:
 
 
 def _benchmark_table(found: Found, choice: Choice) -> tuple[pd.DataFrame, list[RunRow]]:
+    if choice.task is not None and choice.task not in benchmark.GROUP_OF:
+        raise InputError(
+            f"{quoted(choice.task)} is no task of VTAB-1K: `ict figure results --task={choice.task}` "
+            "draws the methods on it"
+        )
     rows = asked(found, choice)
     table = benchmark.average_table([*rows, *found.imported], published=choice.published)
     if table.empty:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from ict.analysis.overlap import at_every_k
 from ict.figures import comparison_samples
 from ict.figures.agreement import agreement_lines
-from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots
+from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots, task_dots
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
 from ict.figures.draw_weights import weight_bars
@@ -33,6 +33,7 @@ from ict.figures.sample_data import (
     overlap_table,
     progress,
     ratio_table,
+    results_table,
     stability_table,
     stages,
     top,
@@ -98,6 +99,7 @@ def _of_runs(theme: Theme) -> dict[str, go.Figure]:
         "loss": training_curves(progress(), "train_loss", theme=theme),
         "k-ratio": accuracy_against_k(ratio_table(), theme=theme),
         "benchmark": benchmark_dots(average_table(), theme=theme),
+        "results": task_dots(results_table(), task="birds", theme=theme),
         "parameters": accuracy_against_parameters(average_table(), theme=theme),
     }
 

@@ -14,7 +14,7 @@ ALL = {name: samples.figures(name) for name in THEMES}
 @pytest.mark.parametrize("name", ALL["light"])
 def test_every_axis_has_a_title_and_every_figure_a_caption(name):
     figure = ALL["light"][name]
-    names_only = {"overlap", "overlap-19", "agreement", "dendrogram", "benchmark"}
+    names_only = {"overlap", "overlap-19", "agreement", "dendrogram", "benchmark", "results"}
     names_only |= {"compare", "agreement-methods"}
     names_only |= {"score-map-swin"}  # its panels share the title of the highest
     for axis in (*figure.select_xaxes(), *figure.select_yaxes()):
