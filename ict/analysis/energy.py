@@ -92,11 +92,8 @@ def participation_ratio(energy: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EnergyRow(JsonForm):
-    """One block of one task: shares of the block's energy, which add to 1.
-
-    `class_` and `image` are corrected (see above).
-    """
+class _Shares(JsonForm):
+    """Shares of the energy of one block of one task, which add to 1."""
 
     task: str
     images: int
@@ -109,30 +106,37 @@ class EnergyRow(JsonForm):
     class_: float
     image: float
     token: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chance:
+    """What a correction of class energy was made with."""
+
     shuffled: float
     """The share that class means of labels without meaning would have, before the correction."""
     classes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Carriers:
+    """How many channels carry the energy of the block."""
+
     participation_ratio: float
     participation_share: float
     """That ratio over D."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasuredEnergyRow(JsonForm):
-    """A row as version 0.1.0 kept it: its class share is as measured."""
+class EnergyRow(_Carriers, _Chance, _Shares):
+    """One block of one task, `class_` and `image` corrected (see above).
 
-    task: str
-    images: int
-    block: int
-    stage: int
-    channels: int
-    energy: float
-    offset: float
-    class_: float
-    image: float
-    token: float
-    participation_ratio: float
-    participation_share: float
+    Columns come from the last base to the first: the shares before what they were corrected with.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredEnergyRow(_Carriers, _Shares):
+    """A row as version 0.1.0 kept it: its class share is as measured."""
 
     def corrected(self, classes: int) -> EnergyRow:
         """As `split_table` gives it, for images of that many classes."""
