@@ -55,6 +55,8 @@ class Resolved:
     recipe: str
     recipe_fields: tuple[str, ...]
     sources: dict[str, str | None]
+    tasks: Mapping[str, Task]
+    """Those that it reads, by name."""
 
     def weights_not_here(self) -> str | None:
         """What of its weights is not on this machine, where it was resolved without fetching; else None."""
@@ -119,11 +121,12 @@ def resolve(
     config = dataclasses.replace(
         config,
         weights=weights_found.identity,
-        data=fingerprint(task.name, root=root, splits=config.splits) if fetch else None,
+        data=fingerprint(task, root=root, splits=config.splits) if fetch else None,
         precision=_precision(config.precision, device),
         image_size=backbone.own_size(config.image_size),
     )
-    config = _with_selection(config, backbone, root=root, fetch=fetch)
+    scored = _scored_task(config, task, root)
+    config = _with_selection(config, backbone, scored, root=root, fetch=fetch)
     if recipe == "quick" and "lr" not in given:
         config = _with_quick_rate(config, method)
     config = _with_zeros(_as_read(config, given))
@@ -132,12 +135,11 @@ def resolve(
     read = tuple(n for n in from_recipe if config.reads(n) and getattr(config, n) is not None)
     sources = {
         "weights_file": str(weights_found.path) if weights_found.path else None,
-        "weights_sha256": weight_files.digest_of(weights_found.path)
-        if weights_found.path
-        else None,
+        "weights_sha256": weights_found.sha256,
         "data_root": str(root) if root else None,
     }
-    return Resolved(config, run_id(config), recipe, read, sources)
+    tasks = {one.name: one for one in (task, scored)}
+    return Resolved(config, run_id(config), recipe, read, sources, tasks)
 
 
 def _of_recipe(
@@ -161,15 +163,21 @@ def _of_recipe(
     return filled
 
 
+def _scored_task(config: RunConfig, task: Task, root: Path | None) -> Task:
+    """The task whose scores choose the channels: the run's own unless another is named."""
+    if config.score_task in (None, task.name) or not chooses_channels(config.method):
+        return task
+    return get_task(str(config.score_task), root=root)
+
+
 def _with_selection(
-    config: RunConfig, backbone: Backbone, *, root: Path | None, fetch: bool
+    config: RunConfig, backbone: Backbone, scored: Task, *, root: Path | None, fetch: bool
 ) -> RunConfig:
-    """K per stage, and the site, task and split that the scores come from."""
+    """K per stage, and the site, task (`scored`) and split that the scores come from."""
     if not chooses_channels(config.method):
         return config
     ratio = RATIO if config.k is None and config.ratio is None else config.ratio
-    score_task = get_task(config.score_task or config.task, root=root).name
-    other = score_task != config.task
+    other = scored.name != config.task
     split = config.score_split or config.train_split
     return dataclasses.replace(
         config,
@@ -177,9 +185,9 @@ def _with_selection(
         ratio=None,
         tokens=config.tokens or own_tokens(config.criterion or CRITERION),
         score_site=config.score_site or config.tune_site,
-        score_task=score_task,
+        score_task=scored.name,
         score_split=split,
-        score_data=fingerprint(score_task, root=root, splits=(split,)) if other and fetch else None,
+        score_data=fingerprint(scored, root=root, splits=(split,)) if other and fetch else None,
         blocks=None if config.blocks is None else check_blocks(backbone, config.blocks),
     )
 

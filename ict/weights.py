@@ -27,6 +27,13 @@ class Weights:
     identity: str
     path: Path | None
 
+    @property
+    def sha256(self) -> str | None:
+        """`sha256:…` of the file; read for one of the hub, whose identity is its revision."""
+        if self.path is None:
+            return None
+        return self.identity if self.identity.startswith("sha256:") else digest_of(self.path)
+
 
 def find(backbone: Backbone, asked: str | Path | None, *, fetch: bool) -> Weights:
     """The weights asked for: None for the backbone's own, "none" for random ones, a file, an identity.

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from ict.catalogue import SITE, check_site, get_backbone
+from ict.catalogue import BUNDLED, SITE, check_site, get_backbone
 from ict.cli import options as shared
 from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, table
 from ict.criteria import CRITERION, check_criterion
@@ -80,9 +80,9 @@ def causal(
     """Deletion and insertion curves: accuracy on val200 while channels are replaced, by criterion."""
     for criterion in criteria:
         check_criterion(criterion)
-    known = get_backbone(backbone)
-    check_site(known.at(image_size), planned["site"])
-    get_task(task)
+    known_backbone = get_backbone(backbone)
+    check_site(known_backbone.at(image_size), planned["site"])
+    known_task = get_task(task)
     where = choose_device(device)
     calm_threads(choose_threads(threads).count)
     from ict.scoring.causal import FRACTIONS, Plan  # torch, only now that the words are right
@@ -91,8 +91,8 @@ def causal(
     planned["blocks"] = planned["blocks"] or None
     planned["fractions"] = planned["fractions"] or FRACTIONS
     request, weights_file = request_check(
-        task=task,
-        backbone=known,
+        task=known_task,
+        backbone=known_backbone,
         criteria=criteria,
         plan=Plan(**planned),
         weights=weights,
@@ -103,7 +103,8 @@ def causal(
     path = check(
         Store(),
         request,
-        backbone=known,
+        task=known_task,
+        backbone=known_backbone,
         weights_file=weights_file,
         device=where,
         batch_size=batch_size,
@@ -137,26 +138,34 @@ def inspect(
     **asked: Any,
 ) -> None:
     """A page for every channel: the images that drive it most, its classes, its activations."""
-    known = None if backbone is None else get_backbone(backbone)
-    if known is not None and site is not None:
-        check_site(known, site)
-    get_task(task)
+    store = Store()
+    shown = get_backbone(backbone or _of_run(store, asked["run"]))
+    if backbone is not None and site is not None:
+        check_site(shown, site)
+    known_task = get_task(task)
     where = choose_device(device)
     calm_threads(choose_threads(threads).count)
     from ict.scoring.inspect_task import inspect_task, request_inspection  # torch
 
-    store = Store()
-    request, weights_file = request_inspection(store, task=task, backbone=known, site=site, **asked)
+    request, weights_file = request_inspection(
+        store, task=known_task, backbone=shown, site=site, **asked
+    )
     folder = inspect_task(
         store,
         request,
-        backbone=known,
+        task=known_task,
+        backbone=shown,
         weights_file=weights_file,
         device=where,
         batch_size=batch_size,
         progress=Progress(f"inspecting {task}"),
     )
     emit({"path": str(folder), **read_json(meta_file(folder), {})}, as_json=as_json)
+
+
+def _of_run(store: Store, run: str | None) -> str:
+    """The backbone that a run tunes; without a run the bundled one."""
+    return BUNDLED if run is None else str(store.run(run).config.get("backbone") or BUNDLED)
 
 
 COMMANDS = {"causal": causal, "inspect": inspect}

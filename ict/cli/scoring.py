@@ -73,14 +73,14 @@ def score(
     wanted = tuple(dict.fromkeys(sites or (DEFAULTS["tune_site"],)))
     for site in wanted:
         check_site(sized, site)
-    get_task(task)
+    known_task = get_task(task)
     where = choose_device(device)
     calm_threads(choose_threads(threads).count)
     from ict.scoring.score_request import request_for
     from ict.scoring.task_scores import score_task  # torch, only now that the words are right
 
     request, weights_file = request_for(
-        task=task,
+        task=known_task,
         backbone=known_backbone,
         criterion=criterion,
         sites=wanted,
@@ -91,6 +91,7 @@ def score(
     path = score_task(
         store,
         request,
+        task=known_task,
         backbone=known_backbone,
         weights_file=weights_file,
         device=where,

@@ -15,8 +15,8 @@ from ict.data import batches, open_set
 from ict.errors import InputError, quoted
 from ict.model.backbones import load_backbone
 from ict.model.wrapping import bare
-from ict.tasks import get_task, load_split
-from ict.tasks.limits import limited, rule_for
+from ict.tasks import get_task, load_subset
+from ict.tasks.limits import Subset, rule_for
 from ict.weights import find
 
 
@@ -66,9 +66,10 @@ class Loader:
         shuffle_seed: int | None = None,
     ) -> None:
         inner = bare(model)
-        self.task, self.split, self.batch_size = get_task(task).name, split, batch_size
+        subset = Subset(get_task(task), split, limit, rule_for(limit))
+        self.task, self.split, self.batch_size = subset.task.name, split, batch_size
         size, self.mean, self.std = _pixels(inner)
-        chosen = limited(load_split(task, split), limit, rule_for(limit))
+        chosen = load_subset(subset)
         self.class_names, self.classes = chosen.class_names, chosen.classes
         self._set = open_set(chosen, size)
         self._example = next(inner.parameters())

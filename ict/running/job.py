@@ -1,7 +1,7 @@
 """One execution of a run: what its folder asks for, looked up once, before anything is computed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,11 +11,11 @@ from ict.errors import IctError, quoted
 from ict.store.live import Live, log
 from ict.store.run_folder import Run
 from ict.store.run_weights import weights_of
-from ict.store.same_images import UNRECORDED, check_run, recorded
+from ict.store.same_images import UNRECORDED, Reading, check_run, recorded
 from ict.store.store import Store
 from ict.tasks import Split, Task, fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import TRAIN800, Shots, limited, said, said_of_shots
+from ict.tasks.limits import TRAIN800, Shots, Subset, said, said_of_shots
 from ict.training.settings import WARMUP_LR, Forward, Settings
 
 
@@ -29,9 +29,8 @@ class Job:
     """With the values to compute with (`RunConfig.as_run`)."""
     backbone: Backbone
     """At the run's image size."""
-    task: Task
-    root: Path | None
-    """Of the VTAB-1K folder that the run was asked for with."""
+    tasks: Mapping[str, Task]
+    """Those that the run reads, by name."""
     weights_file: Path | None
     device: str
     threads: int
@@ -56,8 +55,11 @@ class Job:
         notes = []
         if ran := ran_otherwise(stored.to_dict()):
             notes.append(f"asked for by version 0.1.0: {ran}, and so it runs here")
-        digests = ImageDigests(root)
-        _check_data(run, store, config, digests, root)
+        names = dict.fromkeys(filter(None, (config.task, config.score_task)))
+        tasks = {name: get_task(name, root=root) for name in names}
+        digests = ImageDigests()
+        data = fingerprint(tasks[str(config.task)], root=root, splits=config.splits)
+        _check_data(run, store, config, data, Reading.of_run(config, tasks, digests))
         if config.weights == "none":
             notes.append("random backbone weights (weights=none)")
         return cls(
@@ -65,8 +67,7 @@ class Job:
             store=store,
             config=config,
             backbone=backbone.at(config.image_size),
-            task=get_task(config.task, root=root),
-            root=root,
+            tasks=tasks,
             weights_file=None if config.weights == "none" else weights_of(run, backbone=backbone),
             device=execution["device"],
             threads=execution["threads"],
@@ -78,24 +79,29 @@ class Job:
 
     def whole(self, name: str) -> Split:
         """All images of a split; what is short, or left out by the run's shots and `limit`, is noted."""
-        whole = load_split(self.config.task, name, root=self.root)
+        whole = load_split(self.task, name)
         self.notes.extend(note for note in whole.notes if note not in self.notes)
         if self.shots is not None and name == TRAIN800:
             self.notes.extend(said_of_shots(whole, self.shots))
         limit, rule = self.config.limit, self.config.limit_rule
-        there = len(limited(whole, None, rule, self.shots))
+        there = len(replace(self.subset(name), limit=None).of(whole))
         if limit is not None and limit < there:
             self.notes.append(f"{name}: {said(rule, limit, there)}")
         return whole
+
+    @property
+    def task(self) -> Task:
+        """The one that it is trained on."""
+        return self.tasks[self.config.task]
 
     @property
     def shots(self) -> Shots | None:
         """What few-shot training leaves of train800."""
         return Shots.of(self.config.shots, self.config.shot_seed)
 
-    def left(self, whole: Split) -> Split:
-        """The images of a split that the run's shots and `limit` leave."""
-        return limited(whole, self.config.limit, self.config.limit_rule, self.shots)
+    def subset(self, split: str) -> Subset:
+        """Which images of a split the run's shots and `limit` leave."""
+        return Subset(self.task, split, self.config.limit, self.config.limit_rule, self.shots)
 
     @property
     def ks(self) -> tuple[int, ...]:
@@ -130,15 +136,13 @@ class Job:
         )
 
 
-def _check_data(
-    run: Run, store: Store, config: RunConfig, digests: ImageDigests, root: Path | None
-) -> None:
+def _check_data(run: Run, store: Store, config: RunConfig, data: str, reading: Reading) -> None:
     """Raises IctError unless the data are those that the id was made from."""
-    if fingerprint(config.task, root=root, splits=config.splits) != config.data:
+    if data != config.data:
         raise IctError(
             f"the files of task {quoted(config.task)} changed since this run was asked for; ask anew"
         )
-    check_run(store, run, config, digests)
+    check_run(store, run, reading)
     if recorded(run.record) is None:
         log(run, UNRECORDED)
 

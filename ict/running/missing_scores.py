@@ -7,13 +7,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ict.analysis.sources import RESAMPLED, Source, open_source
-from ict.catalogue import BUNDLED, SITE, check_site, get_backbone, own_size
+from ict.catalogue import BUNDLED, SITE, Backbone, check_site, get_backbone
 from ict.criteria import CRITERION
 from ict.documents.identity import REQUESTS
 from ict.errors import IctError, InputError
@@ -21,9 +21,9 @@ from ict.scores import load_scores
 from ict.store.names import score_file
 from ict.store.same_images import Reading, check_file
 from ict.store.store import Store
-from ict.tasks import fingerprint, get_task
+from ict.tasks import Task, fingerprint, get_task
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import rule_for
+from ict.tasks.limits import Subset, rule_for
 from ict.weights import find as find_weights
 
 
@@ -44,8 +44,6 @@ class Wanted:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        check_site(get_backbone(self.backbone), self.site)
-        get_backbone(self.backbone).at(self.image_size)
         if self.criterion not in RESAMPLED:
             raise InputError(
                 f"{self.criterion} cannot be recomputed for a part of the images; choose "
@@ -88,15 +86,23 @@ def sources(
     if len(set(tasks)) < len(tasks):
         twice = next(task for task in tasks if list(tasks).count(task) > 1)
         raise InputError(f"{twice} is named twice")
-    found = [_given(task, wanted, store) or _kept(task, wanted, store) for task in tasks]
-    missing = [task for task, path in zip(tasks, found, strict=True) if path is None]
+    backbone = get_backbone(wanted.backbone)
+    check_site(backbone.at(wanted.image_size), wanted.site)
+    paths = [_given(task, store) for task in tasks]
+    if None in paths:
+        meant = _meant(wanted, backbone)
+        paths = [
+            path or _kept(get_task(task), wanted, meant, store)
+            for task, path in zip(tasks, paths, strict=True)
+        ]
+    missing = [task for task, path in zip(tasks, paths, strict=True) if path is None]
     for number, task in enumerate(missing, start=1):
         say(f"scoring {task} ({number} of {len(missing)})")
-        found[list(tasks).index(task)] = _compute(task, wanted, store)
-    return [open_source(path, site=wanted.site) for path in found if path is not None]
+        paths[list(tasks).index(task)] = _compute(task, wanted, store)
+    return [open_source(path, site=wanted.site) for path in paths if path is not None]
 
 
-def _given(task: str, wanted: Wanted, store: Store) -> Path | None:
+def _given(task: str, store: Store) -> Path | None:
     """The file if `task` names a score file or a score id; InputError for scores without a name."""
     path = Path(task)
     if task.endswith(".safetensors") or os.path.isfile(score_file(path)):
@@ -107,17 +113,12 @@ def _given(task: str, wanted: Wanted, store: Store) -> Path | None:
         return path
     if "-" in task and os.path.isfile(score_file(store.scores_dir / task)):
         return score_file(store.scores_dir / task)
-    get_task(task)
     return None
 
 
-def _kept(task: str, wanted: Wanted, store: Store) -> Path | None:
-    """The store's file of exactly this, with per-image sums; None if there is none.
-
-    Raises InputError for one that was made from other images than those of now.
-    """
-    asked: dict[str, Any] = {
-        "task": get_task(task).name,
+def _meant(wanted: Wanted, backbone: Backbone) -> dict[str, Any]:
+    """What the metadata of a file hold that is `wanted`, whatever its task."""
+    return {
         "backbone": wanted.backbone,
         "criterion": wanted.criterion,
         "tokens": wanted.tokens,
@@ -126,20 +127,26 @@ def _kept(task: str, wanted: Wanted, store: Store) -> Path | None:
         "limit_rule": rule_for(wanted.limit),
         "shots": None,
         "keep_images": True,
-        "image_size": own_size(wanted.backbone, wanted.image_size),
+        "image_size": backbone.own_size(wanted.image_size),
         "pixel_normalisation": wanted.pixel_normalisation,
-        "data": fingerprint(task, splits=(wanted.split,)),
-        "weights": find_weights(
-            get_backbone(wanted.backbone), wanted.weights, fetch=False
-        ).identity,
+        "weights": find_weights(backbone, wanted.weights, fetch=False).identity,
     }
+
+
+def _kept(task: Task, wanted: Wanted, meant: Mapping[str, Any], store: Store) -> Path | None:
+    """The store's file of exactly this, with per-image sums; None if there is none.
+
+    Raises InputError for one that was made from other images than those of now.
+    """
+    data = fingerprint(task, splits=(wanted.split,))
+    meant = {**meant, "task": task.name, "data": data}
     for meta in store.scores():
         request = {**REQUESTS, **meta}
-        same = all(request.get(name) == value for name, value in asked.items())
+        same = all(request.get(name) == value for name, value in meant.items())
         if same and wanted.site in (meta.get("sites") or ()) and not meta.get("options"):
             path = Path(meta["path"])
-            read = {wanted.split: (meta["task"], wanted.split)}
-            reading = Reading(read, ImageDigests(), wanted.limit, asked["limit_rule"])
+            subset = Subset(task, wanted.split, wanted.limit, rule_for(wanted.limit))
+            reading = Reading({wanted.split: subset}, ImageDigests())
             check_file(store, path.parent, meta, reading)
             return path
     return None

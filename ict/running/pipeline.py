@@ -33,7 +33,7 @@ from ict.store.live import log
 from ict.store.predictions import Predictions, write_predictions
 from ict.store.run_folder import Run, utc_now
 from ict.store.run_result import RunResult
-from ict.store.same_images import check_run
+from ict.store.same_images import Reading, check_run
 from ict.store.store import Store
 from ict.tasks.digests import ImageDigests, listed
 from ict.training.evaluation import Evaluation, evaluate
@@ -56,7 +56,7 @@ def result_of(run: Run, store: Store, execution: Mapping[str, Any]) -> RunResult
     train_seconds = time.perf_counter() - started + outcome.pop("earlier_seconds", 0.0)
     test = tested(job, model, images)
     if isinstance(images.test, StreamedSet):  # read only now, hours after the check
-        check_run(store, run, job.config, ImageDigests(job.root))
+        check_run(store, run, Reading.of_run(job.config, job.tasks, ImageDigests()))
     _write(job, model, test)
     return RunResult(
         run_id=run.id,
@@ -129,9 +129,8 @@ def tested(job: Job, model: nn.Module, images: RunImages) -> Evaluation:
 
 def _write(job: Job, model: nn.Module, test: Evaluation) -> None:
     metadata = {"run_id": job.run.id, "config": job.config.to_dict()}
-    c = job.config
     atomic_write_bytes(job.run.adapter_path, trained_state_bytes(model, metadata))
-    shown = job.digests.images(c.task, "test", c.limit, c.limit_rule)
+    shown = job.digests.images(job.subset("test"))
     answers = Predictions(
         test.predictions,
         test.labels,

@@ -27,25 +27,19 @@ def load_images(job: Job) -> RunImages:
     train = _loaded(job, job.config.train_split)
     val = _loaded(job, "val200") if job.config.train_split == "train800" else None
     whole = job.whole("test")
-    test = _opened(job, job.left(whole))
+    test = _opened(job, job.subset("test").of(whole))
     return RunImages(train, val, test, whole_test=len(test) == len(whole))
 
 
 def _loaded(job: Job, name: str) -> ImageSet:
     size, progress = job.backbone.image_size, job.live.phase(f"loading {name}")
-    return load_set(job.left(job.whole(name)), size, progress=progress).to(job.device)
+    return load_set(job.subset(name).of(job.whole(name)), size, progress=progress).to(job.device)
 
 
 def _opened(job: Job, test: Split) -> ImageSet | StreamedSet:
     size, progress = job.backbone.image_size, job.live.phase("loading test")
-    found = open_set(test, size, progress=progress)
-    if isinstance(found, StreamedSet):
-        check_decodable(
-            job.config.task,
-            "test",
-            digests=job.digests,
-            limit=job.config.limit,
-            rule=job.config.limit_rule,
-            progress=job.live.phase("checking test"),
-        )
-    return found.to(job.device)
+    opened = open_set(test, size, progress=progress)
+    if isinstance(opened, StreamedSet):
+        checking = job.live.phase("checking test")
+        check_decodable(job.subset("test"), job.digests, progress=checking)
+    return opened.to(job.device)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ict.catalogue import Backbone, as_backbone, check_blocks, check_site
-from ict.criteria import Progress, check_criterion, is_control
+from ict.criteria import Progress, check_criterion, is_control, own_tokens
 from ict.data import batches, load_set
 from ict.documents.identity import REQUESTS, canonical, digest, name_of
 from ict.errors import InputError, quoted
@@ -18,15 +18,17 @@ from ict.files import atomic_write_json
 from ict.provenance import package_versions
 from ict.scores import load_scores
 from ict.scoring.causal import Plan, measure
-from ict.scoring.score_request import request_for
+from ict.scoring.inputs import Inputs
+from ict.scoring.score_request import ScoreRequest
 from ict.scoring.task_scores import frozen_backbone, score_task
 from ict.store import same_images
 from ict.store.causal_files import CausalCheck, read_check
 from ict.store.run_folder import utc_now
 from ict.store.store import Store
-from ict.tasks import fingerprint, get_task, load_split
+from ict.tasks import Task, as_task, fingerprint, load_subset
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, limited, rule_for
+from ict.tasks.limits import FIRST, Subset, rule_for
+from ict.weights import Weights
 from ict.weights import find as find_weights
 
 if TYPE_CHECKING:
@@ -57,6 +59,10 @@ class CausalRequest:
         readable = f"{self.task}-{self.backbone}-{self.plan.site}"
         return name_of(readable, digest(canonical(dataclasses.asdict(self), REQUESTS)))
 
+    def subset_of(self, task: Task, split: str) -> Subset:
+        """Which images of a split of its `task` are read."""
+        return Subset(task, split, self.limit, self.limit_rule)
+
     def record(self) -> dict[str, Any]:
         """Flat, as the file holds it."""
         fields = dataclasses.asdict(self)
@@ -67,6 +73,7 @@ def check(
     store: Store,
     request: CausalRequest,
     *,
+    task: Task | None = None,
     backbone: Backbone | None = None,
     weights_file: Path | None = None,
     root: Path | None = None,
@@ -76,37 +83,32 @@ def check(
 ) -> Path:
     """The causal check of `request` in the store, computed unless it is there and whole; scores likewise.
 
-    `backbone` is the request's, where it was looked up before.
+    `task` and `backbone` are the request's, where they were looked up before.
     """
     path = store.causal_file(request.causal_id)
-    read = {split: (request.task, split) for split in ("train800", "val200")}
-    reading = same_images.Reading(read, ImageDigests(root), request.limit, request.limit_rule)
+    inputs = Inputs.of(request, task=task, backbone=backbone, weights_file=weights_file, root=root)
+    read = {split: request.subset_of(inputs.task, split) for split in ("train800", "val200")}
+    reading = same_images.Reading(read, ImageDigests())
     kept = read_check(path)
     if isinstance(kept, CausalCheck):
         same_images.check_file(store, path.parent, kept.said, reading)
         return path
     reading.now()  # before the images are read
     started = time.perf_counter()
-    own = as_backbone(backbone or request.backbone)
-    rankings, score_ids = _scores(
-        store, request, own, weights_file=weights_file, root=root, device=device
-    )
-    sized = own.at(request.image_size)
-    mean, std = sized.pixels(request.pixel_normalisation)
+    rankings, score_ids = _scores(store, request, inputs, device=device)
+    mean, std = inputs.backbone.pixels(request.pixel_normalisation)
 
     def images_of(split: str) -> "Batches":
-        whole = load_split(request.task, split, root=root)
-        chosen = limited(whole, request.limit, request.limit_rule)
-        loaded = load_set(chosen, sized.image_size).to(device)
+        loaded = load_set(load_subset(read[split]), inputs.backbone.image_size).to(device)
         return lambda: batches(loaded, batch_size, mean=mean, std=std)
 
-    model = frozen_backbone(request, sized, weights_file=weights_file, device=device)
+    model = frozen_backbone(request, inputs, device=device)
     document = measure(
         model,
         images_of("train800"),
         images_of("val200"),
         plan=request.plan,
-        classes=get_task(request.task, root=root).classes,
+        classes=inputs.task.classes,
         scores=rankings,
         progress=progress,
     )
@@ -138,44 +140,54 @@ def _circumstances(request: CausalRequest, device: str) -> dict[str, Any]:
 
 
 def _scores(
-    store: Store,
-    request: CausalRequest,
-    backbone: Backbone,
-    *,
-    weights_file: Path | None,
-    root: Path | None,
-    device: str,
+    store: Store, request: CausalRequest, inputs: Inputs, *, device: str
 ) -> tuple[dict[str, list[np.ndarray]], dict[str, str]]:
     """The scores (D,) of every block by criterion, on train800, computed where the store lacks them."""
     rows, ids = {}, {}
-    for criterion in request.criteria:
-        scored, file = request_for(
+    for scored in _score_requests(request, inputs):
+        path = score_task(
+            store,
+            scored,
+            task=inputs.task,
+            backbone=inputs.backbone,
+            weights_file=inputs.weights_file,
+            device=device,
+        )
+        rows[scored.criterion] = [
+            row for stage in load_scores(path, kinds=("",)).site(request.plan.site) for row in stage
+        ]
+        ids[scored.criterion] = scored.score_id
+    return rows, ids
+
+
+def _score_requests(request: CausalRequest, inputs: Inputs) -> list[ScoreRequest]:
+    """One a criterion. Weights of the hub go by the digest of their file, as version 0.1.0 had it.
+
+    `data` is the same where only train800 is read: all lists were found sound for the check.
+    """
+    weights = Weights(request.weights, inputs.weights_file)
+    return [
+        ScoreRequest(
             task=request.task,
-            backbone=backbone,
+            backbone=request.backbone,
+            weights=weights.sha256 or request.weights,
+            data=request.data,
             criterion=criterion,
             sites=(request.plan.site,),
-            tokens=None,
+            tokens=own_tokens(criterion),
             split="train800",
             pixel_normalisation=request.pixel_normalisation,
             limit=request.limit,
             limit_rule=request.limit_rule,
             image_size=request.image_size,
-            weights=weights_file or ("none" if request.weights == "none" else None),
-            root=root,
         )
-        path = score_task(
-            store, scored, backbone=backbone, weights_file=file, root=root, device=device
-        )
-        rows[criterion] = [
-            row for stage in load_scores(path, kinds=("",)).site(request.plan.site) for row in stage
-        ]
-        ids[criterion] = scored.score_id
-    return rows, ids
+        for criterion in request.criteria
+    ]
 
 
 def request_check(
     *,
-    task: str,
+    task: str | Task,
     backbone: str | Backbone,
     criteria: Sequence[str],
     plan: Plan,
@@ -196,20 +208,20 @@ def request_check(
             raise InputError(
                 f"criterion {quoted(criterion)}: random and lowest orders are always compared"
             )
-    known = as_backbone(backbone)
-    check_site(known, plan.site)
-    check_blocks(known, plan.blocks)
-    found = find_weights(known, weights, fetch=True)
+    found_task, found_backbone = as_task(task, root=root), as_backbone(backbone)
+    check_site(found_backbone, plan.site)
+    check_blocks(found_backbone, plan.blocks)
+    found_weights = find_weights(found_backbone, weights, fetch=True)
     request = CausalRequest(
-        task=get_task(task, root=root).name,
-        backbone=known.name,
-        weights=found.identity,
-        data=fingerprint(task, root=root),
+        task=found_task.name,
+        backbone=found_backbone.name,
+        weights=found_weights.identity,
+        data=fingerprint(found_task, root=root),
         criteria=tuple(dict.fromkeys(criteria)),
         plan=plan,
         pixel_normalisation=pixel_normalisation,
         limit=limit,
         limit_rule=rule_for(limit),
-        image_size=known.own_size(image_size),
+        image_size=found_backbone.own_size(image_size),
     )
-    return request, found.path
+    return request, found_weights.path

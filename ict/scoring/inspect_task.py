@@ -26,6 +26,7 @@ from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_bytes, atomic_write_json
 from ict.provenance import package_versions
+from ict.scoring.inputs import Inputs
 from ict.scoring.inspection import inspect_channels
 from ict.scoring.task_scores import frozen_backbone
 from ict.store import same_images
@@ -34,9 +35,9 @@ from ict.store.names import meta_file
 from ict.store.run_folder import utc_now
 from ict.store.run_weights import weights_of
 from ict.store.store import Store
-from ict.tasks import SPLITS, Split, fingerprint, get_task, load_split
+from ict.tasks import SPLITS, Split, Task, as_task, fingerprint, load_subset
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, limited, rule_for
+from ict.tasks.limits import FIRST, Subset, rule_for
 from ict.weights import Weights
 from ict.weights import find as find_weights
 
@@ -71,7 +72,7 @@ class InspectRequest:
 def request_inspection(
     store: Store,
     *,
-    task: str,
+    task: str | Task,
     backbone: str | Backbone | None,
     site: str | None,
     run: str | None = None,
@@ -94,32 +95,33 @@ def request_inspection(
             raise InputError(
                 f"run {folder.id} is {folder.status()} or has no channel adapter to show"
             )
-    known = as_backbone(backbone or config.get("backbone") or BUNDLED)
-    if config and config["backbone"] != known.name:
-        tuned = f"run {run} tunes {config['backbone']}, not {known.name}"
+    shown = as_backbone(backbone or config.get("backbone") or BUNDLED)
+    if config and config["backbone"] != shown.name:
+        tuned = f"run {run} tunes {config['backbone']}, not {shown.name}"
         raise InputError(f"{tuned}; leave --backbone out")
     if split not in SPLITS[:3]:
         raise InputError(f"split={quoted(split)}: choose one of {', '.join(SPLITS[:3])}")
     site = site or config.get("tune_site") or SITE
-    check_site(known, site)
+    check_site(shown, site)
     if run is not None:
         weights_found = Weights(
-            str(config.get("weights")), weights_of(store.run(run), given=weights)
+            str(config.get("weights")), weights_of(store.run(run), given=weights, backbone=shown)
         )
     else:
-        weights_found = find_weights(known, weights, fetch=True)
+        weights_found = find_weights(shown, weights, fetch=True)
+    found_task = as_task(task, root=root)
     request = InspectRequest(
-        task=get_task(task, root=root).name,
-        backbone=known.name,
+        task=found_task.name,
+        backbone=shown.name,
         weights=weights_found.identity,
-        data=fingerprint(task, root=root, splits=(split,)),
+        data=fingerprint(found_task, root=root, splits=(split,)),
         site=site,
         split=split,
         run=run,
         pixel_normalisation=pixel_normalisation or config.get("pixel_normalisation") or "native",
         limit=limit,
         limit_rule=rule_for(limit),
-        image_size=known.own_size(config.get("image_size") if image_size is None else image_size),
+        image_size=shown.own_size(config.get("image_size") if image_size is None else image_size),
     )
     return request, weights_found.path
 
@@ -128,6 +130,7 @@ def inspect_task(
     store: Store,
     request: InspectRequest,
     *,
+    task: Task | None = None,
     backbone: Backbone | None = None,
     weights_file: Path | None = None,
     root: Path | None = None,
@@ -137,22 +140,21 @@ def inspect_task(
 ) -> Path:
     """The folder of the inspection, computed unless it is there; `meta.json` is written last.
 
-    `backbone` is the request's, where it was looked up before.
+    `task` and `backbone` are the request's, where they were looked up before.
     """
     folder = store.inspect_dir / request.inspect_id
-    read = {request.split: (request.task, request.split)}
-    reading = same_images.Reading(read, ImageDigests(root), request.limit, request.limit_rule)
+    inputs = Inputs.of(request, task=task, backbone=backbone, weights_file=weights_file, root=root)
+    subset = Subset(inputs.task, request.split, request.limit, request.limit_rule)
+    reading = same_images.Reading({request.split: subset}, ImageDigests())
     kept = read_inspection(folder)
     if isinstance(kept, Inspection):
         same_images.check_file(store, folder, dict(kept.meta), reading)
         return folder
     reading.now()  # before the images are read
     started = time.perf_counter()
-    sized = as_backbone(backbone or request.backbone).at(request.image_size)
-    split = load_split(request.task, request.split, root=root)
-    split = limited(split, request.limit, request.limit_rule)
+    sized, split = inputs.backbone, load_subset(subset)
     images = load_set(split, sized.image_size).to(device)
-    model = frozen_backbone(request, sized, weights_file=weights_file, device=device)
+    model = frozen_backbone(request, inputs, device=device)
     mean, std = sized.pixels(request.pixel_normalisation)
     pages = inspect_channels(
         model,

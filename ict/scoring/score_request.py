@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ict.catalogue import SITE, Backbone, as_backbone
-from ict.criteria import CRITERION, choice, get_criterion
+from ict.criteria import CRITERION, own_tokens
 from ict.documents.identity import REQUESTS, canonical, check_finite, digest, name_of
 from ict.errors import InputError
-from ict.tasks import fingerprint, get_task
-from ict.tasks.limits import FIRST, TRAIN800, rule_for
+from ict.tasks import Task, as_task, fingerprint
+from ict.tasks.limits import FIRST, TRAIN800, Shots, Subset, rule_for
 from ict.weights import find as find_weights
 
 ALL_TRAINED = "train800val200"
@@ -50,10 +50,15 @@ class ScoreRequest:
         readable = f"{self.task}-{self.backbone}-{self.criterion}-{'_'.join(self.sites)}"
         return name_of(readable, digest(canonical(dataclasses.asdict(self), REQUESTS)))
 
+    def subset_of(self, task: Task) -> Subset:
+        """Which images of its `task` are scored."""
+        shots = Shots.of(self.shots, self.shot_seed)
+        return Subset(task, self.split, self.limit, self.limit_rule, shots)
+
 
 def request_for(
     *,
-    task: str,
+    task: str | Task,
     backbone: str | Backbone,
     criterion: str,
     sites: tuple[str, ...],
@@ -75,27 +80,25 @@ def request_for(
     `split` is train800val200 by default, with shots train800; `limit_rule` that of now unless an older
     request goes on.
     """
-    known = as_backbone(backbone)
-    found = find_weights(known, weights, fetch=True)
-    base = choice(criterion).criterion
-    needs_tokens = "patch" if base is None else get_criterion(base).default_tokens
+    found_task, found_backbone = as_task(task, root=root), as_backbone(backbone)
+    found_weights = find_weights(found_backbone, weights, fetch=True)
     read = split or (ALL_TRAINED if shots is None else TRAIN800)
     request = ScoreRequest(
-        task=get_task(task, root=root).name,
-        backbone=known.name,
-        weights=found.identity,
-        data=fingerprint(task, root=root, splits=(read,)),
+        task=found_task.name,
+        backbone=found_backbone.name,
+        weights=found_weights.identity,
+        data=fingerprint(found_task, root=root, splits=(read,)),
         criterion=criterion,
         sites=sites,
-        tokens=tokens or needs_tokens,
+        tokens=tokens or own_tokens(criterion),
         split=read,
         pixel_normalisation=pixel_normalisation,
         limit=limit,
         limit_rule=limit_rule or rule_for(limit),
-        image_size=known.own_size(image_size),
+        image_size=found_backbone.own_size(image_size),
         shots=shots,
         shot_seed=0 if shots is None else shot_seed or 0,
         seed=seed,
         options=options or {},
     )
-    return request, found.path
+    return request, found_weights.path

@@ -4,14 +4,14 @@ import dataclasses
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from ict import scores as score_files
-from ict.catalogue import Backbone, as_backbone
+from ict.catalogue import Backbone
 from ict.criteria import Progress, Request, choice, get_criterion
 from ict.data import ImageSet, batches, load_set
 from ict.errors import InputError
@@ -24,31 +24,22 @@ from ict.files import (
 from ict.model.backbones import load_backbone, weights_notes
 from ict.provenance import package_versions, peak_memory_bytes
 from ict.scores import ChannelScores
+from ict.scoring.inputs import Asked, Inputs
 from ict.scoring.score_request import ScoreRequest
 from ict.store import same_images
 from ict.store.names import meta_file
 from ict.store.score_folder import read_score
 from ict.store.store import Store
-from ict.tasks import get_task, load_split
+from ict.tasks import Task, load_subset
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import Shots, limited
-
-
-class Asked(Protocol):
-    """What says which backbone, weights and image size are meant."""
-
-    @property
-    def backbone(self) -> str: ...
-    @property
-    def weights(self) -> str: ...
-    @property
-    def image_size(self) -> int | None: ...
+from ict.tasks.limits import Subset
 
 
 def score_task(
     store: Store,
     request: ScoreRequest,
     *,
+    task: Task | None = None,
     backbone: Backbone | None = None,
     weights_file: Path | None = None,
     root: Path | None = None,
@@ -61,13 +52,15 @@ def score_task(
 ) -> Path:
     """The score file of `request`, computed unless the store has it whole (with sums if asked).
 
-    `backbone` is the request's, where it was looked up before. `batch_size` is 16 for images of 224
+    `task` and `backbone` are the request's, where they were looked up before. `batch_size` is 16 for images of 224
     pixels and up to 64 for smaller ones, unless it is given.
     Raises InputError if the store has it of other images than those of now (`digests`).
     """
     _check_batch(batch_size)
     path = store.score_file(request.score_id)
-    reading = _reading(request, digests or ImageDigests(root))
+    inputs = Inputs.of(request, task=task, backbone=backbone, weights_file=weights_file, root=root)
+    subset = request.subset_of(inputs.task)
+    reading = _reading(request, subset, digests or ImageDigests())
     meta = read_score(path.parent)
     if isinstance(meta, dict):
         same_images.check_file(store, path.parent, meta, reading)
@@ -76,12 +69,9 @@ def score_task(
     check_writable(path)
     reading.now()  # before the images are read; the store is written to when there are scores
     started = time.perf_counter()
-    known = as_backbone(backbone or request.backbone).at(request.image_size)
     computed = _compute(
         request,
-        known,
-        weights_file=weights_file,
-        root=root,
+        inputs,
         device=device,
         batch_size=batch_size,
         keep_images=keep_images,
@@ -91,7 +81,7 @@ def score_task(
     meta = {
         **dataclasses.asdict(request),
         **computed.meta,
-        **_described(request, known),
+        **_described(request, inputs.backbone),
         "keep_images": keep_images,
         "images_sha256": reading.record(store),
         "seconds": time.perf_counter() - started,
@@ -104,12 +94,10 @@ def score_task(
     return path
 
 
-def _reading(request: ScoreRequest, digests: ImageDigests) -> same_images.Reading:
+def _reading(request: ScoreRequest, subset: Subset, digests: ImageDigests) -> same_images.Reading:
     """The images that a score reads; a random choice reads none."""
     drawn = choice(request.criterion).criterion is None
-    read = {} if drawn else {request.split: (request.task, request.split)}
-    shots = Shots.of(request.shots, request.shot_seed)
-    return same_images.Reading(read, digests, request.limit, request.limit_rule, shots)
+    return same_images.Reading({} if drawn else {request.split: subset}, digests)
 
 
 def _check_batch(size: int | None) -> None:
@@ -142,14 +130,12 @@ def _described(request: ScoreRequest, backbone: Backbone) -> dict[str, Any]:
     }
 
 
-def frozen_backbone(
-    request: Asked, backbone: Backbone, *, weights_file: Path | None, device: str
-) -> nn.Module:
+def frozen_backbone(request: Asked, inputs: Inputs, *, device: str) -> nn.Module:
     """The backbone without a head that a score, causal check or inspection reads, on `device`."""
     return load_backbone(
-        backbone,
+        inputs.backbone,
         weights=request.weights,
-        weights_file=weights_file,
+        weights_file=inputs.weights_file,
         classes=0,
         image_size=request.image_size,
     ).to(device)
@@ -157,10 +143,8 @@ def frozen_backbone(
 
 def _compute(
     request: ScoreRequest,
-    backbone: Backbone,
+    inputs: Inputs,
     *,
-    weights_file: Path | None,
-    root: Path | None,
     device: str,
     batch_size: int | None,
     keep_images: bool,
@@ -169,14 +153,12 @@ def _compute(
 ) -> ChannelScores:
     selector, criterion = choice(request.criterion)
     if criterion is None:
-        return _random_scores(request, backbone)
+        return _random_scores(request, inputs)
+    backbone = inputs.backbone
     # before the images: a file that does not fit is said at once
-    model = frozen_backbone(request, backbone, weights_file=weights_file, device=device)
+    model = frozen_backbone(request, inputs, device=device)
     if images is None:
-        split = load_split(request.task, request.split, root=root)
-        shots = Shots.of(request.shots, request.shot_seed)
-        left = limited(split, request.limit, request.limit_rule, shots)
-        images = load_set(left, backbone.image_size)
+        images = load_set(load_subset(request.subset_of(inputs.task)), backbone.image_size)
     images = images.to(device)
     mean, std = backbone.pixels(request.pixel_normalisation)
     if batch_size is None:
@@ -204,15 +186,15 @@ def _compute(
     return ChannelScores(arrays, meta, computed.labels)
 
 
-def _random_scores(request: ScoreRequest, backbone: Backbone) -> ChannelScores:
+def _random_scores(request: ScoreRequest, inputs: Inputs) -> ChannelScores:
     """Uniform scores in [0, 1), a function of `seed` alone: their top K is a uniform draw of K."""
     generator = np.random.Generator(np.random.PCG64(request.seed))
     arrays = {
         f"{site}.{stage}": generator.random(shape, dtype=np.float32)
         for site in request.sites
-        for stage, shape in enumerate(backbone.stages)
+        for stage, shape in enumerate(inputs.backbone.stages)
     }
-    return ChannelScores(arrays, {"images": 0, "classes": get_task(request.task).classes})
+    return ChannelScores(arrays, {"images": 0, "classes": inputs.task.classes})
 
 
 def _has_images(path: Path) -> bool:

@@ -16,9 +16,10 @@ from ict.errors import IctError, InputError
 from ict.resolve import Resolved
 from ict.store.base import BaseStore
 from ict.store.run_folder import Run
+from ict.tasks import Task
 from ict.tasks.decodable import first_wide
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, Shots
+from ict.tasks.limits import Shots, Subset
 from ict.weights import check_fits
 
 UNRECORDED = "the digests of its images were not recorded (it is of version 0.1.0)"
@@ -26,40 +27,36 @@ UNRECORDED = "the digests of its images were not recorded (it is of version 0.1.
 
 @dataclass(frozen=True)
 class Reading:
-    """The images that `limit` and `shots` leave of some splits (None: all), with their digests of now."""
+    """The images that something reads, with their digests of now."""
 
-    parts: Mapping[str, tuple[str, str]]
-    """Key in `images_sha256` → task, split."""
+    parts: Mapping[str, Subset]
+    """By their key in `images_sha256`."""
     digests: ImageDigests
-    limit: int | None = None
-    limit_rule: str = FIRST
-    shots: Shots | None = None
 
     @classmethod
-    def of_run(cls, config: RunConfig, digests: ImageDigests) -> Self:
-        """What a run of `config` reads."""
-        parts = {split: (config.task, split) for split in (*config.trained_splits, "test")}
+    def of_run(cls, config: RunConfig, tasks: Mapping[str, Task], digests: ImageDigests) -> Self:
+        """What a run of `config` reads of its `tasks`, which are found by name."""
+        splits = {split: (config.task, split) for split in (*config.trained_splits, "test")}
         if config.score_task and config.score_split:
             own = config.score_task == config.task
             key = config.score_split if own else f"{config.score_task}:{config.score_split}"
-            parts[key] = (config.score_task, config.score_split)
+            splits[key] = (config.score_task, config.score_split)
         shots = Shots.of(config.shots, config.shot_seed)
-        return cls(parts, digests, config.limit, config.limit_rule, shots)
+        parts = {
+            key: Subset(tasks[task], split, config.limit, config.limit_rule, shots)
+            for key, (task, split) in splits.items()
+        }
+        return cls(parts, digests)
 
     def now(self) -> dict[str, str]:
         """`images_sha256` of the images as they are; asked again, what was found first."""
-        return {
-            key: self.digests.of(*part, self.limit, self.limit_rule, self.shots)
-            for key, part in self.parts.items()
-        }
+        return {key: self.digests.of(part) for key, part in self.parts.items()}
 
     def record(self, store: BaseStore) -> dict[str, str]:
         """`now`; the store keeps the digest of each image, so that a change can be named."""
         digests = self.now()
         for key, part in self.parts.items():
-            store.keep_digests(
-                digests[key], self.digests.images(*part, self.limit, self.limit_rule, self.shots)
-            )
+            store.keep_digests(digests[key], self.digests.images(part))
         return digests
 
     def changes(self, store: BaseStore, document: Mapping[str, Any] | None) -> str:
@@ -71,9 +68,7 @@ class Reading:
         changed: list[str] = []
         unnamed: list[str] = []
         for key, part in self.parts.items():
-            if key not in then or then[key] == self.digests.of(
-                *part, self.limit, self.limit_rule, self.shots
-            ):
+            if key not in then or then[key] == self.digests.of(part):
                 continue
             names = self._changed(store, then[key], part)
             changed += names
@@ -90,10 +85,7 @@ class Reading:
         """An image of more than 8 bits that went into a `document` without a record of its images."""
         if recorded(document) is not None:
             return None
-        wide = (
-            first_wide(*part, self.limit, self.limit_rule, self.digests, shots=self.shots)
-            for part in self.parts.values()
-        )
+        wide = (first_wide(part, self.digests) for part in self.parts.values())
         return next(filter(None, wide), None)
 
     def trouble(self, store: BaseStore, document: Mapping[str, Any] | None, undo: str) -> str:
@@ -107,15 +99,12 @@ class Reading:
             return f"{seen} (first {wide}); {undo}"
         return ""
 
-    def _changed(self, store: BaseStore, then: str, part: tuple[str, str]) -> list[str]:
+    def _changed(self, store: BaseStore, then: str, part: Subset) -> list[str]:
         """Names of the images whose digest differs; none where the digests of then are not kept."""
-        before, now = (
-            store.kept_digests(then),
-            self.digests.images(*part, self.limit, self.limit_rule, self.shots),
-        )
+        before, now = store.kept_digests(then), self.digests.images(part)
         if before is None or len(before) != len(now):
             return []
-        names = self.digests.names(*part, self.limit, self.limit_rule, self.shots)
+        names = self.digests.names(part)
         return [n for n, old, new in zip(names, before, now, strict=True) if old != new[:16]]
 
 
@@ -139,12 +128,8 @@ def ask(
     Raises InputError, before anything is written, if one of them has work in it that other images
     went into, or if a weights file that a new one names is none of its backbone. A run without such work is asked for anew with the images of now.
     """
-    known: dict[str | None, ImageDigests] = {} if digests is None else {None: digests}
-    pairs = []
-    for resolved in wanted:
-        root = resolved.sources.get("data_root")
-        own = known.setdefault(root, ImageDigests(root))
-        pairs.append((resolved, Reading.of_run(resolved.config, own)))
+    digests = digests or ImageDigests()
+    pairs = [(one, Reading.of_run(one.config, one.tasks, digests)) for one in wanted]
     refused = [said for resolved, reading in pairs if (said := _refusal(store, resolved, reading))]
     if refused:
         more = f"; {len(refused) - 1} more runs likewise" if len(refused) > 1 else ""
@@ -190,9 +175,9 @@ def unrecorded(runs: Iterable[Run]) -> str:
     return f"run {old[0]}{more} is used as it is: {UNRECORDED}"
 
 
-def check_run(store: BaseStore, run: Run, config: RunConfig, digests: ImageDigests) -> None:
+def check_run(store: BaseStore, run: Run, reading: Reading) -> None:
     """Raises IctError if the images are not those that the run was asked for, or begun, with."""
-    reading, undo = Reading.of_run(config, digests), f"`ict remove {run.id}` and ask again"
+    undo = f"`ict remove {run.id}` and ask again"
     if changed := reading.changes(store, run.record):
         asked = f"the images of run {run.id} are not those it was asked for with"
         raise IctError(f"{asked}: {changed}; put them back, or {undo}")

@@ -6,12 +6,14 @@ linked folders (`ict data link`), then under $ICT_VTAB_ROOT. An explicit `root` 
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ict.documents.records import Odd
 from ict.errors import InputError, did_you_mean, quoted
 from ict.tasks import bundled, vtab, vtab_folders
+from ict.tasks.limits import Subset
 from ict.tasks.links import look_at_links, read_places, vtab_root
 from ict.tasks.places import Place, place_of
 from ict.tasks.task import GROUPS, SPLITS, Split, Task
@@ -21,12 +23,14 @@ __all__ = [
     "SPLITS",
     "Split",
     "Task",
+    "as_task",
     "find_folder",
     "find_place",
     "fingerprint",
     "get_task",
     "list_tasks",
     "load_split",
+    "load_subset",
     "troubles",
 ]
 
@@ -39,7 +43,8 @@ def get_task(name: str, *, root: str | Path | None = None) -> Task:
     place = _place_of(known, root)
     if place is None and known not in vtab.catalogue():
         raise InputError(_unknown(name, root))
-    return vtab.describe(known, place if place and vtab_folders.is_layout(place.lists) else None)
+    task = vtab.describe(known, place if place and vtab_folders.is_layout(place.lists) else None)
+    return replace(task, place=place)
 
 
 def is_own(name: str) -> bool:
@@ -47,47 +52,59 @@ def is_own(name: str) -> bool:
     return name not in bundled.TASKS and vtab.canonical(name) not in vtab.catalogue()
 
 
-def load_split(name: str, split: str, *, root: str | Path | None = None) -> Split:
+def as_task(named: str | Task, *, root: str | Path | None = None) -> Task:
+    """The named task, or itself where it was looked up before."""
+    return named if isinstance(named, Task) else get_task(named, root=root)
+
+
+def load_split(named: str | Task, split: str, *, root: str | Path | None = None) -> Split:
     """One split of a task, its list checked; InputError names file and line of what is wrong."""
     if split not in SPLITS:
         raise InputError(f"no split {quoted(split)}; choose one of {', '.join(SPLITS)}")
-    if name in bundled.TASKS:
-        return bundled.load_split(name, split)
-    task = get_task(name, root=root)
-    return vtab.load_split(task, find_place(name, root=root), split)
+    task = as_task(named, root=root)
+    if task.name in bundled.TASKS:
+        return bundled.load_split(task.name, split)
+    return vtab.load_split(task, find_place(task, root=root), split)
+
+
+def load_subset(subset: Subset) -> Split:
+    """The images of a split that are left, as `load_split` gives them."""
+    return subset.of(load_split(subset.task, subset.split))
 
 
 def fingerprint(
-    name: str, *, root: str | Path | None = None, splits: Sequence[str] = SPLITS
+    named: str | Task, *, root: str | Path | None = None, splits: Sequence[str] = SPLITS
 ) -> str:
     """What tells two versions of the data apart, wherever they lie: part of a run's identity.
 
     Raises InputError unless the lists of `splits` can be read, with every image that they name.
     """
-    if name in bundled.TASKS:
-        return f"bundled:{name}@{bundled.VERSION}"
-    task = get_task(name, root=root)
-    return vtab.fingerprint(task, find_place(name, root=root), splits)
+    task = as_task(named, root=root)
+    if task.name in bundled.TASKS:
+        return f"bundled:{task.name}@{bundled.VERSION}"
+    return vtab.fingerprint(task, find_place(task, root=root), splits)
 
 
-def find_folder(name: str, *, root: str | Path | None = None) -> Path:
+def find_folder(named: str | Task, *, root: str | Path | None = None) -> Path:
     """The folder of the images of a task that is not bundled; InputError says where was looked."""
-    return find_place(name, root=root).images
+    return find_place(named, root=root).images
 
 
-def find_place(name: str, *, root: str | Path | None = None) -> Place:
+def find_place(named: str | Task, *, root: str | Path | None = None) -> Place:
     """Where a task that is not bundled lies; InputError says where was looked."""
-    known = vtab.canonical(name)
-    place = _place_of(known, root)
+    name = named.name if isinstance(named, Task) else named
+    canonical = vtab.canonical(name)
+    place = named.place if isinstance(named, Task) else _place_of(canonical, root)
     if place is None:
-        if known not in vtab.catalogue():
+        if canonical not in vtab.catalogue():
             raise InputError(_unknown(name, root))
-        raise InputError(f"task {quoted(known)} is not on this machine: {how_to_get(known, root)}")
+        missing = how_to_get(canonical, root)
+        raise InputError(f"task {quoted(canonical)} is not on this machine: {missing}")
     gone = next((at for at in (place.images, place.lists) if not os.path.isdir(at)), None)
     if gone is not None:
-        again = f"run `ict data link {known} DIR` again"
+        again = f"run `ict data link {canonical} DIR` again"
         raise InputError(
-            f"task {quoted(known)} is linked to {gone}, which is not a folder; {again}"
+            f"task {quoted(canonical)} is linked to {gone}, which is not a folder; {again}"
         )
     return place
 

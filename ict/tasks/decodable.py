@@ -11,37 +11,31 @@ from ict.files import StoreError, atomic_write_json, make_folder, user_cache
 from ict.tasks import bundled, find_place, pixels
 from ict.tasks.decoding import UNDECODABLE, open_rgb
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, Shots
+from ict.tasks.limits import Subset
 from ict.tasks.places import open_inside
 
 _RULES = "pixels-3"  # raise it when `ict.tasks.pixels` refuses what it took before
 
 
 def check_decodable(
-    name: str,
-    split: str,
+    subset: Subset,
+    digests: ImageDigests,
     *,
-    digests: ImageDigests | None = None,
-    root: str | Path | None = None,
-    limit: int | None = None,
-    rule: str = FIRST,
-    shots: Shots | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Decodes every image of a split, in parallel. Raises InputError naming the first that cannot be.
+    """Decodes every image of `subset`, in parallel. Raises InputError naming the first that cannot be.
 
     Images that have passed are not decoded again (a cache in the user's home, by their digest).
     """
-    if name in bundled.TASKS:
+    if subset.task.name in bundled.TASKS:
         return
-    digests = digests or ImageDigests(root)
-    key = f"{_RULES} {digests.of(name, split, limit, rule, shots)}"
+    key = f"{_RULES} {digests.of(subset)}"
     passed = _passed()
     if key in passed:
         return
-    paths = digests.names(name, split, limit, rule, shots)
+    paths = digests.names(subset)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        inside = find_place(name, root=digests.root).root
+        inside = find_place(subset.task).root
         decoded = pool.map(lambda path: open_rgb(Path(path), inside), paths)
         for done, _ in enumerate(decoded, start=1):
             if progress is not None:
@@ -49,27 +43,19 @@ def check_decodable(
     _remember([*passed, key])
 
 
-def first_wide(
-    name: str,
-    split: str,
-    limit: int | None,
-    rule: str,
-    digests: ImageDigests,
-    *,
-    shots: Shots | None = None,
-) -> str | None:
-    """The first image (of those that `limited` leaves by these) of more than 8 bits a value, which version 0.1.0 read as white or black.
+def first_wide(subset: Subset, digests: ImageDigests) -> str | None:
+    """The first image of more than 8 bits a value, which version 0.1.0 read as white or black.
 
     Only headers are read. A split that has none is remembered, by its digest.
     """
-    if name in bundled.TASKS:
+    if subset.task.name in bundled.TASKS:
         return None
-    key = f"8 bits {digests.of(name, split, limit, rule, shots)}"
+    key = f"8 bits {digests.of(subset)}"
     if key in _passed():
         return None
-    paths = digests.names(name, split, limit, rule, shots)
+    paths = digests.names(subset)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        inside = find_place(name, root=digests.root).root
+        inside = find_place(subset.task).root
         for path, wide in zip(
             paths, pool.map(lambda path: _is_wide(path, inside), paths), strict=True
         ):

@@ -21,12 +21,11 @@ import numpy as np
 
 from ict.errors import InputError
 from ict.files import StoreError, atomic_write_bytes, make_folder, read_regular, user_cache
-from ict.tasks import bundled, find_folder, load_split
+from ict.tasks import bundled, find_folder, load_split, load_subset
 from ict.tasks.decoding import printable, reason
-from ict.tasks.limits import FIRST, Shots, chosen, limited
+from ict.tasks.limits import FIRST, Subset, chosen
 from ict.tasks.places import open_inside
 
-_Key = tuple[str, str, int | None, str, Shots | None]
 Progress = Callable[[int, int], None]
 Stamp = tuple[int, int, int, int]  # inode, size, modified and changed in ns
 
@@ -36,77 +35,50 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class ImageDigests:
-    """Digests by task and split. What one of these has given it gives again, unread."""
+    """Digests of the images of subsets. What one of these has given it gives again, unread."""
 
-    def __init__(self, root: str | Path | None = None) -> None:
-        self.root = root
-        self._known: dict[_Key, tuple[str, ...]] = {}
-        self._names: dict[_Key, tuple[str, ...]] = {}
+    def __init__(self) -> None:
+        self._known: dict[Subset, tuple[str, ...]] = {}
+        self._names: dict[Subset, tuple[str, ...]] = {}
 
-    def images(
-        self,
-        task: str,
-        split: str,
-        limit: int | None = None,
-        rule: str = FIRST,
-        shots: Shots | None = None,
-        *,
-        progress: Progress | None = None,
-    ) -> tuple[str, ...]:
-        """The digest of each image that `limited` leaves by these (None: of all), hexadecimal.
+    def images(self, subset: Subset, *, progress: Progress | None = None) -> tuple[str, ...]:
+        """The digest of each image of `subset`, hexadecimal.
 
         Raises InputError for a list that is not sound and a file that cannot be read. The images of
         a bundled task follow from its version: their digests are made from their names.
         """
-        key = (task, split, limit, rule, shots)
-        if key not in self._known:
-            if task in bundled.TASKS:
-                names = self._bundled_names(*key)
-                self._names[key] = names
-                self._known[key] = tuple(hashlib.sha256(n.encode()).hexdigest() for n in names)
+        if subset not in self._known:
+            if subset.task.name in bundled.TASKS:
+                names = _bundled_names(subset)
+                self._known[subset] = tuple(hashlib.sha256(n.encode()).hexdigest() for n in names)
             else:
-                asked = limited(load_split(task, split, root=self.root), limit, rule, shots)
-                folder = find_folder(task, root=self.root)
-                self._names[key] = tuple(map(str, asked.paths or ()))
-                self._known[key] = file_digests(
-                    folder, self._names[key], inside=asked.inside, progress=progress
+                left = load_subset(subset)
+                names = tuple(map(str, left.paths or ()))
+                self._known[subset] = file_digests(
+                    find_folder(subset.task), names, inside=left.inside, progress=progress
                 )
-        return self._known[key]
+            self._names[subset] = names
+        return self._known[subset]
 
-    def names(
-        self,
-        task: str,
-        split: str,
-        limit: int | None = None,
-        rule: str = FIRST,
-        shots: Shots | None = None,
-    ) -> tuple[str, ...]:
+    def names(self, subset: Subset) -> tuple[str, ...]:
         """What each of those images is called: its path, or its place in a bundled task."""
-        self.images(task, split, limit, rule, shots)
-        return self._names[task, split, limit, rule, shots]
+        self.images(subset)
+        return self._names[subset]
 
-    def of(
-        self,
-        task: str,
-        split: str,
-        limit: int | None = None,
-        rule: str = FIRST,
-        shots: Shots | None = None,
-    ) -> str:
+    def of(self, subset: Subset) -> str:
         """The digest of those images in their order, hexadecimal."""
-        return combined(self.images(task, split, limit, rule, shots))
+        return combined(self.images(subset))
 
-    @staticmethod
-    def _bundled_names(
-        task: str, split: str, limit: int | None, rule: str, shots: Shots | None
-    ) -> tuple[str, ...]:
-        names = bundled.image_names(task, split)
-        if shots is None and (limit is None or limit >= len(names)):
-            return names
-        if shots is None and rule == FIRST:  # without the labels, which are drawn
-            return names[:limit]
-        kept = chosen(load_split(task, split), limit, rule, shots)
-        return tuple(names[i] for i in kept)
+
+def _bundled_names(subset: Subset) -> tuple[str, ...]:
+    names = bundled.image_names(subset.task.name, subset.split)
+    limit, rule, shots = subset.limit, subset.rule, subset.shots
+    if shots is None and (limit is None or limit >= len(names)):
+        return names
+    if shots is None and rule == FIRST:  # without the labels, which are drawn
+        return names[:limit]
+    kept = chosen(load_split(subset.task, subset.split), limit, rule, shots)
+    return tuple(names[i] for i in kept)
 
 
 def combined(digests: Sequence[str]) -> str:

@@ -6,11 +6,12 @@ own order.
 """
 
 import hashlib
+from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from ict.tasks.task import SPLITS, Split
+from ict.tasks.task import SPLITS, Split, Task
 
 TRAIN800 = SPLITS[0]
 _MOST_NAMED = 5  # classes in a note
@@ -37,6 +38,21 @@ class Shots(NamedTuple):
     def of(cls, each: int | None, seed: int) -> Self | None:
         """None without shots."""
         return None if each is None else cls(each, seed)
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Which images of which split: those that `shots`, then `limit` by `rule`, leave (None: all)."""
+
+    task: Task
+    split: str
+    limit: int | None = None
+    rule: str = FIRST
+    shots: Shots | None = None
+
+    def of(self, whole: Split) -> Split:
+        """Those images, of the `whole` split."""
+        return limited(whole, self.limit, self.rule, self.shots)
 
 
 def limited(split: Split, limit: int | None, rule: str, shots: Shots | None = None) -> Split:

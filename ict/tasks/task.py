@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from ict.tasks.places import Place
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -27,12 +29,14 @@ class Task:
     title: str
     group: str
     classes: int
-    sizes: dict[str, int]
+    sizes: dict[str, int] = field(hash=False)
     folders: tuple[str, ...] = ()
     source: str = ""
     licence: str = ""
     citation: str = ""
     official: bool = False
+    place: Place | None = None
+    """Where it lies; None for a rendered task, and for one that is not on this machine."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,11 +12,12 @@ from ict.resolve import resolve
 from ict.running.execute import run as execute
 from ict.selection import resolve_k
 from ict.store import Store
-from ict.tasks import fingerprint
+from ict.tasks import fingerprint, get_task
 from ict.weights import digest_of
 from tests.running.small_runs import SMALL
 
-LOOK_UPS = (get_backbone, digest_of, fingerprint, resolve_k)
+LOOK_UPS = (get_task, get_backbone, digest_of, fingerprint, resolve_k)
+ONCE = {"get_task": 1, "get_backbone": 1, "digest_of": 1, "fingerprint": 1}
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_one_score_looks_everything_up_once(store: Store, counted: collections.C
     with pytest.raises(SystemExit) as ended:
         main(["score", "digits", "--limit", "20", "--json"])
     assert ended.value.code == 0
-    assert counted == {"get_backbone": 1, "digest_of": 1, "fingerprint": 1}
+    assert counted == ONCE
 
 
 @pytest.mark.parametrize(
@@ -58,9 +59,10 @@ def test_one_score_looks_everything_up_once(store: Store, counted: collections.C
     [
         ("causal", "digits", "--backbone", "ict_tiny", "--random-draws", "1", "--fraction", "0.5"),
         ("inspect", "digits", "--backbone", "ict_tiny"),
+        ("inspect", "digits"),
     ],
 )
-def test_a_check_and_an_inspection_look_their_backbone_up_once(
+def test_a_check_and_an_inspection_look_everything_up_once(
     words: tuple[str, ...], store: Store, counted: collections.Counter[str]
 ):
     from ict.cli import main
@@ -68,7 +70,34 @@ def test_a_check_and_an_inspection_look_their_backbone_up_once(
     with pytest.raises(SystemExit) as ended:
         main([*words, "--image-size", "16", "--limit", "20", "--json"])
     assert ended.value.code == 0
-    assert counted["get_backbone"] == 1
+    assert counted == ONCE
+
+
+def test_an_overlap_looks_everything_up_once_and_data_once_a_task(
+    store: Store, counted: collections.Counter[str]
+):
+    from ict.cli import main
+
+    options = ["--limit", "20", "--json"]
+    for task in ("digits", "count"):
+        with pytest.raises(SystemExit):
+            main(["score", task, "--image-size", "16", "--keep-images", *options])
+    counted.clear()
+    words = ["overlap", "digits", "count", "--image-size", "16", "--splits", "2", *options]
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--permutations", "0"])
+    assert ended.value.code == 0
+    a_task = {"get_task": 2, "fingerprint": 2}
+    assert counted == {**ONCE, **a_task, "resolve_k": 1}
+
+
+@pytest.mark.parametrize("score_task", [None, "count"])
+def test_what_is_asked_for_is_looked_up_once(
+    score_task: str | None, counted: collections.Counter[str]
+):
+    resolve({**SMALL, "epochs": 1, "k": 2, "score_task": score_task})
+    a_task = dict.fromkeys(("get_task", "fingerprint"), 2 if score_task else 1)
+    assert counted == {**ONCE, **a_task, "resolve_k": 1}
 
 
 def test_one_run_looks_everything_up_once(store: Store, counted: collections.Counter[str]):
@@ -76,4 +105,4 @@ def test_one_run_looks_everything_up_once(store: Store, counted: collections.Cou
     folder = store.create_run(record)
     counted.clear()
     execute(folder.id, store, threads=1, device="cpu")
-    assert counted == {"get_backbone": 1, "digest_of": 1, "fingerprint": 1, "resolve_k": 1}
+    assert counted == {**ONCE, "resolve_k": 1}

@@ -14,7 +14,9 @@ from ict.resolve import resolve
 from ict.running.execute import run as execute
 from ict.store.predictions import read_predictions
 from ict.store.run_result import FIELDS as RESULT_FIELDS
+from ict.tasks import get_task
 from ict.tasks.digests import ImageDigests, listed
+from ict.tasks.limits import Subset
 from tests.running.small_runs import small_run
 
 
@@ -49,7 +51,7 @@ def test_a_finished_run_holds_what_the_design_promises(store):
         np.exp(-answers.losses[right]), answers.probabilities[right], rtol=1e-5
     )
     assert answers.classes == 10
-    images = ImageDigests().images("digits", "test", 20, "stratified")
+    images = ImageDigests().images(Subset(get_task("digits"), "test", 20, "stratified"))
     assert answers.test_sha256 == listed(images, answers.labels)
     assert not (here.path / "checkpoint").exists()
     assert not (here.path / "live.json").exists()

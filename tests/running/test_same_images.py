@@ -9,7 +9,9 @@ from ict.errors import IctError, InputError
 from ict.resolve import resolve
 from ict.store import Store
 from ict.store.same_images import Reading, ask, check_run, recorded, unrecorded
+from ict.tasks import get_task
 from ict.tasks.digests import ImageDigests
+from ict.tasks.limits import Subset
 from tests.vtab_layout import make_task, write_image
 
 ASKED = {"task": "birds", "method": "linear", "precision": "fp32"}
@@ -27,8 +29,12 @@ def scored(tmp_path, folder):
 
 
 def reading(limit: int | None = None) -> Reading:
-    parts = {"train800": ("birds", "train800"), "test": ("birds", "test")}
-    return Reading(parts, ImageDigests(), limit)
+    parts = {split: Subset(get_task("birds"), split, limit) for split in ("train800", "test")}
+    return Reading(parts, ImageDigests())
+
+
+def of_run(resolved) -> Reading:
+    return Reading.of_run(resolved.config, resolved.tasks, ImageDigests())
 
 
 def repaint(folder, name: str) -> None:
@@ -38,7 +44,10 @@ def repaint(folder, name: str) -> None:
 
 def test_what_a_run_reads(scored):
     def parts(**fields):
-        return dict(Reading.of_run(RunConfig(task="birds", **fields), ImageDigests()).parts)
+        config = RunConfig(task="birds", **fields)
+        tasks = {name: get_task(name) for name in ("birds", "fish")}
+        read = Reading.of_run(config, tasks, ImageDigests()).parts
+        return {key: (part.task.name, part.split) for key, part in read.items()}
 
     own = {split: ("birds", split) for split in ("train800", "val200", "test")}
     assert parts() == own
@@ -95,7 +104,7 @@ def test_a_run_without_work_is_asked_for_with_the_images_of_now(folder, store):
     assert again.id == run.id
     assert again.record["images_sha256"]["train800"] != before["images_sha256"]["train800"]
     assert again.record | {"images_sha256": None} == before | {"images_sha256": None}
-    check_run(store, again, wanted.config, ImageDigests())
+    check_run(store, again, of_run(wanted))
 
 
 def swap(folder) -> None:
@@ -121,7 +130,7 @@ def test_a_run_with_work_in_it_is_refused_and_nothing_is_written(folder, store, 
     assert (first.path / "config.json").read_bytes() == before
     assert store.run_ids() == [first.id]
     with pytest.raises(IctError, match=rf"{first.id} are not those it was asked for with: 1 image"):
-        check_run(store, first, wanted[0].config, ImageDigests())
+        check_run(store, first, of_run(wanted[0]))
 
 
 def test_an_unrecorded_run_is_said_once_it_has_work(folder, store):

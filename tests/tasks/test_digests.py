@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from ict.errors import IctError, InputError
-from ict.tasks import bundled, digests, load_split
+from ict.tasks import SPLITS, bundled, digests, get_task, load_split
 from ict.tasks.digests import ImageDigests, cache_file, file_digests, listed
+from ict.tasks.limits import Subset
 from tests.vtab_layout import make_task, write_image
 
 
@@ -32,8 +33,12 @@ def flip(path: Path) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+def subset(split: str, limit: int | None = None, task: str = "birds") -> Subset:
+    return Subset(get_task(task), split, limit)
+
+
 def of(split: str = "train800", limit: int | None = None) -> str:
-    return ImageDigests().of("birds", split, limit)
+    return ImageDigests().of(subset(split, limit))
 
 
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -202,13 +207,13 @@ def test_many_at_once_agree(folder):
 
 def test_one_of_these_answers_from_memory(folder):
     known = ImageDigests()
-    first = known.of("birds", "train800")
+    first = known.of(subset("train800"))
     flip(folder / "images/train800/000002.jpg")
-    assert known.of("birds", "train800") == first != of()
+    assert known.of(subset("train800")) == first != of()
 
 
 def test_names_are_the_files(folder):
-    assert ImageDigests().names("birds", "val200", 1) == (str(folder / "images/val200/000000.jpg"),)
+    assert ImageDigests().names(subset("val200", 1)) == (str(folder / "images/val200/000000.jpg"),)
 
 
 def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
@@ -227,17 +232,17 @@ def test_a_file_that_cannot_be_read_is_named(folder, monkeypatch):
 
 def test_bundled_tasks_have_digests_that_follow_from_their_images(monkeypatch):
     known = ImageDigests()
-    loc, ori = (known.images(f"sprites_{name}", "test") for name in ("loc", "ori"))
+    loc, ori = (known.images(subset("test", task=f"sprites_{name}")) for name in ("loc", "ori"))
     assert loc == ori
     assert len(set(loc)) == 1000
-    assert known.images("count", "test") != loc
+    assert known.images(subset("test", task="count")) != loc
     for task in bundled.TASKS:
-        both = known.images(task, "train800") + known.images(task, "val200")
-        assert known.images(task, "train800val200") == both
-        assert len(known.images(task, "test")) == bundled.TASKS[task].sizes["test"]
-    before = known.of("count", "test")
+        train, val, both, test = (known.images(subset(split, task=task)) for split in SPLITS)
+        assert both == train + val
+        assert len(test) == bundled.TASKS[task].sizes["test"]
+    before = known.of(subset("test", task="count"))
     monkeypatch.setattr(bundled, "VERSION", 2)
-    assert ImageDigests().of("count", "test") != before
+    assert ImageDigests().of(subset("test", task="count")) != before
 
 
 def test_other_digits_in_scikit_learn_are_refused(monkeypatch):

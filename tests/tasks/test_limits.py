@@ -2,13 +2,14 @@
 
 import hashlib
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ict.tasks import load_split
+from ict.tasks import get_task, load_split
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, STRATIFIED, limited, said, stratified, words
+from ict.tasks.limits import FIRST, STRATIFIED, Subset, limited, said, stratified, words
 from tests.vtab_layout import make_task
 
 SORTED = np.repeat([0, 1, 2, 7], [60, 30, 9, 1])  # a list in the order of its classes
@@ -76,14 +77,16 @@ def test_paths_and_digests_are_of_the_same_images(tmp_path, monkeypatch):
     digests = ImageDigests()
     for rule in (FIRST, STRATIFIED):
         left = limited(load_split("birds", "train800"), 3, rule)
-        assert digests.names("birds", "train800", 3, rule) == tuple(map(str, left.paths))
+        subset = Subset(get_task("birds"), "train800", 3, rule)
+        assert digests.names(subset) == tuple(map(str, left.paths))
         contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in left.paths]
-        assert list(digests.images("birds", "train800", 3, rule)) == contents
+        assert list(digests.images(subset)) == contents
     labels = load_split("digits", "test").labels
-    every = digests.images("digits", "test")
+    test = Subset(get_task("digits"), "test")
+    every = digests.images(test)
     expected = [every[i] for i in stratified(labels, 40)]
-    assert list(digests.images("digits", "test", 40, STRATIFIED)) == expected
-    assert digests.images("digits", "test", 40, FIRST) == every[:40]
+    assert list(digests.images(replace(test, limit=40, rule=STRATIFIED))) == expected
+    assert digests.images(replace(test, limit=40)) == every[:40]
 
 
 def test_what_is_said_of_a_limit():
