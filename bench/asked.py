@@ -11,10 +11,10 @@ def report(doc: str | None, measure: Callable[[bool], Mapping[str, Any]]) -> Non
     parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    found = measure(asked.quick)
-    if asked.json:
-        print(json.dumps(found))
+    options = parser.parse_args()
+    answers = measure(options.quick)
+    if options.json:
+        print(json.dumps(answers))
     else:
-        width = max(map(len, found)) + 1
-        print("\n".join(f"{name:{width}} {value}" for name, value in found.items()))
+        width = max(map(len, answers)) + 1
+        print("\n".join(f"{name:{width}} {value}" for name, value in answers.items()))

@@ -115,9 +115,9 @@ def probe_row(task: str, sets: Sets, backbone: str, weights: Path | None) -> dic
     else:
         model = backbone_with(weights)
         inputs = {split: features(model, images) for split, (images, _) in sets.items()}
-    found = probe(inputs, {split: labels for split, (_, labels) in sets.items()})
+    fitted = probe(inputs, {split: labels for split, (_, labels) in sets.items()})
     seconds = round(time.monotonic() - started, 1)
-    return {"task": task, "backbone": backbone, "method": "probe", **found, "seconds": seconds}
+    return {"task": task, "backbone": backbone, "method": "probe", **fitted, "seconds": seconds}
 
 
 def tuned_row(task: str, method: str, weights: Path, settings: list[str]) -> dict[str, Any]:

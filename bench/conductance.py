@@ -65,11 +65,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    asked = parser.parse_args()
-    row = measure(images=asked.images, steps=asked.steps, threads=asked.threads)
+    options = parser.parse_args()
+    row = measure(images=options.images, steps=options.steps, threads=options.threads)
     print(
         json.dumps(row, indent=1)
-        if asked.json
+        if options.json
         else "\n".join(f"{k:20} {v}" for k, v in row.items())
     )
 

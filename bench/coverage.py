@@ -171,9 +171,11 @@ def predicted_power(experiments: int) -> list[dict[str, Any]]:
     for seeds, images, over in product((3, 5, 10), (200, 2000), (SEEDS, IMAGES)):
         cell = Cell(seeds=seeds, images=images, accuracy=0.75, scales=(1.0,))
         spread = true_spread(cell)
-        asked = [x / 1000 for x in range(2, 200)]
-        for wanted in (0.5, 0.8):
-            gap = min(asked, key=lambda g: abs(power(g, seeds, images, spread, over) - wanted))
+        differences = [x / 1000 for x in range(2, 200)]
+        for power_wanted in (0.5, 0.8):
+            gap = min(
+                differences, key=lambda g: abs(power(g, seeds, images, spread, over) - power_wanted)
+            )
             rows.append(_power_row(cell, over, gap, spread, experiments))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     return rows
@@ -261,22 +263,22 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a quarter of the cells")
     parser.add_argument("--experiments", type=int, help="of a cell (10,000; quick: 1,000)")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    experiments = asked.experiments or (1_000 if asked.quick else 10_000)
+    options = parser.parse_args()
+    experiments = options.experiments or (1_000 if options.quick else 10_000)
     begun = time.perf_counter()
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "experiments": experiments,
-        "cells": coverage(experiments, quick=asked.quick),
+        "cells": coverage(experiments, quick=options.quick),
         "power": predicted_power(experiments // 2),
         "bootstraps": bootstraps(experiments // 20),
     }
-    found["failures"] = failures(found)
-    found["seconds"] = time.perf_counter() - begun
-    if asked.json:
-        print(json.dumps(found))
+    report["failures"] = failures(report)
+    report["seconds"] = time.perf_counter() - begun
+    if options.json:
+        print(json.dumps(report))
     else:
-        print("\n".join(found["failures"]) or "every interval holds, and none is needlessly wide")
-    return int(bool(found["failures"]))
+        print("\n".join(report["failures"]) or "every interval holds, and none is needlessly wide")
+    return int(bool(report["failures"]))
 
 
 if __name__ == "__main__":

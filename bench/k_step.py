@@ -130,9 +130,9 @@ def val_loss(data: Data, k: int, lr: float, size: Size) -> float:
 
 
 def _model(*, classes: int) -> torch.nn.Module:
-    found = weight_files.find(get_backbone(BUNDLED), None, fetch=False)
+    weights = weight_files.find(get_backbone(BUNDLED), None, fetch=False)
     return load_backbone(
-        BUNDLED, weights=found.identity, weights_file=found.path, classes=classes, seed=SEED
+        BUNDLED, weights=weights.identity, weights_file=weights.path, classes=classes, seed=SEED
     )
 
 
@@ -191,11 +191,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="digits alone, fewer images")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--task", choices=TASKS, help="this one alone")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    size = QUICK if asked.quick else FULL
-    found = measure(replace(size, tasks=(asked.task,)) if asked.task else size)
-    print(json.dumps(found, indent=1) if asked.json else table(found))
+    size = QUICK if options.quick else FULL
+    report = measure(replace(size, tasks=(options.task,)) if options.task else size)
+    print(json.dumps(report, indent=1) if options.json else table(report))
 
 
 if __name__ == "__main__":

@@ -63,8 +63,8 @@ def measure(backbone: str, *, threads: int, batch: int, rounds: int) -> dict[str
 
 def adapted(backbone: str, precision: str) -> nn.Module:
     """The backbone as a run of method `ict` on the CPU prepares it."""
-    asked = {"task": "digits", "backbone": backbone, "method": "ict"}
-    config = resolve(asked, weights="none", fetch=False).config
+    fields = {"task": "digits", "backbone": backbone, "method": "ict"}
+    config = resolve(fields, weights="none", fetch=False).config
     model = load(backbone, "cpu", classes=CLASSES)
     images: list[tuple[Tensor, Tensor]] = [
         (torch.randn(4, 3, *timm_model(model).patch_embed.img_size), torch.arange(4) % 2)

@@ -116,9 +116,9 @@ def step(
     precision: str,
 ) -> Callable[[], None]:
     """One optimiser step of a method as a run prepares it."""
-    asked: dict[str, Any] = {"task": "digits", "backbone": backbone, "method": method}
-    asked |= {"lora_rank": 8} if method == "lora" else {}
-    config = resolve(asked, weights="none", fetch=False).config
+    fields: dict[str, Any] = {"task": "digits", "backbone": backbone, "method": method}
+    fields |= {"lora_rank": 8} if method == "lora" else {}
+    config = resolve(fields, weights="none", fetch=False).config
     model = load(backbone, "cpu")
     selection = None
     if method == "ict":

@@ -126,9 +126,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    seconds = measure(1000 if asked.quick else 5000)
-    if asked.json:
+    options = parser.parse_args()
+    seconds = measure(1000 if options.quick else 5000)
+    if options.json:
         print(json.dumps(seconds))
     else:
         print("\n".join(f"{name:20} {value}" for name, value in seconds.items()))

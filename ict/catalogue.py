@@ -228,10 +228,10 @@ def _describe_elsewhere(name: str) -> Backbone:
 
 def _remembered(cache: Path) -> dict[str, Any]:
     """What the cache has that can be used; the rest is asked for again."""
-    known = read_json(cache)
+    cached = read_json(cache)
     return (
-        {name: one for name, one in known.items() if _usable(one)}
-        if isinstance(known, dict)
+        {name: one for name, one in cached.items() if _usable(one)}
+        if isinstance(cached, dict)
         else {}
     )
 

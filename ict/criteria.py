@@ -196,9 +196,9 @@ def get_criterion(name: str) -> Criterion:
         return criterion
     if criterion is not None:
         raise InputError(criterion)
-    known = (*REGISTRY, *outside())
+    names = (*REGISTRY, *outside())
     raise InputError(
-        f"no criterion {quoted(name)}; there are {', '.join(known)}{did_you_mean(name, known)}"
+        f"no criterion {quoted(name)}; there are {', '.join(names)}{did_you_mean(name, names)}"
     )
 
 
@@ -266,9 +266,9 @@ def check_criterion(criterion: str) -> None:
     if criterion in (name, f"lowest:{name}") and name in outside():
         get_criterion(name)
         return
-    known = criteria()
+    names = criteria()
     raise InputError(
-        f"no criterion {quoted(criterion)}; there are {', '.join(known)}{did_you_mean(name or criterion, known)}"
+        f"no criterion {quoted(criterion)}; there are {', '.join(names)}{did_you_mean(name or criterion, names)}"
     )
 
 

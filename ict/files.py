@@ -41,13 +41,13 @@ def absolute(path: str | os.PathLike[str]) -> Path:
     Raises InputError for the home of nobody, and for a name longer than file systems have.
     """
     try:
-        found = Path(path).expanduser().absolute()
+        full = Path(path).expanduser().absolute()
     except RuntimeError:
         raise InputError(f"{path}: there is no such home folder; write the path in full") from None
-    longest = max(len(os.fsencode(part)) for part in found.parts)
+    longest = max(len(os.fsencode(part)) for part in full.parts)
     if longest > _LONGEST_NAME:
         raise InputError(f"{path}: a name of {longest} bytes; file systems have {_LONGEST_NAME}")
-    return found
+    return full
 
 
 def store_root() -> Path:

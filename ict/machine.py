@@ -42,15 +42,15 @@ def devices() -> tuple[str, ...]:
 
 def choose_device(name: str | None) -> str:
     """The named device, or the first of this machine. Raises InputError for one that is not here."""
-    known = (*devices(), "cpu")
+    names = (*devices(), "cpu")
     if name in (None, "auto"):
-        return known[0]
-    wanted = "cuda:0" if name == "cuda" else str(name)
-    if wanted not in known:
+        return names[0]
+    full_name = "cuda:0" if name == "cuda" else str(name)
+    if full_name not in names:
         raise InputError(
-            f"device {quoted(name)} is not on this machine; it has {', '.join(dict.fromkeys(known))}"
+            f"device {quoted(name)} is not on this machine; it has {', '.join(dict.fromkeys(names))}"
         )
-    return wanted
+    return full_name
 
 
 def choose_devices(

@@ -33,8 +33,8 @@ def check_rate(recipe: str, method: str) -> None:
     0.05 is no baseline. Baselines are searched on val200, as VPT did (KMnP/vpt, `tune_vtab.py`, type
     `finetune`: rates 0.005, 0.001, 0.0005, 0.0001 for 256 images a batch, in proportion for others).
     """
-    known = get_method(method)
-    if recipe != "quick" and known.trains_in_steps and not known.authors_rate:
+    method_found = get_method(method)
+    if recipe != "quick" and method_found.trains_in_steps and not method_found.authors_rate:
         raise InputError(
             f"recipe {quoted(recipe)}: the authors' rates were searched for SCT, not for {method}; pass "
             "--set lr=…, or choose one on val200 with [tune] in a study (VPT tried 0.005, 0.001, 0.0005 "

@@ -116,8 +116,8 @@ def resolve(
     from_recipe = tuple(name for name in filled if name not in given)
     config = RunConfig(**{**filled, **given})
     check(config, backbone)
-    wanted = given.get("weights") if weights is None else weights
-    weights_found = weight_files.find(backbone, wanted, fetch=fetch)
+    weights_asked = given.get("weights") if weights is None else weights
+    weights_found = weight_files.find(backbone, weights_asked, fetch=fetch)
     config = dataclasses.replace(
         config,
         weights=weights_found.identity,

@@ -173,8 +173,10 @@ def load_scores(path: str | Path, *, kinds: tuple[str, ...] | None = None) -> Ch
             meta = check(file)
             names = list(file.keys())
             labels = file.get_tensor("labels") if "labels" in names else None
-            wanted = [n for n in names if n != "labels" and (kinds is None or _kind(n) in kinds)]
-            arrays = {name: file.get_tensor(name) for name in wanted}
+            chosen_names = [
+                n for n in names if n != "labels" and (kinds is None or _kind(n) in kinds)
+            ]
+            arrays = {name: file.get_tensor(name) for name in chosen_names}
     except ValueError as error:
         raise InputError(f"{shown(path)}: not a readable score file ({error})") from error
     return ChannelScores(arrays, meta, labels)

@@ -160,14 +160,14 @@ def _hub_again(
     cached = _cached(repository, revision)
     in_place = recorded if _is_revision(recorded, revision) else None
     file = cached or in_place
-    wanted = digest or (digest_of(file) if file else None)
+    sha256 = digest or (digest_of(file) if file else None)
     if given is not None:
         weights = _from_file(Path(given))
-        if weights.path is not None and weights.identity == wanted:
+        if weights.path is not None and weights.identity == sha256:
             return weights.path
         raise InputError(
             f"--weights {given}: it is {weights.identity}, wanted are the weights {identity}"
-            + (f", which is {wanted}" if wanted else "; leave --weights out to fetch that revision")
+            + (f", which is {sha256}" if sha256 else "; leave --weights out to fetch that revision")
         )
     path = file or _download(name, repository, revision)
     if digest is not None and digest_of(path) != digest:

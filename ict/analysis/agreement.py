@@ -59,8 +59,8 @@ def measured(scores: Mapping[str, Stages], measure: str, ratio: float) -> np.nda
 def mean_over_blocks(values: np.ndarray, block: int | None) -> tuple[np.ndarray, str]:
     """Agreement (C, C) of one block or the mean of all that rank, and its n in words."""
     kept = values if block is None else values[[block]]
-    known = np.isfinite(kept).sum(axis=0)
-    mean = np.where(known > 0, np.nansum(kept, axis=0) / np.maximum(known, 1), np.nan)
+    finite = np.isfinite(kept).sum(axis=0)
+    mean = np.where(finite > 0, np.nansum(kept, axis=0) / np.maximum(finite, 1), np.nan)
     return mean, f"mean over n = {len(kept)} blocks" if len(kept) > 1 else f"block {block or 0}"
 
 

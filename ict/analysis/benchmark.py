@@ -117,7 +117,7 @@ def _own_row(part: Sequence[RunRow], names: Sequence[str]) -> BenchmarkRow:
     by_task: dict[str, list[RunRow]] = defaultdict(list)
     for row in part:
         by_task[str(row.task)].append(row)
-    values = {task: by_seed(found) for task, found in by_task.items()}
+    values = {task: by_seed(rows) for task, rows in by_task.items()}
     over = _over_all_tasks(values)
     adapters = [float(row.adapter_parameters) for row in part if row.adapter_parameters]
     return BenchmarkRow(
@@ -126,7 +126,7 @@ def _own_row(part: Sequence[RunRow], names: Sequence[str]) -> BenchmarkRow:
         source=part[0].source,
         tasks={t: 100 * fmean(values[t].values()) if t in values else np.nan for t in TASKS},
         parameters=median(adapters) if adapters else np.nan,
-        seeds=min(len(found) for found in values.values()),
+        seeds=min(len(rows) for rows in values.values()),
         low=over.low if over else np.nan,
         high=over.high if over else np.nan,
         official=all(bool(row.official_data) for row in part),
@@ -138,7 +138,7 @@ def _over_all_tasks(values: Mapping[str, Mapping[Seed, float]]) -> Interval | No
     """The mean of the 19 tasks over seeds that ran on all of them; None where no seed did."""
     if set(values) != set(TASKS):
         return None
-    common = set.intersection(*(set(found) for found in values.values()))
+    common = set.intersection(*(set(of_task) for of_task in values.values()))
     means = [100 * fmean(values[task][seed] for task in TASKS) for seed in common]
     return t_interval(means) if means else None
 

@@ -74,7 +74,7 @@ class Difference:
     def to_dict(self) -> dict[str, Any]:
         """Everything that a file or `--json` tells, None for what could not be told."""
         low, high = self.interval()
-        found: dict[str, float | str | None] = {
+        form: dict[str, float | str | None] = {
             "difference": self.mean,
             "low": low,
             "high": high,
@@ -88,7 +88,7 @@ class Difference:
         }
         return {
             name: None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in found.items()
+            for name, value in form.items()
         }
 
 
@@ -135,16 +135,17 @@ def unpaired(a: Sequence[float], b: Sequence[float], images: int) -> Difference:
     if not all(map(len, sides)):
         raise InputError("one of the two has no result: there is nothing to compare")
     spreads = [_spread(values, images) for values in sides]
-    known = [i for i, spread in enumerate(spreads) if not math.isnan(spread)]
+    with_spread = [i for i, spread in enumerate(spreads) if not math.isnan(spread)]
     spreads = [
-        spreads[i] if i in known else spreads[known[0]] if known else math.nan for i in (0, 1)
+        spreads[i] if i in with_spread else spreads[with_spread[0]] if with_spread else math.nan
+        for i in (0, 1)
     ]
     variances = [spread**2 / len(values) for spread, values in zip(spreads, sides, strict=True)]
     freedoms = [max(len(values), 1) - 1 for values in sides]
-    if len(known) == 2:
+    if len(with_spread) == 2:
         degrees = _satterthwaite(variances, freedoms)
     else:
-        degrees = float(max(freedoms)) if known else math.nan
+        degrees = float(max(freedoms)) if with_spread else math.nan
     return Difference(
         mean=float(sides[0].mean() - sides[1].mean()),
         standard_error=math.sqrt(sum(variances)),

@@ -59,21 +59,21 @@ class Group:
 
     def to_dict(self) -> dict[str, Any]:
         """One flat row: the settings, runs, done, n, over, mean, std, low, high, interval95, …"""
-        found = self.interval
+        interval = self.interval
         return {
             **self.setting,
             "runs": len(self.run_ids),
             "done": self.done,
-            "n": found.n,
+            "n": interval.n,
             "over": self.over,
-            "mean": _told(found.mean),
-            "std": _told(found.sd),
-            "low": _told(found.low),
-            "high": _told(found.high),
-            "interval95": _told(found.half_width),
+            "mean": _told(interval.mean),
+            "std": _told(interval.sd),
+            "low": _told(interval.low),
+            "high": _told(interval.high),
+            "interval95": _told(interval.half_width),
             "best": self.best,
             "sampling": self.sampling,
-            "exploratory": found.n <= EXPLORATORY,
+            "exploratory": interval.n <= EXPLORATORY,
             **self.means,
             "seeds": list(self.seeds),
             "run_ids": list(self.run_ids),
@@ -139,7 +139,7 @@ def by_seed(rows: Iterable[RunRow], value: str = "test_accuracy") -> dict[Seed, 
     for row in rows:
         if (number := _number(row.get(value))) is not None:
             values[seed_of(row)].append(number)
-    return {seed: math.fsum(found) / len(found) for seed, found in values.items()}
+    return {seed: math.fsum(of_seed) / len(of_seed) for seed, of_seed in values.items()}
 
 
 def replicates(
@@ -154,7 +154,7 @@ def replicates(
         if (number := _number(row.get(value))) is not None:
             draws[draw_of(row)].append(number)
     if len(draws) > 1:
-        return [math.fsum(found) / len(found) for found in draws.values()], "draws"
+        return [math.fsum(of_draw) / len(of_draw) for of_draw in draws.values()], "draws"
     return list(seeds.values()), None if None in seeds else "seeds" if seeds else None
 
 

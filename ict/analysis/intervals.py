@@ -45,15 +45,15 @@ def t_interval(values: Iterable[float], level: float = 0.95, *, least_sd: float 
 
     `least_sd` is the spread below which nothing can be seen (half a test image); `sd` stays what it is.
     """
-    known = np.asarray([v for v in values if v is not None], dtype=float)
-    known = known[np.isfinite(known)]
-    n = len(known)
+    present = np.asarray([v for v in values if v is not None], dtype=float)
+    present = present[np.isfinite(present)]
+    n = len(present)
     if n == 0:
         return Interval(nan, nan, nan, 0, nan)
-    mean = float(known.mean())
+    mean = float(present.mean())
     if n == 1:
         return Interval(mean, nan, nan, 1, nan)
-    sd = float(known.std(ddof=1))
+    sd = float(present.std(ddof=1))
     half = float(scipy.special.stdtrit(n - 1, (1 + level) / 2)) * max(sd, least_sd) / sqrt(n)
     return Interval(mean, mean - half, mean + half, n, sd)
 

@@ -108,12 +108,12 @@ def westfall_young(observed: np.ndarray, permuted: np.ndarray) -> np.ndarray:
     spread = permuted.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
     centre = permuted.mean(axis=0)
-    found, null = (observed - centre) / scale, (permuted - centre) / scale
-    order = np.argsort(-found, kind="stable")
-    p = np.empty(len(found))
+    measured, null = (observed - centre) / scale, (permuted - centre) / scale
+    order = np.argsort(-measured, kind="stable")
+    p = np.empty(len(measured))
     # the largest of this hypothesis and all that follow it, for each permutation
     largest = np.maximum.accumulate(null[:, order][:, ::-1], axis=1)[:, ::-1]
-    exceed = 1 + (largest >= found[order] - 1e-12).sum(axis=0)
+    exceed = 1 + (largest >= measured[order] - 1e-12).sum(axis=0)
     p[order] = np.maximum.accumulate(exceed / (len(null) + 1))
     return p
 

@@ -65,18 +65,18 @@ class Needed:
 
     @property
     def sentence(self) -> str:
-        asked = f"{100 * self.difference:g} points on {self.images:,} test images ({self.over})"
+        question = f"{100 * self.difference:g} points on {self.images:,} test images ({self.over})"
         if self.smallest > self.difference:
             return (
-                f"no number of seeds finds {asked}: the test set is too small, it shows "
+                f"no number of seeds finds {question}: the test set is too small, it shows "
                 f"{100 * self.smallest:.2g} points at best"
             )
         if self.low is None:
-            return f"over {MOST_SEEDS:,} seeds would be needed to find {asked} with 80 %"
+            return f"over {MOST_SEEDS:,} seeds would be needed to find {question} with 80 %"
         if self.expected is not None:
-            return f"about {self.expected} seeds find {asked} with 80 %"
+            return f"about {self.expected} seeds find {question} with 80 %"
         high = f"over {MOST_SEEDS:,}" if self.high is None else str(self.high)
-        return f"between {self.low} and {high} seeds find {asked} with 80 %"
+        return f"between {self.low} and {high} seeds find {question} with 80 %"
 
     def to_dict(self) -> dict[str, Any]:
         names = ("difference", "images", "over", "low", "high", "expected", "smallest", "sentence")

@@ -118,7 +118,9 @@ def one_setting(side: Side) -> None:
                 name: sorted({groups.words(name, row.get(name)) for row in side.on(task).rows})
                 for name in differing
             }
-            example = "; ".join(", ".join(map(quoted, found[:4])) for found in values.values())
+            example = "; ".join(
+                ", ".join(map(quoted, spellings[:4])) for spellings in values.values()
+            )
             raise InputError(
                 f"{quoted(side.name)} holds several settings on {task} ({example}): narrow it, "
                 f"as in {quoted(side.name)},{differing[0]}=…"
@@ -137,9 +139,9 @@ def _test(part: str) -> Callable[[RunRow], bool]:
     """Whether a row has the setting that `part` (FIELD=VALUE) names."""
     field, equals, value = part.partition("=")
     if not equals or field not in (*FIELDS, "ratio", "source"):
-        known = sorted({*FIELDS, "ratio", "source"})
+        names = sorted({*FIELDS, "ratio", "source"})
         raise InputError(
-            f"{quoted(part)} is no filter{did_you_mean(field, known)}; write FIELD=VALUE with a field "
+            f"{quoted(part)} is no filter{did_you_mean(field, names)}; write FIELD=VALUE with a field "
             "of `ict train --help`"
         )
     if field == "ratio":
@@ -149,16 +151,16 @@ def _test(part: str) -> Callable[[RunRow], bool]:
         return lambda row: _has_ratio(row, ratio)
     if field == "source":
         return lambda row: row.source == value
-    wanted = groups.key(RunRow().having(**{field: _read(field, value)}), (field,))
-    return lambda row: groups.key(row, (field,)) == wanted
+    setting = groups.key(RunRow().having(**{field: _read(field, value)}), (field,))
+    return lambda row: groups.key(row, (field,)) == setting
 
 
 def _read(field: str, value: str) -> Any:
     """As a row of the table holds it: a list of one value is that value, a longer one is text."""
-    found = json_value(value, field)
-    if isinstance(found, list):
-        return found[0] if len(found) == 1 else ", ".join(map(str, found))
-    return found
+    read = json_value(value, field)
+    if isinstance(read, list):
+        return read[0] if len(read) == 1 else ", ".join(map(str, read))
+    return read
 
 
 def _has_ratio(row: RunRow, ratio: float) -> bool:

@@ -34,12 +34,12 @@ def standings(rows: Sequence[Repeats], images: int, *, margin: float = MARGIN) -
     verdicts = judge_family(
         [_difference(values[first], values[i], images) for i in others], margin=margin
     )
-    found: list[Standing] = [""] * len(values)
+    marks: list[Standing] = [""] * len(values)
     for i, verdict in zip(others, verdicts, strict=True):
-        found[i] = "equivalent" if verdict.equivalent else ""
+        marks[i] = "equivalent" if verdict.equivalent else ""
     if others and all(verdict.different for verdict in verdicts):
-        found[first] = "best"
-    return found
+        marks[first] = "best"
+    return marks
 
 
 def _difference(a: Mapping[Seed, float], b: Mapping[Seed, float], images: int) -> Difference:

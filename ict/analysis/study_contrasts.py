@@ -70,10 +70,10 @@ class Told:
         spread = self.comparison.tasks[0].spread
         if spread is None or len(self.comparison.tasks) > 1:
             return ""
-        images, found = self.comparison.tasks[0].images, self.verdicts[0].difference
-        points = 100 * detectable(found.seeds, images, spread, found.over)
+        images, difference = self.comparison.tasks[0].images, self.verdicts[0].difference
+        points = 100 * detectable(difference.seeds, images, spread, difference.over)
         return (
-            f" {found.seeds} seeds on {images:,} test images find {points:.2g} points with 80 %, "
+            f" {difference.seeds} seeds on {images:,} test images find {points:.2g} points with 80 %, "
             f"if seeds spread as these do."
         )
 
@@ -134,16 +134,16 @@ def study_contrasts(store: Store, study: Study, *, margin: float = MARGIN) -> St
     rows = [row for row in study_run_rows(store, study) if row.at_chosen_rate]
     names = [str(row["name"]) for row in rows_of(study.document)]
     sides = {name: named([row for row in rows if row.member == name], name) for name in names}
-    wanted = primary(study.document)
+    contrast = primary(study.document)
     notes: list[str] = []
     tell = _Teller(store, sides, margin, notes)
-    if wanted is None:
+    if contrast is None:
         notes.append(
             "This study declares no primary contrast, and has no random channels beside [grid] at K/D = 0.125."
         )
-    first = tell.told(wanted, PRIMARY) if wanted else None
-    family = [tell.told(one, FAMILY) for one in _other_ratios(wanted, sides)] if wanted else []
-    rest = [tell.told(one, EXPLORATORY) for one in _others(wanted, sides)]
+    first = tell.told(contrast, PRIMARY) if contrast else None
+    family = [tell.told(one, FAMILY) for one in _other_ratios(contrast, sides)] if contrast else []
+    rest = [tell.told(one, EXPLORATORY) for one in _others(contrast, sides)]
     for one in (first, *family, *rest):
         notes += [note for task in one.comparison.tasks for note in task.notes] if one else []
     return StudyVerdicts(
@@ -175,13 +175,13 @@ class _Teller:
                 )
             return None
         try:
-            found = compare(a, b, self.store, margin=self.margin, role=role)
+            compared = compare(a, b, self.store, margin=self.margin, role=role)
         except InputError as error:
             self.notes.append(f"{wanted.a} − {wanted.b}{at}: {error}.")
             return None
         return Told(
             a=wanted.a, b=wanted.b, ratio=wanted.ratio, role=role,
-            comparison=found, verdicts=found.verdicts,
+            comparison=compared, verdicts=compared.verdicts,
         )  # fmt: skip
 
     def _side(self, name: str, ratio: float | None) -> Side:

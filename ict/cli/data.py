@@ -71,12 +71,12 @@ def check(context: click.Context, task: str, *, as_json: bool) -> None:
 def _folders_to_check(task: str) -> list[tuple[str, Path | Place]]:
     if task == "all":
         rows = list_tasks()
-        found: list[tuple[str, Path | Place]] = [
+        places: list[tuple[str, Path | Place]] = [
             (row["name"], find_place(row["name"])) for row in rows if row["path"]
         ]
-        if not found:
+        if not places:
             raise InputError(f"no task's folder to check: {where_looked()}")
-        return found
+        return places
     if task in bundled.TASKS:
         raise InputError(f"{quoted(task)} comes with ict: there is no folder to check")
     folder = absolute(task)
@@ -174,10 +174,10 @@ def download(
 
     names, root = tasks_to_download(task), target_root(to)
     rows = [_present_row(name, at) for name in names if (at := present(name, to))]
-    wanted = [name for name in names if name not in {row["task"] for row in rows}]
-    if wanted:
+    unnamed = [name for name in names if name not in {row["task"] for row in rows}]
+    if unnamed:
         source = Download(root, repo=repo, revision=revision)
-        for name in wanted:
+        for name in unnamed:
             try:
                 report = source.install(name, progress=Progress(f"{name}"))
                 rows.append({"task": name, "status": "downloaded"} | report)

@@ -37,8 +37,8 @@ class _FileOrWord(click.Group):
     """A group whose first word is a file unless it is one of its commands."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        known = {*self.commands, *context.help_option_names}
-        return super().parse_args(context, args if args and args[0] in known else ["file", *args])
+        words = {*self.commands, *context.help_option_names}
+        return super().parse_args(context, args if args and args[0] in words else ["file", *args])
 
 
 @click.group("import", cls=_FileOrWord, subcommand_metavar="FILE | list | remove NAME")

@@ -139,8 +139,8 @@ def _keeps(
     chosen = {field: values for field, values in wanted.items() if values}
 
     def keeps(row: dict[str, Any]) -> bool:
-        wanted = ids is None or row["run_id"] in ids
-        return wanted and all(row.get(field) in values for field, values in chosen.items())
+        of_study = ids is None or row["run_id"] in ids
+        return of_study and all(row.get(field) in values for field, values in chosen.items())
 
     return keeps
 
@@ -148,9 +148,9 @@ def _keeps(
 def _sorted(rows: list[dict[str, Any]], sort: str) -> list[dict[str, Any]]:
     """By one column, missing values last either way."""
     column = sort.lstrip("-")
-    known = {name for row in rows for name in row}
-    if rows and column not in known:
-        raise InputError(f"no column {quoted(column)} to sort by{did_you_mean(column, known)}")
+    columns = {name for row in rows for name in row}
+    if rows and column not in columns:
+        raise InputError(f"no column {quoted(column)} to sort by{did_you_mean(column, columns)}")
     having = [row for row in rows if row.get(column) is not None]
     without = [row for row in rows if row.get(column) is None]
     numeric = all(isinstance(row[column], (int, float)) for row in having)

@@ -70,8 +70,8 @@ def score(
     check_criterion(criterion)
     known_backbone = get_backbone(backbone)
     sized = known_backbone.at(request_fields["image_size"])
-    wanted = tuple(dict.fromkeys(sites or (DEFAULTS["tune_site"],)))
-    for site in wanted:
+    chosen_sites = tuple(dict.fromkeys(sites or (DEFAULTS["tune_site"],)))
+    for site in chosen_sites:
         check_site(sized, site)
     known_task = get_task(task)
     where = choose_device(device)
@@ -83,7 +83,7 @@ def score(
         task=known_task,
         backbone=known_backbone,
         criterion=criterion,
-        sites=wanted,
+        sites=chosen_sites,
         options=dict(_option(text) for text in options),
         **request_fields,
     )

@@ -185,20 +185,20 @@ def plan(
     document = _document(store, source)
     chosen = choose_device(device) if device else None
     table = studies.results(store)
-    asked = studies.asked(document, device=chosen, results=table, fetch=False)
-    named = asked.first + asked.second
+    planned = studies.asked(document, device=chosen, results=table, fetch=False)
+    named = planned.first + planned.second
     configs = {member.run_id: resolved.config.to_dict() for member, resolved in named}
-    waiting = [resolved.config.to_dict() for _, resolved in asked.waiting]
+    waiting = [resolved.config.to_dict() for _, resolved in planned.waiting]
     slots = slots or document.get("slots", 1)
     count = 1 if chosen else len(devices())
     threads = choose_threads(slots=slots * count).count
     made = make_plan(
         configs, list(table.values()), slots=slots, devices=count, threads=threads, waiting=waiting
     )
-    made = {"name": document["name"], **made, "stages": _stages(asked)}
+    made = {"name": document["name"], **made, "stages": _stages(planned)}
     shared = shared_draw_words(as_rows([*configs.values(), *waiting]))
     made |= {"repeats": studies.repeats(named), "shared_draws": [shared] if shared else []}
-    lacking = {one.weights_not_here(): None for _, one in named + asked.waiting}
+    lacking = {one.weights_not_here(): None for _, one in named + planned.waiting}
     made["weights_missing"] = [said for said in lacking if said]
     text = plan_text(made)
     if detect is not None:
@@ -263,8 +263,8 @@ def cancel(name: str, *, as_json: bool) -> None:
 
     store = Store()
     study = studies.load_study(store, name)
-    known = set(store.run_ids())
-    cancelled = cancel_runs(store, [run_id for run_id in study.run_ids if run_id in known])
+    in_store = set(store.run_ids())
+    cancelled = cancel_runs(store, [run_id for run_id in study.run_ids if run_id in in_store])
     document = {"name": study.name, "cancelled": cancelled}
     emit(document, as_json=as_json, text=f"study {study.name}: {len(cancelled)} run(s) cancelled")
 

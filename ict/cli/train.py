@@ -64,18 +64,23 @@ def train(
     **fields: Any,
 ) -> None:
     """Starts a run (or finds it, if it was asked for before) and gives its id."""
-    asked = {"task": task, **{name: value for name, value in fields.items() if value is not None}}
+    asked_fields = {
+        "task": task,
+        **{name: value for name, value in fields.items() if value is not None},
+    }
     if k:
-        asked["k"] = k[0] if len(k) == 1 else k
+        asked_fields["k"] = k[0] if len(k) == 1 else k
     if site is not None:
-        asked["tune_site"] = site
-    asked |= dict(parse_setting(text) for text in settings)
-    if asked["task"] != task:
+        asked_fields["tune_site"] = site
+    asked_fields |= dict(parse_setting(text) for text in settings)
+    if asked_fields["task"] != task:
         raise InputError(
-            f"the task is {quoted(task)}, and --set task={quoted(asked['task'])} says another"
+            f"the task is {quoted(task)}, and --set task={quoted(asked_fields['task'])} says another"
         )
-    resolved = resolve(asked, recipe=recipe, weights=weights, device=device, fetch=not dry_run)
-    _say_unread(asked, resolved.config)
+    resolved = resolve(
+        asked_fields, recipe=recipe, weights=weights, device=device, fetch=not dry_run
+    )
+    _say_unread(asked_fields, resolved.config)
     if dry_run:
         emit(_plan(resolved), as_json=as_json)
         return
@@ -123,8 +128,8 @@ def _say_unread(asked: dict[str, Any], config: RunConfig) -> None:
 
 def _is_read(name: str, value: Any, config: RunConfig) -> bool:
     """Whether what was asked for stands in the configuration; a later field may be put back."""
-    found = getattr(config, name)
-    return found is not None and (name not in NEUTRAL or found == value)
+    resolved_value = getattr(config, name)
+    return resolved_value is not None and (name not in NEUTRAL or resolved_value == value)
 
 
 _OTHER_WEIGHTS = "--weights FILE takes a file in their place, --weights none random ones"

@@ -63,15 +63,15 @@ def check_choice(name: str, value: Any) -> None:
 def check_method(name: str) -> Method:
     """The named method. Raises InputError for one that is not here, or that names a field that is none."""
     check_choice("method", name)
-    known = get_method(name)
+    method = get_method(name)
     for what, allowed in (("reads", (*GROUPS, *FIELDS)), ("quick", FIELDS)):
-        for one in getattr(known, what):
+        for one in getattr(method, what):
             if one not in allowed:
                 hint = did_you_mean(one, allowed)
                 raise InputError(
                     f"method {quoted(name)}: {what} names no field {quoted(one)}{hint}"
                 )
-    return known
+    return method
 
 
 def check(config: RunConfig, backbone: Backbone) -> None:

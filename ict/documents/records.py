@@ -77,10 +77,10 @@ def names_in(folder: Path) -> tuple[list[str], list[Odd]]:
     try:
         return sorted(name for name in os.listdir(folder) if not name.startswith(".")), []
     except OSError as error:
-        found = odd(folder, error, advice="put a folder in its place")
+        trouble = odd(folder, error, advice="put a folder in its place")
         if error.errno == errno.ENOTDIR:
-            found = Odd(folder, "is not a folder; put a folder in its place")
-        return [], [found] if found else []
+            trouble = Odd(folder, "is not a folder; put a folder in its place")
+        return [], [trouble] if trouble else []
 
 
 def split(found: Iterable[T | Odd | None]) -> tuple[list[T], list[Odd]]:

@@ -136,10 +136,10 @@ def class_map(
     in the order given; a class without images is a gap.
     """
     scores = np.asarray(values, dtype=np.float64)
-    known = np.isfinite(scores).any(axis=1)
-    if not known.any() or not scores.shape[1]:
+    scored = np.isfinite(scores).any(axis=1)
+    if not scored.any() or not scores.shape[1]:
         return look.empty("no score for single classes", theme)
-    mean = np.nanmean(scores[known], axis=0)
+    mean = np.nanmean(scores[scored], axis=0)
     ratio = scores / np.where(mean > 0, mean, np.nan)
     far = float(np.nanmax(np.abs(np.log2(np.where(ratio > 0, ratio, np.nan))), initial=0.01))
     words = (
@@ -174,7 +174,7 @@ def class_map(
         showticklabels=len(words) <= MANY_CLASSES,
     )  # fmt: skip
     caption = (
-        f"Class scores ({criterion}) of {scores.shape[1]} channels over {int(known.sum())} classes, each "
+        f"Class scores ({criterion}) of {scores.shape[1]} channels over {int(scored.sum())} classes, each "
         "over the channel's mean of all classes (log scale)."
     )
     height = 150 + 16 * min(len(words), MANY_CLASSES)

@@ -29,9 +29,10 @@ def lines() -> list[Line]:
         d = gains(task) / 4
         both.append([over_seeds(d.mean(axis=1), IMAGES), over_seeds_and_images(d)])
     rows = [
-        Line(name, [judge(one) for one in found]) for name, found in zip(TASKS, both, strict=True)
+        Line(name, [judge(one) for one in differences])
+        for name, differences in zip(TASKS, both, strict=True)
     ]
-    together = [judge(over_tasks([found[i] for found in both])) for i in (0, 1)]
+    together = [judge(over_tasks([differences[i] for differences in both])) for i in (0, 1)]
     return [*rows, Line("mean of 3 tasks", together)]
 
 

@@ -63,7 +63,9 @@ def _inspection(found: Found, choice: Choice) -> tuple[Inspection, Source | None
 
 def inspection_of(store: Store, source: Source) -> Inspection | None:
     """The inspection at the backbone and site of scores: of their own task if there is one."""
-    wanted = (source.record.backbone, source.site)
-    fitting = [one for one in inspections(store) if (one.record.backbone, one.site) == wanted]
+    backbone_and_site = (source.record.backbone, source.site)
+    fitting = [
+        one for one in inspections(store) if (one.record.backbone, one.site) == backbone_and_site
+    ]
     fitting.sort(key=lambda one: one.record.task != source.task)
     return fitting[0] if fitting else None

@@ -214,8 +214,8 @@ def _pair(found: Found, choice: Choice) -> Tasks:
     tasks = _by_task(found, choice)
     pair = choice.pair or tuple(tasks.sources)[:2]
     if missing := [task for task in pair if task not in tasks.sources]:
-        known = ", ".join(tasks.sources)
-        raise InputError(f"no scores of {missing[0]}: the tasks are {known}")
+        names = ", ".join(tasks.sources)
+        raise InputError(f"no scores of {missing[0]}: the tasks are {names}")
     return _only_pair(tasks, pair, choice)
 
 

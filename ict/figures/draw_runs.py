@@ -47,10 +47,10 @@ def _done(found: Found, choice: Choice) -> list[RunRow]:
 
 def _of(rows: Sequence[RunRow], ids: Iterable[Any]) -> list[RunRow]:
     """The rows of these runs, each once, in the order of `rows`."""
-    wanted = set(ids)
+    of_group = set(ids)
     kept: dict[str, RunRow] = {}
     for row in rows:
-        if row.run_id in wanted:
+        if row.run_id in of_group:
             kept.setdefault(row.run_id, row)
     return list(kept.values())
 

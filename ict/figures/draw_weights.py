@@ -36,16 +36,16 @@ def _weights(found: Found, choice: Choice, way: str) -> Drawn:
     block = choice.block or 0
     for row in rows:
         path = found.store.run(row.run_id).adapter_path
-        if (known := channel_weights(path, block, choice.channel)) is not None:
+        if (weights := channel_weights(path, block, choice.channel)) is not None:
             break
     else:
         raise InputError(
             f"no run behind these sources tunes channel {choice.channel} of block {block}"
         )
-    values = known.into if way == "into" else known.out
-    table = pd.DataFrame({"channel": known.indices, "weight": values})
+    values = weights.into if way == "into" else weights.out
+    table = pd.DataFrame({"channel": weights.indices, "weight": values})
     return Drawn(
-        figure=weight_bars(known.indices, values, way),
+        figure=weight_bars(weights.indices, values, way),
         table=table,
         summary=table.iloc[ranked(np.abs(values))[:10]],
         context=f"Block {block}, channel {choice.channel}; the weights are shown by their size. "

@@ -32,7 +32,7 @@ def look_up(names: Sequence[str], store: Store) -> Found:
     Raises InputError for a source that is not there, with the nearest.
     """
     found = Found(store, names=list(names))
-    wanted: list[str] = []
+    run_ids: list[str] = []
     sides: dict[str, Side] = {}
     for name in names:
         if is_side(name):
@@ -52,8 +52,8 @@ def look_up(names: Sequence[str], store: Store) -> Found:
         elif _is_folder(store.causal_dir / name):
             found.checks.append(load_check(store, name))
         else:
-            wanted.append(store.run(name).id)
-    rows = _rows(store, wanted)
+            run_ids.append(store.run(name).id)
+    rows = _rows(store, run_ids)
     sides |= {row.run_id: named([row], row.run_id) for row in rows}
     found.sides.extend(sides[name] for name in names if name in sides)
     found.rows.extend(rows)
@@ -68,8 +68,8 @@ def _rows(store: Store, run_ids: Sequence[str]) -> list[RunRow]:
 
     Raises InputError where none of them can.
     """
-    wanted = set(run_ids)
-    rows = run_rows(store, lambda row: row.run_id in wanted) if wanted else []
+    asked_ids = set(run_ids)
+    rows = run_rows(store, lambda row: row.run_id in asked_ids) if asked_ids else []
     by_id = {row.run_id: row for row in rows}
     if run_ids and not by_id:
         raise InputError(str(store.run(run_ids[0]).trouble()))
@@ -128,10 +128,10 @@ def _left_out(found: Found, choice: Choice, drawn: Drawn) -> dict[str, list[str]
     files += [one.path.name for one in found.inspections]
     files += [check.causal_id for check in found.checks]
     rows = [row for row in found.rows if choice.task in (None, row.task)]
-    asked = {row.run_id: _reason(row, drawn) for row in rows}
-    asked |= dict.fromkeys(files, "not of this figure") | dict(drawn.reasons)
+    reasons = {row.run_id: _reason(row, drawn) for row in rows}
+    reasons |= dict.fromkeys(files, "not of this figure") | dict(drawn.reasons)
     result: dict[str, list[str]] = {}
-    for one, reason in asked.items():
+    for one, reason in reasons.items():
         if one not in shown and reason:
             result.setdefault(reason, []).append(one)
     return result

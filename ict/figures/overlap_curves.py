@@ -156,8 +156,9 @@ def transfer_matrix(
     if rows.empty:
         return look.empty("no transfer study has been run yet", theme)
     tasks = list(dict.fromkeys(rows["task"]))
-    known = [*tasks, *rows["source"]]  # both axes in one order, so that the diagonal is the own set
-    sources = [name for name in dict.fromkeys(known) if name in set(rows["source"])]
+    # both axes in one order, so that the diagonal is the own set
+    axis_tasks = [*tasks, *rows["source"]]
+    sources = [name for name in dict.fromkeys(axis_tasks) if name in set(rows["source"])]
     columns = rows[["task", "source", "difference", "low", "high", "n"]]
     by_cell = {
         (task, source): _Cell(*cell) for task, source, *cell in columns.itertuples(index=False)
@@ -239,11 +240,11 @@ def score_against_effect(
     figure.update_yaxes(title_text=effect)
     figure.update_layout(showlegend=bool(picked.any()))
     look.legend_above(figure)
-    known = np.isfinite(values) & np.isfinite(drops)
-    ranks = [pd.Series(v[known]).rank() for v in (values, drops)]
-    correlation = float(ranks[0].corr(ranks[1])) if known.sum() > 2 else float("nan")
+    both_finite = np.isfinite(values) & np.isfinite(drops)
+    ranks = [pd.Series(v[both_finite]).rank() for v in (values, drops)]
+    correlation = float(ranks[0].corr(ranks[1])) if both_finite.sum() > 2 else float("nan")
     caption = (
-        f"{criterion} of n = {int(known.sum())} channels against their causal effect"
+        f"{criterion} of n = {int(both_finite.sum())} channels against their causal effect"
         f"{f' on n = {images} images' if images else ''}; Spearman's correlation {correlation:.2f}."
     )
     return look.finish(figure, title=title, caption=caption, theme=theme)

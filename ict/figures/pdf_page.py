@@ -250,8 +250,8 @@ def _table(pdf: bytes) -> dict[int, int]:
 def _trailer(pdf: bytes) -> tuple[bytes, int]:
     """The last trailer's dictionary and where its table starts."""
     end = max(pdf.rfind(b"trailer"), 0)
-    found = _found(rb"trailer\s*(<<.*>>)\s*startxref\s+(\d+)", pdf[end:])
-    return found[1], int(found[2])
+    match = _found(rb"trailer\s*(<<.*>>)\s*startxref\s+(\d+)", pdf[end:])
+    return match[1], int(match[2])
 
 
 def _stream(pdf: bytes, number: int) -> bytes:
@@ -266,9 +266,9 @@ def _stream(pdf: bytes, number: int) -> bytes:
 
 
 def _found(pattern: bytes, text: bytes) -> re.Match[bytes]:
-    if (found := re.search(pattern, text, re.DOTALL)) is None:
+    if (match := re.search(pattern, text, re.DOTALL)) is None:
         raise PageError(f"the file has no {pattern.split(b'(')[0].decode()}…")
-    return found
+    return match
 
 
 def _times(inner: _Matrix, outer: _Matrix) -> _Matrix:

@@ -125,11 +125,11 @@ class Printer:
             sheet = Sheet(width, height, zoom)
             printed = await self._show(sheet.page(sheet.marked()), _printed)
             try:
-                found = pdf_page.frame(printed, sheet.marks())
+                frame = pdf_page.frame(printed, sheet.marks())
             except PageError as error:
                 trouble = trouble or error
             else:
-                return _Measured(sheet, found, pdf_page.media_box(printed))
+                return _Measured(sheet, frame, pdf_page.media_box(printed))
         raise PageError(f"on a marker page of {width:g} × {height:g} px {trouble}")
 
     async def _show(self, html: str, taken: Callable[[Tab], Awaitable[bytes]]) -> bytes:

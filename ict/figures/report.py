@@ -112,17 +112,17 @@ def _choice_words(one: studies.Search, each: Trial) -> str:
 def _figures(found: Found) -> list[tuple[str, FigureBundle]]:
     """Every figure that the study's runs can be drawn as, by title; what cannot is left out."""
     tasks = sorted({str(row.task) for row in found.rows if row.done})
-    wanted: list[tuple[str, str, Choice]] = [("Differences by contrast", "compare", Choice())]
+    drawings: list[tuple[str, str, Choice]] = [("Differences by contrast", "compare", Choice())]
     for task in tasks:
         at = f" on {task}" if len(tasks) > 1 else ""
-        wanted.append((f"Accuracy against K{at}", "k-ratio", Choice(task=task)))
-        wanted.append((f"Training{at}", "curves", Choice(task=task, metric="train_accuracy")))
-        wanted.append((f"Scores{at}", "score-map", Choice(task=task)))
+        drawings.append((f"Accuracy against K{at}", "k-ratio", Choice(task=task)))
+        drawings.append((f"Training{at}", "curves", Choice(task=task, metric="train_accuracy")))
+        drawings.append((f"Scores{at}", "score-map", Choice(task=task)))
     if len(tasks) > 1:
-        wanted.append(("Channels that tasks share", "overlap", Choice()))
+        drawings.append(("Channels that tasks share", "overlap", Choice()))
     drawn = []
     at_chosen_rates = replace(found, rows=[row for row in found.rows if row.at_chosen_rate])
-    for title, name, choice in wanted:
+    for title, name, choice in drawings:
         try:
             shown = at_chosen_rates if name == "curves" else found
             drawn.append((title, bundle(name, shown, choice)))

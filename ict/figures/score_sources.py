@@ -63,10 +63,10 @@ def open_scores(file: ScoreFile, store: Store, *, site: str | None) -> Source:
     if file.row is not None:
         selection = store.run(file.row.run_id).selection()
         own = Selection.from_dict(selection) if selection else None
-    wanted = site or (file.row.get("score_site") if file.row else None)
+    chosen_site = site or (file.row.get("score_site") if file.row else None)
     return Source(
         scores=scores,
-        site=wanted if wanted in scores.sites else scores.sites[0],
+        site=chosen_site if chosen_site in scores.sites else scores.sites[0],
         record=ScoreRecord.of(scores.meta, score_id=file.id),
         own=own,
     )

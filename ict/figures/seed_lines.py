@@ -62,8 +62,8 @@ def add_mean(
 ) -> None:
     """The mean over seeds at each x; the interval as a band for lines, as bars for markers."""
     rows = as_rows(part.sort_values(x).to_dict("records"))
-    found = over_seeds(rows, by=(x,), value="value", ends=ends)
-    groups = [(group.setting[x], group.interval) for group in found]
+    points = over_seeds(rows, by=(x,), value="value", ends=ends)
+    groups = [(group.setting[x], group.interval) for group in points]
     at = [float(a) for a, _ in groups]
     mean = np.array([i.mean for _, i in groups])
     low, high = (np.array([getattr(i, end) for _, i in groups]) for end in ("low", "high"))
@@ -156,9 +156,9 @@ def ratio_axis(figure: go.Figure, table: pd.DataFrame) -> None:
 def seeds_words(table: pd.DataFrame) -> str:
     """What the means of a table of runs are over, and which series read no seed."""
     rows = as_rows(table.to_dict("records"))
-    found = over_seeds(rows, by=("series", "ratio"), value="value")
-    seeded = [group for group in found if group.over is not None]
-    seedless = list(dict.fromkeys(str(g.setting["series"]) for g in found if g.over is None))
+    groups = over_seeds(rows, by=("series", "ratio"), value="value")
+    seeded = [group for group in groups if group.over is not None]
+    seedless = list(dict.fromkeys(str(g.setting["series"]) for g in groups if g.over is None))
     drawn = any(group.over == "draws" for group in seeded)
     unit = "seeds (or, at one seed, draws of random channels)" if drawn else "seeds"
     said = [n_words(pd.Series([group.n for group in seeded]), unit)] if seeded else []

@@ -86,8 +86,8 @@ def _legend_rows(figure: go.Figure, width: int, font_px: float) -> int:
     names = [trace.name for trace in figure.data if trace.name and trace.showlegend is not False]
     if figure.layout.legend.orientation != "h" or figure.layout.showlegend is False or not names:
         return 0
-    entry = max(_text_px(name, 0.875 * font_px) for name in names) + 40  # line, symbol and gaps
-    return math.ceil(len(names) / max((width - 4 * font_px) // entry, 1)) - 1
+    entry_px = max(_text_px(name, 0.875 * font_px) for name in names) + 40  # line, symbol and gaps
+    return math.ceil(len(names) / max((width - 4 * font_px) // entry_px, 1)) - 1
 
 
 def _below_axis(figure: go.Figure, width: int, font_px: float) -> float:

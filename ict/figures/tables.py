@@ -146,14 +146,14 @@ def _without_lists(table: pd.DataFrame) -> pd.DataFrame:
 
 def _interval_columns(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
     """`mean` → (low, high), `x_mean` → (x_low, x_high), where all three are there."""
-    found = {}
+    columns = {}
     for name in table.columns:
         stem = (
             "" if name == "mean" else name.removesuffix("mean") if name.endswith("_mean") else None
         )
         if stem is not None and {f"{stem}low", f"{stem}high"} <= set(table.columns):
-            found[name] = (f"{stem}low", f"{stem}high")
-    return found
+            columns[name] = (f"{stem}low", f"{stem}high")
+    return columns
 
 
 def _cells(
@@ -204,10 +204,10 @@ def _leaders(values: pd.Series, best: str | None) -> tuple[float | None, float |
 
 
 def _places(values: pd.Series) -> int:
-    known = values.dropna().astype(float)
-    if known.empty or (known == known.round()).all():
+    numbers = values.dropna().astype(float)
+    if numbers.empty or (numbers == numbers.round()).all():
         return 0
-    largest = float(known.abs().max())
+    largest = float(numbers.abs().max())
     return 1 if largest >= 10 else 2 if largest >= 1 else 3
 
 
@@ -238,13 +238,13 @@ def grouped_accuracy(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                **found.setting,
-                "mean": found.interval.mean,
-                "low": found.interval.low,
-                "high": found.interval.high,
-                "n": found.n,
+                **group.setting,
+                "mean": group.interval.mean,
+                "low": group.interval.low,
+                "high": group.interval.high,
+                "n": group.n,
             }
-            for found in over_seeds(rows, by=by, value="percent", ends=(0.0, 100.0))
+            for group in over_seeds(rows, by=by, value="percent", ends=(0.0, 100.0))
         ]
     )
 

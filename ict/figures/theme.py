@@ -76,8 +76,8 @@ def look(name: str) -> Look:
     """
     key = name.strip().lower()
     first = key.split(",")[0].split(" ")[0]
-    for known in (key, first):
-        if named := _named(known):
+    for spelling in (key, first):
+        if named := _named(spelling):
             return named
     for names in (_CRITERIA, _TASKS):
         if key in names:
@@ -101,14 +101,17 @@ def looks(names: list[str]) -> dict[str, Look]:
     chosen: dict[str, Look] = {}
     everything = [_numbered(i) for i in range(len(PALETTE) * len(DASHES))]
     for name in names:
-        wanted = look(name)
-        if wanted in chosen.values():
-            kin = [Look(wanted.colour, s, d) for s, d in zip(SYMBOLS[1:], DASHES[1:], strict=False)]
+        chosen_look = look(name)
+        if chosen_look in chosen.values():
+            kin = [
+                Look(chosen_look.colour, s, d)
+                for s, d in zip(SYMBOLS[1:], DASHES[1:], strict=False)
+            ]
             spare = [*kin, *everything] if "," in name else everything
             colours = {one.colour for one in chosen.values()}
             fresh = [one for one in spare if one.colour not in colours and "," not in name]
-            wanted = next(one for one in [*fresh, *spare] if one not in chosen.values())
-        chosen[name] = wanted
+            chosen_look = next(one for one in [*fresh, *spare] if one not in chosen.values())
+        chosen[name] = chosen_look
     return chosen
 
 

@@ -76,8 +76,8 @@ class Method:
             raise InputError(f"colour={quoted(self.colour)}: give #rrggbb")
         for what, allowed in (("symbol", SYMBOLS), ("dash", DASHES)):
             if getattr(self, what) not in allowed:
-                given = quoted(getattr(self, what))
-                raise InputError(f"{what}={given}: choose one of {', '.join(allowed)}")
+                word = quoted(getattr(self, what))
+                raise InputError(f"{what}={word}: choose one of {', '.join(allowed)}")
         if not _FUNCTION.fullmatch(self.tuning):
             raise InputError(f"tuning={quoted(self.tuning)}: give module:function")
         if (TRAINING in self.reads) == (PROBE in self.reads):

@@ -36,9 +36,9 @@ def get_method(name: str) -> Method:
         return method
     if method is not None:
         raise InputError(method)
-    known = methods()
+    names = methods()
     raise InputError(
-        f"no method {quoted(name)} here; there are {', '.join(known)}{did_you_mean(name, known)}"
+        f"no method {quoted(name)} here; there are {', '.join(names)}{did_you_mean(name, names)}"
     )
 
 
@@ -50,8 +50,8 @@ def find_method(name: object) -> Method | None:
 
 def titled(title: str) -> Method | None:
     """The method with this title, in whatever case."""
-    known = filter(None, map(find_method, methods()))
-    return next((m for m in known if m.title.lower() == title.lower()), None)
+    methods_found = filter(None, map(find_method, methods()))
+    return next((m for m in methods_found if m.title.lower() == title.lower()), None)
 
 
 def title_of(name: object) -> str:
@@ -68,9 +68,9 @@ def chooses_channels(name: object) -> bool:
 
 def methods_reading(*names: str) -> str:
     """The methods that read one of these fields or groups, in words; those from outside too."""
-    known = list(filter(None, map(find_method, methods())))
-    readers = [m.name for m in known if set(names) & set(m.reads)]
-    others = [m.name for m in known if m.name not in readers]
+    methods_found = list(filter(None, map(find_method, methods())))
+    readers = [m.name for m in methods_found if set(names) & set(m.reads)]
+    others = [m.name for m in methods_found if m.name not in readers]
     if len(others) == 1:
         return f"every method but {others[0]}"
     return f"method{'s' if len(readers) > 1 else ''} {', '.join(readers)}"

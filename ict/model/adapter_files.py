@@ -108,7 +108,7 @@ def _own_state(model: nn.Module) -> dict[str, Tensor]:
 
 def _placed(model: nn.Module) -> list[dict[str, Any]]:
     """For each site with adapters, and each way they are scaled, where they are."""
-    found: dict[tuple[str, float, bool], list[BlockSelection]] = {}
+    by_place: dict[tuple[str, float, bool], list[BlockSelection]] = {}
     number = 0
     for stage, blocks in enumerate(block_stages(model)):
         for block in blocks:
@@ -118,7 +118,7 @@ def _placed(model: nn.Module) -> list[dict[str, Any]]:
                     chosen = tuple(adapter.indices.tolist())
                     key = (site, float(adapter.scale), bool(adapter.scale_on_x))
                     place = BlockSelection(stage, number, adapter.width, chosen)
-                    found.setdefault(key, []).append(place)
+                    by_place.setdefault(key, []).append(place)
             number += 1
     return [
         {
@@ -126,7 +126,7 @@ def _placed(model: nn.Module) -> list[dict[str, Any]]:
             "scale": scale,
             "scale_on_x": scale_on_x,
         }
-        for (site, scale, scale_on_x), places in found.items()
+        for (site, scale, scale_on_x), places in by_place.items()
     ]
 
 

@@ -53,8 +53,8 @@ def load_backbone(
     `image_size` than its own, tables of positions are resized as timm does. Raises InputError if the file
     does not fit the architecture, or the size its patches.
     """
-    known = as_backbone(backbone).at(image_size)
-    name = known.name
+    sized = as_backbone(backbone).at(image_size)
+    name = sized.name
     torch.manual_seed(0)
     model = build_architecture(name, classes=0, drop_path=drop_path, image_size=image_size)
     if weights == "none":
@@ -69,7 +69,7 @@ def load_backbone(
         setattr(model, _NOTES, load_weights(model, name, weights_file))
     if classes:
         add_head(model, classes, seed=seed)
-    describe_pixels(model, size=known.image_size, mean=known.mean, std=known.std)
+    describe_pixels(model, size=sized.image_size, mean=sized.mean, std=sized.std)
     return model.eval()
 
 
@@ -127,8 +127,8 @@ def classification_head(model: nn.Module) -> nn.Linear:
 
 def head_modules(model: nn.Module) -> tuple[nn.Module, ...]:
     """The classification heads: one, two in a distilled DeiT, none where features are given out."""
-    found: object = timm_model(model).get_classifier()
-    heads = found if isinstance(found, (tuple, list)) else (found,)
+    classifier: object = timm_model(model).get_classifier()
+    heads = classifier if isinstance(classifier, (tuple, list)) else (classifier,)
     return tuple(head for head in heads if isinstance(head, nn.Module))
 
 
@@ -154,9 +154,9 @@ def block_stages(model: nn.Module) -> list[list[TimmBlock]]:
         stages = []
     kinds = {block_kind(block) for stage in stages for block in stage}
     if not kinds or not kinds <= set(_BLOCKS):
-        found = ", ".join(sorted(".".join(kind) for kind in kinds)) or "none"
+        met = ", ".join(sorted(".".join(kind) for kind in kinds)) or "none"
         raise InputError(
-            f"{type(model).__name__} is not supported (blocks: {found}); supported are timm's ViT, DeiT, "
+            f"{type(model).__name__} is not supported (blocks: {met}); supported are timm's ViT, DeiT, "
             "DINOv2, DINOv3, CLIP, SigLIP, BEiT, EVA02, Swin and Swin v2"
         )
     return [[timm_block(block) for block in stage] for stage in stages]

@@ -206,9 +206,9 @@ def find_site(block: TimmBlock, site: str) -> Site | None:
     """The site of that name that is open in the block, or None."""
     if site in _BRANCH:
         module = getattr(block, _BRANCH[site])
-        wanted: type[Site] = StreamSite if site == "attn" else BranchSite
+        kind: type[Site] = StreamSite if site == "attn" else BranchSite
         while isinstance(module, Site):
-            if isinstance(module, wanted):
+            if isinstance(module, kind):
                 return module
             module = module.drop_path
         return None

@@ -12,9 +12,9 @@ from ict.model.weight_tensors import GEOMETRY
 
 def misfit(best: Reading | None, tensors: State, model: nn.Module, name: str) -> str:
     """How many of how many, what the keys look like, and what would fit."""
-    wanted = [key for key in model.state_dict() if not GEOMETRY.search(key)]
+    model_keys = [key for key in model.state_dict() if not GEOMETRY.search(key)]
     matched = len(best.state) if best else 0
-    parts = [f"{matched} of {len(wanted)} tensors come from it", _looks(best, tensors)]
+    parts = [f"{matched} of {len(model_keys)} tensors come from it", _looks(best, tensors)]
     if best is not None and matched:
         if best.missing:
             parts.append(f"it lacks {listed(list(best.missing), 2)}")
@@ -30,12 +30,12 @@ def _looks(best: Reading | None, tensors: State) -> str:
     if not tensors:
         return "the file holds no tensor"
     keys = listed(sorted(tensors), 2)
-    known = next(
+    layout = next(
         (words for pattern, words in _STRANGERS if any(re.search(pattern, k) for k in tensors)),
         None,
     )
-    if known:
-        return f"its {len(tensors)} keys look like {known} ({keys})"
+    if layout:
+        return f"its {len(tensors)} keys look like {layout} ({keys})"
     if best is None:
         return f"its {len(tensors)} keys are of no layout that is known ({keys})"
     under = f" under {best.prefix!r}" if best.prefix else ""

@@ -43,10 +43,10 @@ _FLAX: tuple[Rule, ...] = (
 
 def from_flax(state: State, model: nn.Module) -> State:
     """Google's and big_vision's arrays: kernels are (in, out), attention (in, heads, dim)."""
-    wanted = model.state_dict().keys()
+    model_keys = model.state_dict().keys()
     converted: State = {}
     for key, array in rename(_unstack(state), _FLAX).items():
-        stem_alone = "patch_embed.backbone.stem." in key and key not in wanted  # without stages
+        stem_alone = "patch_embed.backbone.stem." in key and key not in model_keys  # without stages
         name = key.replace("backbone.stem.", "backbone.") if stem_alone else key
         converted[name] = _from_flax(name, array)
     for kind in ("weight", "bias"):

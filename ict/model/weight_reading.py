@@ -41,7 +41,7 @@ class Reading:
 
 def read_as(tensors: State, layout: Layout, prefix: str, model: nn.Module, name: str) -> Reading:
     own = {key[len(prefix) :]: tensor for key, tensor in tensors.items() if key.startswith(prefix)}
-    wanted = {k: v for k, v in model.state_dict().items() if not GEOMETRY.search(k)}
+    needed = {k: v for k, v in model.state_dict().items() if not GEOMETRY.search(k)}
     try:
         converted = to_model(layout.convert(own, model), model)
     except (RuntimeError, KeyError, AttributeError, ValueError, IndexError):
@@ -50,8 +50,8 @@ def read_as(tensors: State, layout: Layout, prefix: str, model: nn.Module, name:
         word in name for word in ("flexivit", "radio")
     )
     state, misshapen, resized = {}, [], []
-    for key in wanted.keys() & converted.keys():
-        tensor, shape = converted[key], wanted[key].shape
+    for key in needed.keys() & converted.keys():
+        tensor, shape = converted[key], needed[key].shape
         try:
             fitted = _in_shape(key, tensor, shape, model, smooth=not linear)
         except (RuntimeError, ValueError, AssertionError, IndexError, TypeError, ZeroDivisionError):
@@ -64,14 +64,14 @@ def read_as(tensors: State, layout: Layout, prefix: str, model: nn.Module, name:
         if fitted is not tensor and fitted.numel() != tensor.numel():
             resized.append(key)
         state[key] = fitted
-    outside = [key for key in converted if key not in wanted]
+    outside = [key for key in converted if key not in needed]
     strangers = [key for key in outside if _matters(key, converted[key])]
     return Reading(
         layout=layout,
         prefix=prefix,
         state=state,
-        wanted=len(wanted),
-        missing=tuple(key for key in wanted if key not in converted),
+        wanted=len(needed),
+        missing=tuple(key for key in needed if key not in converted),
         misshapen=tuple(sorted(misshapen)),
         strangers=tuple(strangers),
         left_over=tuple(key for key in outside if key not in strangers),

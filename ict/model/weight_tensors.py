@@ -19,12 +19,12 @@ GEOMETRY = re.compile(
 
 def to_model(state: State, model: nn.Module) -> State:
     """timm's names in the variant that `model` has: attention, LayerScale, tokens, gates, tables."""
-    wanted = model.state_dict().keys()
+    model_keys = model.state_dict().keys()
     state = {name: tensor for name, tensor in state.items() if not GEOMETRY.search(name)}
     for step in (_unchunk, _layer_scale, _gates, _attention, _shared_bias, _tokens):
         state = step(state, model)
     return {
-        k: _reshaped(t, model.get_parameter(k)) if k in wanted and _is_token(k) else t
+        k: _reshaped(t, model.get_parameter(k)) if k in model_keys and _is_token(k) else t
         for k, t in state.items()
     }
 
@@ -63,7 +63,7 @@ def _attention(state: State, model: nn.Module) -> State:
     the model has no place for it, it is dropped, and where it is missing, it is 0. Attention that
     normalises its keys is not touched.
     """
-    wanted = model.state_dict().keys()
+    model_keys = model.state_dict().keys()
     state = rename(state, ((r"\battn\.([qkv])_bias$", r"attn.\1_proj.bias"),))
     places = {
         name.rpartition("attn.")[0] + "attn."
@@ -71,7 +71,7 @@ def _attention(state: State, model: nn.Module) -> State:
         if re.search(r"blocks\.\d+\.attn\.", name)
     }
     for place in places:
-        _one_attention(state, wanted, place)
+        _one_attention(state, model_keys, place)
     return state
 
 

@@ -81,8 +81,8 @@ class Loader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         kind: dict[str, Any] = {"dtype": self._example.dtype, "generator": self._order}
-        found = batches(self._set, self.batch_size, mean=self.mean, std=self.std, **kind)
-        for images, labels in found:
+        on_cpu = batches(self._set, self.batch_size, mean=self.mean, std=self.std, **kind)
+        for images, labels in on_cpu:
             yield images.to(self._example.device), labels.to(self._example.device)
 
     def __repr__(self) -> str:

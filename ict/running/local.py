@@ -107,25 +107,25 @@ def cancel(store: Store, ids: Iterable[str]) -> list[str]:
     1.2 s. Runs that are done, failed or cancelled already are left alone.
     """
     runs = [store.run(run_id) for run_id in dict.fromkeys(ids)]
-    wanted = [run for run in runs if run.status() in ("queued", "running", "killed", "created")]
-    for run in wanted:
+    unfinished = [run for run in runs if run.status() in ("queued", "running", "killed", "created")]
+    for run in unfinished:
         mark_cancelled(run)
-    stop(wanted)
-    for run in wanted:  # one that was just starting takes its markers away
+    stop(unfinished)
+    for run in unfinished:  # one that was just starting takes its markers away
         if run.status() == "killed":
             mark_cancelled(run)
-    return [run.id for run in wanted]
+    return [run.id for run in unfinished]
 
 
 def stop(runs: Sequence[Run]) -> None:
     """Ends the processes of `runs` on this machine: politely, then not."""
     deadline = time.monotonic() + GRACE_SECONDS
-    asked: set[str] = set()
+    signalled: set[str] = set()
     left = list(runs)
     while left and time.monotonic() < deadline:
         for run in left:
-            if run.id not in asked and (pid := holder_process(run)) is not None:
-                asked.add(run.id)
+            if run.id not in signalled and (pid := holder_process(run)) is not None:
+                signalled.add(run.id)
                 _signal(pid, signal.SIGTERM)
         time.sleep(0.02)
         left = [run for run in left if run.holder() is not None]

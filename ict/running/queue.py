@@ -54,11 +54,11 @@ def enqueue(
         raise InputError(f"slots={slots}: choose 1 or more runs a device")
     make_folder(store.workers_dir)
     check_space(store)
-    wanted = [run for run in runs if run.status() not in ("done", "running", "queued")]
-    if not wanted:
+    to_queue = [run for run in runs if run.status() not in ("done", "running", "queued")]
+    if not to_queue:
         return []
-    first = _reserve(store, len(wanted))
-    for place, run in enumerate(wanted, first):
+    first = _reserve(store, len(to_queue))
+    for place, run in enumerate(to_queue, first):
         earlier = (run.execution() or {}).get("slots")
         ticket = Ticket(
             run_id=run.id,
@@ -69,7 +69,7 @@ def enqueue(
             threads=threads,
         )
         transitions.queue(run, marker_of(ticket))
-    return [run.id for run in wanted]
+    return [run.id for run in to_queue]
 
 
 def data_root() -> str | None:
@@ -122,15 +122,15 @@ def read_ticket(run: Run) -> Ticket | None:
     marker = run.queued()
     if marker.get("launcher", "local") != "local":
         return None
-    known: dict[str, Any] = {"run_id": run.id}
+    ticket: dict[str, Any] = {"run_id": run.id}
     for name in ("sequence", "slots", "tries", "threads"):
         if isinstance(marker.get(name), int):
-            known[name] = marker[name]
+            ticket[name] = marker[name]
     if isinstance(marker.get("devices"), list):
-        known["devices"] = tuple(map(str, marker["devices"]))
+        ticket["devices"] = tuple(map(str, marker["devices"]))
     if isinstance(marker.get("data_root"), str):
-        known["data_root"] = marker["data_root"]
-    return Ticket(**known)
+        ticket["data_root"] = marker["data_root"]
+    return Ticket(**ticket)
 
 
 def check_space(store: Store) -> None:

@@ -24,8 +24,8 @@ def rebuild(run: Run, *, weights: str | Path | None = None) -> nn.Module:
     stored = RunConfig.from_dict(run.config)
     stored.check_total()
     config = stored.as_run()
-    known = get_backbone(config.backbone)
-    weights_file = weights_of(run, given=weights, backbone=known)
+    native = get_backbone(config.backbone)
+    weights_file = weights_of(run, given=weights, backbone=native)
     state = run.adapter_path
     with open_state(state) as file:
         shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
@@ -35,7 +35,7 @@ def rebuild(run: Run, *, weights: str | Path | None = None) -> nn.Module:
     if len(heads) != 1:
         raise InputError(f"{state}: holds no classification head")
     model = load_backbone(
-        known,
+        native,
         weights=str(config.weights),
         weights_file=weights_file,
         classes=heads[0],
@@ -45,7 +45,7 @@ def rebuild(run: Run, *, weights: str | Path | None = None) -> nn.Module:
     record = run.selection()
     prepare(model, config, Selection.from_dict(record) if record else None)
     load_trained_state(model, state)
-    backbone = known.at(config.image_size)
+    backbone = native.at(config.image_size)
     mean, std = backbone.pixels(config.pixel_normalisation)
     describe_pixels(model, size=backbone.image_size, mean=mean, std=std)
     return model.eval()

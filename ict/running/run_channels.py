@@ -82,6 +82,6 @@ def _scored(job: Job, train: ImageSet) -> Selection:
     )
     log(job.run, f"scores {request.score_id}")
     scores = load_scores(path, kinds=("",))
-    found = select(scores, site=c.score_site, k=list(job.ks), blocks=c.blocks, order=order)
+    picked = select(scores, site=c.score_site, k=list(job.ks), blocks=c.blocks, order=order)
     site, criterion = given(c.tune_site), given(c.criterion)
-    return Selection(site, found.blocks, criterion, request.score_id, c.backbone)
+    return Selection(site, picked.blocks, criterion, request.score_id, c.backbone)

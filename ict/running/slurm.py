@@ -59,8 +59,8 @@ def submit(
     checkpoint. Raises InputError where there is no Slurm, or for a parameter it does not know.
     """
     runs = [store.run(run_id) for run_id in dict.fromkeys(ids)]
-    wanted = [run for run in runs if run.status() not in ("done", "running", "queued")]
-    if not wanted:
+    to_queue = [run for run in runs if run.status() not in ("done", "running", "queued")]
+    if not to_queue:
         return []
     settings = {**_DEFAULTS, **parameters}
     for name, value in settings.items():
@@ -68,22 +68,22 @@ def submit(
     if parallel is not None:
         settings["array_parallelism"] = parallel
     executor = _executor(store, settings)
-    for run in wanted:
+    for run in to_queue:
         _mark(run)
     try:
         root = queue.data_root()
-        tasks = [SlurmRun(str(store.root), run.id, device, root) for run in wanted]
+        tasks = [SlurmRun(str(store.root), run.id, device, root) for run in to_queue]
         jobs = executor.map_array(_call, tasks)
         make_private(executor.folder)
     except Exception as error:
-        for run in wanted:
+        for run in to_queue:
             transitions.withdraw(run)
         raise IctError(f"Slurm refused the jobs: {_last_line(error)}") from error
-    for run, job in zip(wanted, jobs, strict=True):
+    for run, job in zip(to_queue, jobs, strict=True):
         document = {"job": job.job_id, "folder": str(executor.folder), "submitted_at": utc_now()}
         transitions.assign_job(run, document)
     forget()
-    return [run.id for run in wanted]
+    return [run.id for run in to_queue]
 
 
 def _executor(store: Store, settings: Mapping[str, Any]) -> Any:

@@ -87,11 +87,11 @@ def check_images(images: Tensor, model: Any) -> None:
     projection = getattr(embed, "proj", None)
     channels = getattr(projection, "in_channels", 3)
     size = getattr(embed, "img_size", None) if getattr(embed, "strict_img_size", True) else None
-    wanted = f"(B, {channels}, {size[0]}, {size[1]})" if size else f"(B, {channels}, S, S)"
+    shape = f"(B, {channels}, {size[0]}, {size[1]})" if size else f"(B, {channels}, S, S)"
     odd = images.ndim != 4 or images.shape[1] != channels
     if odd or (size and tuple(images.shape[2:]) != tuple(size)):
         raise InputError(
-            f"images have the shape {tuple(images.shape)}: the model takes {wanted}; resize them, or make the "
+            f"images have the shape {tuple(images.shape)}: the model takes {shape}; resize them, or make the "
             "model for their size (timm: img_size=)"
         )
     if not images.is_floating_point():

@@ -56,10 +56,10 @@ class GradientXActivation:
         self.images = at_once
 
     def attribute(self, task: Task) -> list[tuple[Tensor, None]]:
-        found = self.captum.attribute(
+        attributions = self.captum.attribute(
             task.images, target=task.labels, additional_forward_args=(task.folds,)
         )
-        return [(_plain(one), None) for one in found]
+        return [(_plain(one), None) for one in attributions]
 
 
 class IntegratedGradients:
@@ -124,8 +124,8 @@ class Conductance:
             rise = self.captum.forward_func(task.images, task.folds)
             rise = rise - self.captum.forward_func(baseline, task.folds)
             rise = rise.gather(1, task.labels[:, None])[:, 0]
-        found = [attributions] if isinstance(attributions, Tensor) else list(attributions)
-        return [(one, one.flatten(1).sum(dim=1) - rise) for one in found]
+        by_site = [attributions] if isinstance(attributions, Tensor) else list(attributions)
+        return [(one, one.flatten(1).sum(dim=1) - rise) for one in by_site]
 
 
 class ConductanceOfLayers(captum.attr.LayerConductance):
@@ -205,7 +205,7 @@ class Ablation:
     def _one(
         self, method: captum.attr.LayerFeatureAblation, replacement: Replacement, task: Task
     ) -> Tensor:
-        found = method.attribute(
+        attributions = method.attribute(
             task.images,
             layer_baselines=replacement.values,
             additional_forward_args=(task.folds, task.labels),
@@ -213,7 +213,7 @@ class Ablation:
             perturbations_per_eval=max(1, self.at_once // len(task.labels)),
         )
         scored_tokens = int((replacement.groups == 0).sum())
-        return _plain(found) / scored_tokens
+        return _plain(attributions) / scored_tokens
 
 
 def _plain(found: Tensor | tuple[Tensor, ...]) -> Tensor:

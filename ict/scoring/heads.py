@@ -99,20 +99,20 @@ def cross_fit(
     fold = deal(labels)
     fit = fit_probe if kind == "probe" else fit_class_means
     heads = [_fit_or_refuse(fit, features[fold != f], labels[fold != f], classes) for f in (0, 1)]
-    known = np.array(
+    answered = np.array(
         [np.isin(label, labels[fold != f]) for label, f in zip(labels, fold, strict=True)]
     )
     logits = np.stack([heads[f].logits(x) for x, f in zip(features, fold, strict=True)])
-    temperature = calibrate(logits[known], labels[known])
-    held_out = _log_softmax(logits[known] / temperature)
+    temperature = calibrate(logits[answered], labels[answered])
+    held_out = _log_softmax(logits[answered] / temperature)
     device = next(model.parameters()).device
     meta = {
         "head": kind,
         "head_folds": 2,
         "head_temperature": temperature,
-        "head_held_out_accuracy": float((held_out.argmax(axis=1) == labels[known]).mean()),
-        "head_held_out_log_probability": float(_of(held_out, labels[known]).mean()),
-        "head_images_left_out": int((~known).sum()),
+        "head_held_out_accuracy": float((held_out.argmax(axis=1) == labels[answered]).mean()),
+        "head_held_out_log_probability": float(_of(held_out, labels[answered]).mean()),
+        "head_images_left_out": int((~answered).sum()),
     }
     return CrossFittedHeads(
         kind,
@@ -122,7 +122,7 @@ def cross_fit(
         torch.tensor(
             np.stack([h.bias / temperature for h in heads]), dtype=torch.float32, device=device
         ),
-        {n: int(f) if k else -1 for n, f, k in zip(names, fold, known, strict=True)},
+        {n: int(f) if k else -1 for n, f, k in zip(names, fold, answered, strict=True)},
         meta,
     )
 

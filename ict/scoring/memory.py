@@ -33,12 +33,12 @@ def available_bytes(device: torch.device) -> int:
 
 def memory_limit(options: dict[str, Any], device: torch.device) -> int:
     """`memory_limit_bytes` if given, else 80 % of what is available."""
-    asked = options.get("memory_limit_bytes")
-    if asked is None:
+    limit_bytes = options.get("memory_limit_bytes")
+    if limit_bytes is None:
         return int(0.8 * available_bytes(device))
-    if not isinstance(asked, int) or asked <= 0:
-        raise InputError(f"memory_limit_bytes={quoted(asked)}: give a whole number of bytes")
-    return asked
+    if not isinstance(limit_bytes, int) or limit_bytes <= 0:
+        raise InputError(f"memory_limit_bytes={quoted(limit_bytes)}: give a whole number of bytes")
+    return limit_bytes
 
 
 def check_fits(needed: int, limit: int, what: str, advice: str) -> None:
@@ -63,19 +63,19 @@ def images_at_once(
         f"a backward pass over {least} image{'s' if least > 1 else ''}",
         "use a smaller backbone or raise memory_limit_bytes",
     )
-    asked = options.get("internal_batch")
-    if asked is not None:
-        if not isinstance(asked, int) or asked < least:
+    fixed = options.get("internal_batch")
+    if fixed is not None:
+        if not isinstance(fixed, int) or fixed < least:
             raise InputError(
-                f"internal_batch={quoted(asked)}: give a whole number of at least {least}"
+                f"internal_batch={quoted(fixed)}: give a whole number of at least {least}"
             )
         check_fits(
-            asked * per_image,
+            fixed * per_image,
             limit,
-            f"internal_batch={asked}",
+            f"internal_batch={fixed}",
             "choose a smaller one or raise memory_limit_bytes",
         )
-        return asked
+        return fixed
     return max(least, min(limit, COMFORTABLE_BYTES) // max(1, per_image))
 
 

@@ -169,9 +169,9 @@ def _check_of(form: Any, causal_id: str) -> CausalCheck:
 
 def _known(kind: type[T], row: dict[str, Any]) -> T:
     """A record of the fields that we know of a row."""
-    known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # T is one
+    field_names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # T is one
     return kind(
-        **{name: value for name, value in row.items() if name in known and value is not None}
+        **{name: value for name, value in row.items() if name in field_names and value is not None}
     )
 
 

@@ -194,8 +194,8 @@ class Run(RunPaths):
     def _read(self, name: str) -> dict[str, Any] | None:
         from ict.store.run_files import read_file
 
-        found = read_file(self.path, name)
-        return found if isinstance(found, dict) else None
+        document = read_file(self.path, name)
+        return document if isinstance(document, dict) else None
 
     def troubles(self) -> "list[Odd]":
         """Every file of the run that cannot be read, its configuration and result first."""

@@ -111,9 +111,9 @@ class RunResult:
         """Reads a stored result: null and a missing field are the same. Raises InputError as above."""
         if not isinstance(record, Mapping):
             raise InputError(f"a result is a table of fields, not {_quoted(record)}")
-        known = {name: record[name] for name in FIELDS if record.get(name) is not None}
+        values = {name: record[name] for name in FIELDS if record.get(name) is not None}
         unknown = {name: value for name, value in record.items() if name not in _READERS}
-        return cls(**{"test_accuracy": None, **known}, unknown=unknown)
+        return cls(**{"test_accuracy": None, **values}, unknown=unknown)
 
 
 def _read_plain(name: str, value: Any) -> Any:

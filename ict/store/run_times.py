@@ -22,8 +22,8 @@ _APART = ("limit", "shots")  # runs that differ in these say nothing about each 
 def run_seconds(row: "Mapping[str, Any] | RunRow") -> float | None:
     """How long the run of a finished row took: scoring, training and testing; None if unknown."""
     parts = [row.get(name) for name in ("score_seconds", "train_seconds", "test_seconds")]
-    known = [float(part) for part in parts if isinstance(part, (int, float))]
-    return sum(known) if known else None
+    numbers = [float(part) for part in parts if isinstance(part, (int, float))]
+    return sum(numbers) if numbers else None
 
 
 def expected_seconds(
@@ -92,7 +92,7 @@ def plan(
         for run_id in missing
     }
     later = [expected_seconds({**config, "threads": threads}, measured) for config in waiting]
-    known = [seconds for seconds in (*guesses.values(), *later) if seconds is not None]
+    estimates = [seconds for seconds in (*guesses.values(), *later) if seconds is not None]
     count = len(missing) + len(waiting)
     at_once = max(1, min(slots * devices, count))
     return {
@@ -100,8 +100,8 @@ def plan(
         "done": len(configs) - len(missing),
         "missing": count,
         "at_once": at_once,
-        "expected_seconds": sum(known) / at_once if known or not count else None,
-        "unmeasured": count - len(known),
+        "expected_seconds": sum(estimates) / at_once if estimates or not count else None,
+        "unmeasured": count - len(estimates),
         "measured_runs": len(measured),
         "missing_runs": [
             {

@@ -110,10 +110,10 @@ class Reading:
 
 def recorded(document: Mapping[str, Any] | None) -> dict[str, str] | None:
     """`images_sha256` of a configuration or of the metadata of a file; None where there is none."""
-    found = (document or {}).get("images_sha256")
-    if not isinstance(found, Mapping) or not all(isinstance(v, str) for v in found.values()):
+    digests = (document or {}).get("images_sha256")
+    if not isinstance(digests, Mapping) or not all(isinstance(v, str) for v in digests.values()):
         return None
-    return dict(found)
+    return dict(digests)
 
 
 def ask(
@@ -179,8 +179,8 @@ def check_run(store: BaseStore, run: Run, reading: Reading) -> None:
     """Raises IctError if the images are not those that the run was asked for, or begun, with."""
     undo = f"`ict remove {run.id}` and ask again"
     if changed := reading.changes(store, run.record):
-        asked = f"the images of run {run.id} are not those it was asked for with"
-        raise IctError(f"{asked}: {changed}; put them back, or {undo}")
+        differ = f"the images of run {run.id} are not those it was asked for with"
+        raise IctError(f"{differ}: {changed}; put them back, or {undo}")
     if run.is_resumable and (changed := reading.trouble(store, run.record, undo)):
         raise IctError(f"run {run.id} {changed}")
 

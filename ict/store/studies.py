@@ -140,14 +140,14 @@ def _read(path: Path) -> Study | Odd | None:
         return Odd(
             folder, "its name is not that of a study; rename it, or take it out of the store"
         )
-    found = read_record(
+    read = read_record(
         path, _stored, advice="run the study's TOML file again, or delete the folder"
     )
-    if isinstance(found, Odd):
-        return Odd(folder, f"{STUDY}: {found.reason}")
-    if found is None:
+    if isinstance(read, Odd):
+        return Odd(folder, f"{STUDY}: {read.reason}")
+    if read is None:
         return None
-    members, document, updated_at = found
+    members, document, updated_at = read
     return Study(
         name=folder.name, document=document, members=members, path=path, updated_at=updated_at
     )

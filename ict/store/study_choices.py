@@ -14,8 +14,8 @@ from ict.store.study_search import LOSS, Row, Search, search, trial
 
 def results(store: BaseStore, run_ids: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
     """The store's row of each run by its id, with `diverged` where its last try did."""
-    wanted = None if run_ids is None else set(run_ids)
-    table = store.table(None if wanted is None else lambda row: row["run_id"] in wanted)
+    chosen_ids = None if run_ids is None else set(run_ids)
+    table = store.table(None if chosen_ids is None else lambda row: row["run_id"] in chosen_ids)
     return {row["run_id"]: {**row, "diverged": _diverged(store, row)} for row in table}
 
 

@@ -61,18 +61,18 @@ def _contrast_ratio(
 ) -> float | None:
     """The K/D that is declared, or the default; None where no row of the pair has one."""
     have = {name: ratios for name in pair if (ratios := _ratios(document, named[name])) is not None}
-    given = declared.get("ratio", RATIO if have else None)
-    if given is None:
+    ratio = declared.get("ratio", RATIO if have else None)
+    if ratio is None:
         return None
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 < given <= 1:
-        raise InputError(f"primary: ratio={quoted(given)}: choose more than 0 and at most 1")
+    if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 < ratio <= 1:
+        raise InputError(f"primary: ratio={quoted(ratio)}: choose more than 0 and at most 1")
     for name, ratios in have.items():
-        if not any(math.isclose(given, one) for one in ratios):
+        if not any(math.isclose(ratio, one) for one in ratios):
             raise InputError(
-                f"primary: {row_words(named[name])} has no ratio {given:g}; it has "
+                f"primary: {row_words(named[name])} has no ratio {ratio:g}; it has "
                 f"{', '.join(f'{one:g}' for one in ratios)}"
             )
-    return float(given)
+    return float(ratio)
 
 
 def _default_contrast(
@@ -90,10 +90,10 @@ def _default_contrast(
 
 def _ratios(document: Mapping[str, Any], row: Mapping[str, Any]) -> list[float] | None:
     """The K/D that a row asks for; None where it names K, or a method that has none."""
-    given = {**document.get("base", {}), **fixed_of(row)}
+    row_fields = {**document.get("base", {}), **fixed_of(row)}
     lists = axes(document, row)
-    named = lists.get("method", [given.get("method", DEFAULTS["method"])])
-    if not any(map(chooses_channels, named)) or "k" in given or "k" in lists:
+    named = lists.get("method", [row_fields.get("method", DEFAULTS["method"])])
+    if not any(map(chooses_channels, named)) or "k" in row_fields or "k" in lists:
         return None
-    ratios = lists.get("ratio", [given.get("ratio", RATIO)])
+    ratios = lists.get("ratio", [row_fields.get("ratio", RATIO)])
     return [float(one) for one in ratios if isinstance(one, (int, float))]

@@ -109,9 +109,9 @@ def check(document: Mapping[str, Any]) -> None:
 def _check_tune(document: Mapping[str, Any]) -> None:
     table = document.get("tune", {})
     _check_lists(tuned_lists(document), "[tune]")
-    asked = table.get(STAGES, 1)
-    if isinstance(asked, bool) or asked not in (1, 2):
-        raise InputError(f"[tune]: stages={quoted(asked)}: choose 2 (rates first), or 1 (all)")
+    stages = table.get(STAGES, 1)
+    if isinstance(stages, bool) or stages not in (1, 2):
+        raise InputError(f"[tune]: stages={quoted(stages)}: choose 2 (rates first), or 1 (all)")
     if STAGES in table and not tuned_lists(document):
         raise InputError("[tune]: name what to choose from, such as lr_multiplier = [0.3, 1, 3]")
     for name in SEED_FIELDS:
@@ -134,12 +134,12 @@ def _check_draws(document: Mapping[str, Any], row: Mapping[str, Any], where: str
         return
     if not isinstance(draws, int) or isinstance(draws, bool) or not 1 <= draws <= MOST_DRAWS:
         raise InputError(f"{where}: draws={quoted(draws)}: choose 1 to {MOST_DRAWS} a seed")
-    given = {**document.get("base", {}), **document.get(GRID, {}), **row, **row.get(GRID, {})}
-    if "selection_seed" in given:
+    row_fields = {**document.get("base", {}), **document.get(GRID, {}), **row, **row.get(GRID, {})}
+    if "selection_seed" in row_fields:
         raise InputError(
             f"{where}: draws sets selection_seed of every run; leave selection_seed out"
         )
-    if not is_random(given):
+    if not is_random(row_fields):
         raise InputError(
             f"{where}: draws={draws} is of random selections; give selector = 'random', or no draws"
         )

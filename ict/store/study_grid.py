@@ -203,11 +203,11 @@ def _in_two_stages(row: _Row, results: Mapping[str, Row], made: Asked) -> None:
             made.first.extend(row.wish({**other, **values[0]}) for other in others)
             continue
         trials = [trial(v, [run_id], results) for v, run_id in zip(values, ids, strict=True)]
-        found = search(row.name, setting, trials, row.tuned, stages=2)
-        made.searches.append(found)
-        if found.chosen is not None:
-            made.second.extend(row.wish({**other, **found.chosen}) for other in others)
-        elif not found.failed:
+        second = search(row.name, setting, trials, row.tuned, stages=2)
+        made.searches.append(second)
+        if second.chosen is not None:
+            made.second.extend(row.wish({**other, **second.chosen}) for other in others)
+        elif not second.failed:
             made.waiting.extend(row.wish({**other, **middle(row.tuned)}) for other in others)
 
 

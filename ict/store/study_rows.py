@@ -13,8 +13,8 @@ SEED_FIELDS = ("seed", "selection_seed")
 
 def is_random(row: Mapping[str, Any]) -> bool:
     """Whether a row draws its channels, however it spells that."""
-    asked = {name: row.get(name) for name in ("criterion", "selector")}
-    values = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in asked.values()]
+    words = {name: row.get(name) for name in ("criterion", "selector")}
+    values = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in words.values()]
     return "random" in values
 
 
@@ -79,9 +79,9 @@ def row_words(row: Mapping[str, Any]) -> str:
 
 def tuned_of(document: Mapping[str, Any], name: str) -> dict[str, list[Any]]:
     """The lists that the row of this name is searched over: those of [tune], or its own for them."""
-    wanted = tuned_lists(document)
+    lists = tuned_lists(document)
     row = next((row for row in rows_of(document) if row["name"] == name), {"name": name})
-    return {key: values for key, values in axes(document, row).items() if key in wanted}
+    return {key: values for key, values in axes(document, row).items() if key in lists}
 
 
 def repeats_of(document: Mapping[str, Any], name: str) -> int:

@@ -157,5 +157,5 @@ def _is_number(value: Any) -> bool:
 
 
 def _mean(values: Sequence[Any]) -> float | None:
-    known = [float(value) for value in values if _is_number(value)]
-    return math.fsum(known) / len(known) if known and len(known) == len(values) else None
+    numbers = [float(value) for value in values if _is_number(value)]
+    return math.fsum(numbers) / len(numbers) if numbers and len(numbers) == len(values) else None

@@ -30,13 +30,13 @@ def everything(store: BaseStore) -> list[Odd]:
 def _runs(store: BaseStore) -> list[Odd]:
     """Runs that `Store.table` lacks, or has beside an odd file; and what is no run at all."""
     names, troubles = names_in(store.runs_dir)
-    found = {
+    by_id = {
         odd.path.name: odd for odd in look(store.runs_dir, store.run_ids(), store.index_path)[1]
     }
     folders = set(store.run_ids())
     for name in names:
-        if name in found:
-            troubles.append(found[name])
+        if name in by_id:
+            troubles.append(by_id[name])
         elif name not in folders and (odd := run_trouble(store.runs_dir / name)):
             troubles.append(odd)
     return troubles

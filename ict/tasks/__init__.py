@@ -39,11 +39,13 @@ def get_task(name: str, *, root: str | Path | None = None) -> Task:
     """The task called `name` (any known spelling). One of the 19 need not be on this machine."""
     if name in bundled.TASKS:
         return bundled.TASKS[name]
-    known = vtab.canonical(name)
-    place = _place_of(known, root)
-    if place is None and known not in vtab.catalogue():
+    canonical = vtab.canonical(name)
+    place = _place_of(canonical, root)
+    if place is None and canonical not in vtab.catalogue():
         raise InputError(_unknown(name, root))
-    task = vtab.describe(known, place if place and vtab_folders.is_layout(place.lists) else None)
+    task = vtab.describe(
+        canonical, place if place and vtab_folders.is_layout(place.lists) else None
+    )
     return replace(task, place=place)
 
 
@@ -123,10 +125,10 @@ def _folders(root: str | Path | None) -> dict[str, Place | None]:
     Raises InputError for links that cannot be read: the task might be linked to another folder.
     """
     at = vtab_root(root)
-    found: dict[str, Place | None] = {}
+    places: dict[str, Place | None] = {}
     if at is not None and os.path.isdir(at):
-        found.update({n: place_of(f) for n, f in vtab_folders.folders_of(at).items()})
-    return found if root is not None else found | read_places()
+        places.update({n: place_of(f) for n, f in vtab_folders.folders_of(at).items()})
+    return places if root is not None else places | read_places()
 
 
 def _listed(root: str | Path | None) -> tuple[dict[str, Place], list[Odd]]:
@@ -141,10 +143,10 @@ def _listed(root: str | Path | None) -> tuple[dict[str, Place], list[Odd]]:
 
 def troubles(root: str | Path | None = None) -> list[Odd]:
     """What cannot be read of the tasks on this machine, each thing once, with what to do."""
-    folders, found = _listed(root)
+    folders, odd = _listed(root)
     for folder in dict.fromkeys(place.lists for place in folders.values()):
-        found += vtab_folders.troubles_of(folder)
-    return found
+        odd += vtab_folders.troubles_of(folder)
+    return odd
 
 
 def where_looked(root: str | Path | None = None) -> str:

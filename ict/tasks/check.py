@@ -86,16 +86,16 @@ def _report(
     pictures: dict[Path, Picture],
     problems: list[Problem],
 ) -> dict[str, Any]:
-    known = vtab.catalogue().get(name)
+    official = vtab.catalogue().get(name)
     errors = sum(problem.severity == "error" for problem in problems)
     return {
         "task": name,
         "path": str(folder),
         "ok": errors == 0,
-        "official": known is not None and counts == known.sizes,
+        "official": official is not None and counts == official.sizes,
         "classes": classes,
         "counts": counts,
-        "expected": known.sizes if known else None,
+        "expected": official.sizes if official else None,
         "images_decoded": len(pictures),
         **summary(pictures.values()),
         "class_counts": balance,
@@ -124,16 +124,16 @@ def _folder_problems(name: str, folder: Path) -> list[Problem]:
 
 def _read(folder: Path, split: str, problems: list[Problem]) -> _List:
     path = folder / f"{split}.txt"
-    entries, found = read_list(path)
-    problems += found
+    entries, line_problems = read_list(path)
+    problems += line_problems
     return _List(split, str(path), entries)
 
 
 def _classes(name: str, folder: Path, lists: list[_List]) -> int | None:
     """The catalogue's, info.json's, or the largest usable training label plus one."""
-    known = vtab.catalogue().get(name)
-    if known is not None:
-        return known.classes
+    official = vtab.catalogue().get(name)
+    if official is not None:
+        return official.classes
     stated = vtab.stated_classes(vtab.read_info(folder))
     if stated is not None:
         return stated
@@ -189,11 +189,11 @@ def _decode_all(
     pictures: dict[Path, Picture] = {}
     with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
         results = pool.map(lambda path: look_at(path, root), mentions)
-        for done, (path, found) in enumerate(zip(mentions, results, strict=True), 1):
-            if isinstance(found, Picture):
-                pictures[path] = found
+        for done, (path, outcome) in enumerate(zip(mentions, results, strict=True), 1):
+            if isinstance(outcome, Picture):
+                pictures[path] = outcome
             else:
-                message = f"image {printable(path)} cannot be decoded: {found}"
+                message = f"image {printable(path)} cannot be decoded: {outcome}"
                 problems.append(Problem(*mentions[path], "undecodable image", message))
             if progress is not None:
                 progress(done, len(mentions))
@@ -254,14 +254,14 @@ def _in_train_and_test(lists: list[_List], pictures: dict[Path, Picture]) -> lis
 
 
 def _short(name: str, folder: Path, counts: dict[str, int]) -> list[Problem]:
-    known = vtab.catalogue().get(name)
-    if known is None:
+    official = vtab.catalogue().get(name)
+    if official is None:
         return []
     return [
         _warning(folder / f"{split}.txt", None, "count", note)
         for split, count in counts.items()
         if count
-        for note in vtab.count_notes(known, split, count)
+        for note in vtab.count_notes(official, split, count)
     ]
 
 

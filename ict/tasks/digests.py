@@ -111,20 +111,20 @@ def file_digests(
     cache = cache_file(folder)
     kept = _read(cache)
     names = [path.removeprefix(f"{folder}{os.sep}") for path in paths]
-    known = [_kept(kept.get(name), path) for name, path in zip(names, paths, strict=True)]
-    missing = [place for place, digest in enumerate(known) if digest is None]
+    digests = [_kept(kept.get(name), path) for name, path in zip(names, paths, strict=True)]
+    missing = [place for place, digest in enumerate(digests) if digest is None]
     new: dict[str, list[Any]] = {}
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         read = pool.map(lambda place: _digest(paths[place], inside), missing)
         for done, (place, (digest, stamp)) in enumerate(zip(missing, read, strict=True), start=1):
-            known[place] = digest
+            digests[place] = digest
             if stamp is not None:
                 new[names[place]] = [*stamp, digest]
             if progress is not None:
                 progress(done, len(missing))
     if new:
         _write(cache, new)
-    return tuple(digest for digest in known if digest is not None)
+    return tuple(digest for digest in digests if digest is not None)
 
 
 def cache_file(folder: Path) -> Path:

@@ -56,10 +56,10 @@ def look_at_links(path: Path | None = None) -> tuple[dict[str, Place], list[Odd]
 
 def _entries(path: Path) -> dict[str, Any] | Odd:
     """Everything in the links file, odd entries too; an Odd if it cannot be read."""
-    found = read_record(path, _table, advice="delete it and link anew with `ict data link`")
-    if isinstance(found, Odd):
-        return Odd(path, f"cannot be read: {found.reason}")
-    return found or {}
+    table = read_record(path, _table, advice="delete it and link anew with `ict data link`")
+    if isinstance(table, Odd):
+        return Odd(path, f"cannot be read: {table.reason}")
+    return table or {}
 
 
 def _table(document: Any) -> dict[str, Any]:

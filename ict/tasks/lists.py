@@ -132,8 +132,8 @@ def label_problem(entry: Entry, file: str, classes: int | None) -> Problem | Non
     allowed = MAX_LABEL if classes is None else classes - 1
     if 0 <= entry.label <= allowed:
         return None
-    known = "labels are" if classes is None else f"the task has {classes} classes, labels"
-    message = f"label {entry.label} is out of range: {known} 0 to {allowed}"
+    what = "labels are" if classes is None else f"the task has {classes} classes, labels"
+    message = f"label {entry.label} is out of range: {what} 0 to {allowed}"
     return Problem(file, entry.line, "label out of range", message)
 
 

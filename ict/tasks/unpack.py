@@ -92,8 +92,8 @@ class Archive:
         """Folders that hold a test or training list: last part of the name → path inside."""
         lists = {f"{split}.txt" for split in SPLITS}
         paths = (PurePosixPath(member.name) for member in self.members)
-        found = {path.parent for path in paths if path.name in lists}
-        return {folder.name: Path(folder) for folder in sorted(found, reverse=True)}
+        parents = {path.parent for path in paths if path.name in lists}
+        return {folder.name: Path(folder) for folder in sorted(parents, reverse=True)}
 
     def extract(self, folder: Path, target: Path) -> int:
         """Writes the files under `folder` of the archive to the new folder `target`; how many."""

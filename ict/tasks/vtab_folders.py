@@ -32,7 +32,7 @@ def folders_of(root: Path) -> dict[str, Path]:
 
 def look_under(root: Path) -> tuple[dict[str, Path], list[Odd]]:
     """`folders_of(root)`, and what there cannot be looked into."""
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     troubles: list[Odd] = []
     try:
         folders = sorted(root.iterdir())
@@ -49,9 +49,9 @@ def look_under(root: Path) -> tuple[dict[str, Path], list[Odd]]:
             if not name.isprintable():
                 reason = "its name cannot be printed; rename it to use it as a task"
                 troubles.append(Odd(folder, reason))
-            elif name not in found or folder.name == name:
-                found[name] = folder
-    return found, troubles
+            elif name not in by_name or folder.name == name:
+                by_name[name] = folder
+    return by_name, troubles
 
 
 def _closed(folder: Path) -> Odd | None:
@@ -67,12 +67,12 @@ def _closed(folder: Path) -> Odd | None:
 
 def troubles_of(folder: Path) -> list[Odd]:
     """Files of a task's folder that are there and cannot be read: info.json, the lists."""
-    found = [_closed(folder)]
-    if found[0] is None:
+    troubles = [_closed(folder)]
+    if troubles[0] is None:
         info = info_or_odd(folder)
-        found += [info if isinstance(info, Odd) else None]
-        found += [_list_trouble(folder / f"{split}.txt") for split in SPLITS]
-    return [one for one in found if one is not None]
+        troubles += [info if isinstance(info, Odd) else None]
+        troubles += [_list_trouble(folder / f"{split}.txt") for split in SPLITS]
+    return [one for one in troubles if one is not None]
 
 
 def _list_trouble(path: Path) -> Odd | None:

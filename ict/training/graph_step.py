@@ -103,10 +103,10 @@ class GraphStep:
         modes: Sequence[Mode] = ORDER,
         capture: Capture = capture_cuda_graph,
     ) -> None:
-        asked = torch.are_deterministic_algorithms_enabled()
+        deterministic = torch.are_deterministic_algorithms_enabled()
         self.model = model
         self.work = work
-        self._modes = [mode for mode in modes if asked or not mode.strict]
+        self._modes = [mode for mode in modes if deterministic or not mode.strict]
         self._given_up: dict[Mode, str] = {}
         self._capture = capture
         self._captured: Captured | None = None

@@ -135,9 +135,9 @@ def _answers(found: Fit, seen: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.n
     """(N, 2): loss and whether it is right, of every image; a class outside `seen` has no answer."""
     log_p = found.log_probabilities(x)
     place = np.searchsorted(seen, y).clip(max=len(seen) - 1)
-    known = seen[place] == y
-    true = np.where(known, log_p[np.arange(len(y)), place], _LEAST)
-    right = known & (log_p.argmax(axis=1) == place)
+    hits = seen[place] == y
+    true = np.where(hits, log_p[np.arange(len(y)), place], _LEAST)
+    right = hits & (log_p.argmax(axis=1) == place)
     return np.stack([-np.maximum(true, _LEAST), right], axis=1)
 
 

@@ -17,8 +17,8 @@ _NAMED = ("backbone", "criterion", "k", "tune_site")
 
 def example(rows: Sequence[RunRow]) -> tuple[str, str]:
     """Two tasks for the command of an empty page, from the store where it has them."""
-    known = [row.task for row in rows if chooses_channels(row.method) and row.task]
-    a, b, *_ = dict.fromkeys([*known, "digits", "sprites_loc"])
+    tasks = [row.task for row in rows if chooses_channels(row.method) and row.task]
+    a, b, *_ = dict.fromkeys([*tasks, "digits", "sprites_loc"])
     return a, b
 
 

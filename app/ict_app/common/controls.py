@@ -48,22 +48,22 @@ def linked_select(
     widget, written, kept = f"{key}_box", f"{key}_written", f"{key}_kept"
     in_url = f"{key}_in_url"
     state = st.session_state
-    asked = st.query_params.get(key)
-    if asked in options and (just_arrived() or asked != state.get(written)):
-        state[widget] = asked  # a link, or the browser's Back
-    elif asked is None and state.get(in_url) and not just_arrived():
+    linked = st.query_params.get(key)
+    if linked in options and (just_arrived() or linked != state.get(written)):
+        state[widget] = linked  # a link, or the browser's Back
+    elif linked is None and state.get(in_url) and not just_arrived():
         state[widget] = next(iter(options))  # the browser's Back took the key out of the link
     elif just_arrived() or state.get(widget) not in options:
-        wanted = state.get(kept)
+        kept_choice = state.get(kept)
         fallback = first if first in options else next(iter(options))
-        state[widget] = wanted if wanted in options else fallback
+        state[widget] = kept_choice if kept_choice in options else fallback
     value = str(
         st.selectbox(
             label, list(options), format_func=options.__getitem__, key=widget, **attributes
         )
     )
     state[kept] = state[written] = value
-    if asked is not None or value != next(iter(options)):
+    if linked is not None or value != next(iter(options)):
         write_link(key, value)
     state[in_url] = key in st.query_params
     return value
@@ -116,9 +116,9 @@ def place(source: Source) -> tuple[int, int]:
     unasked = "channel" not in st.query_params
     if ((chosen is None or stood_in) and unasked) or (chosen or 0) >= width:
         st.session_state["channel"] = st.session_state["channel_stood_in"] = best
-    asked = bar.number_input(
+    number = bar.number_input(
         f"Channel (of {width})", 0, width - 1, None, key="channel", bind="query-params", width=200
     )
-    channel = best if asked is None else int(asked)
+    channel = best if number is None else int(number)
     st.session_state["channel_kept"] = channel
     return block, channel

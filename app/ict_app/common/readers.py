@@ -200,8 +200,8 @@ def tasks() -> list[TaskRow]:
     from ict.tasks import list_tasks
 
     names = [one.name for one in fields(TaskRow)]
-    found = [{name: row[name] for name in names} for row in list_tasks()]
-    return [TaskRow(**{**row, "missing": tuple(row["missing"] or ())}) for row in found]
+    rows = [{name: row[name] for name in names} for row in list_tasks()]
+    return [TaskRow(**{**row, "missing": tuple(row["missing"] or ())}) for row in rows]
 
 
 @st.cache_data(ttl=60, show_spinner=False)

@@ -40,7 +40,7 @@ _SECTIONS: dict[str, Sequence[tuple[str, str, str]]] = {
 
 def pages() -> dict[str, list[st.Page]]:
     """The navigation, by section; *Train* is the front page, and answers at `/train` too."""
-    found = {
+    by_slug = {
         section: [
             st.Page(
                 path(name), title=title, icon=f":material/{icon}:", default=name == "train",
@@ -51,8 +51,8 @@ def pages() -> dict[str, list[st.Page]]:
         for section, entries in _SECTIONS.items()
     }  # fmt: skip
     typed = st.Page(path("train"), title="Train", url_path="train", visibility="hidden")
-    next(iter(found.values())).append(typed)
-    return found
+    next(iter(by_slug.values())).append(typed)
+    return by_slug
 
 
 _NARROW = """<style>
@@ -119,8 +119,8 @@ def _report(trouble: list[Odd]) -> None:
         "1 thing cannot be read and is" if one else f"{len(trouble)} things cannot be read and are"
     )
     with st.expander(f"{what} left out", icon=":material/folder_off:"):
-        for found, reason in trouble[:MOST_NAMED]:
-            st.text(f"{quotable(found.name)}: {reason}")
+        for place, reason in trouble[:MOST_NAMED]:
+            st.text(f"{quotable(place.name)}: {reason}")
         if len(trouble) > MOST_NAMED:
             st.caption(f"and {len(trouble) - MOST_NAMED} more")
 

@@ -60,17 +60,17 @@ def options(shown: Store) -> dict[str, str]:
 def open_source(shown: Store, key: str, site: str | None = None) -> Source:
     """The scores behind a key of `options`; InputError if they cannot be read."""
     own: Selection | None = None
-    score_id, wanted = key, site
+    score_id, file_site = key, site
     label = key
     if not os.path.isfile(meta_file(shown.score_dir(key))):
         run = shown.run(key)
         result = run.result()
         score_id = str(result.score_id if result else None)
         own = readers.selection(run)
-        wanted = site or run.config.get("score_site")
+        file_site = site or run.config.get("score_site")
         label = run.id
     scores = readers.channel_scores(shown, score_id)
-    site_ = wanted if wanted in scores.sites else scores.sites[0]
+    site_ = file_site if file_site in scores.sites else scores.sites[0]
     folder = shown.score_file(score_id)
     return Source(
         key=key,

@@ -161,19 +161,19 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
     rows = [
         {
-            "task": found.setting["task"],
-            "series": found.setting["series"],
-            "K": _k_words(found.setting["k"]),
-            "K/D": found.setting["ratio"],
-            "n": found.n,
-            "n counts": found.over,
-            "mean": found.interval.mean,
-            "interval": _interval(found.interval.low, found.interval.high) if found.n >= 2 else "",
-            "parameters": found.means["trainable_parameters"],
-            "seconds": found.means["train_seconds"],
-            "memory": _mebibytes(found.means["peak_memory_bytes"]),
+            "task": group.setting["task"],
+            "series": group.setting["series"],
+            "K": _k_words(group.setting["k"]),
+            "K/D": group.setting["ratio"],
+            "n": group.n,
+            "n counts": group.over,
+            "mean": group.interval.mean,
+            "interval": _interval(group.interval.low, group.interval.high) if group.n >= 2 else "",
+            "parameters": group.means["trainable_parameters"],
+            "seconds": group.means["train_seconds"],
+            "memory": _mebibytes(group.means["peak_memory_bytes"]),
         }
-        for found in groups
+        for group in groups
     ]
     return pd.DataFrame(rows).sort_values(["task", "series", "K/D"], ignore_index=True)
 

@@ -84,8 +84,8 @@ def curves(shown: Store, rows: Sequence[RunRow]) -> None:
 
 def table(rows: Sequence[RunRow]) -> list[RunRow]:
     """All runs as rows that can be selected; gives the selected ones."""
-    wanted = set(st.query_params.get_all("pick"))
-    default = [i for i, row in enumerate(rows) if row.run_id in wanted]
+    linked = set(st.query_params.get_all("pick"))
+    default = [i for i, row in enumerate(rows) if row.run_id in linked]
     # the browser keeps row numbers under the key: other rows need another key, or runs swap
     shown_ids = tuple(row.run_id for row in rows)
     chosen = st.dataframe(
@@ -95,7 +95,7 @@ def table(rows: Sequence[RunRow]) -> list[RunRow]:
     )  # fmt: skip
     picked = [rows[i] for i in chosen.selection.rows if i < len(rows)]
     ids = [row.run_id for row in picked]
-    if set(ids) != wanted:
+    if set(ids) != linked:
         st.query_params["pick"] = ids
     return picked
 

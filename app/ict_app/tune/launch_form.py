@@ -56,22 +56,22 @@ def form() -> tuple[plan.Plan, plan.Wishes]:
     if trouble:
         return plan.Plan((), trouble), wishes
     try:
-        asked = tuple(map(_read, plan.grid(fields)))
+        read_wishes = tuple(map(_read, plan.grid(fields)))
     except InputError as error:
         return plan.Plan((), str(error)), wishes
-    wishes = replace(wishes, asked=asked)
+    wishes = replace(wishes, asked=read_wishes)
     return _preview(wishes), wishes
 
 
 def _method_words(name: str) -> str:
-    known = find_method(name)
-    return known.words if known else name
+    method = find_method(name)
+    return method.words if method else name
 
 
 def _read(wish: plan.Wish) -> plan.Wish:
     """Leaves out what a method does not read."""
-    asked = RunConfig(task=wish.fields["task"], method=wish.fields["method"])
-    read = {n: v for n, v in wish.fields.items() if v is not None and asked.reads(n)}
+    config = RunConfig(task=wish.fields["task"], method=wish.fields["method"])
+    read = {n: v for n, v in wish.fields.items() if v is not None and config.reads(n)}
     return plan.Wish(read)
 
 

@@ -116,7 +116,7 @@ def recipe_words(*runs: Resolved) -> str:
         fields = run.config.to_dict()
         for name in run.recipe_fields:
             values.setdefault(name, {})[_value(fields[name])] = None
-    return ", ".join(f"{name} {' or '.join(found)}" for name, found in values.items())
+    return ", ".join(f"{name} {' or '.join(spellings)}" for name, spellings in values.items())
 
 
 def _value(value: Any) -> str:

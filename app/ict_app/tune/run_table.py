@@ -109,12 +109,12 @@ def filters(rows: Sequence[RunRow]) -> list[RunRow]:
         values = sorted(
             {str(row.get(name)) for row in rows if row.get(name) is not None}, key=_order
         )
-        wanted = column.multiselect(
+        chosen = column.multiselect(
             "K" if name == "k" else name.capitalize(), values, key=f"only_{name}",
             bind="query-params", placeholder="all", wrap=False,
         )  # fmt: skip
-        if wanted:
-            kept = [row for row in kept if str(row.get(name)) in wanted]
+        if chosen:
+            kept = [row for row in kept if str(row.get(name)) in chosen]
     return kept
 
 

@@ -63,10 +63,10 @@ def listed(folder: Path) -> list[os.DirEntry[str]]:
     """What lies in a folder by name, hidden things left out; InputError if it cannot be listed."""
     try:
         with os.scandir(folder) as entries:
-            found = [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
+            visible = [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
     except OSError as error:
         raise InputError(f"{printable(str(folder))}: {error.strerror or error}") from error
-    return sorted(found, key=lambda entry: entry.name)
+    return sorted(visible, key=lambda entry: entry.name)
 
 
 def line_path(path: str) -> str:

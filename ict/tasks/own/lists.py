@@ -63,8 +63,8 @@ def parted(images: Sequence[Image], labels: np.ndarray, *, seed: int) -> Parted:
     Drawn by class with `seed`. A missing val is a fifth of train, at most 200; without a test part the
     given val is the test set. Raises InputError where a part has no image.
     """
-    given = np.array([image.part for image in images])
-    of = {part: np.flatnonzero(given == part) for part in ("", "train", "val", "test")}
+    own_parts = np.array([image.part for image in images])
+    of = {part: np.flatnonzero(own_parts == part) for part in ("", "train", "val", "test")}
     if not len(of["train"]) and not len(of["val"]) and not len(of["test"]):
         return _drawn(labels, seed)
     if not len(of["train"]) or len(of[""]):
