@@ -23,7 +23,8 @@ import numpy as np
 import torch
 
 from ict import weights as weight_files
-from ict.catalogue import BUNDLED, get_backbone
+from ict.catalogue import BUNDLED, SITE, get_backbone
+from ict.criteria import CRITERION
 from ict.data import ImageSet, batches, load_set
 from ict.errors import DivergedError
 from ict.model.adapters import attach
@@ -96,16 +97,16 @@ def load(task: str, size: Size) -> Data:
         return batches(train, 64, mean=backbone.mean, std=backbone.std)
 
     classes = train.classes
-    scores = score(model, again, criterion="class_l2", site="attn", classes=classes)
-    norms = score(model, again, criterion="l2", site="attn", classes=classes)
+    scores = score(model, again, criterion=CRITERION, site=SITE, classes=classes)
+    norms = score(model, again, criterion="l2", site=SITE, classes=classes)
     tokens = (backbone.image_size // 8) ** 2
-    rms = [np.asarray(row) / np.sqrt(len(train) * tokens) for row in norms.site("attn")[0]]
+    rms = [np.asarray(row) / np.sqrt(len(train) * tokens) for row in norms.site(SITE)[0]]
     return Data(task, train, val, scores, rms)
 
 
 def sum_of_rms(data: Data, k: int) -> float:
     """Σ rms over the K chosen channels of a block, in the mean over blocks."""
-    chosen = select(data.scores, site="attn", k=k).blocks
+    chosen = select(data.scores, site=SITE, k=k).blocks
     return statistics.fmean(float(data.rms[one.block][list(one.indices)].sum()) for one in chosen)
 
 
@@ -113,7 +114,7 @@ def val_loss(data: Data, k: int, lr: float, size: Size) -> float:
     """Loss on val200 (nats) after training at `lr`; infinite where it diverged."""
     backbone = get_backbone(BUNDLED)
     model = attach(
-        _model(classes=data.train.classes), select(data.scores, site="attn", k=k), seed=SEED
+        _model(classes=data.train.classes), select(data.scores, site=SITE, k=k), seed=SEED
     )
     settings = Settings(
         precision="fp32", mean=backbone.mean, std=backbone.std, threads=1, epochs=size.epochs,

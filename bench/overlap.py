@@ -20,7 +20,9 @@ from ict.analysis.agreement import cluster
 from ict.analysis.benchmark import TASKS
 from ict.analysis.pairs import overlap_rows, similarity
 from ict.analysis.sources import open_source
+from ict.criteria import CRITERION
 from ict.scores import ChannelScores, to_bytes
+from ict.selection import RATIO
 from ict.store import Store, atomic_write_bytes
 from ict.store.names import score_file
 
@@ -40,7 +42,7 @@ def write_scores(folder: Path, task: str, number: int) -> Path:
         "attn.0": np.sqrt(energy.sum(axis=0)).astype(np.float32),
         "attn.0.per_image": energy.astype(np.float32),
     }
-    meta = {"task": task, "criterion": "class_l2", "score_id": f"bench-{task}", "backbone": "b"}
+    meta = {"task": task, "criterion": CRITERION, "score_id": f"bench-{task}", "backbone": "b"}
     path = score_file(folder / task)
     path.parent.mkdir()
     atomic_write_bytes(path, to_bytes(ChannelScores(arrays, meta, labels)))
@@ -55,12 +57,12 @@ def measure(tasks: int) -> dict[str, Any]:
         sources = [open_source(path) for path in paths]
         store = Store(root / "store")
         cpu, wall = time.process_time(), time.perf_counter()
-        rows = overlap_rows(sources, ratio=0.125, splits=50, permutations=0, store=store)
+        rows = overlap_rows(sources, ratio=RATIO, splits=50, permutations=0, store=store)
         names, matrix = similarity(rows)
         cluster(matrix)
         first = {"cpu_seconds": time.process_time() - cpu, "seconds": time.perf_counter() - wall}
         again = time.perf_counter()
-        overlap_rows(sources, ratio=0.125, splits=50, permutations=0, store=store)
+        overlap_rows(sources, ratio=RATIO, splits=50, permutations=0, store=store)
         return {
             "tasks": len(names),
             "pairs": len(rows) // BLOCKS,

@@ -18,11 +18,13 @@ from torch import Tensor, nn
 
 import ict
 from bench.speed import load
+from ict.catalogue import BUNDLED
 from ict.data import ImageSet
 from ict.machine import cores, prefers_bf16
 from ict.model.backbones import use_fastest_attention
 from ict.model.timm_types import timm_model
 from ict.resolve import resolve
+from ict.selection import RATIO
 from ict.training import Settings, Trainer
 from ict.training.methods import prepare
 
@@ -69,7 +71,7 @@ def adapted(backbone: str, precision: str) -> nn.Module:
     images: list[tuple[Tensor, Tensor]] = [
         (torch.randn(4, 3, *timm_model(model).patch_embed.img_size), torch.arange(4) % 2)
     ]
-    selection = ict.select(ict.score(model, images), ratio=0.125)
+    selection = ict.select(ict.score(model, images), ratio=RATIO)
     use_fastest_attention(model, "cpu", precision)
     return prepare(model, config, selection)
 
@@ -94,7 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--backbone", default="ict_tiny")
+    parser.add_argument("--backbone", default=BUNDLED)
     parser.add_argument("--threads", type=int, default=cores())
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rounds", type=int)

@@ -19,11 +19,13 @@ import torch
 from torch import nn
 
 import ict
-from ict.criteria import Request, get_criterion
+from ict.catalogue import BUNDLED, SITE
+from ict.criteria import CRITERION, Request, get_criterion
 from ict.machine import choose_device
 from ict.model.backbones import load_backbone, use_fastest_attention
 from ict.model.timm_types import timm_model
 from ict.resolve import resolve
+from ict.selection import RATIO
 from ict.training import halve_frozen_layers
 from ict.training.methods import prepare
 from ict.training.step import autocast, make_step
@@ -100,9 +102,9 @@ def forward(model: nn.Module, images: torch.Tensor, precision: str) -> Callable[
 
 
 def scoring(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Callable[[], None]:
-    request = Request(sites=("attn",), classes=CLASSES, images=len(images))
+    request = Request(sites=(SITE,), classes=CLASSES, images=len(images))
     return lambda: _ignore(
-        get_criterion("class_l2").compute(model, lambda: [(images, labels)], request)
+        get_criterion(CRITERION).compute(model, lambda: [(images, labels)], request)
     )
 
 
@@ -123,7 +125,7 @@ def step(
     selection = None
     if method == "ict":
         scores = ict.score(model, [(images.cpu(), labels.cpu())])
-        selection = ict.select(scores, ratio=0.125)
+        selection = ict.select(scores, ratio=RATIO)
     prepare(model, config, selection).to(device)
     use_fastest_attention(model, device, precision)
     if precision == "bf16":
@@ -174,7 +176,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     quick = options.quick
     report = measure(
-        options.backbone or ("ict_tiny" if quick else "vit_base_patch16_224.orig_in21k"),
+        options.backbone or (BUNDLED if quick else "vit_base_patch16_224.orig_in21k"),
         batch=options.batch or (32 if quick else 8),
         rounds=options.rounds or (3 if quick else 5),
         device=choose_device(None),

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ict.catalogue import BUNDLED, SITE
+from ict.criteria import CRITERION
 from ict.running import queue
 from ict.store import Run, Store, studies
 from ict.store.names import STUDY
@@ -28,9 +30,9 @@ from ict.store.run_result import RunResult
 LIMITS = {"cold": 4.0, "warm": 1.0, "ict_runs": 2.0}
 ROUNDS = 3
 _BASE = {
-    "task": "digits", "backbone": "ict_tiny", "weights": "sha256:" + "0" * 64, "method": "ict",
-    "data": "bundled:digits@1", "criterion": "class_l2", "tokens": "patch", "score_site": "attn",
-    "tune_site": "attn", "score_task": "digits", "score_split": "train800", "score_data": None,
+    "task": "digits", "backbone": BUNDLED, "weights": "sha256:" + "0" * 64, "method": "ict",
+    "data": "bundled:digits@1", "criterion": CRITERION, "tokens": "patch", "score_site": SITE,
+    "tune_site": SITE, "score_task": "digits", "score_split": "train800", "score_data": None,
     "selection_seed": None, "ratio": None, "blocks": None, "init": "trunc_normal", "scale": 1.0,
     "scale_on_x": False, "lora_rank": None, "epochs": 8, "batch_size": 64, "lr": 0.005,
     "lr_multiplier": 1.0, "weight_decay": 0.0001, "warmup_epochs": 2, "drop_path": 0.0,

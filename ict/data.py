@@ -5,7 +5,6 @@ All images become 8-bit RGB (`ict.tasks.pixels` has the rule of each mode) and a
 4 %.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ict.machine import cores
 from ict.tasks import Split
 
 KEEP_BYTES = 1 << 30  # a set that needs more is decoded while it is used: the test set of dsprites
@@ -102,7 +102,7 @@ def load_images(
             )
             pixels[index] = np.asarray(sized).transpose(2, 0, 1)
 
-    with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(workers or cores()) as pool:
         jobs = [pool.submit(decode, index) for index in range(N)]
         try:
             for done, job in enumerate(jobs, start=1):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ict.documents.score_record import ScoreRecord
+from ict.scores import ranked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,5 +61,5 @@ def shared_channels(a: np.ndarray, b: np.ndarray, k: int) -> list[SharedChannel]
 def _ranks(scores: np.ndarray) -> np.ndarray:
     """Ranks (D,) from 1; a tie goes to the lower index, as the choice of channels does."""
     ranks = np.empty(len(scores), dtype=int)
-    ranks[np.argsort(-scores, kind="stable")] = np.arange(1, len(scores) + 1)
+    ranks[ranked(scores)] = np.arange(1, len(scores) + 1)
     return ranks

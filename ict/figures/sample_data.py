@@ -8,6 +8,8 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from ict.figures.curves import Curve
+from ict.scores import ranked
+from ict.selection import RATIO
 from ict.store.epoch_rows import as_epochs
 
 TASKS = {
@@ -33,10 +35,10 @@ def stages(shape: tuple[tuple[int, int], ...] = ((12, 768),), seed: int = 0) -> 
     ]
 
 
-def top(arrays: list[np.ndarray], ratio: float = 0.125) -> list[list[list[int]]]:
+def top(arrays: list[np.ndarray], ratio: float = RATIO) -> list[list[list[int]]]:
     """The highest ratio · D channels of each block, as `score_map` takes them."""
     return [
-        [sorted(np.argsort(-row)[: int(len(row) * ratio)].tolist()) for row in scores]
+        [sorted(ranked(row)[: int(len(row) * ratio)].tolist()) for row in scores]
         for scores in arrays
     ]
 

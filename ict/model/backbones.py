@@ -197,7 +197,7 @@ def describe(name: str) -> Backbone:
     half = (0.5, 0.5, 0.5)
     return Backbone(
         name=name,
-        family="ict_tiny" if bundled else _family(name, block_kind(blocks[0])[0]),
+        family=BUNDLED if bundled else _family(name, block_kind(blocks[0])[0]),
         image_size=size,
         patch_size=_patch_size(model, size),
         stages=tuple((len(stage), _width(stage[0])) for stage in stages),

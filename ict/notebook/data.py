@@ -10,7 +10,7 @@ import torch
 from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
-from ict.catalogue import get_backbone
+from ict.catalogue import BUNDLED, get_backbone
 from ict.data import batches, open_set
 from ict.errors import InputError, quoted
 from ict.model.backbones import load_backbone
@@ -21,7 +21,7 @@ from ict.weights import find
 
 
 def backbone(
-    name: str = "ict_tiny",
+    name: str = BUNDLED,
     *,
     classes: int = 0,
     weights: str | Path | None = None,

@@ -137,18 +137,18 @@ class _Row:
 
     def combinations(self) -> list[dict[str, Any]]:
         """Every combination of the lists, in the order of the file, with the draws of its seed."""
-        made = ({**self.fixed, **values} for values in _product(self.axes))
+        made = ({**self.fixed, **values} for values in product(self.axes))
         return [one for combination in made for one in self._drawn(combination)]
 
     def settings(self) -> list[dict[str, Any]]:
         """Every combination of what is neither chosen nor repeated."""
         apart = {*self.tuned, *SEED_FIELDS}
-        return list(_product({name: v for name, v in self.axes.items() if name not in apart}))
+        return list(product({name: v for name, v in self.axes.items() if name not in apart}))
 
     def repeats(self, setting: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The seeds and draws of a setting, each with everything but the chosen fields."""
         lists = {name: self.axes[name] for name in SEED_FIELDS if name in self.axes}
-        made = ({**self.fixed, **setting, **values} for values in _product(lists))
+        made = ({**self.fixed, **setting, **values} for values in product(lists))
         return [one for combination in made for one in self._drawn(combination)]
 
     def wish(self, fields: dict[str, Any]) -> Wish:
@@ -189,7 +189,7 @@ def selection_seed(seed: int, draw: int) -> int:
 
 def _in_two_stages(row: _Row, results: Mapping[str, Row], made: Asked) -> None:
     """Adds a row's runs to `made`; a method that reads nothing of what is chosen is not searched."""
-    values = list(_product(row.tuned))
+    values = list(product(row.tuned))
     searched: list[list[str]] = []
     for setting in row.settings():
         first, *others = row.repeats(setting)
@@ -246,6 +246,7 @@ def _differing(runs: Iterable[Sequence[Member]]) -> list[str]:
     return list(differing)
 
 
-def _product(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+def product(lists: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Every choice of one value a name, the last name changing fastest."""
     for values in itertools.product(*lists.values()):
         yield dict(zip(lists, values, strict=True))

@@ -4,7 +4,6 @@ Nothing here raises for what the folder holds: a list that is missing, a line th
 an image that cannot be decoded become problems with file and line.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ict.errors import quoted
+from ict.machine import cores
 from ict.tasks import vtab, vtab_folders
 from ict.tasks.check_words import readable
 from ict.tasks.decoding import printable
@@ -187,7 +187,7 @@ def _decode_all(
     """Every image that decodes, read once; others become problems."""
     mentions = _first_mentions(lists)
     pictures: dict[Path, Picture] = {}
-    with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(workers or cores()) as pool:
         results = pool.map(lambda path: look_at(path, root), mentions)
         for done, (path, outcome) in enumerate(zip(mentions, results, strict=True), 1):
             if isinstance(outcome, Picture):

@@ -1,6 +1,5 @@
 """Do the images of a split decode? Asked before a run is made, remembered per version of the data."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from ict.documents.records import read_record
 from ict.documents.shapes import list_of, reader, text
 from ict.files import StoreError, atomic_write_json, make_folder, user_cache
+from ict.machine import cores
 from ict.tasks import bundled, find_place, pixels
 from ict.tasks.decoding import UNDECODABLE, open_rgb
 from ict.tasks.digests import ImageDigests
@@ -34,7 +34,7 @@ def check_decodable(
     if key in passed:
         return
     paths = digests.names(subset)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         inside = find_place(subset.task).root
         decoded = pool.map(lambda path: open_rgb(Path(path), inside), paths)
         for done, _ in enumerate(decoded, start=1):
@@ -54,7 +54,7 @@ def first_wide(subset: Subset, digests: ImageDigests) -> str | None:
     if key in _passed():
         return None
     paths = digests.names(subset)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         inside = find_place(subset.task).root
         for path, wide in zip(
             paths, pool.map(lambda path: _is_wide(path, inside), paths), strict=True

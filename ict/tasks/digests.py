@@ -21,6 +21,7 @@ import numpy as np
 
 from ict.errors import InputError
 from ict.files import StoreError, atomic_write_bytes, make_folder, read_regular, user_cache
+from ict.machine import cores
 from ict.tasks import bundled, find_folder, load_split, load_subset
 from ict.tasks.decoding import printable, reason
 from ict.tasks.limits import FIRST, Subset, chosen
@@ -114,7 +115,7 @@ def file_digests(
     digests = [_kept(kept.get(name), path) for name, path in zip(names, paths, strict=True)]
     missing = [place for place, digest in enumerate(digests) if digest is None]
     new: dict[str, list[Any]] = {}
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         read = pool.map(lambda place: _digest(paths[place], inside), missing)
         for done, (place, (digest, stamp)) in enumerate(zip(missing, read, strict=True), start=1):
             digests[place] = digest

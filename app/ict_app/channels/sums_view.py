@@ -16,6 +16,7 @@ from ict.analysis.tables import (
     kept_stability_rows,
     stability_rows,
 )
+from ict.catalogue import SITE
 from ict.errors import InputError
 from ict.figures import class_map, energy_split, stability_lines
 from ict.figures.asked import Choice, Request
@@ -141,4 +142,4 @@ def _lacking(source: Source, reason: str, command: str) -> None:
     record = source.record
     st.caption("Not kept for these scores: " + reason.rpartition(": ")[2] + ".")
     words = f"ict {command} {source.task} --backbone {record.backbone} --split {record.split}"
-    st.code(words + ("" if source.site == "attn" else f" --site {source.site}"), language="bash")
+    st.code(words + ("" if source.site == SITE else f" --site {source.site}"), language="bash")

@@ -117,11 +117,11 @@ def _recent(key: tuple[str, str], look: Callable[[], T]) -> T:
 
 def progress(run: Run) -> tuple[Epoch, ...]:
     """The epochs that a run has ended."""
-    return _progress(stamp(run.progress_path))
+    return epochs(stamp(run.progress_path))
 
 
 @st.cache_resource(max_entries=2000, show_spinner=False)
-def _progress(of: Stamp) -> tuple[Epoch, ...]:
+def epochs(of: Stamp) -> tuple[Epoch, ...]:
     return epoch_rows(Run(Path(of[0]).parent))
 
 

@@ -34,7 +34,7 @@ def _figure(
     smooth: int,
     theme: Theme,
 ) -> go.Figure:
-    runs = [Curve(label, seed, readers._progress(of)) for label, seed, of in labelled]
+    runs = [Curve(label, seed, readers.epochs(of)) for label, seed, of in labelled]
     return training_curves(runs, metric, smooth=smooth, theme=theme)
 
 
@@ -43,7 +43,7 @@ def _stamp(shown: Store, row: RunRow) -> readers.Stamp:
 
 
 def _has(shown: Store, row: RunRow, metric: str) -> bool:
-    return any(line.get(metric) is not None for line in readers._progress(_stamp(shown, row)))
+    return any(line.get(metric) is not None for line in readers.epochs(_stamp(shown, row)))
 
 
 def curves(shown: Store, rows: Sequence[RunRow]) -> None:

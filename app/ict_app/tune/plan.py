@@ -3,7 +3,6 @@
 Nothing here knows streamlit.
 """
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from ict.methods.counts import counts_of
 from ict.resolve import Resolved, resolve
 from ict.store import run_times as study_plan
 from ict.store.run_rows import RunRow
+from ict.store.study_grid import product
 
 SHARES = ("1/64", "1/32", "1/16", "1/8", "1/4", "1/2", "1")
 SEEDS = (42, 44, 82, 100, 800)
@@ -77,11 +77,7 @@ def grid(fields: Sequence[Field]) -> list[Wish]:
             f"{factors} are {count:,} runs, and the form starts at most {MOST_RUNS}; choose fewer, or "
             "write a study and run it with `ict study run`"
         )
-    names = [field.name for field in fields]
-    return [
-        Wish(dict(zip(names, values, strict=True)))
-        for values in itertools.product(*(field.values for field in fields))
-    ]
+    return [Wish(values) for values in product({one.name: one.values for one in fields})]
 
 
 def plan(wishes: Wishes, *, fetch: bool) -> Plan:

@@ -39,7 +39,7 @@ def alive(status: str) -> bool:
 @st.cache_resource(max_entries=400, show_spinner=False)
 def curve(of: readers.Stamp, metric: str, method: str, theme: Theme) -> go.Figure:
     """A curve of one run; the same object, so the same zoom, until the file changes."""
-    rows = readers._progress(of)
+    rows = readers.epochs(of)
     return training_curves([Curve(method, None, rows)], metric, theme=theme)
 
 
@@ -80,12 +80,12 @@ def _body(root: str, run_id: str, status_then: str) -> None:
     theme = shell.theme()
     for column, metric in ((left, "train_loss"), (right, "val_accuracy")):
         drawn = metric
-        if metric == "val_accuracy" and not any(r.get(metric) for r in readers._progress(of)):
+        if metric == "val_accuracy" and not any(r.get(metric) for r in readers.epochs(of)):
             drawn = "train_accuracy"
         with column:
             plot.draw(
                 curve(of, drawn, str(run.config.get("method")), theme), drawn, f"{drawn.replace('_', ' ')} over epochs of this run",
-                key=f"curve_{metric}", request=None if alive(status) or not readers._progress(of)
+                key=f"curve_{metric}", request=None if alive(status) or not readers.epochs(of)
                 else Request("curves", [run_id], Choice(metric=drawn)),
             )  # fmt: skip
     if log := run.log_tail(12):
