@@ -28,6 +28,7 @@ from ict.config import (
 from ict.criteria import CRITERION, check_criterion, choice, own_tokens, spelled
 from ict.errors import InputError, did_you_mean, quoted
 from ict.machine import choose_device, prefers_bf16
+from ict.methods.counts import counts_of
 from ict.methods.method import Method
 from ict.methods.registry import REGISTRY, chooses_channels
 from ict.recipes import RECIPES, bundled_fields, check_rate, recipe_fields
@@ -57,12 +58,17 @@ class Resolved:
     sources: dict[str, str | None]
     tasks: Mapping[str, Task]
     """Those that it reads, by name."""
+    backbone: Backbone
+    """At its own image size."""
+    weights: weight_files.Weights
 
     def weights_not_here(self) -> str | None:
         """What of its weights is not on this machine, where it was resolved without fetching; else None."""
-        file = self.sources["weights_file"]
-        found = weight_files.Weights(self.config.weights or "none", Path(file) if file else None)
-        return weight_files.not_here(get_backbone(self.config.backbone), found)
+        return weight_files.not_here(self.backbone, self.weights)
+
+    def counts(self) -> dict[str, int]:
+        """The parameters that it trains, from the architecture alone."""
+        return counts_of(self.config, self.backbone, self.tasks[str(self.config.task)])
 
     def record(
         self, *, command: str | None = None, images: Mapping[str, str] | None = None
@@ -139,7 +145,7 @@ def resolve(
         "data_root": str(root) if root else None,
     }
     tasks = {one.name: one for one in (task, scored)}
-    return Resolved(config, run_id(config), recipe, read, sources, tasks)
+    return Resolved(config, run_id(config), recipe, read, sources, tasks, backbone, weights_found)
 
 
 def _of_recipe(

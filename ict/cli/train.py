@@ -9,7 +9,6 @@ from ict.cli.common import Progress, Whole, command, emit, typed_command
 from ict.cli.options import SLOTS
 from ict.config import NEUTRAL, SELECTOR, RunConfig, parse_setting
 from ict.errors import InputError, quoted
-from ict.methods.counts import counts_of
 from ict.recipes import RECIPES
 from ict.resolve import Resolved, resolve
 from ict.store.store import Store
@@ -138,13 +137,14 @@ _OTHER_WEIGHTS = "--weights FILE takes a file in their place, --weights none ran
 def _plan(resolved: Resolved) -> dict[str, Any]:
     """What a dry run says: the configuration and the parameter counts, from the architecture alone."""
     config = resolved.config
-    data_here = is_here(config.task)
+    task = resolved.tasks[str(config.task)]
+    data_here = is_here(task)
     if not data_here:
         click.echo(
             f"ict: task {quoted(config.task)} is not on this machine: see `ict tasks`", err=True
         )
     else:
-        fingerprint(config.task, splits=config.splits)  # refuses what the run would
+        fingerprint(task, splits=config.splits)  # refuses what the run would
     lacking = resolved.weights_not_here()
     if lacking:
         click.echo(f"ict: {lacking}; {_OTHER_WEIGHTS}", err=True)
@@ -156,7 +156,7 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
         "recipe": resolved.recipe,
         "recipe_fields": list(resolved.recipe_fields),
         "config": config.to_dict(),
-        **counts_of(config),
+        **resolved.counts(),
     }
 
 

@@ -4,18 +4,17 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ict.catalogue import Backbone, get_backbone
+from ict.catalogue import Backbone
 from ict.methods.registry import get_method
-from ict.tasks import get_task
+from ict.tasks import Task
 
 if TYPE_CHECKING:
     from ict.config import RunConfig
 
 
-def counts_of(config: "RunConfig") -> dict[str, int]:
+def counts_of(config: "RunConfig", backbone: Backbone, task: Task) -> dict[str, int]:
     """Of a resolved configuration: adapter (all but the head), head, both, backbone."""
-    fields = dataclasses.asdict(config)
-    return _counts(get_backbone(config.backbone), get_task(config.task).classes, fields)
+    return _counts(backbone, task.classes, dataclasses.asdict(config))
 
 
 def parameter_counts(

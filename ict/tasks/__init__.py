@@ -183,9 +183,9 @@ def list_tasks(root: str | Path | None = None) -> list[dict[str, Any]]:
     return rows + [_row(name, folders.get(name), root) for name in names]
 
 
-def is_here(name: str, root: str | Path | None = None) -> bool:
+def is_here(task: Task) -> bool:
     """Whether the task's images are on this machine."""
-    return name in bundled.TASKS or get_task(name, root=root).name in _folders(root)
+    return task.name in bundled.TASKS or task.place is not None
 
 
 def _bundled_row(task: Task) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from ict.catalogue import BUNDLED, get_backbone
 from ict.config import ABOUT, FIELDS, check_method
 from ict.errors import InputError
 from ict.methods import registry
-from ict.methods.counts import counts_of
 from ict.methods.method import GROUPS
 from ict.model.adapters import count_parameters
 from ict.model.backbones import load_backbone
@@ -29,14 +28,15 @@ def bundled(classes: int = 10) -> nn.Module:
 
 @pytest.mark.parametrize("name", registry.REGISTRY)
 def test_the_count_of_the_architecture_is_what_the_model_trains(name):
-    config = resolve({"task": "digits", "method": name}, weights="none").config
+    resolved = resolve({"task": "digits", "method": name}, weights="none")
+    config = resolved.config
     selection = None
     if registry.chooses_channels(name):
         stages = get_backbone(BUNDLED).stages
         selection = select_random(stages, site="attn", ks=list(config.k), seed=0, blocks=None)
     model = prepare(bundled(), config, selection)
     found = count_parameters(model, adds=registry.REGISTRY[name].adds)
-    assert found == counts_of(config)
+    assert found == resolved.counts()
 
 
 @pytest.mark.parametrize(

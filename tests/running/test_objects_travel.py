@@ -100,6 +100,15 @@ def test_what_is_asked_for_is_looked_up_once(
     assert counted == {**ONCE, **a_task, "resolve_k": 1}
 
 
+def test_a_dry_run_looks_everything_up_once(counted: collections.Counter[str]):
+    from ict.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "digits", "--dry-run", "--json"])
+    assert ended.value.code == 0
+    assert (counted["get_task"], counted["get_backbone"], counted["resolve_k"]) == (1, 1, 1)
+
+
 def test_one_run_looks_everything_up_once(store: Store, counted: collections.Counter[str]):
     record = resolve({**SMALL, "epochs": 1, "k": 2}).record()
     folder = store.create_run(record)

@@ -10,7 +10,6 @@ from typing import Any
 
 from ict.documents.bounded import fraction
 from ict.errors import InputError, quoted
-from ict.methods.counts import counts_of
 from ict.resolve import Resolved, resolve
 from ict.store import run_times as study_plan
 from ict.store.run_rows import RunRow
@@ -96,7 +95,7 @@ def plan(wishes: Wishes, *, fetch: bool) -> Plan:
 
 def trainable_parameters(run: Resolved) -> int:
     """Adapter and head, from the architecture alone."""
-    return counts_of(run.config)["trainable_parameters"]
+    return run.counts()["trainable_parameters"]
 
 
 def expected_seconds(run: Resolved, rows: Sequence[RunRow]) -> float | None:
