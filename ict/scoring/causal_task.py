@@ -144,7 +144,7 @@ def _scores(
 ) -> tuple[dict[str, list[np.ndarray]], dict[str, str]]:
     """The scores (D,) of every block by criterion, on train800, computed where the store lacks them."""
     rows, ids = {}, {}
-    for scored in _score_requests(request, inputs):
+    for scored in score_requests(request, inputs):
         path = score_task(
             store,
             scored,
@@ -160,7 +160,7 @@ def _scores(
     return rows, ids
 
 
-def _score_requests(request: CausalRequest, inputs: Inputs) -> list[ScoreRequest]:
+def score_requests(request: CausalRequest, inputs: Inputs) -> list[ScoreRequest]:
     """One a criterion. Weights of the hub go by the digest of their file, as version 0.1.0 had it.
 
     `data` is the same where only train800 is read: all lists were found sound for the check.

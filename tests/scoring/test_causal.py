@@ -10,11 +10,14 @@ from click.testing import CliRunner
 from ict.cli import main
 from ict.errors import InputError
 from ict.scoring.causal import Plan, measure
-from ict.scoring.causal_task import check, request_check
+from ict.scoring.causal_task import check, request_check, score_requests
 from ict.scoring.heads import collect_features, fit_probe
+from ict.scoring.inputs import Inputs
 from ict.scoring.reading import Meter
+from ict.scoring.score_request import request_for
 from ict.store import read_json
 from tests.tiny_models import images_of, split, tiny_vit
+from tests.vtab_layout import make_task
 
 TRAIN = images_of(per_class=6)
 VALIDATION = (TRAIN[0][:9] + 0.1, TRAIN[1][:9])
@@ -133,6 +136,20 @@ def test_command_writes_once_and_reads_afterwards(store):
     }
     assert set(document["score_ids"]) == {"class_l2", "l2"}
     assert (document["train_split"], document["validation_split"]) == ("train800", "val200")
+
+
+@pytest.mark.parametrize("weights", [None, "none"])
+@pytest.mark.parametrize("task", ["digits", "birds"])
+def test_its_scores_are_those_of_ict_score(task, weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("ICT_VTAB_ROOT", str(tmp_path))
+    make_task(tmp_path / "birds")
+    shared = {"task": task, "backbone": "ict_tiny", "weights": weights, "limit": 3}
+    request, file = request_check(criteria=["l2", "taylor"], plan=Plan(site="block"), **shared)
+    inputs = Inputs.of(request, task=None, backbone=None, weights_file=file, root=None)
+    for scored in score_requests(request, inputs):
+        asked = {"criterion": scored.criterion, "sites": ("block",), "split": "train800"}
+        alone, _ = request_for(tokens=None, pixel_normalisation="native", **asked, **shared)
+        assert scored == alone
 
 
 def test_an_interrupt_leaves_no_file(store):
