@@ -12,10 +12,14 @@ rows = [*readers.run_rows(shown), *imported_run_rows(shown)]
 own = store_table(rows)
 if own.empty:
     st.info("No finished run on a VTAB-1K task yet; below are the published numbers.")
-    here = [row.name for row in readers.tasks() if row.available and row.group != "bundled"]
-    label, page = ("Start a run", "train") if here else ("How to get VTAB-1K", "data")
+    real_tasks = [row.name for row in readers.tasks() if row.available and row.group != "bundled"]
+    label, page = ("Start a run", "train") if real_tasks else ("How to get VTAB-1K", "data")
     if st.button(label, icon=":material/arrow_forward:"):
-        query = {"tasks": here[0], "backbone": "vit_base_patch16_224.orig_in21k"} if here else None
+        query = (
+            {"tasks": real_tasks[0], "backbone": "vit_base_patch16_224.orig_in21k"}
+            if real_tasks
+            else None
+        )
         st.switch_page(shell.path(page), query_params=query)
 published = st.toggle("Published methods", value=True, key="published", bind="query-params")
 table = average_table(rows, published=published)

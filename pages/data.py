@@ -5,8 +5,8 @@ from ict_app.common import readers, shell, words
 
 shell.heading("Data", "Tasks on this machine, and how to get the others.")
 rows = readers.tasks()
-here = [row for row in rows if row.available]
-st.markdown(f"**{len(here)} of {len(rows)} tasks** are on this machine.")
+available = [row for row in rows if row.available]
+st.markdown(f"**{len(available)} of {len(rows)} tasks** are on this machine.")
 only = st.segmented_control(
     "Show",
     ["all", "here", "missing"],

@@ -5,9 +5,9 @@ from ict_app.common import readers, shell
 from ict_app.tune import run_view
 
 shown = shell.heading("Run", "One run: what it does now, its curves, and what came out.")
-asked = st.query_params.get("run")
-known = {row.run_id for row in readers.run_rows(shown)}
-if asked and asked not in known and not readers.find_run(shown, asked):
+linked = st.query_params.get("run")
+run_ids = {row.run_id for row in readers.run_rows(shown)}
+if linked and linked not in run_ids and not readers.find_run(shown, linked):
     st.caption("The link names a run that is not in this store.")
 run_id = run_view.choose(shown)
 if run_id is None:

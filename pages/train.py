@@ -11,11 +11,11 @@ shown = shell.heading(
     "Tune a few important channels of a frozen vision transformer. Runs go on when this page closes.",
 )
 with st.container(border=True):
-    found, wish = launch_form.form()
-    launch_form.summary(found, shown)
-    if hindrance := launch_form.hindrance(found):
+    planned, wish = launch_form.form()
+    launch_form.summary(planned, shown)
+    if hindrance := launch_form.hindrance(planned):
         st.warning(words.plain(hindrance), icon=":material/edit:")
-    label = f"Start {words.runs(len(found.runs))}" if found.runs else "Start"
+    label = f"Start {words.runs(len(planned.runs))}" if planned.runs else "Start"
     if st.button(
         label,
         type="primary",

@@ -80,8 +80,8 @@ def own_names(address: str) -> tuple[str, ...]:
             f"--address {quoted(address)} is no IP address: choose 127.0.0.1, 0.0.0.0 (all of this "
             "machine's) or one of its own; a name that visitors use belongs into --host"
         )
-    known = ipaddress.ip_address(address)
-    return () if known.is_unspecified or address in _HERE else (address.lower(),)
+    bound = ipaddress.ip_address(address)
+    return () if bound.is_unspecified or address in _HERE else (address.lower(),)
 
 
 def _is_address(word: str) -> bool:

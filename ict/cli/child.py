@@ -68,5 +68,5 @@ class Child:
 
 def _heard() -> list[signal.Signals]:
     """The signals to act on: not those that we were started to ignore, as by nohup or a shell's `&`."""
-    known = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
-    return [number for number in known if signal.getsignal(number) != signal.SIG_IGN]
+    ending = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+    return [number for number in ending if signal.getsignal(number) != signal.SIG_IGN]

@@ -64,12 +64,14 @@ def run(source: str, *, no_wait: bool, as_json: bool, **how: Any) -> None:
     def ask() -> studies.Study:
         return studies.create(store, document, device=device, command=typed_command())
 
-    asked = ask()
-    if said := unrecorded(store.run(run_id) for run_id in asked.run_ids):
+    asked_study = ask()
+    if said := unrecorded(store.run(run_id) for run_id in asked_study.run_ids):
         click.echo(f"ict: {said}", err=True)
-    submit = _submitter(store, asked, device, how)
-    asked, submitted = _to_the_end(store, asked, ask, submit, wait=not no_wait, quiet=as_json)
-    _say_how_it_ended(store, asked, submitted, waited=not no_wait, as_json=as_json)
+    submit = _submitter(store, asked_study, device, how)
+    asked_study, submitted = _to_the_end(
+        store, asked_study, ask, submit, wait=not no_wait, quiet=as_json
+    )
+    _say_how_it_ended(store, asked_study, submitted, waited=not no_wait, as_json=as_json)
 
 
 def _to_the_end(

@@ -206,11 +206,11 @@ def rows(store: BaseStore, study: Study) -> list[dict[str, Any]]:
     for member in study.members:
         status = "unreadable" if member.run_id in existing else "missing"
         row = by_id.get(member.run_id, {"run_id": member.run_id, "status": status})
-        wanted = {f"asked_{field}": value for field, value in member.asked.items()}
+        asked_fields = {f"asked_{field}": value for field, value in member.asked.items()}
         kept = {
             "member": member.name,
             "stages": stages,
-            **wanted,
+            **asked_fields,
             **words.get(member.run_id, UNSEARCHED),
         }
         made.append({**row, **kept, "chosen": member.run_id not in not_chosen})
