@@ -63,23 +63,18 @@ def train(
     **fields: Any,
 ) -> None:
     """Starts a run (or finds it, if it was asked for before) and gives its id."""
-    asked_fields = {
-        "task": task,
-        **{name: value for name, value in fields.items() if value is not None},
-    }
+    asked = {"task": task, **{name: value for name, value in fields.items() if value is not None}}
     if k:
-        asked_fields["k"] = k[0] if len(k) == 1 else k
+        asked["k"] = k[0] if len(k) == 1 else k
     if site is not None:
-        asked_fields["tune_site"] = site
-    asked_fields |= dict(parse_setting(text) for text in settings)
-    if asked_fields["task"] != task:
+        asked["tune_site"] = site
+    asked |= dict(parse_setting(text) for text in settings)
+    if asked["task"] != task:
         raise InputError(
-            f"the task is {quoted(task)}, and --set task={quoted(asked_fields['task'])} says another"
+            f"the task is {quoted(task)}, and --set task={quoted(asked['task'])} says another"
         )
-    resolved = resolve(
-        asked_fields, recipe=recipe, weights=weights, device=device, fetch=not dry_run
-    )
-    _say_unread(asked_fields, resolved.config)
+    resolved = resolve(asked, recipe=recipe, weights=weights, device=device, fetch=not dry_run)
+    _say_unread(asked, resolved.config)
     if dry_run:
         emit(_plan(resolved), as_json=as_json)
         return
