@@ -38,34 +38,36 @@ def link(name: str, source: Path, wish: Wish) -> dict[str, Any]:
 
     Raises InputError, before anything is written, for what cannot be a task.
     """
-    known = check_name(vtab.canonical(name))
+    task_name = check_name(vtab.canonical(name))
     ending = source.suffix.lower()
     if ending in table.TABLES and os.path.exists(source):
-        return _link_table(known, source, wish)
+        return _link_table(task_name, source, wish)
     if ending == parquet.ENDING and os.path.exists(source):
-        _check_own(known)
-        return _link_parquet(known, source.parent, [source], wish)
+        _check_own(task_name)
+        return _link_parquet(task_name, source.parent, [source], wish)
     if os.path.isfile(source):
         raise InputError(f"{source} is a file that cannot be linked; link {KINDS}")
     if source.is_dir() and vtab_folders.is_layout(source):
-        return _link_layout(known, source, wish)
-    refusal = f"{source} cannot be linked as {quoted(known)}: {vtab_folders.missing_lists(source)}"
+        return _link_layout(task_name, source, wish)
+    refusal = (
+        f"{source} cannot be linked as {quoted(task_name)}: {vtab_folders.missing_lists(source)}"
+    )
     if not source.is_dir() or "has lists" in refusal:
         raise InputError(refusal)
     files = parquet.parquet_files(source)
     if not files and not class_folders.has_class_folders(source):
         raise InputError(f"{refusal}, and is not {KINDS}{_table_in(source)}")
-    _check_own(known)
+    _check_own(task_name)
     if files:
-        return _link_parquet(known, source, files, wish)
+        return _link_parquet(task_name, source, files, wish)
     images = class_folders.class_images(source, follow=wish.follow)
-    return _link_images(known, source, images, wish, "class folders")
+    return _link_images(task_name, source, images, wish, "class folders")
 
 
 def _table_in(folder: Path) -> str:
     names = (entry.name for entry in listed(folder))
-    found = next((name for name in names if Path(name).suffix.lower() in table.TABLES), None)
-    return f" (its table {quoted(found)} can be linked)" if found else ""
+    file_name = next((name for name in names if Path(name).suffix.lower() in table.TABLES), None)
+    return f" (its table {quoted(file_name)} can be linked)" if file_name else ""
 
 
 def _check_own(name: str) -> None:
@@ -130,19 +132,19 @@ def _link_layout(name: str, folder: Path, wish: Wish) -> dict[str, Any]:
 
 def _check_labels(folder: Path, lists: Mapping[str, Sequence[Entry]], classes: int | None) -> None:
     """Raises InputError for labels that are none of the classes that info.json or VTAB-1K names."""
-    found = (
+    problems = (
         label_problem(entry, str(folder / f"{split}.txt"), classes)
         for split, entries in lists.items()
         for entry in entries
     )
-    refuse([problem for problem in found if problem is not None])
+    refuse([problem for problem in problems if problem is not None])
 
 
 def _check_parts(name: str, folder: Path, there: Iterable[str]) -> None:
     """Raises InputError unless there are lists to train and to test on."""
-    found = set(there)
-    trained = "train800val200" in found or {"train800", "val200"} <= found
-    if not (trained and "test" in found):
+    parts_there = set(there)
+    trained = "train800val200" in parts_there or {"train800", "val200"} <= parts_there
+    if not (trained and "test" in parts_there):
         missing = vtab_folders.missing_lists(folder)
         raise InputError(f"{folder} cannot be linked as {quoted(name)}: {missing}")
 

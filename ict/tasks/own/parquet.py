@@ -35,9 +35,9 @@ def parquet_files(folder: Path) -> list[Path]:
     Raises InputError for several folders, each a data set of its own.
     """
     for place in (folder, folder / "data"):
-        if place.is_dir() and (found := _files_of(place)):
-            return found
-    sets = {path.name: found for path in _folders(folder) if (found := _files_of(path))}
+        if place.is_dir() and (files_there := _files_of(place)):
+            return files_there
+    sets = {path.name: files_there for path in _folders(folder) if (files_there := _files_of(path))}
     if len(sets) > 1:
         names = ", ".join(quoted(name) for name in list(sets)[:8])
         raise InputError(
@@ -76,22 +76,22 @@ class ParquetImages:
 
     def images(self) -> list[Image]:
         """One image a row, without a path. Raises InputError for a row without a label."""
-        found: list[Image] = []
+        images_found: list[Image] = []
         several = len({_part_of(rows.path) for rows in self._files}) > 1
         for rows in self._files:
             part = _part_of(rows.path) if several else ""
-            if len(found) + rows.file.metadata.num_rows > MOST_IMAGES:
+            if len(images_found) + rows.file.metadata.num_rows > MOST_IMAGES:
                 raise InputError(f"more than {MOST_IMAGES:,} images; link a part of them")
-            found += [Image(part, "", label, where) for label, where in rows.labels()]
-        return plain_labels(found)
+            images_found += [Image(part, "", label, where) for label, where in rows.labels()]
+        return plain_labels(images_found)
 
     def write(self, folder: Path, lists: dict[str, np.ndarray]) -> list[str]:
         """Writes each listed image's file, as it is, into `folder`; gives the paths, "" for one not listed."""
-        wanted = {int(i): split for split, chosen in lists.items() for i in chosen}
+        split_of = {int(i): split for split, chosen in lists.items() for i in chosen}
         _check_room(folder, sum(rows.path.stat().st_size for rows in self._files))
         paths = [""] * sum(rows.file.metadata.num_rows for rows in self._files)
         for place, (where, cell) in enumerate(self._cells()):
-            if place in wanted:
+            if place in split_of:
                 content = _content(cell, where)
                 paths[place] = f"images/{place // 1000:04d}/{place:07d}.{_kind(content)}"
                 make_folder((folder / paths[place]).parent)

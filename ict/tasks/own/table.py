@@ -42,10 +42,10 @@ def table_images(
     file = _column(sheet, image_column, _IMAGE, f"{where}: no column of images", "--image-column")
     label = _column(sheet, label_column, _LABEL, f"{where}: no column of labels", "--label-column")
     part = next((i for i, name in enumerate(sheet.header) if name.lower() in _PART), None)
-    found = bounded(_rows(sheet, path, images, (file, label, part)))
-    if not found:
+    images_found = bounded(_rows(sheet, path, images, (file, label, part)))
+    if not images_found:
         raise InputError(f"{path}: no rows below its header")
-    return plain_labels(found)
+    return plain_labels(images_found)
 
 
 def _column(
@@ -72,9 +72,9 @@ def _rows(
     for line, cells in sheet.rows:
         where = f"{path}, line {line}"
         try:
-            given = "" if part is None else _part(_cell(cells, part, "part"))
+            own_part = "" if part is None else _part(_cell(cells, part, "part"))
             name = _file(_cell(cells, file, "image"), images)
-            yield Image(given, name, _cell(cells, label, "label"), where)
+            yield Image(own_part, name, _cell(cells, label, "label"), where)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
 
