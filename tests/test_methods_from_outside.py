@@ -134,7 +134,7 @@ def test_killed_and_resumed_it_ends_as_unbroken_and_loads(outside, tmp_path):
     assert loaded == [str(COUNT), "True"]
     code, answer = asked(outside, "fold", here.id, "--out", str(tmp_path / "m.safetensors"))
     assert code == 2
-    assert "is method 'adaptformer'; ict, linear, full and bitfit fold" in answer["error"]
+    assert "is method 'adaptformer'; ict, linear, full, bitfit and lora fold" in answer["error"]
     alone = {**os.environ, "PYTHONPATH": str(ROOT)}  # the package is gone: the run stays listed
     code, rows = asked(alone, "runs")
     assert [row["method"] for row in rows] == ["adaptformer"]

@@ -16,6 +16,7 @@ from ict.errors import InputError, quoted
 from ict.model.adapters import detach
 from ict.model.backbones import block_kind, block_stages
 from ict.model.channel_adapter import ChannelAdapter
+from ict.model.low_rank_folding import joined_qkv
 from ict.model.sites import Site, find_site
 from ict.model.timm_types import TimmBlock, linear_layer
 
@@ -35,10 +36,15 @@ FOLDABLE = ("attn_branch", "mlp_branch", "q", "k", "v")
 def fold(model: nn.Module) -> nn.Module:
     """Folds all adapters of a model into its layers, in place and in float64; gives the plain model.
 
-    Raises InputError, saying why and what to use instead, where folding is not exact: the residual
+    Updates of low rank that a run with LoRA put on q and v go into the qkv layers. Raises InputError, saying why and what to use instead, where folding is not exact: the residual
     stream and the block's output, blocks with a norm behind the branch, a q, k, v layer without bias.
     """
     blocks = [block for stage in block_stages(model) for block in stage]
+    names = {id(module): name for name, module in model.named_modules()}
+    joined = [(block, joined_qkv(block, names[id(block)])) for block in blocks]
+    for block, qkv in joined:
+        if qkv is not None:
+            block.attn.add_module("qkv", qkv)
     adapted = [(block, name, site) for block in blocks for name, site in _adapted(block)]
     for block, name, _ in adapted:
         _check(block, name)

@@ -81,6 +81,23 @@ def test_a_folded_run_answers_the_same_in_a_script_without_ict(store, tmp_path):
     np.testing.assert_allclose(np.array(json.loads(child.stdout)), expected, atol=1e-5)
 
 
+def test_a_run_with_lora_folds_into_the_qkv_layers(store, tmp_path):
+    import torch
+    from safetensors.torch import load_file as load_tensors
+
+    import ict
+    from ict.model.backbones import load_backbone
+
+    here = trained(store, method="lora")
+    out = tmp_path / "folded.safetensors"
+    assert fold_run(here, out)["num_classes"] == 10
+    plain = load_backbone("ict_tiny", weights="none", weights_file=None, classes=10).eval()
+    plain.load_state_dict(load_tensors(out))
+    x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(plain(x), ict.load(here.id)(x), rtol=1e-5, atol=1e-5)
+
+
 def digits_of(split, n):
     """Where the first images of the split stand in scikit-learn's data set."""
     from sklearn.datasets import load_digits

@@ -27,6 +27,7 @@ LORA: Final = Method(
     reads=(TRAINING, SEED, "lora_rank"),
     quick={"lr": 0.005, "weight_decay": 0.0001, "drop_path": 0.0},  # usual values, not searched
     adds=(".lora_",),
+    folds=True,
     colour="#009E73",
     symbol="triangle-up",
 )
