@@ -69,7 +69,9 @@ class Criterion:
 
     def compute(self, model: "nn.Module", batches: "Batches", request: Request) -> Computed:
         """Scores the sites asked for. Raises InputError for an unknown option, site or tokens."""
-        for option in request.options:
+        for option, given in request.options.items():
+            if option in _FLAGS and given not in (True, False):
+                raise InputError(f"{option}={quoted(given)}: give true or false")
             if option not in self.options:
                 allowed = (
                     f"there are {', '.join(self.options)}" if self.options else "it takes none"
@@ -88,6 +90,7 @@ class Criterion:
         return computed
 
 
+_FLAGS = ("normed", "normalise", "signed")
 _SCT = "SCT (arXiv 2309.08513) and its released code"
 _NORM: dict[str, Any] = {
     "module": "ict.scoring.norms",

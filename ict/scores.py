@@ -69,7 +69,11 @@ class ChannelScores:
         return card(f"ChannelScores: {what}", header, rows)
 
     def plot(self, selection: Any = None, *, site: str | None = None, view: str = "raw") -> Any:
-        """A Plotly map of the scores, the channels of `selection` marked: see `ict.notebook.pictures`."""
+        """A Plotly map of the scores, blocks × channels, with the channels of `selection` marked.
+
+        `view` is raw, z, rank or log. Raises InputError for another one, for a site that was not scored,
+        and for a selection of another site or other blocks.
+        """
         return late("ict.notebook.pictures", "plot_scores")(self, selection, site=site, view=view)
 
     @property

@@ -158,7 +158,8 @@ def select(
 
     `blocks` limits the choice to some blocks; `order` is `top` (the method), `lowest` or `random`
     (its controls; `random` draws uniformly and depends on `seed` and `task`, not on the scores).
-    Raises InputError for an unknown site or order, a K outside 1..D, and scores without a ranking.
+    Raises InputError for an unknown site or order, blocks that are none, a K outside 1..D, and scores
+    without a ranking.
     """
     if not isinstance(scores, ChannelScores):
         raise InputError(
@@ -169,6 +170,7 @@ def select(
         raise InputError(f"order={quoted(order)}: choose one of {', '.join(SELECTORS)}")
     site = site or scores.only_site()
     stages = scores.site(site)
+    _check_blocks(blocks, sum(map(len, stages)))
     ks = resolve_k([stage.shape[1] for stage in stages], k=k, ratio=ratio)
     chosen = []
     block = 0
@@ -194,6 +196,17 @@ def select(
         score_id=None if order == "random" else scores.meta.get("score_id"),
         backbone=scores.meta.get("backbone"),
     )
+
+
+def _check_blocks(blocks: Any, count: int) -> None:
+    """Raises InputError unless `blocks` is None or a list of some of the blocks 0 to `count` − 1."""
+    if blocks is None:
+        return
+    listed = isinstance(blocks, Sequence) and not isinstance(blocks, str)
+    if not (listed and blocks and all(block in range(count) for block in blocks)):
+        raise InputError(
+            f"blocks={quoted(blocks)}: give a list of some of the blocks 0 to {count - 1}"
+        )
 
 
 def select_random(

@@ -24,6 +24,7 @@ SCORES = ict.ChannelScores(TWO_STAGES, META)
 
 
 def test_scores_come_back_from_their_file(tmp_path):
+    """0.1.0: `'ChannelScores' object has no attribute 'save'`."""
     file = SCORES.save(tmp_path / "scores.safetensors")
     again = ict.ChannelScores.load(file)
     assert again.meta == META
@@ -37,6 +38,7 @@ def test_scores_come_back_from_their_file(tmp_path):
 
 
 def test_a_frame_has_a_row_a_channel():
+    """0.1.0: `'ChannelScores' object has no attribute 'frame'`."""
     table = SCORES.frame()
     assert list(table.columns) == ["site", "stage", "block", "channel", "score"]
     assert table.score.tolist() == [1, 2, 3, 6, 5, 4, 7, 9, 8, 0]
@@ -51,6 +53,7 @@ def test_a_frame_has_a_row_a_channel():
 
 
 def test_a_selection_comes_back_from_its_file(tmp_path):
+    """0.1.0: `'Selection' object has no attribute 'save'`."""
     selection = ict.select(SCORES, k=2, blocks=[0, 2])
     file = selection.save(tmp_path / "chosen.safetensors")
     assert ict.Selection.load(file) == selection

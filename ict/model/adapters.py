@@ -218,6 +218,11 @@ def _trainable_example(model: nn.Module) -> Tensor:
 
 
 def _check_fits(model: nn.Module, selection: Selection, blocks: Sequence[TimmBlock]) -> None:
+    numbers = [chosen.block for chosen in selection.blocks]
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise InputError(
+            f"the selection has the blocks {quoted(numbers)}: give each that is to be tuned once"
+        )
     for chosen in selection.blocks:
         if not 0 <= chosen.block < len(blocks):
             raise InputError(f"block {chosen.block}: the model has blocks 0 to {len(blocks) - 1}")

@@ -34,7 +34,11 @@ def backbone(
     head of `classes` outputs is drawn from `seed`. Raises InputError for an unknown name, and weights
     that are not to be had.
     """
+    _check_name("name", name)
     _check_whole("classes", classes, least=0)
+    _check_whole("seed", seed, least=0)
+    if image_size is not None:
+        _check_whole("image_size", image_size, least=1)
     weights_found = find(get_backbone(name), weights, fetch=True)
     with torch.inference_mode(False):
         return load_backbone(
@@ -50,6 +54,11 @@ def backbone(
 def _check_whole(name: str, value: Any, *, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise InputError(f"{name}={quoted(value)}: give a whole number of {least} or more")
+
+
+def _check_name(what: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise InputError(f"{what}={quoted(value)}: give a name")
 
 
 class Loader:
@@ -102,11 +111,15 @@ def loader(
 ) -> Loader:
     """Batches of a task's split with the pixels that `model` takes, on its device, in its type of number.
 
+    Images are (B, 3, S, S), normalised; labels (B,) whole numbers from 0. Each pass begins anew.
     `split` is train800, val200, train800val200 or test; `limit` leaves so many images, of all classes;
     with `shuffle_seed` every pass has another order. The result has `classes` and `class_names`.
     Raises InputError for an unknown task or split, and a model that does not say its pixels.
     """
+    _check_name("task", task)
     _check_whole("batch_size", batch_size, least=1)
+    if shuffle_seed is not None:
+        _check_whole("shuffle_seed", shuffle_seed, least=0)
     if limit is not None:
         _check_whole("limit", limit, least=1)
     return Loader(task, split, model, batch_size=batch_size, limit=limit, shuffle_seed=shuffle_seed)

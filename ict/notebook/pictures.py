@@ -52,6 +52,7 @@ def export(
 ) -> Path:
     """Writes a figure in the width and letters of a venue; the name's ending says the format.
 
+    `span` is the width, one `column` or the `text`; the figure's own choice for None.
     pdf, svg and png need Chrome; html, txt (the caption) and json (where it came from) do not. A table
     needs the data too: `ict figure` writes csv and tex. Raises InputError for another style or ending,
     and a file that is there unless `overwrite` is set; IctError without Chrome.
@@ -62,6 +63,8 @@ def export(
         raise InputError(
             f"{path}: end the name in one of {allowed} (`ict figure` writes csv and tex)"
         )
+    if span is not None and span not in get_args(Span):
+        raise InputError(f"span={quoted(span)}: choose one of {', '.join(get_args(Span))}")
     if not isinstance(figure, go.Figure):
         raise InputError(f"export needs a Plotly figure, not {quoted(type(figure).__name__)}")
     name = re.sub(r"[^\w-]", "-", Path(path).stem) or "figure"

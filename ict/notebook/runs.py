@@ -60,6 +60,7 @@ def runs(
 ) -> pd.DataFrame:
     """One row a run of the store, oldest first: its id, status, fields and what came out.
 
+    Accuracies are fractions, times seconds, memory bytes, as the columns' names say; empty without runs.
     `equal` keeps those with a field of that value (`task="digits"`), `study` those of a study.
     Raises InputError for a study that is not there, and a column that no run has.
     """

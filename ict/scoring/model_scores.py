@@ -34,7 +34,7 @@ def score(
 ) -> ChannelScores:
     """Scores every channel of a timm model at one or more sites, for a notebook.
 
-    `data` gives batches of normalised images (B, 3, S, S) and labels, as `ict.scoring.batches` reads
+    `data` gives batches of normalised images (B, 3, S, S) and labels (B,), as `ict.scoring.batches` reads
     them: a list, a DataLoader, or a function that starts the pass anew (some criteria take more than
     one). They are moved to the model's device and type of number. `classes` is found in a first look
     at the labels when it is not given; `task` names the scores in tables and files.
@@ -91,7 +91,7 @@ def _sites(site: Any) -> tuple[str, ...]:
     names = (site,) if isinstance(site, str) else site
     if not isinstance(names, (list, tuple)) or not names:
         raise InputError(f"site={quoted(site)}: give a name, or a list of names")
-    return tuple(_one_name(name, "site") for name in names)
+    return tuple(dict.fromkeys(_one_name(name, "site") for name in names))
 
 
 def _check_classes(classes: Any) -> None:

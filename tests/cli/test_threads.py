@@ -18,6 +18,7 @@ from ict.store import Store
     "name", ["train", "resume", "score", "overlap", "stability", "energy", "causal", "inspect"]
 )
 def test_every_command_that_computes_takes_threads(name: str):
+    """0.1.0: `No such option '--threads'`."""
     command = importlib.import_module(f"ict.cli.{_MODULES[name]}").COMMANDS[name]
     (option,) = (one for one in command.params if one.name == "threads")
     assert "OMP_NUM_THREADS" in option.help

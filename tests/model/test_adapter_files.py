@@ -41,7 +41,7 @@ def trained(model: nn.Module, site: str = "attn", **options: object) -> nn.Modul
 
 
 def test_a_saved_adapter_gives_equal_logits_in_a_new_process_on_four_families(tmp_path):
-    """0.1.0 had no public way to save what was attached: the state dict lost the channels' block and scale."""
+    """0.1.0: `module 'ict' has no attribute 'save_adapter'`."""
     words, expected = [], []
     for number, family in enumerate(FOUR):
         model, images = small.build(family)
@@ -142,6 +142,7 @@ def test_detach_gives_the_head_back_too():
 
 
 def test_detach_says_that_it_keeps_a_head_that_was_exchanged():
+    """0.1.0 kept every head, and said nothing."""
     model = trained(small.build("vit")[0])
     model.reset_classifier(9)
     with pytest.warns(UserWarning, match="keeps the model's head, which is another one"):

@@ -87,6 +87,7 @@ def test_compiled_before_and_after(backend):
 
 
 def test_data_parallel_on_one_device_works_and_on_two_is_one_sentence(tmp_path):
+    """0.1.0: `DataParallel is not supported (blocks: none)`."""
     wrapped = nn.DataParallel(classifier())
     selection = ict.select(ict.score(wrapped, DATA), k=4)
     file = ict.save_adapter(ict.attach(wrapped, selection), tmp_path / "a")
@@ -100,6 +101,7 @@ def test_data_parallel_on_one_device_works_and_on_two_is_one_sentence(tmp_path):
 
 
 def test_distributed_data_parallel_is_one_sentence():
+    """0.1.0: `DistributedDataParallel is not supported (blocks: none)`, and nothing to do about it."""
     wrapped = nn.parallel.DistributedDataParallel.__new__(nn.parallel.DistributedDataParallel)
     nn.Module.__init__(wrapped)
     wrapped.module = classifier()
@@ -194,6 +196,7 @@ def test_torch_func_gives_the_same_gradients_and_those_of_each_image(site):
 
 
 def test_forward_mode_is_one_sentence():
+    """0.1.0: "it must override the setup_context staticmethod"."""
     adapter = next(iter(adapters(attached()).values()))
     with pytest.raises(
         InputError, match=r"no forward-mode derivative; use torch.func.grad, vjp or"

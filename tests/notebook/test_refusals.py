@@ -41,6 +41,7 @@ def state(model: nn.Module) -> tuple:
         ({"criterion": None}, "criterion=None: give a name"),
         ({"site": ()}, r"site=\(\): give a name, or a list of names"),
         ({"site": 3}, "site=3: give a name"),
+        ({"normed": "no"}, "normed='no': give true or false"),
         ({"tokens": "some"}, "tokens='some': choose one of patch, cls, all"),
         ({"classes": 0}, "classes=0: give a whole number from 1 to"),
         ({"classes": -3}, "classes=-3: give a whole number"),
@@ -95,6 +96,12 @@ def test_a_model_without_numbers():
         ict.attach(classifier().to("meta"), CHOSEN)
 
 
+def test_a_site_that_is_named_twice_is_scored_once():
+    """0.1.0: "stack expects a non-empty TensorList"."""
+    twice, once = (ict.score(tiny_vit(depth=1), DATA, site=s) for s in (["attn", "attn"], "attn"))
+    assert np.array_equal(twice.stacked("attn"), once.stacked("attn"))
+
+
 def test_each_module_comes_back_in_the_mode_that_it_was_in():
     """0.1.0 put all modules into the mode of the whole model: a frozen block's dropout began to drop."""
     model = classifier().train()
@@ -120,6 +127,12 @@ def out_of_range() -> ict.Selection:
         (CHOSEN, {"scale": "2"}, "scale='2': give a finite number"),
         (CHOSEN, {"seed": "a"}, "seed='a': give a whole number"),
         (out_of_range(), {}, "2 channel indices: choose different ones from 0 to 23"),
+        (
+            ict.Selection("attn", ()),
+            {},
+            r"the selection has the blocks \[\]: give each that is to be tuned",
+        ),
+        (ict.Selection("attn", CHOSEN.blocks[:1] * 2), {}, r"has the blocks \[0, 0\]: give each"),
         (ict.Selection("stream", CHOSEN.blocks), {}, "no site 'stream'; there are attn"),
         (SCORES, {}, "attach needs a Selection, as ict.select gives, not ChannelScores"),
     ],
@@ -180,6 +193,26 @@ def test_short_names_take_what_they_say():
     for call, sentence in (
         (lambda: ict.select("scores.safetensors", k=3), r"needs ChannelScores.*not str; ict.Chan"),
         (lambda: ict.select(np.ones((2, 3)), k=1), "not ndarray"),
+        (
+            lambda: ict.select(SCORES, k=3, blocks=[9]),
+            r"blocks=\[9\]: give a list of some of the blocks 0 to 1",
+        ),
+        (lambda: ict.select(SCORES, k=3, blocks=[]), r"blocks=\[\]: give a list"),
+        (lambda: ict.select(SCORES, k=3, blocks="0"), "blocks='0': give a list"),
+        (lambda: ict.loader(None, "test", model), "task=None: give a name"),
+        (
+            lambda: ict.loader("digits", "test", model, shuffle_seed="a"),
+            "shuffle_seed='a': give a whole",
+        ),
+        (lambda: ict.backbone(3), "name=3: give a name"),
+        (
+            lambda: ict.backbone(weights="none", image_size="16"),
+            "image_size='16': give a whole number",
+        ),
+        (
+            lambda: ict.export(SCORES.plot(), "a.html", span="wide"),
+            "span='wide': choose one of column, text",
+        ),
         (lambda: ict.load(None), "run=None: give a run's id, or its folder"),
         (lambda: ict.loader("digits", "test", model, limit=0), "limit=0: give a whole number of 1"),
         (lambda: ict.loader("digits", "test", model, limit=-1), "limit=-1: give a whole number"),

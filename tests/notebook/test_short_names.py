@@ -31,7 +31,7 @@ A, B = (
 
 
 def test_overlap_counts_shared_channels_between_what_chance_shares():
-    """0.1.0 compared score files alone, by a command; two scores in hand could not be compared."""
+    """0.1.0: `module 'ict' has no attribute 'overlap'`; a command compared files."""
     table = ict.overlap(A, B, ratio=0.25)
     assert table.k.tolist() == [8, 8, 16]
     rows = [
@@ -64,6 +64,7 @@ def test_scores_that_cannot_be_compared_are_one_sentence():
 
 
 def test_a_plot_marks_the_selection():
+    """0.1.0: `'ChannelScores' object has no attribute 'plot'`."""
     selection = ict.select(A, k=3)
     figure = A.plot(selection, view="rank")
     marked = {
@@ -113,6 +114,7 @@ def test_an_export_without_chrome_is_one_sentence(tmp_path, monkeypatch):
 
 
 def test_short_html_of_scores_and_selections():
+    """0.1.0 had no HTML of them: a notebook printed the repr."""
     html = B._repr_html_()
     assert "<td>attn</td><td>0</td><td>2</td><td>32</td>" in html
     assert "&lt;b&gt;cars&lt;/b&gt;" in html
@@ -123,6 +125,7 @@ def test_short_html_of_scores_and_selections():
 
 
 def test_a_loader_gives_the_pixels_of_the_model():
+    """0.1.0: `module 'ict' has no attribute 'loader'`, nor 'backbone'."""
     model = ict.backbone("ict_tiny", weights="none", image_size=16, classes=10).to(torch.bfloat16)
     batches = ict.loader("digits", "val200", model, batch_size=64, limit=100)
     assert (len(batches), batches.classes, len(batches.class_names)) == (2, 10, 10)
@@ -156,7 +159,7 @@ FIELDS = {"task": "digits", "method": "linear", "limit": 30, "image_size": 16, "
 
 
 def test_a_run_here_is_that_of_the_command_and_stands_in_the_table(tmp_path):
-    """0.1.0 trained from a notebook by a subprocess alone."""
+    """0.1.0: `module 'ict' has no attribute 'train'`, nor 'runs'."""
     assert ict.runs(store=tmp_path).empty
     run = ict.train(FIELDS, where="here", store=tmp_path)
     assert run.status() == "done"

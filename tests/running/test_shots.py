@@ -18,7 +18,7 @@ SHORT = {"task": "digits", "epochs": 1, "image_size": 16, "precision": "fp32"}
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_shots_are_so_many_of_each_class_and_those_of_fewer_among_those_of_more(seed):
-    """0.1.0 had no shots: `--limit 40` shared 40 images out by class sizes."""
+    """0.1.0: `no field 'shots'`; `--limit 40` was the first 40 lines of the list."""
     labels = np.random.default_rng(3).integers(0, 7, 300)
     before = np.array([], dtype=np.int64)
     for each in (1, 2, 4, 8, 16):
@@ -62,6 +62,7 @@ def test_a_run_trains_and_scores_on_its_shots_alone(store):
 
 
 def test_a_score_of_shots_is_another_score_of_train800(store):
+    """0.1.0: `No such option '--shots'`."""
     words = ("score", "digits", "--weights", "none", "--image-size", "16", "--json")
     made = [
         json.loads(ict(*words, "--shots", "1", *more).stdout) for more in ((), ("--shot-seed", "1"))

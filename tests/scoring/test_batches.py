@@ -57,8 +57,7 @@ def scored(data: object, **how: object) -> np.ndarray:
     ],
 )
 def test_labels_of_one_meaning_are_read(labels):
-    """0.1.0: (B, 1) scored classes that no image had (a table of B columns), lists and NumPy arrays were an
-    AttributeError or TypeError, one-hot rows were taken for two classes."""
+    """0.1.0: a RuntimeError about shapes for (B, 1) and one-hot, AttributeError for lists, TypeError for NumPy."""
     assert class_numbers(labels).tolist() == LABELS.tolist()
     assert np.array_equal(scored([(IMAGES, labels)]), EXPECTED.stacked("attn"))
 
@@ -83,7 +82,7 @@ def test_labels_of_one_meaning_are_read(labels):
     ],
 )
 def test_labels_of_no_meaning_are_one_sentence(labels, sentence):
-    """0.1.0 truncated floats to classes, or ended in PyTorch's own error at the first sum."""
+    """0.1.0 took floats for classes; RuntimeError for soft and missing labels, AttributeError for words."""
     with pytest.raises(InputError, match=sentence):
         scored([(IMAGES, labels)])
 
@@ -105,7 +104,7 @@ def test_labels_of_no_meaning_are_one_sentence(labels, sentence):
     ],
 )
 def test_images_that_the_model_cannot_take_are_one_sentence(images, sentence):
-    """0.1.0: a RuntimeError or AssertionError out of timm, for uint8 in the middle of a convolution."""
+    """0.1.0: "Input type (unsigned char) and bias type (float) should be the same", AssertionErrors of timm."""
     with pytest.raises(InputError, match=sentence):
         scored([(images, LABELS)])
     with pytest.raises(InputError, match=r"the model takes \(B, 3, 32, 32\)"):
@@ -126,6 +125,7 @@ def test_batches_may_be_tables():
 
 
 def test_a_dataset_in_place_of_a_loader_is_one_sentence():
+    """0.1.0: ValueError, not enough values to unpack."""
     data = TensorDataset(IMAGES, LABELS)
     with pytest.raises(
         InputError, match=r"a batch has 3 images and 1 labels|labels have the shape \(\)"
@@ -145,7 +145,7 @@ def test_a_batch_without_images_is_left_out():
 
 
 def test_arrays_of_another_type_of_number_are_moved_to_the_models():
-    """0.1.0: "expected m1 and m2 to have the same dtype", out of the first convolution."""
+    """0.1.0: "Input type (double) and bias type (float) should be the same"; a TypeError for NumPy."""
     for images in (IMAGES.numpy(), IMAGES.double(), IMAGES.numpy().astype("float64")):
         assert np.array_equal(scored([(images, LABELS)]), EXPECTED.stacked("attn"))
     pixels, classes = parts((IMAGES.numpy(), LABELS.tolist()))
@@ -154,7 +154,7 @@ def test_arrays_of_another_type_of_number_are_moved_to_the_models():
 
 @pytest.mark.parametrize("criterion", ["taylor", "integrated_gradients", "class_l2", "weight_norm"])
 def test_scores_inside_inference_mode_and_no_grad_are_the_same(criterion):
-    """0.1.0: "element 0 of tensors does not require grad", or "Inference tensors cannot be saved"."""
+    """0.1.0: "element 0 of tensors does not require grad" for every criterion with a gradient."""
     model, data = tiny_vit(depth=1), split(IMAGES, LABELS, 9)
 
     def scores(batches):
@@ -172,7 +172,7 @@ def test_scores_inside_inference_mode_and_no_grad_are_the_same(criterion):
 
 
 def test_attach_inside_inference_mode_can_be_trained():
-    """0.1.0 made adapters that no loss could be propagated to."""
+    """0.1.0: "Inference tensors cannot be saved for backward" at the first step."""
     model = tiny_vit(num_classes=3)
     with torch.inference_mode():
         ict.attach(model, ict.select(EXPECTED, k=4))
@@ -181,6 +181,7 @@ def test_attach_inside_inference_mode_can_be_trained():
 
 
 def test_a_model_that_was_made_inside_inference_mode_is_one_sentence():
+    """0.1.0 attached to it; taylor: "Setting requires_grad=True on inference tensor … is not allowed"."""
     with torch.inference_mode():
         model = tiny_vit()
     assert np.array_equal(
@@ -219,7 +220,7 @@ def test_models_of_another_type_of_number_score_alike(criterion, kind):
 
 
 def test_scores_carry_the_name_of_their_task(tmp_path):
-    """0.1.0 had no way to name them: two files of a notebook were both called after their folder."""
+    """0.1.0: `class_l2 has no option 'task'`; two files of a notebook were both called after their folder."""
     scores = ict.score(tiny_vit(), [(IMAGES, LABELS)], task="my pets")
     assert "of my pets" in repr(scores)
     assert ict.ChannelScores.load(scores.save(tmp_path / "s")).meta["task"] == "my pets"

@@ -127,7 +127,7 @@ def test_words_that_an_older_import_kept_are_read_as_numbers_where_they_are_some
 
 
 def test_imports_are_listed_and_removed(store, tmp_path):
-    """0.1.0 could do neither: a mistaken import stayed on the Benchmark page."""
+    """0.1.0: `list: no such file`; a mistaken import stayed on the Benchmark page."""
     for name in ("one", "two"):
         (tmp_path / f"{name}.csv").write_text(f"method,task,test_accuracy\n{name},cifar100,0.5\n")
         assert ict("import", str(tmp_path / f"{name}.csv")).exit_code == 0

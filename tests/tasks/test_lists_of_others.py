@@ -37,7 +37,7 @@ def row(name: str) -> dict:
     ],
 )
 def test_a_list_of_another_program_is_read(root, written, encoding):
-    """0.1.0 called the image missing in all of these, and a UTF-16 list a list without labels."""
+    """0.1.0 called the image missing in all of these, and labels of the UTF-16 list no numbers."""
     folder = make_task(root / "birds")
     write_image(folder / unicodedata.normalize("NFC", "images/é ç.jpg"), 0)
     (folder / "train800.txt").write_text(f"{written}\r\n", encoding=encoding, newline="")
@@ -186,7 +186,7 @@ def cached(tmp_path) -> Path:
 
 
 def test_links_into_a_cache_are_followed_where_that_is_asked_for(root, tmp_path, cached):
-    """0.1.0 could only refuse them, and named no way out."""
+    """0.1.0: `leaves the task's folder by a symbolic link`, and `No such option '--follow-links'`."""
     assert ict("data", "link", "birds", str(cached))[0] == 0
     with pytest.raises(InputError, match=r"by a symbolic link; .*--follow-links"):
         load_split("birds", "test")
@@ -198,6 +198,7 @@ def test_links_into_a_cache_are_followed_where_that_is_asked_for(root, tmp_path,
 
 
 def test_every_file_lies_in_the_recorded_folder_when_it_is_opened(root, tmp_path, cached):
+    """0.1.0 looked at links when it read the list alone: one that was changed since gave the other image."""
     ict("data", "link", "birds", str(cached), "--follow-links")
     split = load_split("birds", "test")
     (tmp_path / "secret").mkdir()
@@ -216,6 +217,7 @@ def test_every_file_lies_in_the_recorded_folder_when_it_is_opened(root, tmp_path
 
 
 def test_class_folders_and_parquet_files_behind_links(root, tmp_path):
+    """0.1.0: `it has no train800.txt, …` for both."""
     real = class_folders(tmp_path / "store of images")
     (tmp_path / "mine").mkdir()
     for folder in real.iterdir():

@@ -100,7 +100,7 @@ def test_parts_are_as_given(root, tmp_path):
 
 
 def test_numbers_are_classes_in_their_order(root, tmp_path):
-    """Labels of 0.1.0 were numbers from 0: a table with 1, 2 and 40000 would have asked for 40,001."""
+    """0.1.0 had no tables (`there is no such folder`), and made 40,001 classes of a list that names 40000."""
     rows = ["path\tclass\tsplit"]
     for index in range(30):
         write_image(tmp_path / f"{index}.png", index)
@@ -112,6 +112,7 @@ def test_numbers_are_classes_in_their_order(root, tmp_path):
 
 
 def test_a_table_may_name_its_columns_and_the_folder_of_its_images(root, tmp_path):
+    """0.1.0: `t.csv cannot be linked as 'birds': there is no such folder`."""
     table(tmp_path / "a/t.csv")
     text = (tmp_path / "a/t.csv").read_text().replace("file_name,label", "Bild;Art")
     other = tmp_path / "t.csv"
@@ -127,6 +128,7 @@ def test_a_table_may_name_its_columns_and_the_folder_of_its_images(root, tmp_pat
 
 
 def test_parquet_of_strings_without_names_and_of_one_part(root, tmp_path):
+    """0.1.0: `it has no train800.txt, val200.txt, train800val200.txt, test.txt`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
