@@ -26,7 +26,7 @@ def batches_for(
     Each batch that is none raises InputError when it comes.
     """
     again: Any = data if callable(data) else lambda: data
-    if not callable(data) and not isinstance(data, Iterable):
+    if not (callable(data) or hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
         raise InputError(
             f"the data are {quoted(data)}: give batches of images and labels, a list or a loader of them"
         )
