@@ -17,6 +17,8 @@ from ict.tasks import SPLITS, get_task
 _COMMON = (
     shared.WEIGHTS,
     click.option("--limit", type=Whole(1), help="Only so many images, of all classes."),
+    shared.of_field("shots"),
+    shared.of_field("shot_seed"),
     shared.IMAGE_SIZE,
     click.option("--batch-size", default=50, show_default=True, type=BATCH),
     shared.DEVICE,
@@ -70,6 +72,8 @@ def causal(
     weights: str | None,
     limit: int | None,
     image_size: int | None,
+    shots: int | None,
+    shot_seed: int | None,
     pixel_normalisation: str,
     batch_size: int,
     device: str | None,
@@ -98,6 +102,8 @@ def causal(
         weights=weights,
         limit=limit,
         image_size=image_size,
+        shots=shots,
+        shot_seed=shot_seed,
         pixel_normalisation=pixel_normalisation,
     )
     path = check(
@@ -123,7 +129,11 @@ def causal(
 @click.option("--backbone", help="The run's, or ict_tiny.")
 @click.option("--site", help="The run's tuned site, or attn.")
 @click.option("--run", help="A finished run: its adapter's weights stand beside the channels.")
-@click.option("--split", default="train800val200", show_default=True, type=click.Choice(SPLITS[:3]))
+@click.option(
+    "--split",
+    type=click.Choice(SPLITS[:3]),
+    help="train800val200 by default, with --shots train800.",
+)
 @shared.PIXELS_OF_RUN
 @_common
 def inspect(

@@ -27,7 +27,7 @@ from ict.store.run_folder import utc_now
 from ict.store.store import Store
 from ict.tasks import Task, as_task, fingerprint, load_subset
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, Subset, rule_for
+from ict.tasks.limits import FIRST, Shots, Subset, rule_for
 from ict.weights import Weights
 from ict.weights import find as find_weights
 
@@ -52,6 +52,9 @@ class CausalRequest:
     limit: int | None = None
     limit_rule: str = FIRST
     image_size: int | None = None
+    shots: int | None = None
+    """So many images of each class of train800 give means and scores; val200 stays whole."""
+    shot_seed: int = 0
     schema: int = 1
 
     @property
@@ -61,7 +64,8 @@ class CausalRequest:
 
     def subset_of(self, task: Task, split: str) -> Subset:
         """Which images of a split of its `task` are read."""
-        return Subset(task, split, self.limit, self.limit_rule)
+        shots = Shots.of(self.shots, self.shot_seed)
+        return Subset(task, split, self.limit, self.limit_rule, shots)
 
     def record(self) -> dict[str, Any]:
         """Flat, as the file holds it."""
@@ -180,6 +184,8 @@ def score_requests(request: CausalRequest, inputs: Inputs) -> list[ScoreRequest]
             limit=request.limit,
             limit_rule=request.limit_rule,
             image_size=request.image_size,
+            shots=request.shots,
+            shot_seed=request.shot_seed,
         )
         for criterion in request.criteria
     ]
@@ -196,6 +202,8 @@ def request_check(
     pixel_normalisation: str = "native",
     limit: int | None = None,
     image_size: int | None = None,
+    shots: int | None = None,
+    shot_seed: int | None = None,
 ) -> tuple[CausalRequest, Path | None]:
     """The request with weights and data identified, and the weights file. Raises InputError."""
     if plan.replacement not in REPLACEMENTS:
@@ -223,5 +231,7 @@ def request_check(
         limit=limit,
         limit_rule=rule_for(limit),
         image_size=found_backbone.own_size(image_size),
+        shots=shots,
+        shot_seed=0 if shots is None else shot_seed or 0,
     )
     return request, found_weights.path

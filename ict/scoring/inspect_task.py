@@ -28,6 +28,7 @@ from ict.files import atomic_write_bytes, atomic_write_json
 from ict.provenance import package_versions
 from ict.scoring.inputs import Inputs
 from ict.scoring.inspection import inspect_channels
+from ict.scoring.score_request import ALL_TRAINED
 from ict.scoring.task_scores import frozen_backbone
 from ict.store import same_images
 from ict.store.inspect_files import ROWS, THUMBS, Inspection, read_inspection
@@ -37,7 +38,7 @@ from ict.store.run_weights import weights_of
 from ict.store.store import Store
 from ict.tasks import SPLITS, Split, Task, as_task, fingerprint, load_subset
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, Subset, rule_for
+from ict.tasks.limits import FIRST, TRAIN800, Shots, Subset, rule_for
 from ict.weights import Weights
 from ict.weights import find as find_weights
 
@@ -61,12 +62,19 @@ class InspectRequest:
     limit: int | None = None
     limit_rule: str = FIRST
     image_size: int | None = None
+    shots: int | None = None
+    shot_seed: int = 0
     schema: int = 1
 
     @property
     def inspect_id(self) -> str:
         readable = f"{self.task}-{self.backbone}-{self.site}"
         return name_of(readable, digest(canonical(dataclasses.asdict(self), REQUESTS)))
+
+    def subset_of(self, task: Task) -> Subset:
+        """Which images of its `task` are looked at."""
+        shots = Shots.of(self.shots, self.shot_seed)
+        return Subset(task, self.split, self.limit, self.limit_rule, shots)
 
 
 def request_inspection(
@@ -76,15 +84,18 @@ def request_inspection(
     backbone: str | Backbone | None,
     site: str | None,
     run: str | None = None,
-    split: str = "train800val200",
+    split: str | None = None,
     weights: str | Path | None = None,
     pixel_normalisation: str | None = None,
     limit: int | None = None,
     image_size: int | None = None,
+    shots: int | None = None,
+    shot_seed: int | None = None,
     root: Path | None = None,
 ) -> tuple[InspectRequest, Path | None]:
     """The request and the weights file; backbone, site and pixels are the run's unless given.
 
+    `split` is train800val200 by default, with shots train800.
     Raises InputError for what does not exist, and for a run that is not done or of another backbone.
     """
     config: dict[str, Any] = {}
@@ -99,8 +110,7 @@ def request_inspection(
     if config and config["backbone"] != shown.name:
         tuned = f"run {run} tunes {config['backbone']}, not {shown.name}"
         raise InputError(f"{tuned}; leave --backbone out")
-    if split not in SPLITS[:3]:
-        raise InputError(f"split={quoted(split)}: choose one of {', '.join(SPLITS[:3])}")
+    split = _split_of(split, shots)
     site = site or config.get("tune_site") or SITE
     check_site(shown, site)
     if run is not None:
@@ -122,8 +132,22 @@ def request_inspection(
         limit=limit,
         limit_rule=rule_for(limit),
         image_size=shown.own_size(config.get("image_size") if image_size is None else image_size),
+        shots=shots,
+        shot_seed=0 if shots is None else shot_seed or 0,
     )
     return request, weights_found.path
+
+
+def _split_of(split: str | None, shots: int | None) -> str:
+    """The split that is looked at. Raises InputError for one that is not, or has no shots."""
+    split = split or (ALL_TRAINED if shots is None else TRAIN800)
+    if shots is not None and split != TRAIN800:
+        raise InputError(
+            f"shots={shots} are drawn from {TRAIN800}, not from {split}; leave --split out"
+        )
+    if split not in SPLITS[:3]:
+        raise InputError(f"split={quoted(split)}: choose one of {', '.join(SPLITS[:3])}")
+    return split
 
 
 def inspect_task(
@@ -144,7 +168,7 @@ def inspect_task(
     """
     folder = store.inspect_dir / request.inspect_id
     inputs = Inputs.of(request, task=task, backbone=backbone, weights_file=weights_file, root=root)
-    subset = Subset(inputs.task, request.split, request.limit, request.limit_rule)
+    subset = request.subset_of(inputs.task)
     reading = same_images.Reading({request.split: subset}, ImageDigests())
     kept = read_inspection(folder)
     if isinstance(kept, Inspection):

@@ -111,8 +111,10 @@ def _hash(kind: str, number: int) -> int:
     return int.from_bytes(content[:8], "little")
 
 
-def words(limit: int | None, rule: str) -> str:
-    """What a caption says of a limit: ", the first 30 of the list" or the like; "" without one."""
+def words(limit: int | None, rule: str, shots: int | None = None) -> str:
+    """What a caption says of shots and a limit: ", the first 30 of the list" or the like; "" without."""
+    if shots is not None:
+        return f", {shots} of each class" + words(limit, rule)
     if limit is None:
         return ""
     left = f"the first {limit} of the list" if rule == FIRST else f"{limit} of them"

@@ -40,7 +40,9 @@ def test_every_page_answers_to_every_naughty_value(open_page: Open, page: str):
         assert not app.exception, (page, value, app.exception)
 
 
-@pytest.mark.parametrize("key", ["epochs", "lr", "batch", "limit", "shots", "image_size"])
+@pytest.mark.parametrize(
+    "key", ["epochs", "lr", "batch", "limit", "shots", "shot_seed", "image_size"]
+)
 @pytest.mark.parametrize("value", ["Infinity", "nan", "1e400", "9" * 400])
 def test_a_field_of_numbers_keeps_its_default_and_the_page_says_so(
     open_page: Open, key: str, value: str

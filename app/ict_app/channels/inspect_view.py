@@ -106,7 +106,9 @@ def driving(shown: Store, source: Source, block: int, channel: int) -> None:
     page = channel_page(inspection, block, channel)
     task = words.plain(inspection.record.task)
     left = limits.words(
-        inspection.meta.get("limit"), inspection.meta.get("limit_rule") or limits.FIRST
+        inspection.meta.get("limit"),
+        inspection.meta.get("limit_rule") or limits.FIRST,
+        inspection.meta.get("shots"),
     )
     with st.container(horizontal=True, gap="small"):
         for image in page.images:

@@ -20,6 +20,7 @@ NUMBERS = {
     "batch",
     "limit",
     "shots",
+    "shot_seed",
     "image_size",
     "block",
     "channel",

@@ -19,7 +19,7 @@ from ict_app.tune import plan
 from ict_app.tune.plan import Field
 
 _MORE = (
-    "epochs", "lr", "batch", "limit", "shots", "image_size", "init", "select_by", "trained_on", "augment",
+    "epochs", "lr", "batch", "limit", "shots", "shot_seed", "image_size", "init", "select_by", "trained_on", "augment",
 )  # fmt: skip
 WIDTH = 205  # pixels of a field that stands in a row of others
 
@@ -70,8 +70,9 @@ def _method_words(name: str) -> str:
 
 def _read(wish: plan.Wish) -> plan.Wish:
     """Leaves out what a method does not read."""
-    config = RunConfig(task=wish.fields["task"], method=wish.fields["method"])
-    read = {n: v for n, v in wish.fields.items() if v is not None and config.reads(n)}
+    fields = wish.fields  # the seed of shots is read where there are shots
+    config = RunConfig(task=fields["task"], method=fields["method"], shots=fields.get("shots"))
+    read = {n: v for n, v in fields.items() if v is not None and config.reads(n)}
     return plan.Wish(read)
 
 
@@ -181,6 +182,10 @@ def _more(backbone: Backbone) -> list[Field]:
             "shots": bar.number_input(
                 "Shots", 1, int(ABOUT["shots"].limits[1]), None, key="shots", width=WIDTH,
                 bind="query-params", help=ABOUT["shots"].help,
+            ),
+            "shot_seed": bar.number_input(
+                "Seed of the shots", 0, int(ABOUT["shot_seed"].limits[1]), None, key="shot_seed",
+                width=WIDTH, bind="query-params", help=ABOUT["shot_seed"].help,
             ),
             "image_size": bar.number_input(
                 "Image size", 0, int(ABOUT["image_size"].limits[1]), None, step=backbone.size_step,
