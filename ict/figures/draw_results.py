@@ -1,7 +1,7 @@
 """The methods on one task, a row each: for any task, of one's own data too."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -85,10 +85,10 @@ def _settings(rows: Sequence[RunRow]) -> dict[tuple[str, str], list[RunRow]]:
     return parts
 
 
-def _row(label: tuple[str, str], members: Sequence[RunRow]) -> Mapping[str, object]:
-    """One row of the table, in percent; every member counts as one setting, which its label says."""
+def _row(label: tuple[str, str], members: Sequence[RunRow]) -> tuple[object, ...]:
+    """Cells of one row in the order of `_COLUMNS`, in percent; its label says the members' setting."""
     (group,) = over_seeds(members, by=("task",))
-    return dict(zip(_COLUMNS, (*label, *_percent(group)), strict=True))
+    return *label, *_percent(group)
 
 
 def _percent(group: Group) -> tuple[float | int | None, ...]:
