@@ -20,9 +20,9 @@ from ict.analysis.agreement import cluster
 from ict.analysis.benchmark import TASKS
 from ict.analysis.pairs import overlap_rows, similarity
 from ict.analysis.sources import open_source
+from ict.catalogue import RATIO
 from ict.criteria import CRITERION
 from ict.scores import ChannelScores, to_bytes
-from ict.selection import RATIO
 from ict.store import Store, atomic_write_bytes
 from ict.store.names import score_file
 

@@ -18,13 +18,12 @@ from torch import Tensor, nn
 
 import ict
 from bench.speed import load
-from ict.catalogue import BUNDLED
+from ict.catalogue import BUNDLED, RATIO
 from ict.data import ImageSet
 from ict.machine import cores, prefers_bf16
 from ict.model.backbones import use_fastest_attention
 from ict.model.timm_types import timm_model
 from ict.resolve import resolve
-from ict.selection import RATIO
 from ict.training import Settings, Trainer
 from ict.training.methods import prepare
 

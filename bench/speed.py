@@ -19,13 +19,12 @@ import torch
 from torch import nn
 
 import ict
-from ict.catalogue import BUNDLED, SITE
+from ict.catalogue import BUNDLED, RATIO, SITE
 from ict.criteria import CRITERION, Request, get_criterion
 from ict.machine import choose_device
 from ict.model.backbones import load_backbone, use_fastest_attention
 from ict.model.timm_types import timm_model
 from ict.resolve import resolve
-from ict.selection import RATIO
 from ict.training import halve_frozen_layers
 from ict.training.methods import prepare
 from ict.training.step import autocast, make_step

@@ -35,6 +35,8 @@ def _bundled_file() -> Path:
 BUNDLED_WEIGHTS = _bundled_file()
 SITE = "attn"
 """The paper's: the residual stream, once attention was added; what is meant where none is named."""
+RATIO = 0.125
+"""K/D where neither K nor K/D is asked for: the paper's 96 of 768."""
 STREAM_SITES = ("attn", "attn_branch", "mlp_branch", "block")
 QKV_SITES = ("q", "k", "v")
 INITS = ("trunc_normal", "zero")

@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
-
 from ict.documents.entry_points import offered
 from ict.errors import InputError, did_you_mean, quoted
-from ict.scores import SELECTORS
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
 
     Batches = Callable[[], Iterable[tuple[Tensor, Tensor]]]
@@ -28,6 +26,8 @@ CRITERION: Final = "class_l2"
 """The paper's, and the default."""
 TOKENS: Final = ("patch", "cls", "all")
 """Which of a model's tokens are read."""
+SELECTORS: Final = ("top", "lowest", "random")
+"""How channels are taken from a ranking; lowest is a dose control, random reads no scores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +47,9 @@ class Request:
 class Computed:
     """Arrays as `ict.scores.ChannelScores` names them, and what belongs into the file's meta."""
 
-    arrays: dict[str, np.ndarray]
+    arrays: "dict[str, np.ndarray]"
     meta: dict[str, Any] = field(default_factory=dict)
-    labels: np.ndarray | None = None
+    labels: "np.ndarray | None" = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ class Criterion:
                 raise InputError(
                     f"{self.name} has no option {quoted(option)}; {allowed}{did_you_mean(option, self.options)}"
                 )
+        import numpy as np  # a list of criteria needs none
+
         module = importlib.import_module(self.module)
         computed: Computed = module.compute(self.name, model, batches, request)
         for name, array in computed.arrays.items():

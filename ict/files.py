@@ -201,11 +201,28 @@ def read_regular(path: Path | str, most: int = MOST_BYTES) -> bytes:
 
     Raises OSError, and InputError for what is no file or too large.
     """
-    with open(open_regular(path), "rb") as file:
-        large = os.fstat(file.fileno()).st_size > most
-        content = b"" if large else file.read(most + 1)
-    if large or len(content) > most:
+    descriptor = open_regular(path)
+    try:
+        content = _read_up_to(descriptor, most)
+    finally:
+        os.close(descriptor)
+    if content is None:
         raise InputError(f"has more than {most >> 20} MiB, which no such file has")
+    return content
+
+
+def _read_up_to(descriptor: int, most: int) -> bytes | None:
+    """Everything in an open file, None if that is more than `most` bytes; no more is asked for than is there."""
+    size = os.fstat(descriptor).st_size
+    if size > most:
+        return None
+    content = os.read(descriptor, size + 1)
+    while more := os.read(
+        descriptor, 1 << 16
+    ):  # it grows, or a network gave less than was asked for
+        content += more
+        if len(content) > most:
+            return None
     return content
 
 

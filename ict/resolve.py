@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ict import weights as weight_files
-from ict.catalogue import BUNDLED, Backbone, check_blocks, get_backbone
+from ict.catalogue import BUNDLED, RATIO, Backbone, check_blocks, get_backbone
 from ict.config import (
     ABOUT,
     DEFAULTS,
@@ -32,7 +32,7 @@ from ict.methods.counts import counts_of
 from ict.methods.method import Method
 from ict.methods.registry import REGISTRY, chooses_channels
 from ict.recipes import RECIPES, bundled_fields, check_rate, recipe_fields
-from ict.selection import RATIO, resolve_k
+from ict.selection import resolve_k
 from ict.tasks import Task, fingerprint, get_task
 
 _AS_RELEASED = {"schedule": "released", "head_init": "uniform"}

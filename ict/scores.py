@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ict.documents.score_record import ScoreRecord
-
-SELECTORS: Final = ("top", "lowest", "random")
-"""How channels are taken from a ranking; lowest is a dose control, random reads no scores."""
 
 
 def ranked(scores: np.ndarray, selector: str = "top") -> np.ndarray:

@@ -5,15 +5,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
+from ict.criteria import SELECTORS
 from ict.errors import InputError, quoted
-from ict.scores import SELECTORS, ChannelScores, ranked
-
-RATIO: Final = 0.125
-"""K/D where neither K nor K/D is asked for: the paper's 96 of 768."""
+from ict.scores import ChannelScores, ranked
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,18 @@ from ict.analysis import tables
 from ict.analysis.overlap_row import CeilingRow
 from ict.analysis.pairs import overlap_rows
 from ict.analysis.sources import RESAMPLED, Source
-from ict.catalogue import SITE
+from ict.catalogue import RATIO, SITE
+from ict.cli import field_options
 from ict.cli import options as shared
 from ict.cli.common import DRAWS, NUMBER, SEED, Progress, Whole, command, emit, table
 from ict.criteria import CRITERION, TOKENS
 from ict.errors import InputError
 from ict.running.missing_scores import Wanted, scored_ks, sources
-from ict.selection import RATIO
 from ict.store.store import Store
 from ict.tasks import SPLITS
 
 _SCORED = (
-    shared.BACKBONE,
+    field_options.BACKBONE,
     click.option("--criterion", default=CRITERION, show_default=True, help=", ".join(RESAMPLED)),
     click.option("--site", default=SITE, show_default=True),
     click.option("--tokens", default="patch", show_default=True, type=click.Choice(TOKENS)),
@@ -29,8 +29,8 @@ _SCORED = (
     ),
     click.option("--weights", metavar="FILE|none", help="As for `ict score`."),
     click.option("--limit", type=Whole(1), help="Only so many images, of all classes."),
-    shared.IMAGE_SIZE,
-    shared.PIXELS,
+    field_options.IMAGE_SIZE,
+    field_options.PIXELS,
     click.option("--device", help="For scores that are missing: cpu, cuda:0, …"),
     shared.THREADS,
 )

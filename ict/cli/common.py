@@ -13,6 +13,7 @@ from tqdm import tqdm
 from ict.errors import IctError, InputError, lacking, one_sentence, printable, quoted
 
 if TYPE_CHECKING:
+    from ict.documents.records import Odd
     from ict.store.store import Store
 
 MOST = 1_000_000  # of anything that is counted out: permutations, images, draws
@@ -153,11 +154,11 @@ def emit(document: Any, *, as_json: bool, text: str | None = None) -> None:
         click.echo("\n".join(_lines(document)))
 
 
-def say_unreadable(store: "Store") -> None:
+def say_unreadable(store: "Store", of_table: "list[Odd] | None" = None) -> None:
     """Names on stderr, once each, what of the store and the tasks nobody can read, with what to do."""
     from ict.tasks import troubles
 
-    items = list(dict.fromkeys(store.unreadable()))
+    items = list(dict.fromkeys(store.unreadable(of_table)))
     try:
         items = list(dict.fromkeys([*items, *troubles()]))
     except InputError as error:  # the folder of tasks is none: no reason to show no runs

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from ict.catalogue import BUNDLED, SITE, check_site, get_backbone
+from ict.cli import field_options
 from ict.cli import options as shared
 from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, table
 from ict.criteria import CRITERION, check_criterion
@@ -17,9 +18,9 @@ from ict.tasks import SPLITS, get_task
 _COMMON = (
     shared.WEIGHTS,
     click.option("--limit", type=Whole(1), help="Only so many images, of all classes."),
-    shared.of_field("shots"),
-    shared.of_field("shot_seed"),
-    shared.IMAGE_SIZE,
+    field_options.of_field("shots"),
+    field_options.of_field("shot_seed"),
+    field_options.IMAGE_SIZE,
     click.option("--batch-size", default=50, show_default=True, type=BATCH),
     shared.DEVICE,
     shared.THREADS,
@@ -34,7 +35,7 @@ def _common(function: Any) -> Any:
 
 @command("causal")
 @click.argument("task")
-@shared.BACKBONE
+@field_options.BACKBONE
 @click.option(
     "--criterion", "criteria", multiple=True, default=(CRITERION,), help="Several to compare them."
 )
@@ -62,7 +63,7 @@ def _common(function: Any) -> Any:
     help="Channels a block that are replaced one at a time.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True)
-@shared.PIXELS
+@field_options.PIXELS
 @_common
 def causal(
     task: str,
@@ -134,7 +135,7 @@ def causal(
     type=click.Choice(SPLITS[:3]),
     help="train800val200 by default, with --shots train800.",
 )
-@shared.PIXELS_OF_RUN
+@field_options.PIXELS_OF_RUN
 @_common
 def inspect(
     task: str,

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ict.catalogue import RATIO
 from ict.cli.common import NUMBER, Whole, command, emit
 from ict.criteria import SELECTORS
 from ict.errors import InputError, quoted
@@ -13,7 +14,6 @@ from ict.figures.export import FORMATS, MISSING, export, export_all, provenance
 from ict.figures.from_store import bundle, look_up
 from ict.figures.styles import STYLES, get_style
 from ict.files import atomic_write_bytes
-from ict.selection import RATIO
 from ict.store.store import Store
 
 _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items())

@@ -62,7 +62,8 @@ def runs(
 ) -> None:
     """All runs: status, what was asked, what came out. Options filter and may be repeated."""
     store = Store()
-    rows = store.table(_keeps(store, study, wanted))
+    table_rows, odd = store.read_table()
+    rows = list(filter(_keeps(store, study, wanted), table_rows))
     columns = _COLUMNS
     if group:
         rows, columns = _grouped(rows)
@@ -71,7 +72,7 @@ def runs(
     if sort and sort.lstrip("-") not in columns:
         columns = [*columns, sort.lstrip("-")]
     emit(rows, as_json=as_json, text=None if as_json else _run_table(rows, columns))
-    say_unreadable(store)
+    say_unreadable(store, odd)
 
 
 def _grouped(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:

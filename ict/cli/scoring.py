@@ -5,23 +5,22 @@ from typing import Any
 
 import click
 
-from ict.catalogue import check_site, get_backbone
+from ict.catalogue import RATIO, check_site, get_backbone
+from ict.cli import field_options
 from ict.cli import options as shared
 from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, say_unreadable
 from ict.config import DEFAULTS, check_criterion, check_size
-from ict.criteria import TOKENS, criteria
+from ict.criteria import SELECTORS, TOKENS, criteria
 from ict.documents.bounded import json_value
 from ict.errors import InputError, quoted
 from ict.machine import calm_threads, choose_device, choose_threads
-from ict.scores import SELECTORS
-from ict.selection import RATIO
 from ict.store.store import Store
 from ict.tasks import SPLITS, get_task
 
 
 @command("score")
 @click.argument("task")
-@shared.BACKBONE
+@field_options.BACKBONE
 @shared.WEIGHTS
 @click.option(
     "--criterion", default=DEFAULTS["criterion"], show_default=True, help=", ".join(criteria())
@@ -33,10 +32,10 @@ from ict.tasks import SPLITS, get_task
     type=click.Choice(SPLITS[:3]),
     help="train800val200 by default, with --shots train800.",
 )
-@shared.of_field("shots")
-@shared.of_field("shot_seed")
-@shared.IMAGE_SIZE
-@shared.PIXELS
+@field_options.of_field("shots")
+@field_options.of_field("shot_seed")
+@field_options.IMAGE_SIZE
+@field_options.PIXELS
 @click.option("--limit", type=Whole(1), help="Only so many images, of all classes.")
 @click.option(
     "--keep-images", is_flag=True, help="Keep per-image sums, for resamples without torch."

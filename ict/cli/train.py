@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from ict.cli import field_options
 from ict.cli import options as shared
 from ict.cli.common import Progress, Whole, command, emit, typed_command
 from ict.cli.options import SLOTS
@@ -17,23 +18,23 @@ from ict.tasks import fingerprint, is_here
 
 @command("train")
 @click.argument("task")
-@shared.of_field("backbone")
+@field_options.of_field("backbone")
 @shared.WEIGHTS
-@shared.of_field("method")
-@shared.of_field("criterion")
+@field_options.of_field("method")
+@field_options.of_field("criterion")
 @click.option(
     "--selector",
     help="How channels are taken: top (default), lowest or random. Stored in `criterion`.",
 )
-@shared.of_field("tune_site", "--site")
-@shared.of_field("k", type=Whole(1), multiple=True)
-@shared.of_field("ratio")
+@field_options.of_field("tune_site", "--site")
+@field_options.of_field("k", type=Whole(1), multiple=True)
+@field_options.of_field("ratio")
 @click.option("--recipe", default="quick", show_default=True, help=", ".join(RECIPES))
-@shared.of_field("seed")
-@shared.of_field("limit")
-@shared.of_field("shots")
-@shared.of_field("shot_seed")
-@shared.IMAGE_SIZE
+@field_options.of_field("seed")
+@field_options.of_field("limit")
+@field_options.of_field("shots")
+@field_options.of_field("shot_seed")
+@field_options.IMAGE_SIZE
 @click.option(
     "--set",
     "settings",

@@ -6,8 +6,6 @@ that means what version 0.1.0 did.
 
 import typing
 
-import numpy  # noqa: F401 -- first of all: among more objects its own import takes a tenth longer
-
 from ict.config.checks import (
     SELECTOR,
     SHOWN_DEFAULTS,

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from ict.catalogue import SITE, Backbone, check_blocks, check_site
+from ict.catalogue import RATIO, SITE, Backbone, check_blocks, check_site
 from ict.config.record import ABOUT, DEFAULTS, FIELDS, TYPES, RunConfig
 from ict.config.values import as_typed
 from ict.criteria import check_criterion
@@ -10,7 +10,6 @@ from ict.documents.bounded import json_value
 from ict.errors import InputError, did_you_mean, quoted
 from ict.methods.method import GROUPS, Method
 from ict.methods.registry import chooses_channels, get_method
-from ict.selection import RATIO
 
 SHOWN_DEFAULTS: Final = {
     **{name: DEFAULTS[name] if one.now is None else one.now for name, one in ABOUT.items()},

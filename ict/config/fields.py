@@ -78,7 +78,7 @@ def check_age(record: Mapping[str, Any], known: Mapping[str, About], schema: int
         )
     if unknown := [str(name) for name in record if name not in known]:
         raise NewerError(f"no field {quoted(unknown[0])} in a run's configuration: {newer}")
-    for name, one in known.items():
-        value = record.get(name, one.neutral)
-        if one.is_later and one.choices and value not in one.choices:
+    for name, value in record.items():
+        one = known[name]
+        if one.choices and one.is_later and value not in one.choices:
             raise NewerError(f"{name}={quoted(value)} is not known: {newer}")

@@ -1,6 +1,7 @@
 """A run's configuration: its values, what follows from them, and how they are stored."""
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -51,6 +52,12 @@ class RunConfig(RunFields):
         record = canonical(dataclasses.asdict(self), NEUTRAL)
         return {key: list(v) if isinstance(v, tuple) else v for key, v in record.items()}
 
+    @staticmethod
+    def check_stored(record: Mapping[str, Any]) -> None:
+        """Raises as `from_dict` does, sooner: what thousands of runs have in common is checked once."""
+        if not (isinstance(record, dict) and "task" in record and _is_known(record)):
+            RunConfig.from_dict(record)  # says what is wrong, if anything is
+
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "RunConfig":
         """Reads a stored configuration. Raises InputError, saying so where a newer version wrote it."""
@@ -84,6 +91,32 @@ class RunConfig(RunFields):
             )
 
 
+def _is_known(record: dict[str, Any]) -> bool:
+    """Whether all values are such as fields have; False where a closer look decides."""
+    for name, value in record.items():
+        if value.__class__ in _PLAIN:
+            if not _is_value(name, value):
+                return False
+        elif value.__class__ is not list or name not in _LISTS or not all(map(_is_whole, value)):
+            return False
+    return True
+
+
+def _is_whole(value: Any) -> bool:
+    return value.__class__ is int and value.bit_length() <= 63
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _is_value(name: str, value: str | int | float | None) -> bool:
+    """Whether a field may have this value in a configuration of this version; thousands share it."""
+    try:
+        check_age({name: value}, ABOUT, SCHEMA)
+        as_typed(name, value, TYPES[name])
+    except InputError:
+        return False
+    return True
+
+
 ABOUT: Final[dict[str, About]] = {
     field.name: field.metadata["about"] for field in dataclasses.fields(RunConfig)
 }
@@ -100,4 +133,6 @@ TYPES: Final[dict[str, tuple[Any, ...]]] = {
     name: typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     for name, hint in _HINTS.items()
 }
+_PLAIN = frozenset((str, int, float, bool, type(None)))
+_LISTS = frozenset(name for name, options in TYPES.items() if tuple[int, ...] in options)
 _FLOATS = tuple(name for name, options in TYPES.items() if float in options)

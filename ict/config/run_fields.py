@@ -17,8 +17,8 @@ from ict.config.readers import (
     TRAINING,
 )
 from ict.criteria import CRITERION, TOKENS
+from ict.documents.names import SPLITS
 from ict.methods.registry import REGISTRY, outside
-from ict.tasks import SPLITS
 
 SCHEMA: Final = 1
 

@@ -1,7 +1,11 @@
-"""Names of the store's files that are also read below the store; all others are in `ict.store.names`."""
+"""Names of a task's lists, and of the store's files that are also read below the store.
+
+All others of the store are in `ict.store.names`.
+"""
 
 from pathlib import Path
 
+SPLITS = ("train800", "val200", "train800val200", "test")
 SCORES = "scores.safetensors"
 LINKS = "links.json"  # beside the runs: task name → folder, or {path, lists, inside}
 MADE = "linked"  # folder of the lists that `ict data link` makes

@@ -33,17 +33,23 @@ class Odd(NamedTuple):
 
 
 def read_record(
-    path: Path, reader: Callable[[Any], T], *, advice: str, most: int = MOST_BYTES
+    path: Path | str,
+    reader: Callable[[Any], T],
+    *,
+    advice: str | Callable[[], str],
+    most: int = MOST_BYTES,
 ) -> T | Odd | None:
     """What `reader` makes of the JSON document at `path`; None if there is no file, or an empty one.
 
-    `reader` raises InputError for a document that it does not take. `advice` says what to do then.
+    `reader` raises InputError for a document that it does not take. `advice` says what to do then; a
+    function is called only then.
     """
     try:
         content = read_regular(path, most)
         return reader(parse_json(content)) if content else None
     except (OSError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
-        return odd(path, error, advice=advice)  # a reader need not think of every odd type
+        words = advice if isinstance(advice, str) else advice()
+        return odd(Path(path), error, advice=words)  # a reader need not think of every odd type
 
 
 def required(found: T | Odd | None, missing: Callable[[], str]) -> T:

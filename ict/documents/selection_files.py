@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ict.documents.shapes import an_id, fields, list_of, shown, text, whole, wholes
 from ict.documents.tensor_files import header, open_tensors
 from ict.errors import InputError
@@ -30,6 +28,7 @@ def check_selection(value: Any, name: str) -> None:
 
 def selection_bytes(record: dict[str, Any]) -> bytes:
     """A safetensors file of a selection's record: `block.N` (K,) int64, the rest JSON in its header."""
+    import numpy as np
     from safetensors.numpy import save
 
     tensors = {

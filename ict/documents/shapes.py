@@ -124,8 +124,13 @@ def list_of(one: Check, *, length: int | None = None) -> Check:
     def check(value: Any, name: str) -> None:
         if not isinstance(value, list) or length not in (None, len(value)):
             raise wrong(value, name, "a list" if length is None else f"a list of {length} values")
-        for i, item in enumerate(value):
-            one(item, f"{name}[{i}]")
+        try:
+            for item in value:
+                one(item, "")
+        except InputError:
+            for i, item in enumerate(value):
+                one(item, f"{name}[{i}]")
+            raise
 
     return check
 
@@ -143,12 +148,12 @@ def table_of(one: Check) -> Check:
 
 def fields(needed: Mapping[str, Check], others: Mapping[str, Check] | None = None) -> Check:
     """A table that has the fields `needed`; those of `others` may be missing or null."""
-    optional = {name: maybe(one) for name, one in (others or {}).items()}
+    checks = (*needed.items(), *((name, maybe(one)) for name, one in (others or {}).items()))
 
     def check(value: Any, name: str) -> None:
         if not isinstance(value, dict):
             raise wrong(value, name or "the file", "a table of fields")
-        for key, one in (*needed.items(), *optional.items()):
+        for key, one in checks:
             one(value.get(key), f"{name}.{key}" if name else key)
 
     return check

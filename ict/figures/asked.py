@@ -13,9 +13,9 @@ import plotly.graph_objects as go
 from ict.analysis.own_test import test_notes
 from ict.analysis.sides import Side
 from ict.analysis.standings import Standing
+from ict.catalogue import RATIO
 from ict.documents.score_record import ScoreRecord
 from ict.figures.maps import View
-from ict.selection import RATIO
 from ict.store.causal_files import CausalCheck
 from ict.store.inspect_files import Inspection
 from ict.store.run_rows import RunRow

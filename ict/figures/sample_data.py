@@ -7,9 +7,9 @@ import pandas as pd
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
+from ict.catalogue import RATIO
 from ict.figures.curves import Curve
 from ict.scores import ranked
-from ict.selection import RATIO
 from ict.store.epoch_rows import as_epochs
 
 TASKS = {

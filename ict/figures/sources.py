@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ict.catalogue import RATIO
 from ict.criteria import CRITERION
 from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError
 from ict.scores import ChannelScores
-from ict.selection import RATIO, Selection, resolve_k, select
+from ict.selection import Selection, resolve_k, select
 
 MARKER_LIMIT = 4000  # beyond it a browser takes longer to draw marks than a slider may
 MOST_COLUMNS = 200  # of a class map; more would be thinner than a pixel on a narrow screen

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ict.analysis.pairs import plain_rows
+from ict.catalogue import RATIO
 from ict.errors import InputError
 from ict.scores import ChannelScores
-from ict.selection import RATIO, resolve_k
+from ict.selection import resolve_k
 
 _ALIKE = ("backbone", "weights", "image_size", "tokens")
 

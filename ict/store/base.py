@@ -35,6 +35,7 @@ class BaseStore:
         self.causal_dir = self.root / "causal"
         self.studies_dir = self.root / "studies"
         self.sets_dir = self.root / "sets"
+        self.imported_dir = self.root / "imported"
         self.workers_dir = self.root / "workers"
         self.images_dir = self.root / "images"
         self.index_path = self.root / names.INDEX
@@ -118,10 +119,13 @@ class BaseStore:
         over result fields of the same name. Rows that `filter` refuses are left out. Fast for
         thousands of runs (ict/store/index.py).
         """
-        from ict.store.index import rows
+        return [row for row in self.read_table()[0] if filter is None or filter(row)]
 
-        table = rows(self.runs_dir, self.run_ids(), self.index_path)
-        return [row for row in table if filter is None or filter(row)]
+    def read_table(self) -> "tuple[list[dict[str, Any]], list[Odd]]":
+        """`table()`, and the folders of runs in which something cannot be read."""
+        from ict.store.index import look
+
+        return look(self.runs_dir, self.run_ids(), self.index_path)
 
     def remove(self, run_id: str) -> None:
         """Deletes the run's folder; raises InputError while it runs."""

@@ -59,7 +59,7 @@ def import_results(store: BaseStore, path: Path) -> dict[str, Any]:
 
 
 def _folder(store: BaseStore) -> Path:
-    return store.root / "imported"
+    return store.imported_dir
 
 
 def list_imports(store: BaseStore) -> list[dict[str, Any]]:

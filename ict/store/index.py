@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -19,14 +18,16 @@ from typing import Any, Final
 from ict.documents.records import Odd
 from ict.files import StoreError, atomic_write_bytes, read_regular
 from ict.store import names
-from ict.store.run_files import read_file, read_result, read_run
+from ict.store.run_files import read_file, read_run_row
 from ict.store.run_folder import Run
-from ict.store.run_result import ROW_FIELDS, RunResult
+from ict.store.sound import Stamp, stamp
 
-VERSION: Final = 4
-_HEAD: Final = re.compile(rb'\{"version": %d, "sha256": "([0-9a-f]{64})", "runs": ' % VERSION)
+VERSION: Final = 6
+_HEAD: Final = re.compile(rb'\{"version": %d, "sha256": "([0-9a-f]{64})", ' % VERSION)
 _MOST_BYTES: Final = 1 << 30
-_READ: Final = {"config": names.CONFIG, "result": names.RESULT, "selection": names.SELECTION}
+_READ: Final = tuple(f"/{name}" for name in (names.CONFIG, names.RESULT, names.SELECTION))
+_RESULT: Final = 1
+_SELECTION: Final = 2  # places in `_READ`
 _READ_WHILE: Final = {  # files that tell about a run in this state; an odd one is named
     "failed": (names.ERROR, names.EXECUTION),
     "queued": (names.QUEUED,),
@@ -34,12 +35,7 @@ _READ_WHILE: Final = {  # files that tell about a run in this state; an odd one 
     "killed": (names.ERROR, names.EXECUTION),
     "cancelled": (names.ERROR, names.EXECUTION),
 }
-_memory: dict[str, tuple[list[int] | None, dict[str, Any]]] = {}
-
-
-def rows(runs_dir: Path, ids: Iterable[str], index_path: Path) -> list[dict[str, Any]]:
-    """One flat row a readable run, oldest first; see `Store.table`."""
-    return look(runs_dir, ids, index_path)[0]
+_memory: dict[str, tuple[Stamp | None, dict[str, Any]]] = {}
 
 
 def look(
@@ -53,9 +49,9 @@ def look(
     cached = _load(index_path)
     kept: dict[str, Any] = {}
     table, troubles = [], []
+    folders = f"{runs_dir}/"
     for name in ids:
-        run = Run(runs_dir / name)
-        entry, row, trouble = _entry(run, cached.get(name))
+        entry, row, trouble = _entry(folders + name, name, cached.get(name))
         if entry is not None:
             kept[name] = entry
         if row is not None:
@@ -69,57 +65,53 @@ def look(
 
 
 def _entry(
-    run: Run, cached: dict[str, Any] | None
+    folder: str, run_id: str, cached: dict[str, Any] | None
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None, Odd | None]:
     """What the index says of one run, its row, and what cannot be read in its folder.
 
     What has no row, and a row beside something odd, is not kept: it is looked at again each time.
     """
-    stamps = {name: _stamp(f"{run.path}/{file}") for name, file in _READ.items()}
+    stamps = [stamp(folder + file) for file in _READ]
     odd: list[str] = []
-    if cached is None or any(cached[name] != stamps[name] for name in _READ):
-        read = read_run(run.path)
+    if cached is None or cached["files"] != stamps:
+        read = read_run_row(folder)
         if isinstance(read, Odd):
             return None, None, read
         record, result = read
-        stamps["result"] = stamps["result"] if result else None
-        cached = {**stamps, "row": _flat_row(record, result)}
-        odd += _odd_files(run, (names.SELECTION,))
-    row = {"run_id": run.id, "status": "done", **cached["row"]}
-    if cached["result"] is None:
-        row |= _unfinished(run, row)
-        odd += _odd_files(run, _READ_WHILE.get(row["status"], ()))
-    trouble = Odd(run.path, "; ".join(odd)) if odd else None
+        if os.path.lexists(folder + _READ[_SELECTION]):
+            odd += _odd_files(folder, (names.SELECTION,))
+        stamps[_RESULT] = stamps[_RESULT] if result else None
+        cached = {"files": stamps, "row": _flat_row(record, result)}
+    row = {"run_id": run_id, "status": "done", **cached["row"]}
+    if cached["files"][_RESULT] is None:
+        row |= _unfinished(Run(Path(folder)), row)
+        odd += _odd_files(folder, _READ_WHILE.get(row["status"], ()))
+    trouble = Odd(Path(folder), "; ".join(odd)) if odd else None
     return (None if trouble else cached), row, trouble
 
 
-def _odd_files(run: Run, names: tuple[str, ...]) -> list[str]:
-    read = [(name, read_file(run.path, name)) for name in names]
+def _odd_files(folder: str, names: tuple[str, ...]) -> list[str]:
+    read = [(name, read_file(Path(folder), name)) for name in names]
     return [f"{name}: {one.reason}" for name, one in read if isinstance(one, Odd)]
 
 
-def _flat_row(record: dict[str, Any], result: RunResult | None) -> dict[str, Any]:
+def _flat_row(record: dict[str, Any], result: dict[str, Any] | None) -> dict[str, Any]:
     from ict.config import ran_otherwise
 
-    row = {"created_at": record.get("created_at"), "recipe": record.get("recipe")}
-    row |= {name: _flat(value) for name, value in record["config"].items()}
-    if ran := ran_otherwise(record["config"]):
+    config = record["config"]
+    row = {"created_at": record.get("created_at"), "recipe": record.get("recipe"), **config}
+    for name, value in config.items():
+        if value.__class__ is list:
+            row[name] = value[0] if len(value) == 1 else ", ".join(map(str, value))
+    if ran := ran_otherwise(config):
         row["ran_as"] = ran
-    return row | _numbers(result, row)
+    row.update(_numbers(result or {}, row))
+    return row
 
 
-def _numbers(result: RunResult | None, row: dict[str, Any]) -> dict[str, Any]:
+def _numbers(result: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     """What a result adds to a row: what was measured, under names that the configuration has not."""
-    if result is None:
-        return {}
-    found = ((name, getattr(result, name)) for name in ROW_FIELDS if name not in row)
-    return {name: value for name, value in found if value is not None}
-
-
-def _flat(value: Any) -> Any:
-    if isinstance(value, list):
-        return value[0] if len(value) == 1 else ", ".join(map(str, value))
-    return value
+    return {name: value for name, value in result.items() if name not in row}
 
 
 def _unfinished(run: Run, row: dict[str, Any]) -> dict[str, Any]:
@@ -129,30 +121,19 @@ def _unfinished(run: Run, row: dict[str, Any]) -> dict[str, Any]:
     if status == "failed":
         extra["error"] = (run.error() or {}).get("message")
     elif status == "done":  # it ended just now
-        result = read_result(run.path)
-        extra |= _numbers(result if isinstance(result, RunResult) else None, row)
+        read = read_run_row(run.path)
+        extra |= {} if isinstance(read, Odd) else _numbers(read[1] or {}, row)
     return extra
-
-
-def _stamp(path: str) -> list[int] | None:
-    """Modification time and size of a file that is there and not empty; size -1 of what is no file."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    if not stat.S_ISREG(found.st_mode):
-        return [found.st_mtime_ns, -1]
-    return [found.st_mtime_ns, found.st_size] if found.st_size else None
 
 
 def _load(path: Path) -> dict[str, Any]:
     """The index, from this process's memory while the file is the same; empty if it is not ours."""
-    stamp = _stamp(str(path))
+    now = stamp(str(path))
     held = _memory.get(str(path))
-    if held is not None and held[0] == stamp:
+    if held is not None and held[0] == now:
         return held[1]
     runs = _unpacked(path)
-    _memory[str(path)] = (stamp, runs)
+    _memory[str(path)] = (now, runs)
     return runs
 
 
@@ -168,14 +149,32 @@ def _unpacked(path: Path) -> dict[str, Any]:
     body = content[head.end() : -1]
     if hashlib.sha256(body).hexdigest().encode() != head[1]:
         return {}
-    runs: dict[str, Any] = json.loads(body)
-    return runs
+    index = json.loads(b"{%s}" % body)
+    columns = index["columns"]
+    return {
+        run_id: {"files": files, "row": dict(zip(columns[which], values, strict=True))}
+        for run_id, (which, files, values) in index["runs"].items()
+    }
+
+
+def _packed(runs: dict[str, Any]) -> bytes:
+    """Names of columns once for all runs that have the same, so that it is half as long."""
+    places: dict[tuple[str, ...], int] = {}
+    rows = {
+        run_id: (
+            places.setdefault(tuple(entry["row"]), len(places)),
+            entry["files"],
+            list(entry["row"].values()),
+        )
+        for run_id, entry in runs.items()
+    }
+    return json.dumps({"runs": rows, "columns": list(places)})[1:-1].encode()
 
 
 def _save(path: Path, runs: dict[str, Any]) -> None:
-    body = json.dumps(runs).encode()
+    body = _packed(runs)
     digest = hashlib.sha256(body).hexdigest().encode()
-    content = b'{"version": %d, "sha256": "%s", "runs": %s}' % (VERSION, digest, body)
+    content = b'{"version": %d, "sha256": "%s", %s}' % (VERSION, digest, body)
     with contextlib.suppress(StoreError):
         atomic_write_bytes(path, content)
-    _memory[str(path)] = (_stamp(str(path)), runs)
+    _memory[str(path)] = (stamp(str(path)), runs)

@@ -25,6 +25,7 @@ META = "meta.json"  # of scores and of an inspection
 CAUSAL = "causal.json"
 STUDY = "study.json"
 INDEX = "index.json"
+SOUND = "sound.json"
 
 
 def meta_file(folder: Path) -> Path:

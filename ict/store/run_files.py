@@ -1,8 +1,9 @@
 """The files of a run folder, each read into a record or a reason why it is none."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ict.documents.identity import is_id
 from ict.documents.records import Odd, read_record
@@ -26,6 +27,7 @@ from ict.store import names
 if TYPE_CHECKING:
     from ict.store.run_result import RunResult
 
+T = TypeVar("T")
 MOST_RUN_BYTES = 4 << 20  # of a small file of a run; there may be thousands
 
 _RECORD = fields(
@@ -94,19 +96,25 @@ def odd_files(folder: Path) -> list[Odd]:
     return [one for one in files if isinstance(one, Odd)]
 
 
-def read_config(folder: Path) -> dict[str, Any] | Odd | None:
+def read_config(folder: Path | str) -> dict[str, Any] | Odd | None:
     """The record in a run's config.json, its configuration one that `RunConfig` reads."""
     advice = "delete the folder, or start the run again with the command that made it"
-    return read_record(folder / names.CONFIG, _stored, advice=advice, most=MOST_RUN_BYTES)
+    return read_record(f"{folder}/{names.CONFIG}", _stored, advice=advice, most=MOST_RUN_BYTES)
 
 
 def read_result(folder: Path) -> "RunResult | Odd | None":
     """What came out of a run; None while there is no result.json."""
-    advice = f"`ict remove {shown(folder.name)}` deletes the run, then it can be run again"
-    path = folder / names.RESULT
     from ict.store.run_result import RunResult  # takes longer to import than a worker to look round
 
-    return read_record(path, RunResult.from_dict, advice=advice, most=MOST_RUN_BYTES)
+    return _read_result(folder, RunResult.from_dict)
+
+
+def _read_result(folder: Path | str, reader: Callable[[Any], T]) -> T | Odd | None:
+    def advice() -> str:
+        name = shown(os.path.basename(folder))
+        return f"`ict remove {name}` deletes the run, then it can be run again"
+
+    return read_record(f"{folder}/{names.RESULT}", reader, advice=advice, most=MOST_RUN_BYTES)
 
 
 def run_trouble(folder: Path) -> Odd | None:
@@ -115,21 +123,23 @@ def run_trouble(folder: Path) -> Odd | None:
         return Odd(folder, "not a folder; delete it, or take it out of the store")
     if not is_id(folder.name):
         return Odd(folder, "its name is not a run id; rename it, or take it out of the store")
-    record = read_run(folder)
+    record = read_run_row(folder)
     return record if isinstance(record, Odd) else None
 
 
-def read_run(folder: Path) -> "tuple[dict[str, Any], RunResult | None] | Odd":
-    """What was asked in a run's folder and what came out, None where nothing has yet."""
+def read_run_row(folder: Path | str) -> tuple[dict[str, Any], dict[str, Any] | None] | Odd:
+    """What was asked in a run's folder, and the plain values that came out, None where nothing has yet."""
+    from ict.store.run_result import plain_values
+
     config = read_config(folder)
     if config is None:
         reason = "no config.json: not a run folder, or half-written; take it out of the store"
-        return Odd(folder, reason)
+        return Odd(Path(folder), reason)
     if isinstance(config, Odd):
-        return Odd(folder, f"config.json: {config.reason}")
-    result = read_result(folder)
+        return Odd(Path(folder), f"config.json: {config.reason}")
+    result = _read_result(folder, plain_values)
     if isinstance(result, Odd):
-        return Odd(folder, f"result.json: {result.reason}")
+        return Odd(Path(folder), f"result.json: {result.reason}")
     return config, result
 
 
@@ -144,5 +154,5 @@ def _stored(document: Any) -> dict[str, Any]:
             f"the file has schema {quoted(schema)}, this version reads {SCHEMA}: a newer version of "
             "ict wrote it; update ict to read it"
         )
-    RunConfig.from_dict(document["config"])
+    RunConfig.check_stored(document["config"])
     return dict(document)

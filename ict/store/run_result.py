@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
+from ict.documents.identity import is_id
 from ict.documents.shapes import an_id
 from ict.errors import InputError
 
@@ -87,10 +88,8 @@ class RunResult:
 
     def __post_init__(self) -> None:
         """Raises InputError that names the first field whose value cannot be."""
-        for name in FIELDS:
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, _READERS[name](name, value))
+        for name in _odd_fields(vars(self)):
+            object.__setattr__(self, name, _READERS[name](name, getattr(self, name)))
         if self.test_accuracy is None:
             raise InputError("test_accuracy is missing")
         if self.score_id is not None:
@@ -114,6 +113,46 @@ class RunResult:
         values = {name: record[name] for name in FIELDS if record.get(name) is not None}
         unknown = {name: value for name, value in record.items() if name not in _READERS}
         return cls(**{"test_accuracy": None, **values}, unknown=unknown)
+
+
+def plain_values(record: Any) -> dict[str, Any]:
+    """What a table shows of a stored result: the values of `ROW_FIELDS` that it has.
+
+    Raises as `RunResult.from_dict` does, whose record it does not make where all values are as
+    they are written.
+    """
+    if not (isinstance(record, dict) and _is_as_it_shows(record)):
+        record = vars(RunResult.from_dict(record))
+    return {name: record[name] for name in ROW_FIELDS if record.get(name) is not None}
+
+
+def _is_as_it_shows(record: dict[str, Any]) -> bool:
+    """Whether a stored result can be read, and reading it changes no value that a table shows."""
+    odd = _odd_fields(record)
+    for name in odd:
+        try:
+            _READERS[name](name, record[name])
+        except InputError:
+            return False
+    named = record.get("score_id") is None or is_id(record["score_id"])
+    return named and record.get("test_accuracy") is not None and _HIDDEN.issuperset(odd)
+
+
+def _odd_fields(record: Mapping[str, Any]) -> list[str]:
+    """Fields that are not null and not at once of the right type and size, as nearly all are."""
+    odd = []
+    for name, value in record.items():
+        if value is None or name not in _READERS:
+            continue
+        kind, low, high = _SHAPES.get(name, _NO_SHAPE)
+        if value.__class__ is not kind:
+            odd.append(name)
+        elif kind is str:
+            if not value.isascii():
+                odd.append(name)
+        elif kind is not bool and not (low <= value <= high and value - value == 0):
+            odd.append(name)
+    return odd
 
 
 def _read_plain(name: str, value: Any) -> Any:
@@ -196,3 +235,6 @@ _READERS: Final = dict.fromkeys(FIELDS, _read_plain) | {
     "versions": _read_versions,
 }
 _KINDS = {name: _kind(_HINTS[name]) for name in FIELDS if _READERS[name] is _read_plain}
+_SHAPES = {n: (kind, of.low if of else 0, of.high if of else 0) for n, (kind, of) in _KINDS.items()}
+_NO_SHAPE = (None, 0, 0)
+_HIDDEN = frozenset(FIELDS) - frozenset(ROW_FIELDS)

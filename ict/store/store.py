@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 class Store(BaseStore):
     """A folder of runs, scores and studies. Making one writes nothing."""
 
-    def unreadable(self) -> "list[Odd]":
-        """What lies in the store and cannot be read, each thing once: path, and reason with advice."""
+    def unreadable(self, of_table: "list[Odd] | None" = None) -> "list[Odd]":
+        """What lies in the store and cannot be read, each thing once: path, and reason with advice.
+
+        `of_table`: what `read_table` told just now, which is then not looked for again.
+        """
         from ict.store.unreadable import (
             everything,  # reads studies and sets: a worker needs neither
         )
 
-        return everything(self)
+        return everything(self, of_table)

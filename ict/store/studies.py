@@ -200,7 +200,7 @@ def rows(store: BaseStore, study: Study) -> list[dict[str, Any]]:
     by_id = results(store, study.run_ids)
     searched = settings(study.document, study.members, by_id)
     not_chosen, words = lost(searched), words_by_run(searched)
-    existing = set(store.run_ids())
+    existing = set(store.run_ids()) if len(by_id) < len(set(study.run_ids)) else set()
     stages = 2 if two_stages(study.document) else 1
     made = []
     for member in study.members:

@@ -5,10 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ict.config import DEFAULTS
+from ict.catalogue import RATIO
 from ict.errors import InputError, did_you_mean, quoted
-from ict.methods.registry import chooses_channels
-from ict.selection import RATIO
 from ict.store.study_rows import GRID, axes, fixed_of, is_random, row_words, rows_of
 
 
@@ -92,6 +90,9 @@ def _ratios(document: Mapping[str, Any], row: Mapping[str, Any]) -> list[float] 
     """The K/D that a row asks for; None where it names K, or a method that has none."""
     row_fields = {**document.get("base", {}), **fixed_of(row)}
     lists = axes(document, row)
+    from ict.config import DEFAULTS
+    from ict.methods.registry import chooses_channels
+
     named = lists.get("method", [row_fields.get("method", DEFAULTS["method"])])
     if not any(map(chooses_channels, named)) or "k" in row_fields or "k" in lists:
         return None

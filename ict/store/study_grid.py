@@ -8,11 +8,9 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ict.config import RunConfig
 from ict.errors import InputError, quoted
-from ict.resolve import Resolved, resolve
 from ict.store.study_file import MOST_DRAWS, check
 from ict.store.study_rows import (
     SEED_FIELDS,
@@ -26,6 +24,9 @@ from ict.store.study_rows import (
 )
 from ict.store.study_search import Row, Search, middle, search, trial
 
+if TYPE_CHECKING:  # a study that is only read resolves nothing
+    from ict.resolve import Resolved
+
 _MOST_SEED = 2_147_482  # 1000 s + 999 is still a seed
 
 
@@ -38,7 +39,7 @@ class Member:
     asked: dict[str, Any]
 
 
-Wish = tuple[Member, Resolved]
+Wish = tuple[Member, "Resolved"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +164,9 @@ class _Row:
             raise InputError(f"{self._where}: {error}") from error
         return Member(name=self.name, run_id=resolved.run_id, asked=fields), resolved
 
-    def _resolved(self, fields: dict[str, Any], *, fetch: bool) -> Resolved:
+    def _resolved(self, fields: dict[str, Any], *, fetch: bool) -> "Resolved":
+        from ict.resolve import resolve
+
         return resolve(
             fields, recipe=self._recipe, root=self._root, device=self._device, fetch=fetch
         )
@@ -171,7 +174,9 @@ class _Row:
     def _drawn(self, combination: dict[str, Any]) -> list[dict[str, Any]]:
         if self.draws is None:
             return [combination]
-        seed = combination.get("seed", RunConfig.seed)
+        from ict.config import DEFAULTS
+
+        seed = combination.get("seed", DEFAULTS["seed"])
         if not isinstance(seed, int) or not 0 <= seed <= _MOST_SEED:
             raise InputError(
                 f"{self._where}: seed={quoted(seed)}: with draws, choose 0 to {_MOST_SEED}"
@@ -211,7 +216,7 @@ def _in_two_stages(row: _Row, results: Mapping[str, Row], made: Asked) -> None:
             made.waiting.extend(row.wish({**other, **middle(row.tuned)}) for other in others)
 
 
-def _check_val200(resolved: Resolved) -> None:
+def _check_val200(resolved: "Resolved") -> None:
     if resolved.config.train_split != "train800":
         raise InputError(
             f"[tune] chooses on val200, which these runs train on (recipe '{resolved.recipe}', "

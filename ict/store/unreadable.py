@@ -1,42 +1,72 @@
 """What lies in a store and cannot be read: each thing once, with what to do about it."""
 
+import importlib
+import os
+from collections.abc import Callable
+
 from ict.documents.records import Odd, names_in
 from ict.store import names
 from ict.store.base import BaseStore
-from ict.store.causal_files import causal_checks
-from ict.store.channel_sets import read_sets
-from ict.store.imported_results import read_imported
-from ict.store.index import look
-from ict.store.inspect_files import read_inspections
 from ict.store.run_files import run_trouble
-from ict.store.studies import read_studies
-from ict.tasks.links import look_at_links
+from ict.store.sound import known, remember, stamp
+
+_READERS = (  # of each folder that most stores have not, or not at first: imported where it is there
+    ("inspect_dir", "ict.store.inspect_files", "read_inspections"),
+    ("causal_dir", "ict.store.causal_files", "causal_checks"),
+    ("sets_dir", "ict.store.channel_sets", "read_sets"),
+    ("imported_dir", "ict.store.imported_results", "read_imported"),
+)
 
 
-def everything(store: BaseStore) -> list[Odd]:
-    """All that cannot be read, folder by folder. Nothing here raises."""
-    return [
-        *_runs(store),
-        *store.read_scores()[1],
-        *read_studies(store)[1],
-        *read_inspections(store)[1],
-        *causal_checks(store)[1],
-        *read_sets(store)[1],
-        *read_imported(store)[1],
-        *look_at_links(store.root / names.LINKS)[1],
-    ]
+def everything(store: BaseStore, of_table: list[Odd] | None = None) -> list[Odd]:
+    """All that cannot be read, folder by folder; `of_table`, if `read_table` told it. Raises nothing."""
+    if of_table is None:
+        of_table = store.read_table()[1]
+    troubles = _runs(store, of_table) + store.read_scores()[1] + _studies(store)
+    for folder, module, name in _READERS:
+        if os.path.lexists(getattr(store, folder)):
+            read: Callable[[BaseStore], tuple[object, list[Odd]]]
+            read = getattr(importlib.import_module(module), name)
+            troubles += read(store)[1]
+    return troubles + _links(store)
 
 
-def _runs(store: BaseStore) -> list[Odd]:
+def _links(store: BaseStore) -> list[Odd]:
+    path = store.root / names.LINKS
+    if not os.path.lexists(path):
+        return []
+    from ict.tasks.links import look_at_links
+
+    return look_at_links(path)[1]
+
+
+def _runs(store: BaseStore, of_table: list[Odd]) -> list[Odd]:
     """Runs that `Store.table` lacks, or has beside an odd file; and what is no run at all."""
-    names, troubles = names_in(store.runs_dir)
-    by_id = {
-        odd.path.name: odd for odd in look(store.runs_dir, store.run_ids(), store.index_path)[1]
-    }
+    there, troubles = names_in(store.runs_dir)
+    by_name = {odd.path.name: odd for odd in of_table}
     folders = set(store.run_ids())
-    for name in names:
-        if name in by_id:
-            troubles.append(by_id[name])
+    for name in there:
+        if name in by_name:
+            troubles.append(by_name[name])
         elif name not in folders and (odd := run_trouble(store.runs_dir / name)):
             troubles.append(odd)
+    return troubles
+
+
+def _studies(store: BaseStore) -> list[Odd]:
+    """What lies among the studies and is none; one that was sound and has not changed is not read."""
+    there, troubles = names_in(store.studies_dir)
+    files = {name: f"{store.studies_dir.name}/{name}/{names.STUDY}" for name in there}
+    stamps = {name: stamp(f"{store.root}/{file}") for name, file in files.items()}
+    sound = known(store.root)
+    new = [name for name in there if stamps[name] is None or sound.get(files[name]) != stamps[name]]
+    if not new:
+        return troubles
+    from ict.store.studies import read_studies
+
+    troubles = read_studies(store)[1]
+    odd = {one.path.name for one in troubles}
+    remember(
+        store.root, {files[n]: at for n, at in stamps.items() if at is not None and n not in odd}
+    )
     return troubles

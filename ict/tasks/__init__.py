@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ict.documents.names import SPLITS
 from ict.documents.records import Odd
 from ict.errors import InputError, did_you_mean, quoted
 from ict.tasks import bundled, vtab, vtab_folders
 from ict.tasks.limits import Subset
 from ict.tasks.links import look_at_links, read_places, vtab_root
 from ict.tasks.places import Place, place_of
-from ict.tasks.task import GROUPS, SPLITS, Split, Task
+from ict.tasks.task import GROUPS, Split, Task
 
 __all__ = [
     "GROUPS",
@@ -65,7 +66,9 @@ def load_split(named: str | Task, split: str, *, root: str | Path | None = None)
         raise InputError(f"no split {quoted(split)}; choose one of {', '.join(SPLITS)}")
     task = as_task(named, root=root)
     if task.name in bundled.TASKS:
-        return bundled.load_split(task.name, split)
+        from ict.tasks import drawn  # numpy, only now that there is something to draw
+
+        return drawn.load_split(task.name, split)
     return vtab.load_split(task, find_place(task, root=root), split)
 
 

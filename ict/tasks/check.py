@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ict.documents.names import SPLITS
 from ict.errors import quoted
 from ict.machine import cores
 from ict.tasks import vtab, vtab_folders
@@ -19,7 +20,6 @@ from ict.tasks.decoding import printable
 from ict.tasks.lists import MAX_LABEL, Entry, Folder, Problem, label_problem, read_list
 from ict.tasks.pictures import Picture, look_at, notes, summary
 from ict.tasks.places import Place, place_of
-from ict.tasks.task import SPLITS
 
 __all__ = ["check_folder", "readable"]
 

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ict.documents.names import SPLITS
 from ict.errors import IctError, InputError, did_you_mean, quoted
 from ict.files import absolute
 from ict.tasks import bundled, vtab, vtab_folders
@@ -21,7 +22,6 @@ from ict.tasks.check import Progress, check_folder
 from ict.tasks.hub import DEFAULT_REPO, RemoteFile, Repository, fetch, open_repository
 from ict.tasks.links import links_path, read_links, vtab_root, write_link
 from ict.tasks.lists import Problem, leaves_folder, shown
-from ict.tasks.task import SPLITS
 from ict.tasks.unpack import SUFFIXES, Archive, ArchiveError
 
 _WHOLE = ("vtab_1k", "vtab1k", "vtab")

@@ -11,7 +11,8 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from ict.tasks.task import SPLITS, Split, Task
+from ict.documents.names import SPLITS
+from ict.tasks.task import Split, Task
 
 TRAIN800 = SPLITS[0]
 _MOST_NAMED = 5  # classes in a note

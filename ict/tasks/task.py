@@ -6,14 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 from ict.tasks.places import Place
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL import Image
 
-SPLITS = ("train800", "val200", "train800val200", "test")
 GROUPS = ("bundled", "natural", "specialized", "structured", "other")
 
 
@@ -46,7 +44,7 @@ class Split:
     task: str
     split: str
     classes: int
-    labels: np.ndarray
+    labels: "np.ndarray"
     paths: tuple[Path, ...] | None
     notes: tuple[str, ...] = ()
     class_names: tuple[str, ...] | None = None
@@ -69,7 +67,7 @@ class Split:
         shifted = (lambda index: render(start + index)) if render and start else render
         return replace(self, labels=self.labels[start:stop], paths=paths, render=shifted)
 
-    def taken(self, indices: np.ndarray) -> Self:
+    def taken(self, indices: "np.ndarray") -> Self:
         """The images of `indices`, in their order."""
         paths = None if self.paths is None else tuple(self.paths[i] for i in indices)
         render = self.render

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from ict.documents.names import SPLITS
 from ict.tasks.guard import ArchiveError, Guard
 from ict.tasks.hub import require_space
 from ict.tasks.lists import leaves_folder, shown
-from ict.tasks.task import SPLITS
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 MAX_FILES = 500_000  # in an archive: the 19 tasks together have about 400,000 images

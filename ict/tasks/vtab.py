@@ -14,8 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from ict.documents.names import SPLITS
 from ict.documents.records import Odd, read_record
 from ict.documents.shapes import fields, list_of, reader, text, whole
 from ict.errors import InputError, quoted
@@ -31,7 +30,7 @@ from ict.tasks.lists import (
     refuse,
 )
 from ict.tasks.places import Place, place_of
-from ict.tasks.task import SPLITS, Split, Task
+from ict.tasks.task import Split, Task
 
 _MANY = 1000  # classes: fewer cost nothing, used or not
 _SPLIT_SIZES = {"train800": 800, "val200": 200, "train800val200": 1000}
@@ -206,6 +205,8 @@ def load_split(task: Task, at: Path | Place, split: str) -> Split:
     refuse(problems)
     images, missing = _locate(Folder(place), entries, str(path))
     refuse(missing)
+    import numpy as np  # a list of tasks needs none
+
     return Split(
         task=task.name,
         split=split,

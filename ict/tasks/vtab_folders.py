@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
+from ict.documents.names import SPLITS
 from ict.documents.records import Odd, odd
 from ict.errors import quoted
 from ict.files import open_regular
-from ict.tasks.task import SPLITS
 from ict.tasks.vtab import canonical, info_or_odd
 
 

@@ -33,7 +33,12 @@ def write(path: Path, document: Any) -> None:
 
 def config(**fields: Any) -> RunConfig:
     """A resolved configuration, without looking for data or weights."""
-    given = {"task": "digits", "k": (24,), "weights": "sha256:00", "data": "bundled:digits@1"}
+    given: dict[str, Any] = {
+        "task": "digits",
+        "k": (24,),
+        "weights": "sha256:00",
+        "data": "bundled:digits@1",
+    }
     given |= {"score_site": "attn", "score_task": fields.get("task", "digits")}
     given |= {"score_split": "train800", "selection_seed": None, "precision": "bf16"}
     given |= {"lora_rank": None}
@@ -187,10 +192,10 @@ def add_inspection(store: Store, task: str = "digits", images: int = 3) -> Path:
         "images.0": draw.integers(0, images, (*shape, images), np.int32),
         "energies.0": draw.random((*shape, images), np.float32),
         "maps.0": draw.integers(0, 255, (*shape, images, 16), np.uint8),
-        "map_range.0": np.tile(np.float32([0, 5]), (*shape, 1)),
+        "map_range.0": np.tile(np.array([0, 5], np.float32), (*shape, 1)),
         "profile.0": draw.random((blocks, 10, width), np.float32).astype(np.float16),
         "histogram.0": draw.integers(0, 99, (*shape, 20), np.int32),
-        "edges.0": np.tile(np.float32([-2, 2]), (*shape, 1)),
+        "edges.0": np.tile(np.array([-2, 2], np.float32), (*shape, 1)),
         "adapter_in.0": np.full(shape, np.nan, np.float32),
         "adapter_out.0": np.full(shape, np.nan, np.float32),
         "labels": np.arange(images), "grid.0": np.array([4, 4]),

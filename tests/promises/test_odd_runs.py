@@ -103,7 +103,15 @@ def test_an_index_of_wrong_types_is_built_anew(whole, change):
             index[name] = value
         else:
             for entry in index["runs"].values():
-                entry["row"][name] = value
+                if "columns" in index:
+                    which, _, values = entry
+                    columns = index["columns"][which]
+                    if name not in columns:
+                        columns.append(name)
+                    place = columns.index(name)
+                    values[place : place + 1] = [value]
+                else:
+                    entry["row"][name] = value
     paths["index"].write_text(json.dumps(index))
     run_table._memory.clear()
     done = ict("runs", "--json")

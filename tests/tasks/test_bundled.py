@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from ict.tasks import SPLITS, bundled, fingerprint, get_task, load_split
+from ict.tasks import SPLITS, bundled, drawn, fingerprint, get_task, load_split
 from ict.tasks.sprites import SIDE, UNIT, Draws, draw
 
 RENDERED = ("sprites_loc", "sprites_ori", "count")
@@ -81,7 +81,7 @@ def test_sprite_x_bin_is_where_the_ink_is():
     """Centre of gravity of square and ellipse = 16 + (33/32) x pixels, within a sample."""
     part = load_split("sprites_loc", "train800")
     for index in range(60):
-        factors = bundled.sprite_factors("train800", index)
+        factors = drawn.sprite_factors("train800", index)
         assert part.labels[index] == factors["x"] // 2
         if factors["shape"] != 2:
             ink = np.asarray(part.image(index))[..., 0].astype(float)

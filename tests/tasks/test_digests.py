@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ict.errors import IctError, InputError
-from ict.tasks import SPLITS, bundled, digests, get_task, load_split
+from ict.tasks import SPLITS, bundled, digests, drawn, get_task, load_split
 from ict.tasks.digests import ImageDigests, cache_file, file_digests, listed
 from ict.tasks.limits import Subset
 from tests.vtab_layout import make_task, write_image
@@ -246,10 +246,10 @@ def test_bundled_tasks_have_digests_that_follow_from_their_images(monkeypatch):
 
 
 def test_other_digits_in_scikit_learn_are_refused(monkeypatch):
-    rows = bundled._rows_of_digits()
+    rows = drawn._rows_of_digits()
     rows[3, 4 * 8 + 4] += 1
-    monkeypatch.setattr(bundled, "_rows_of_digits", lambda: rows)
-    bundled._digits.cache_clear()
+    monkeypatch.setattr(drawn, "_rows_of_digits", lambda: rows)
+    drawn.digits.cache_clear()
     with pytest.raises(IctError, match="digits of this scikit-learn"):
-        bundled.load_split("digits", "test")
-    bundled._digits.cache_clear()
+        drawn.load_split("digits", "test")
+    drawn.digits.cache_clear()

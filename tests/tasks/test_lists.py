@@ -50,6 +50,8 @@ def test_any_bytes_give_entries_and_problems_and_every_line_is_accounted_for(con
     lines = [e.line for e in entries] + [p.line for p in problems]
     assert len(lines) == len(set(lines))
     body = content.removeprefix(b"\xef\xbb\xbf")
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        body = content.decode("utf-16", errors="replace").encode()
     ends = b"\n" if b"\n" in body else b"\r"  # old Mac
     filled = [n for n, line in enumerate(body.split(ends), 1) if line.strip(b" \t\r")]
     assert sorted(lines) == filled

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ict.documents.names import SPLITS
 from ict.errors import InputError, quoted
 from ict.tasks import get_task, vtab, vtab_folders
 from ict.tasks.links import check_name, made_folder, write_link
@@ -16,7 +17,6 @@ from ict.tasks.lists import Entry, label_problem, read_list, refuse
 from ict.tasks.own import class_folders, parquet, table
 from ict.tasks.own.images import Image, common_root, listed, once
 from ict.tasks.own.lists import renumbered, write_lists
-from ict.tasks.task import SPLITS
 
 KINDS = "a folder of the VTAB-1K layout, of class folders, of parquet files, or a parquet file, CSV or TSV"
 
