@@ -217,10 +217,8 @@ def _read_up_to(descriptor: int, most: int) -> bytes | None:
     if size > most:
         return None
     content = os.read(descriptor, size + 1)
-    while more := os.read(
-        descriptor, 1 << 16
-    ):  # it grows, or a network gave less than was asked for
-        content += more
+    while len(content) != size and (more := os.read(descriptor, 1 << 16)):
+        content += more  # it grows, or a network gave less than was asked for
         if len(content) > most:
             return None
     return content

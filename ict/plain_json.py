@@ -1,7 +1,6 @@
 """JSON of a store, from bytes: bounded in depth, digits and characters, whoever wrote it."""
 
 import json
-import re
 from typing import Any
 
 from ict.errors import InputError
@@ -9,6 +8,7 @@ from ict.errors import InputError
 _DEEPEST = 64  # nesting of a JSON document; ours have 4
 
 _DIGITS = bytes.maketrans(b"0123456789", b"0" * 10)  # a run is found 20 times as fast as by re
+_LONG = b"0" * 19
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -21,8 +21,7 @@ def parse_json(content: bytes) -> Any:
     pass: who expects a number checks it.
     """
     try:
-        decoder = _BOUNDED if _may_be_long(content.translate(_DIGITS)) else _PLAIN
-        document = decoder.decode(content.decode().removeprefix("\ufeff"))
+        document = _decoded(content)
     except UnicodeDecodeError as error:
         raise InputError("is not UTF-8 text") from error
     except RecursionError as error:
@@ -38,9 +37,27 @@ def parse_json(content: bytes) -> Any:
     return document
 
 
+def _decoded(content: bytes) -> Any:
+    """As `json.loads`, at a third of its time where the faster parser takes the document too."""
+    if _may_be_long(content.translate(_DIGITS)):  # orjson makes a float of a longer number
+        return _BOUNDED.decode(content.decode().removeprefix("\ufeff"))
+    import orjson  # takes longer to import than one document to read: only where there is one
+
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:  # NaN, a byte order mark, half a character, or what is wrong
+        return json.loads(content.decode().removeprefix("\ufeff"))
+
+
 def _may_be_long(zeros: bytes) -> bool:
     """Whether a document, its digits zeros, may hold a number of 64 bits: no quote ends a number."""
-    return b"0" * 19 in zeros and re.search(rb'0{19}(?!0*")', zeros) is not None
+    start = zeros.find(_LONG)
+    while start >= 0:
+        rest = zeros[start:].lstrip(b"0")
+        if not rest.startswith(b'"'):
+            return True
+        start = zeros.find(_LONG, len(zeros) - len(rest))
+    return False
 
 
 def _is_suspicious(content: bytes) -> bool:
@@ -87,7 +104,6 @@ def _whole(digits: str) -> int:
     return value
 
 
-_PLAIN = json.JSONDecoder()
 _BOUNDED = json.JSONDecoder(parse_int=_whole)
 
 

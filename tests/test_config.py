@@ -1,7 +1,9 @@
 """What is asked for, checked and identified."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -235,3 +237,35 @@ def test_a_backbone_without_known_weights_does_not_get_the_bundled_ones():
     with pytest.raises(InputError, match="give a file with --weights FILE"):
         resolve({"task": "digits", "backbone": name}, fetch=False)
     assert resolve({"task": "digits", "backbone": name}, weights="none").config.weights == "none"
+
+
+ODD_VALUES = (
+    None, True, False, 0, 1, -1, 1.0, 0.0, 2**63, 10**400, float("nan"), float("inf"), "", "x",
+    "attn", "a\nb", "x" * 5000, [], [1], [True], [1.0], ["1"], [[1]], [2**63], {}, {"a": 1},
+)  # fmt: skip
+
+
+def outcome(check: Callable[[Any], object], record: Any) -> str:
+    """What a check says of a record: a sentence, or nothing."""
+    try:
+        check(record)
+    except InputError as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+@pytest.mark.parametrize("name", [*FIELDS, "of_a_newer_version"])
+def test_a_stored_configuration_is_checked_as_it_is_read(name):
+    """Whatever was checked before: values that are equal and of other types are told apart."""
+    record = resolve({"task": "digits", "k": [24]}).config.to_dict()
+    for value in (*ODD_VALUES, *reversed(ODD_VALUES)):
+        odd = {**record, name: value}
+        assert outcome(RunConfig.check_stored, odd) == outcome(RunConfig.from_dict, odd), value
+    without = {key: value for key, value in record.items() if key != name}
+    assert outcome(RunConfig.check_stored, without) == outcome(RunConfig.from_dict, without)
+
+
+@pytest.mark.parametrize("record", [None, [], "x", {}, {"tasks": "digits"}])
+def test_what_is_no_configuration_is_checked_as_it_is_read(record):
+    said = outcome(RunConfig.check_stored, record)
+    assert said == outcome(RunConfig.from_dict, record) != ""

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
+from ict.documents.names import LINKS, VTAB_ROOT
+from ict.documents.shapes import shown
 from ict.errors import IctError, InputError, lacking, one_sentence, printable, quoted
+from ict.files import store_root
 
 if TYPE_CHECKING:
     from ict.documents.records import Odd
@@ -156,17 +160,24 @@ def emit(document: Any, *, as_json: bool, text: str | None = None) -> None:
 
 def say_unreadable(store: "Store", of_table: "list[Odd] | None" = None) -> None:
     """Names on stderr, once each, what of the store and the tasks nobody can read, with what to do."""
-    from ict.tasks import troubles
-
     items = list(dict.fromkeys(store.unreadable(of_table)))
     try:
-        items = list(dict.fromkeys([*items, *troubles()]))
+        items = list(dict.fromkeys([*items, *_odd_tasks()]))
     except InputError as error:  # the folder of tasks is none: no reason to show no runs
         click.echo(f"ict: {error}", err=True)
     for odd in items[:_MOST_NAMED]:
         click.echo(f"ict: left out {odd}", err=True)
     if len(items) > _MOST_NAMED:
         click.echo(f"ict: left out {len(items) - _MOST_NAMED} more like these", err=True)
+
+
+def _odd_tasks() -> "list[Odd]":
+    """What cannot be read of the tasks that are no bundled ones; most machines have none at first."""
+    if not os.environ.get(VTAB_ROOT) and not os.path.lexists(store_root() / LINKS):
+        return []
+    from ict.tasks import troubles
+
+    return troubles()
 
 
 def _lines(document: dict[str, Any], indent: str = "") -> list[str]:
@@ -216,8 +227,6 @@ class Progress:
 
 
 def _cell(value: Any) -> str:
-    from ict.documents.shapes import shown
-
     if value is None:
         return "–"
     if isinstance(value, float):

@@ -113,11 +113,14 @@ def _run_table(rows: list[dict[str, Any]], columns: list[str]) -> str:
 
 def _marked(shown: list[dict[str, Any]]) -> str:
     """Marks accuracies that no published number may meet, in `shown`; gives the lines that say why."""
+    not_official = [row for row in shown if row.get("official_data") is False]
+    if not not_official:
+        return ""
     from ict.analysis.own_test import NOT_OFFICIAL, test_note, test_notes
     from ict.store.run_rows import RunRow
 
     noted = []
-    for row in shown:
+    for row in not_official:
         record = RunRow.of(row)
         note = test_note(record)
         if note and record.test_accuracy is not None:

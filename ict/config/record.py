@@ -1,7 +1,6 @@
 """A run's configuration: its values, what follows from them, and how they are stored."""
 
 import dataclasses
-import functools
 import math
 import types
 import typing
@@ -91,24 +90,27 @@ class RunConfig(RunFields):
             )
 
 
+_seen: set[tuple[str, type, Any]] = set()  # fields with a type and a value that they may have
+_MOST_SEEN = 4096
+
+
 def _is_known(record: dict[str, Any]) -> bool:
     """Whether all values are such as fields have; False where a closer look decides."""
-    for name, value in record.items():
-        if value.__class__ in _PLAIN:
-            if not _is_value(name, value):
-                return False
-        elif value.__class__ is not list or name not in _LISTS or not all(map(_is_whole, value)):
-            return False
+    values = [str(v) if v.__class__ is list else v for v in record.values()]
+    try:
+        new = set(zip(record, map(type, record.values()), values, strict=True)) - _seen
+    except TypeError:  # a table
+        return False
+    if not all(_is_value(name, record[name]) for name, _, _ in new):
+        return False
+    if len(_seen) > _MOST_SEEN:
+        _seen.clear()
+    _seen.update(new)
     return True
 
 
-def _is_whole(value: Any) -> bool:
-    return value.__class__ is int and value.bit_length() <= 63
-
-
-@functools.lru_cache(maxsize=4096, typed=True)
-def _is_value(name: str, value: str | int | float | None) -> bool:
-    """Whether a field may have this value in a configuration of this version; thousands share it."""
+def _is_value(name: str, value: Any) -> bool:
+    """Whether the field `name` of this version may have the value."""
     try:
         check_age({name: value}, ABOUT, SCHEMA)
         as_typed(name, value, TYPES[name])
@@ -133,6 +135,4 @@ TYPES: Final[dict[str, tuple[Any, ...]]] = {
     name: typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     for name, hint in _HINTS.items()
 }
-_PLAIN = frozenset((str, int, float, bool, type(None)))
-_LISTS = frozenset(name for name, options in TYPES.items() if tuple[int, ...] in options)
 _FLOATS = tuple(name for name, options in TYPES.items() if float in options)

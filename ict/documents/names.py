@@ -6,6 +6,7 @@ All others of the store are in `ict.store.names`.
 from pathlib import Path
 
 SPLITS = ("train800", "val200", "train800val200", "test")
+VTAB_ROOT = "ICT_VTAB_ROOT"  # variable of the environment: the folder of the tasks' folders
 SCORES = "scores.safetensors"
 LINKS = "links.json"  # beside the runs: task name → folder, or {path, lists, inside}
 MADE = "linked"  # folder of the lists that `ict data link` makes

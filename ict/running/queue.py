@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ict.documents.names import VTAB_ROOT
 from ict.errors import InputError
 from ict.files import StoreError, atomic_write_json, make_folder, read_json
 from ict.store import transitions
@@ -74,7 +75,7 @@ def enqueue(
 
 def data_root() -> str | None:
     """`$ICT_VTAB_ROOT` of who submits, absolute: a run starts elsewhere and later."""
-    root = os.environ.get("ICT_VTAB_ROOT")
+    root = os.environ.get(VTAB_ROOT)
     return os.path.abspath(root) if root else None
 
 

@@ -9,7 +9,6 @@ or changed is built anew.
 import contextlib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -78,7 +77,7 @@ def _entry(
         if isinstance(read, Odd):
             return None, None, read
         record, result = read
-        if os.path.lexists(folder + _READ[_SELECTION]):
+        if stamps[_SELECTION]:
             odd += _odd_files(folder, (names.SELECTION,))
         stamps[_RESULT] = stamps[_RESULT] if result else None
         cached = {"files": stamps, "row": _flat_row(record, result)}
@@ -159,6 +158,8 @@ def _unpacked(path: Path) -> dict[str, Any]:
 
 def _packed(runs: dict[str, Any]) -> bytes:
     """Names of columns once for all runs that have the same, so that it is half as long."""
+    import orjson  # where thousands of runs were just read
+
     places: dict[tuple[str, ...], int] = {}
     rows = {
         run_id: (
@@ -168,7 +169,7 @@ def _packed(runs: dict[str, Any]) -> bytes:
         )
         for run_id, entry in runs.items()
     }
-    return json.dumps({"runs": rows, "columns": list(places)})[1:-1].encode()
+    return orjson.dumps({"runs": rows, "columns": list(places)})[1:-1]
 
 
 def _save(path: Path, runs: dict[str, Any]) -> None:

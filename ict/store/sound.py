@@ -22,8 +22,10 @@ def stamp(path: str) -> Stamp | None:
     """Modification time and size of a file that is there and not empty; size -1 of what is no file."""
     try:
         status = os.stat(path)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError:  # a link that leads round in a circle, a folder that may not be looked into
+        return [0, -1]
     if not stat.S_ISREG(status.st_mode):
         return [status.st_mtime_ns, -1]
     return [status.st_mtime_ns, status.st_size] if status.st_size else None

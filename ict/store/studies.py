@@ -15,12 +15,13 @@ from typing import Any
 
 from ict.documents.identity import check_id, is_id
 from ict.documents.records import Odd, names_in, read_record, required, split
-from ict.documents.shapes import fields, list_of, table, text
+from ict.documents.shapes import an_id, fields, list_of, table, text
 from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, explain, make_folder
 from ict.store.base import BaseStore
 from ict.store.names import STUDY
 from ict.store.run_folder import STATUSES, utc_now
+from ict.store.sound import Stamp, stamp
 from ict.store.study_choices import (
     UNSEARCHED,
     Stand,
@@ -94,7 +95,7 @@ def create(
     content = {
         "name": document["name"],
         "document": document,
-        "members": [vars(member) for member, _ in pairs],
+        "members": [member._asdict() for member, _ in pairs],
         "searches": [one.to_dict() for one in made.searches],
         "updated_at": utc_now(),
     }
@@ -127,10 +128,14 @@ def read_studies(store: BaseStore) -> tuple[list[Study], list[Odd]]:
 _CONTENT = fields(
     {
         "document": table,
-        "members": list_of(fields({"name": text, "run_id": text, "asked": table})),
+        "members": list_of(fields({"name": text, "run_id": an_id, "asked": table})),
     },
     {"updated_at": text},
 )
+
+
+_memory: dict[Path, tuple[Stamp, Study]] = {}
+"""What was read, while the file is the same."""
 
 
 def _read(path: Path) -> Study | Odd | None:
@@ -140,6 +145,10 @@ def _read(path: Path) -> Study | Odd | None:
         return Odd(
             folder, "its name is not that of a study; rename it, or take it out of the store"
         )
+    now = stamp(str(path))
+    held = _memory.get(path)
+    if now is not None and held is not None and held[0] == now:
+        return held[1]
     read = read_record(
         path, _stored, advice="run the study's TOML file again, or delete the folder"
     )
@@ -148,16 +157,19 @@ def _read(path: Path) -> Study | Odd | None:
     if read is None:
         return None
     members, document, updated_at = read
-    return Study(
+    study = Study(
         name=folder.name, document=document, members=members, path=path, updated_at=updated_at
     )
+    if now is not None:
+        _memory[path] = (now, study)
+    return study
 
 
 def _stored(content: Any) -> tuple[tuple[Member, ...], dict[str, Any], str | None]:
     """Members, document and time of a study.json. Raises InputError."""
     _CONTENT(content, "")
     members = tuple(
-        Member(name=one["name"], run_id=check_id(one["run_id"]), asked=one["asked"])
+        Member(name=one["name"], run_id=one["run_id"], asked=one["asked"])
         for one in content["members"]
     )
     document = stored(content["document"])
@@ -207,13 +219,16 @@ def rows(store: BaseStore, study: Study) -> list[dict[str, Any]]:
         status = "unreadable" if member.run_id in existing else "missing"
         row = by_id.get(member.run_id, {"run_id": member.run_id, "status": status})
         asked_fields = {f"asked_{field}": value for field, value in member.asked.items()}
-        kept = {
-            "member": member.name,
-            "stages": stages,
-            **asked_fields,
-            **words.get(member.run_id, UNSEARCHED),
-        }
-        made.append({**row, **kept, "chosen": member.run_id not in not_chosen})
+        made.append(
+            {
+                **row,
+                "member": member.name,
+                "stages": stages,
+                **asked_fields,
+                **words.get(member.run_id, UNSEARCHED),
+                "chosen": member.run_id not in not_chosen,
+            }
+        )
     return made
 
 

@@ -14,9 +14,12 @@ from ict.store.study_search import LOSS, Row, Search, search, trial
 
 def results(store: BaseStore, run_ids: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
     """The store's row of each run by its id, with `diverged` where its last try did."""
-    chosen_ids = None if run_ids is None else set(run_ids)
-    table = store.table(None if chosen_ids is None else lambda row: row["run_id"] in chosen_ids)
-    return {row["run_id"]: {**row, "diverged": _diverged(store, row)} for row in table}
+    by_id = {row["run_id"]: row for row in store.table()}
+    if run_ids is not None:
+        by_id = {run_id: by_id[run_id] for run_id in run_ids if run_id in by_id}
+    for row in by_id.values():
+        row["diverged"] = _diverged(store, row)
+    return by_id
 
 
 def _diverged(store: BaseStore, row: Row) -> bool:

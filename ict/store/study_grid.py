@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ict.errors import InputError, quoted
 from ict.store.study_file import MOST_DRAWS, check
@@ -30,8 +30,7 @@ if TYPE_CHECKING:  # a study that is only read resolves nothing
 _MOST_SEED = 2_147_482  # 1000 s + 999 is still a seed
 
 
-@dataclass(frozen=True, kw_only=True)
-class Member:
+class Member(NamedTuple):
     """One run of a study: which row of the file asked for it, and what it set."""
 
     name: str

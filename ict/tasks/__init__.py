@@ -8,16 +8,18 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ict.documents.names import SPLITS
 from ict.documents.records import Odd
 from ict.errors import InputError, did_you_mean, quoted
 from ict.tasks import bundled, vtab, vtab_folders
-from ict.tasks.limits import Subset
 from ict.tasks.links import look_at_links, read_places, vtab_root
 from ict.tasks.places import Place, place_of
 from ict.tasks.task import GROUPS, Split, Task
+
+if TYPE_CHECKING:
+    from ict.tasks.limits import Subset
 
 __all__ = [
     "GROUPS",
@@ -72,7 +74,7 @@ def load_split(named: str | Task, split: str, *, root: str | Path | None = None)
     return vtab.load_split(task, find_place(task, root=root), split)
 
 
-def load_subset(subset: Subset) -> Split:
+def load_subset(subset: "Subset") -> Split:
     """The images of a split that are left, as `load_split` gives them."""
     return subset.of(load_split(subset.task, subset.split))
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ict.documents.names import LINKS, MADE
+from ict.documents.names import LINKS, MADE, VTAB_ROOT
 from ict.documents.records import Odd, read_record
 from ict.documents.shapes import shown
 from ict.errors import InputError, quoted
@@ -121,5 +121,5 @@ def write_link(name: str, folder: Path, *, made: bool = False, inside: Path | No
 
 def vtab_root(root: str | Path | None = None) -> Path | None:
     """`root` or $ICT_VTAB_ROOT, absolute (a relative one counts from here); None when unset."""
-    named = root if root is not None else os.environ.get("ICT_VTAB_ROOT")
+    named = root if root is not None else os.environ.get(VTAB_ROOT)
     return absolute(named) if named else None

@@ -94,3 +94,32 @@ def test_a_converged_probe_is_the_same_at_every_seed():
     ]
     outcomes = {(r.test_accuracy, r.test_loss, r.val_accuracy, r.train_loss) for r in found}
     assert (len(found), len(outcomes)) == (3, 1)
+
+
+ODD_VALUES = (
+    None, True, False, 0, 1, -1, 0.5, 1.5, 2**63, 10**400, float("nan"), float("inf"), "", "x", "é",
+    "\ud800", "a/b", [], ["a"], [1], {}, {"torch": "2"}, {"torch": None}, {"torch": 2},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*result.FIELDS, "of_a_newer_version"])
+def test_a_table_shows_what_the_record_reads(name):
+    """The short way of thousands of results gives what the record gives, and says what it says."""
+    document = json.loads(EXAMPLES[0].read_text())
+
+    def by_record(odd: dict) -> dict:
+        read = RunResult.from_dict(odd)
+        values = {field: getattr(read, field) for field in result.ROW_FIELDS}
+        return {field: value for field, value in values.items() if value is not None}
+
+    for value in ODD_VALUES:
+        odd = {**document, name: value}
+        try:
+            expected = repr(by_record(odd))
+        except InputError as error:
+            expected = str(error)
+        try:
+            shown = repr(result.plain_values(odd))
+        except InputError as error:
+            shown = str(error)
+        assert shown == expected, value
