@@ -50,7 +50,14 @@ def look(
     table, troubles = [], []
     folders = f"{runs_dir}/"
     for name in ids:
-        entry, row, trouble = _entry(folders + name, name, cached.get(name))
+        folder = folders + name
+        stamps = [stamp(folder + file) for file in _READ]
+        entry = cached.get(name)
+        if entry is not None and entry["files"] == stamps and stamps[_RESULT]:
+            kept[name] = entry
+            table.append({"run_id": name, "status": "done", **entry["row"]})
+            continue
+        entry, row, trouble = _entry(folder, name, entry, stamps)
         if entry is not None:
             kept[name] = entry
         if row is not None:
@@ -64,13 +71,12 @@ def look(
 
 
 def _entry(
-    folder: str, run_id: str, cached: dict[str, Any] | None
+    folder: str, run_id: str, cached: dict[str, Any] | None, stamps: list[Stamp | None]
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None, Odd | None]:
     """What the index says of one run, its row, and what cannot be read in its folder.
 
     What has no row, and a row beside something odd, is not kept: it is looked at again each time.
     """
-    stamps = [stamp(folder + file) for file in _READ]
     odd: list[str] = []
     if cached is None or cached["files"] != stamps:
         read = read_run_row(folder)
