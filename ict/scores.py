@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ict.errors import InputError, quoted
-from ict.public.face import late
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,6 +70,8 @@ class ChannelScores:
         `view` is raw, z, rank or log. Raises InputError for another one, for a site that was not scored,
         and for a selection of another site or other blocks.
         """
+        from ict.public.face import late
+
         return late("ict.notebook.pictures", "plot_scores")(self, selection, site=site, view=view)
 
     @property

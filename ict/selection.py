@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ict.criteria import SELECTORS
 from ict.errors import InputError, quoted
 from ict.scores import ChannelScores, ranked
 
@@ -164,6 +163,8 @@ def select(
             f"select needs ChannelScores, as ict.score gives, not {type(scores).__name__}; "
             "ict.ChannelScores.load(FILE) reads a file"
         )
+    from ict.criteria import SELECTORS  # the table of criteria is read where one is chosen
+
     if order not in SELECTORS:
         raise InputError(f"order={quoted(order)}: choose one of {', '.join(SELECTORS)}")
     site = site or scores.only_site()
