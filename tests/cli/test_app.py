@@ -28,6 +28,7 @@ detached = subprocess.Popen(sleep, start_new_session=True)
 print(os.getpid(), below.pid, detached.pid, flush=True)
 time.sleep(60)
 """
+HEARD = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # also below nohup
 PARENT = """
 import os, sys
 from ict.cli import child
@@ -54,7 +55,7 @@ def ends(pid: int) -> bool:
 
 @contextlib.contextmanager
 def parent(
-    ignore: str = "", *, before: str = ""
+    ignore: str = "", *, before: str = HEARD
 ) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     command = [sys.executable, "-c", before + PARENT, SERVED.format(ignore=ignore)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

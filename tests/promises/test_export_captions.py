@@ -27,7 +27,7 @@ def test_provenance_holds_what_is_drawn_and_nothing_else(name, store, tmp_path):
 @pytest.mark.parametrize("name", ["benchmark", "parameters"])
 def test_a_figure_says_what_it_leaves_out(name, store, tmp_path):
     study, out = filled(store), tmp_path / "f.json"
-    result = ict("figure", name, "--task", "digits", "--out", str(out))
+    result = ict("figure", name, "--out", str(out))
     written = json.loads(out.read_text())
     done = set(study.run_ids[:-1])
     assert written["run_ids"] == []
