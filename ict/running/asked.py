@@ -8,7 +8,7 @@ from ict.store.same_images import ask
 from ict.store.store import Store
 from ict.tasks.decodable import check_decodable
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import Shots, Subset
+from ict.tasks.limits import Subset
 
 Progress = Callable[[int, int], None]
 
@@ -26,9 +26,8 @@ def asked_run(
     or if the run has work in it that other images went into.
     """
     digests, c = ImageDigests(), resolved.config
-    task, shots = resolved.tasks[str(c.task)], Shots.of(c.shots, c.shot_seed)
+    task = resolved.tasks[str(c.task)]
     for split in c.trained_splits:
-        subset = Subset(task, split, c.limit, c.limit_rule, shots)
-        check_decodable(subset, digests, progress=say(split))
+        check_decodable(Subset.asked(c, task, split), digests, progress=say(split))
     (run,) = ask(store, [resolved], command=command, digests=digests)
     return run

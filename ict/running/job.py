@@ -101,7 +101,7 @@ class Job:
 
     def subset(self, split: str) -> Subset:
         """Which images of a split the run's shots and `limit` leave."""
-        return Subset(self.task, split, self.config.limit, self.config.limit_rule, self.shots)
+        return Subset.asked(self.config, self.task, split)
 
     @property
     def ks(self) -> tuple[int, ...]:

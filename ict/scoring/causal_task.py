@@ -27,7 +27,7 @@ from ict.store.run_folder import utc_now
 from ict.store.store import Store
 from ict.tasks import Task, as_task, fingerprint, load_subset
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, Shots, Subset, rule_for
+from ict.tasks.limits import FIRST, Subset, rule_for
 from ict.weights import Weights
 from ict.weights import find as find_weights
 
@@ -64,8 +64,7 @@ class CausalRequest:
 
     def subset_of(self, task: Task, split: str) -> Subset:
         """Which images of a split of its `task` are read."""
-        shots = Shots.of(self.shots, self.shot_seed)
-        return Subset(task, split, self.limit, self.limit_rule, shots)
+        return Subset.asked(self, task, split)
 
     def record(self) -> dict[str, Any]:
         """Flat, as the file holds it."""

@@ -38,7 +38,7 @@ from ict.store.run_weights import weights_of
 from ict.store.store import Store
 from ict.tasks import SPLITS, Split, Task, as_task, fingerprint, load_subset
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import FIRST, TRAIN800, Shots, Subset, rule_for
+from ict.tasks.limits import FIRST, TRAIN800, Subset, check_split_of_shots, rule_for
 from ict.weights import Weights
 from ict.weights import find as find_weights
 
@@ -73,8 +73,7 @@ class InspectRequest:
 
     def subset_of(self, task: Task) -> Subset:
         """Which images of its `task` are looked at."""
-        shots = Shots.of(self.shots, self.shot_seed)
-        return Subset(task, self.split, self.limit, self.limit_rule, shots)
+        return Subset.asked(self, task, self.split)
 
 
 def request_inspection(
@@ -141,10 +140,7 @@ def request_inspection(
 def _split_of(split: str | None, shots: int | None) -> str:
     """The split that is looked at. Raises InputError for one that is not, or has no shots."""
     split = split or (ALL_TRAINED if shots is None else TRAIN800)
-    if shots is not None and split != TRAIN800:
-        raise InputError(
-            f"shots={shots} are drawn from {TRAIN800}, not from {split}; leave --split out"
-        )
+    check_split_of_shots(split, shots)
     if split not in SPLITS[:3]:
         raise InputError(f"split={quoted(split)}: choose one of {', '.join(SPLITS[:3])}")
     return split

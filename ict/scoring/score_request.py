@@ -8,9 +8,8 @@ from typing import Any
 from ict.catalogue import SITE, Backbone, as_backbone
 from ict.criteria import CRITERION, own_tokens
 from ict.documents.identity import REQUESTS, canonical, check_finite, digest, name_of
-from ict.errors import InputError
 from ict.tasks import Task, as_task, fingerprint
-from ict.tasks.limits import FIRST, TRAIN800, Shots, Subset, rule_for
+from ict.tasks.limits import FIRST, TRAIN800, Subset, check_split_of_shots, rule_for
 from ict.weights import find as find_weights
 
 ALL_TRAINED = "train800val200"
@@ -40,10 +39,7 @@ class ScoreRequest:
 
     def __post_init__(self) -> None:
         check_finite(self.options)
-        if self.shots is not None and self.split != TRAIN800:
-            raise InputError(
-                f"shots={self.shots} are drawn from {TRAIN800}, not from {self.split}; leave --split out"
-            )
+        check_split_of_shots(self.split, self.shots)
 
     @property
     def score_id(self) -> str:
@@ -52,8 +48,7 @@ class ScoreRequest:
 
     def subset_of(self, task: Task) -> Subset:
         """Which images of its `task` are scored."""
-        shots = Shots.of(self.shots, self.shot_seed)
-        return Subset(task, self.split, self.limit, self.limit_rule, shots)
+        return Subset.asked(self, task, self.split)
 
 
 def request_for(

@@ -19,7 +19,7 @@ from ict.store.run_folder import Run
 from ict.tasks import Task
 from ict.tasks.decodable import first_wide
 from ict.tasks.digests import ImageDigests
-from ict.tasks.limits import Shots, Subset
+from ict.tasks.limits import Subset
 from ict.weights import check_fits
 
 UNRECORDED = "the digests of its images were not recorded (it is of version 0.1.0)"
@@ -41,10 +41,8 @@ class Reading:
             own = config.score_task == config.task
             key = config.score_split if own else f"{config.score_task}:{config.score_split}"
             splits[key] = (config.score_task, config.score_split)
-        shots = Shots.of(config.shots, config.shot_seed)
         parts = {
-            key: Subset(tasks[task], split, config.limit, config.limit_rule, shots)
-            for key, (task, split) in splits.items()
+            key: Subset.asked(config, tasks[task], split) for key, (task, split) in splits.items()
         }
         return cls(parts, digests)
 

@@ -8,14 +8,19 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from ict.documents.records import Odd, read_record
-from ict.documents.shapes import list_of, number, reader, table_of
+from ict.documents.shapes import fields, list_of, number, reader, table_of, whole
 from ict.files import StoreError, atomic_write_json
 from ict.store import names
 
 Stamp = list[int]
-_READ = reader(table_of(list_of(number, length=2)))
+VERSION: Final = 1
+"""Of the readers: one more where a file that was sound is so no longer, or the other way round."""
+_READ = reader(
+    fields({"version": whole(VERSION, VERSION), "files": table_of(list_of(number, length=2))})
+)
 
 
 def stamp(path: str) -> Stamp | None:
@@ -32,12 +37,12 @@ def stamp(path: str) -> Stamp | None:
 
 
 def known(root: Path) -> dict[str, Stamp]:
-    """Path below `root` → stamp of each file that was sound; empty where the cache is none."""
+    """Path below `root` → stamp of each file that was sound; empty where the cache is none, or of other readers."""
     read = read_record(root / names.SOUND, _READ, advice="")
-    return {} if isinstance(read, Odd) or read is None else dict(read)
+    return {} if isinstance(read, Odd) or read is None else dict(read["files"])
 
 
 def remember(root: Path, stamps: Mapping[str, Stamp]) -> None:
     """Writes what `known` gives; a store that cannot be written to goes without."""
     with contextlib.suppress(StoreError):
-        atomic_write_json(root / names.SOUND, dict(stamps))
+        atomic_write_json(root / names.SOUND, {"version": VERSION, "files": dict(stamps)})

@@ -7,11 +7,12 @@ own order.
 
 import hashlib
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
 from ict.documents.names import SPLITS
+from ict.errors import InputError
 from ict.tasks.task import Split, Task
 
 TRAIN800 = SPLITS[0]
@@ -41,6 +42,27 @@ class Shots(NamedTuple):
         return None if each is None else cls(each, seed)
 
 
+def check_split_of_shots(split: str, shots: int | None) -> None:
+    """Raises InputError where shots would be drawn from another split than train800."""
+    if shots is not None and split != TRAIN800:
+        raise InputError(
+            f"shots={shots} are drawn from {TRAIN800}, not from {split}; leave --split out"
+        )
+
+
+class AskedImages(Protocol):
+    """What says which images it reads: a run's configuration, or the request of a score or the like."""
+
+    @property
+    def limit(self) -> int | None: ...
+    @property
+    def limit_rule(self) -> str: ...
+    @property
+    def shots(self) -> int | None: ...
+    @property
+    def shot_seed(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Subset:
     """Which images of which split: those that `shots`, then `limit` by `rule`, leave (None: all)."""
@@ -50,6 +72,11 @@ class Subset:
     limit: int | None = None
     rule: str = FIRST
     shots: Shots | None = None
+
+    @classmethod
+    def asked(cls, by: AskedImages, task: Task, split: str) -> Self:
+        """Which images of a split of `task` are read for what `by` asks."""
+        return cls(task, split, by.limit, by.limit_rule, Shots.of(by.shots, by.shot_seed))
 
     def of(self, whole: Split) -> Split:
         """Those images, of the `whole` split."""
