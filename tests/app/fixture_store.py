@@ -1,5 +1,6 @@
 """Stores as the pages meet them, made of plain files: runs in every state, scores of every shape."""
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -25,6 +26,8 @@ SHAPES = {
     "vit_large_patch16_224.augreg_in21k": VIT_LARGE,
     "swin_base_patch4_window7_224.ms_in22k": SWIN_BASE,
 }
+_FIELDS = frozenset(field.name for field in dataclasses.fields(RunConfig))
+"""0.1.0, on which promises are tried, has fewer."""
 
 
 def write(path: Path, document: Any) -> None:
@@ -223,6 +226,7 @@ def add_study(store: Store, name: str = "k_ratio") -> Study:
     But for its 4 epochs its settings are those of `config`.
     """
     same = {"image_size": 64, "batch_size": 64, "warmup_epochs": 2}
+    same = {name: value for name, value in same.items() if name in _FIELDS}
     document = {
         "name": name, "base": {"task": "digits", "epochs": 4, **same},
         "grid": {"ratio": [0.03125, 0.125, 0.5], "seed": [42, 44]},

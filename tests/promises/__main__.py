@@ -2,10 +2,12 @@
 
 The commit is checked out into a temporary folder, today's `tests/` is laid over its own, and the
 tests marked `promise` run there. A test that passes on the old code is shown as such: it guards
-something that held already. Exit code 1 if a promise fails on the code of this checkout (`--here`).
+something that held already. One that failed in a fixture says so: it may have failed for another reason
+than the promised one. Exit code 1 if a promise fails on the code of this checkout (`--here`).
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import shutil
@@ -70,7 +72,19 @@ def main() -> int:
         with checkout(options.against) as tree:
             rows = run(tree, options.pytest_words)
     print(json.dumps(rows, indent=1, ensure_ascii=False) if options.json else table(rows))
-    return int(options.here and any(row["outcome"] == "failed" for row in rows))
+    early = [row["test"] for row in rows if row["outcome"] == "failed in a fixture"]
+    if early:
+        print(
+            f"{len(early)} failed in a fixture, see whether for the promised reason:",
+            file=sys.stderr,
+        )
+        print("\n".join(early), file=sys.stderr)
+    if options.against and importlib.util.find_spec("kaleido") is None:
+        print(
+            "kaleido is missing: exports of 0.1.0, which needs it, fail for that alone",
+            file=sys.stderr,
+        )
+    return int(options.here and any(row["outcome"].startswith("failed") for row in rows))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     marker = item.get_closest_marker("promise")
     path = os.environ.get("ICT_PROMISES")
     if marker and path and (report.when == "call" or report.outcome != "passed"):
-        row = {"sentence": marker.args[0], "test": item.nodeid, "outcome": report.outcome}
+        early = report.when == "setup" and report.failed
+        outcome = "failed in a fixture" if early else report.outcome
+        row = {"sentence": marker.args[0], "test": item.nodeid, "outcome": outcome}
         with open(path, "a") as file:
             file.write(json.dumps({**row, "output": _last_words(report)}) + "\n")
     return report

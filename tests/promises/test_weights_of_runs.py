@@ -94,7 +94,7 @@ def test_a_run_is_not_rebuilt_on_a_changed_file(
 def test_resume_with_weights_that_were_moved(
     moved: tuple[Path, str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ict.running import local
+    from ict.launch import local
 
     store, run_id, elsewhere = moved
     monkeypatch.setenv("ICT_STORE", str(tmp_path / "store"))
