@@ -5,94 +5,50 @@ A criterion is a function `compute(model, batches, request) -> Computed`. It giv
 """
 
 import functools
-import importlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+from ict.criteria.kind import Computed, Criterion, Progress, Request
+from ict.criteria.words import (
+    ADAPTER_GRADIENT,
+    CRITERION,
+    NORMS,
+    SELECTORS,
+    TOKENS,
+    Choice,
+    choice,
+    is_control,
+    spelled,
+)
 from ict.documents.entry_points import offered
 from ict.errors import InputError, did_you_mean, quoted
 
 if TYPE_CHECKING:
-    import numpy as np
-    from torch import Tensor, nn
+    from ict.criteria.kind import Batches
 
-    Batches = Callable[[], Iterable[tuple[Tensor, Tensor]]]
-    """Called once a pass: normalised images (B, 3, S, S) and labels (B,), on the model's device."""
+__all__ = [
+    "ADAPTER_GRADIENT",
+    "CRITERIA",
+    "CRITERION",
+    "NORMS",
+    "REGISTRY",
+    "SELECTORS",
+    "TOKENS",
+    "Batches",
+    "Choice",
+    "Computed",
+    "Criterion",
+    "Progress",
+    "Request",
+    "check_criterion",
+    "choice",
+    "criteria",
+    "get_criterion",
+    "is_control",
+    "outside",
+    "own_tokens",
+    "spelled",
+]
 
-__path__: list[str] = []  # its modules are in ict.scoring now; old names are found through here
-Progress = Callable[[int, int], None]
-CRITERION: Final = "class_l2"
-"""The paper's, and the default."""
-TOKENS: Final = ("patch", "cls", "all")
-"""Which of a model's tokens are read."""
-SELECTORS: Final = ("top", "lowest", "random")
-"""How channels are taken from a ranking; lowest is a dose control, random reads no scores."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What a criterion is asked for. C classes, N images; `tokens` is patch, cls or all."""
-
-    sites: tuple[str, ...]
-    classes: int
-    images: int
-    tokens: str = "patch"
-    keep_images: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
-    progress: Progress | None = None
-
-
-@dataclass(frozen=True)
-class Computed:
-    """Arrays as `ict.scores.ChannelScores` names them, and what belongs into the file's meta."""
-
-    arrays: "dict[str, np.ndarray]"
-    meta: dict[str, Any] = field(default_factory=dict)
-    labels: "np.ndarray | None" = None
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """Name, module and documentation of one criterion."""
-
-    name: str
-    module: str
-    """That of its function `compute`, imported when it is called."""
-    formula: str
-    source: str
-    default_tokens: str = "patch"
-    per_image_sums: bool = False
-    """Whether `keep_images` stores the sums from which every resample is plain NumPy."""
-    options: tuple[str, ...] = ()
-    """What `request.options` may hold; the module says what each does."""
-
-    def compute(self, model: "nn.Module", batches: "Batches", request: Request) -> Computed:
-        """Scores the sites asked for. Raises InputError for an unknown option, site or tokens."""
-        for option, given in request.options.items():
-            if option in _FLAGS and given not in (True, False):
-                raise InputError(f"{option}={quoted(given)}: give true or false")
-            if option not in self.options:
-                allowed = (
-                    f"there are {', '.join(self.options)}" if self.options else "it takes none"
-                )
-                raise InputError(
-                    f"{self.name} has no option {quoted(option)}; {allowed}{did_you_mean(option, self.options)}"
-                )
-        import numpy as np  # a list of criteria needs none
-
-        module = importlib.import_module(self.module)
-        computed: Computed = module.compute(self.name, model, batches, request)
-        for name, array in computed.arrays.items():
-            if name.count(".") == 1 and not np.isfinite(array).all():
-                raise InputError(
-                    f"{self.name} scores at {name.split('.')[0]} are not finite: an image, or the model's "
-                    "weights, hold NaN or infinity"
-                )
-        return computed
-
-
-_FLAGS = ("normed", "normalise", "signed")
 _SCT = "SCT (arXiv 2309.08513) and its released code"
 _NORM: dict[str, Any] = {
     "module": "ict.scoring.norms",
@@ -190,6 +146,14 @@ REGISTRY: dict[str, Criterion] = {
             default_tokens="all",
             options=(*_CAPTUM, "ablation_baseline"),
         ),
+        Criterion(
+            name=ADAPTER_GRADIENT,
+            module="ict.scoring.adapter_gradient",
+            formula="row and column norms of G = Σ g xᵀ, the gradient of a dense adapter at zero",
+            source="this package; the gradient of SCT's layer over all channels",
+            default_tokens="all",
+            options=("head", *_MEMORY),
+        ),
     )
 }
 
@@ -226,51 +190,21 @@ def criteria() -> tuple[str, ...]:
     return (*REGISTRY, *outside(), "random", "lowest")
 
 
-class Choice(NamedTuple):
-    """How channels are chosen: top, lowest or random, and by which criterion's scores."""
-
-    selector: str
-    criterion: str | None
-    """None where none is read: random channels, and methods that choose none."""
-
-
-def choice(criterion: str | None) -> Choice:
-    """What the `criterion` of a run or of scores says; the one reader of `lowest:NAME`."""
-    kind, _, base = str(criterion).partition(":")
-    if kind == "lowest":
-        return Choice("lowest", base or CRITERION)
-    return Choice("random", None) if kind == "random" else Choice("top", criterion)
-
-
-def spelled(selector: str, criterion: str | None) -> str:
-    """The `criterion` of a run that says both: `random`, `lowest` (of the default), `lowest:NAME`, `NAME`.
-
-    Raises InputError for another selector, or where `criterion` names a selector of its own.
-    """
-    if selector not in SELECTORS:
-        hint = did_you_mean(selector, SELECTORS)
-        raise InputError(f"selector={quoted(selector)}: choose one of {', '.join(SELECTORS)}{hint}")
-    own = choice(criterion or CRITERION)
-    if own.selector not in ("top", selector):
-        raise InputError(f"selector={selector} and criterion={criterion} are two choices: give one")
-    if selector == "lowest":
-        return "lowest" if own.criterion == CRITERION else f"lowest:{own.criterion}"
-    return "random" if selector == "random" else str(own.criterion)
-
-
-def is_control(criterion: str | None) -> bool:
-    """Whether channels are chosen as a control: the lowest of a criterion, or at random."""
-    return choice(criterion).selector != "top"
-
-
 def check_criterion(criterion: str) -> None:
-    """Raises InputError for a criterion that does not exist; `lowest:NAME` is one for every NAME."""
-    name = choice(criterion).criterion
-    if criterion in CRITERIA or (criterion == f"lowest:{name}" and name in REGISTRY):
+    """Raises InputError for a `criterion` of a run that does not exist.
+
+    It is the name of a criterion, `random`, `lowest`, or `lowest:NAME`, `gradient:adapter_gradient`, … for
+    a selector and the criterion that it reads.
+    """
+    selector, name = choice(criterion)
+    if criterion in CRITERIA:
         return
-    if criterion in (name, f"lowest:{name}") and name in outside():
-        get_criterion(name)
-        return
+    if name is not None and criterion in (name, f"{selector}:{name}"):
+        if name in REGISTRY:
+            return
+        if name in outside():
+            get_criterion(name)
+            return
     names = criteria()
     raise InputError(
         f"no criterion {quoted(criterion)}; there are {', '.join(names)}{did_you_mean(name or criterion, names)}"

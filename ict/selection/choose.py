@@ -3,84 +3,13 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ict.errors import InputError, quoted
 from ict.scores import ChannelScores, ranked
-
-
-@dataclass(frozen=True)
-class BlockSelection:
-    """The K channels chosen in one block, ascending. `block` counts over all stages from 0."""
-
-    stage: int
-    block: int
-    width: int
-    indices: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Chosen channels at one site, with where they came from."""
-
-    site: str
-    blocks: tuple[BlockSelection, ...]
-    criterion: str | None = None
-    score_id: str | None = None
-    backbone: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> "Selection":
-        blocks = tuple(
-            BlockSelection(b["stage"], b["block"], b["width"], tuple(b["indices"]))
-            for b in record["blocks"]
-        )
-        return cls(
-            record["site"],
-            blocks,
-            record.get("criterion"),
-            record.get("score_id"),
-            record.get("backbone"),
-        )
-
-    def parameters(self) -> int:
-        """Weights and biases of one K×K linear layer a chosen block: Σ K² + K."""
-        return sum(len(b.indices) ** 2 + len(b.indices) for b in self.blocks)
-
-    def _repr_html_(self) -> str:
-        from ict.documents.cards import card
-
-        counts: dict[tuple[int, int, int], int] = {}
-        for one in self.blocks:
-            key = (one.stage, len(one.indices), one.width)
-            counts[key] = counts.get(key, 0) + 1
-        rows = [(stage, n, f"{k} of {width}") for (stage, k, width), n in counts.items()]
-        what = f"{self.criterion or 'chosen'} at {self.site}, {self.parameters():,} parameters"
-        return card(f"Selection: {what}", ("stage", "blocks", "channels"), rows)
-
-    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Writes the selection as safetensors: indices of each block, the rest in its header.
-
-        Raises InputError if the file is there, unless `overwrite` is set; StoreError from the disk.
-        """
-        from ict.documents.selection_files import selection_bytes
-        from ict.files import write_new
-
-        return write_new(path, selection_bytes(self.to_dict()), overwrite=overwrite)
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Selection":
-        """The selection in a file of `save`; raises InputError if it is none."""
-        from ict.documents.selection_files import read_selection
-
-        return cls.from_dict(read_selection(Path(path)))
+from ict.selection.record import BlockSelection, Selection
 
 
 def top_k(scores: np.ndarray, k: int, *, order: str = "top") -> np.ndarray:

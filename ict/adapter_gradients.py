@@ -1,0 +1,138 @@
+"""Gradients of the loss for a dense adapter at zero, as arrays and as files. No torch here.
+
+A dense adapter adds W x + b to all D channels of a site. At W = 0, b = 0 its gradients are
+
+    G = Σ g xᵀ  (D, D)   row: the channel that is written, column: the one that is read
+    g = Σ g     (D,)     of the bias
+
+with x the values at the site and g the gradient of the loss there, summed over images and tokens. An
+adapter that reads R and writes S has G[S, R] and g[S] as its own.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ict.errors import InputError, quoted
+
+PARTS: Final = 6
+"""Images are dealt into so many parts, each with its own sums: 10 ways to make two halves of them."""
+_FEWEST_PARTS: Final = 2
+
+
+@dataclass(frozen=True)
+class BlockGradient:
+    """G (D, D) and g (D,) of one block, summed over some images, in float64 or float32."""
+
+    stage: int
+    block: int
+    """Counted over all stages."""
+    weight: np.ndarray
+    bias: np.ndarray
+
+    @property
+    def width(self) -> int:
+        return len(self.bias)
+
+
+@dataclass(frozen=True, repr=False)
+class AdapterGradients:
+    """Gradients at one or more sites, one sum for each part of the images.
+
+    `arrays` holds float32: `attn.0.G.3` (blocks, D, D) and `attn.0.g.3` (blocks, D) for stage 0 and
+    part 3 of site attn; `images` says how many images are in each part.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    images: tuple[int, ...]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name.split(".")[0] for name in self.arrays))
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        return tuple(range(len(self.images)))
+
+    def only_site(self) -> str:
+        if len(self.sites) != 1:
+            raise InputError(f"gradients of {', '.join(self.sites)}: name one with site=")
+        return self.sites[0]
+
+    def blocks(self, site: str, parts: Sequence[int] | None = None) -> list[BlockGradient]:
+        """Every block's sum over `parts` (all by default). Raises InputError for a site that it lacks."""
+        return list(self.each_block(site, parts))
+
+    def each_block(self, site: str, parts: Sequence[int] | None = None) -> Iterator[BlockGradient]:
+        """The same, one at a time: a block of ViT-B takes 5 MB in float64, all of them 57."""
+        if site not in self.sites:
+            raise InputError(
+                f"no gradients at site {quoted(site)}; there are {', '.join(self.sites)}"
+            )
+        chosen = self.parts if parts is None else parts
+        block = stage = 0
+        while f"{site}.{stage}.g.0" in self.arrays:
+            for row in range(len(self.arrays[f"{site}.{stage}.g.0"])):
+                weight, bias = (
+                    sum(self.arrays[f"{site}.{stage}.{kind}.{part}"][row].astype(np.float64) for part in chosen)
+                    for kind in "Gg"
+                )  # fmt: skip
+                yield BlockGradient(stage, block, np.asarray(weight), np.asarray(bias))
+                block += 1
+            stage += 1
+
+    def halvings(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """All ways to make two halves (A, B) of the parts, each once: 10 of six parts.
+
+        They share images, so what they say is not independent.
+        """
+        if len(self.parts) < _FEWEST_PARTS:
+            raise InputError("gradients of one part have no held-out half; score more images")
+        half = len(self.parts) // 2
+        return [
+            (a, tuple(part for part in self.parts if part not in a))
+            for a in combinations(self.parts, half)
+            if 0 in a or len(self.parts) % 2
+        ]
+
+    def count(self, parts: Sequence[int]) -> int:
+        """Images in these parts."""
+        return sum(self.images[part] for part in parts)
+
+    def __repr__(self) -> str:
+        size = sum(array.nbytes for array in self.arrays.values()) / 1e6
+        what = f"{', '.join(self.sites)} of {self.meta.get('task') or 'a model'}"
+        return f"AdapterGradients({what}: {len(self.parts)} parts, {size:.0f} MB)"
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Writes a safetensors file, `meta` in its header.
+
+        Raises InputError if the file is there, unless `overwrite` is set; StoreError from the disk.
+        """
+        from ict.documents.adapter_gradient_files import gradient_bytes
+        from ict.files import write_new
+
+        content = gradient_bytes(self.arrays, self.images, self.meta)
+        return write_new(path, content, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "AdapterGradients":
+        """The gradients in a file of `save`, or in the store's; raises InputError if it is none."""
+        from ict.documents.adapter_gradient_files import read_gradients
+
+        return cls(*read_gradients(Path(path)))
+
+
+def bytes_of(stages: Sequence[tuple[int, int]], sites: int, parts: int = PARTS) -> int:
+    """What the gradients of a backbone take in memory and on the disk; `stages` are (blocks, width)."""
+    return 4 * parts * sites * sum(blocks * (width**2 + width) for blocks, width in stages)
+
+
+def part_of(position: int, parts: int = PARTS) -> int:
+    """The part of a class's image, counted from 0 within its class: dealt by turns."""
+    return position % parts

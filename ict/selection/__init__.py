@@ -1,0 +1,24 @@
+"""From channel scores, or gradients of adapters, to the channels that are tuned. No torch here."""
+
+from ict.selection.choose import (
+    check_k,
+    k_from_ratio,
+    random_k,
+    resolve_k,
+    select,
+    select_random,
+    top_k,
+)
+from ict.selection.record import BlockSelection, Selection
+
+__all__ = [
+    "BlockSelection",
+    "Selection",
+    "check_k",
+    "k_from_ratio",
+    "random_k",
+    "resolve_k",
+    "select",
+    "select_random",
+    "top_k",
+]
