@@ -92,13 +92,14 @@ def select(
             f"select needs ChannelScores, as ict.score gives, not {type(scores).__name__}; "
             "ict.ChannelScores.load(FILE) reads a file"
         )
-    from ict.criteria import SELECTORS  # the table of criteria is read where one is chosen
+    from ict.criteria import SELECTORS, Choice  # the table of criteria is read where one is chosen
 
-    if order not in SELECTORS:
-        raise InputError(f"order={quoted(order)}: choose one of {', '.join(SELECTORS)}")
+    orders = [name for name in SELECTORS if not Choice(name, None).reads_gradient]
+    if order not in orders:
+        raise InputError(f"order={quoted(order)}: choose one of {', '.join(orders)}")
     site = site or scores.only_site()
     stages = scores.site(site)
-    _check_blocks(blocks, sum(map(len, stages)))
+    check_blocks(blocks, sum(map(len, stages)))
     ks = resolve_k([stage.shape[1] for stage in stages], k=k, ratio=ratio)
     chosen = []
     block = 0
@@ -126,7 +127,7 @@ def select(
     )
 
 
-def _check_blocks(blocks: Any, count: int) -> None:
+def check_blocks(blocks: Any, count: int) -> None:
     """Raises InputError unless `blocks` is None or a list of some of the blocks 0 to `count` − 1."""
     if blocks is None:
         return
