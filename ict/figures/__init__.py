@@ -21,6 +21,7 @@ what is shown, n, and the interval.
 | `stability_lines(table)` | rows of `ict stability` |
 | `overlap_at_k(curves, k=)` | {"pair": `ict.analysis.overlap.at_every_k`} |
 | `overlap_against_n(tables)` | {"pair": `ict.analysis.ceiling.overlap_against_n`} |
+| `first_step_dots(table)` | rows of `ict.analysis.first_step.first_steps` |
 | `transfer_matrix(table)` | `ict.analysis.transfer.transfer_table` |
 | `score_against_effect(scores, effects)` | two vectors (D,) |
 | `energy_split(table)` | `ict.analysis.energy.split_table` |
@@ -39,6 +40,7 @@ from ict.figures.agreement import agreement_lines
 from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots, task_dots
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
+from ict.figures.first_step import first_step_dots
 from ict.figures.maps import block_profile, chosen_in, score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
 from ict.figures.overlap_curves import (
@@ -67,6 +69,7 @@ __all__ = [
     "deletion_curves",
     "dendrogram",
     "energy_split",
+    "first_step_dots",
     "histogram",
     "look",
     "overlap_against_n",

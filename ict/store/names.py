@@ -21,6 +21,7 @@ QUEUED = "queued"  # a marker
 CANCELLED = "cancelled"  # a marker
 CHECKPOINT = "checkpoint"  # folder of what a run resumes from
 
+ADAPTER_GRADIENT = "adapter_gradient.safetensors"  # beside the scores of that criterion
 META = "meta.json"  # of scores and of an inspection
 CAUSAL = "causal.json"
 STUDY = "study.json"
@@ -31,6 +32,11 @@ SOUND = "sound.json"
 def meta_file(folder: Path) -> Path:
     """What says what scores, or an inspection, are of, in their folder."""
     return folder / META
+
+
+def gradient_file(folder: Path) -> Path:
+    """Gradients of dense adapters in a folder of scores by `adapter_gradient`."""
+    return folder / ADAPTER_GRADIENT
 
 
 class _At:
