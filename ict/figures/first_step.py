@@ -37,7 +37,7 @@ def first_step_dots(
             {
                 f"xaxis{axis[1:]}": {
                     "domain": [i * share, (i + 1) * share - _GAP],
-                    "title": {"text": f"{STEPS[norm]}:<br>held-out gain / that of the best R ≠ S"},
+                    "title": {"text": f"{STEPS[norm]}:<br>relative held-out gain"},
                     "nticks": 6,
                     "matches": "x" if i else None,
                 }

@@ -113,6 +113,7 @@ def _table(rows: Sequence[FirstStep]) -> None:
     )
     share = st.column_config.NumberColumn(format="%.3f")
     formats = dict.fromkeys(GAINS, gain) | dict.fromkeys(SHARES, share)
+    formats[COLUMNS["name"]] = st.column_config.TextColumn(width="medium")
     table = frame(rows)
     table["k"] = [", ".join(map(str, k)) for k in table["k"]]
     st.dataframe(
