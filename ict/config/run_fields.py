@@ -8,6 +8,7 @@ from ict.config.fields import MOST_SEED, about
 from ict.config.readers import (
     DRAWS,
     FEW_SHOT,
+    GRADIENT,
     LIMITED,
     LORA,
     PROBE,
@@ -16,7 +17,7 @@ from ict.config.readers import (
     SELECTION,
     TRAINING,
 )
-from ict.criteria import CRITERION, TOKENS
+from ict.criteria import CRITERION, NORMS, TOKENS
 from ict.documents.names import SPLITS
 from ict.methods.registry import REGISTRY, outside
 
@@ -43,7 +44,7 @@ class RunFields:
     )
     criterion: str | None = about(
         CRITERION,
-        help="How channels are scored; `lowest:NAME` takes the last K.",
+        help="How channels are scored; `lowest:NAME` takes the last K, `selector` says more.",
         read_by=SELECTION,
     )
     tokens: str | None = about(
@@ -242,4 +243,20 @@ class RunFields:
         choices=(1, 2),
         neutral=1,
         now=2,
+    )
+    selector_norm: str = about(
+        "unit",
+        help="Of the first step that a gradient selector makes largest: of length 1 (`unit`), or of one "
+        "size in every weight, as Adam's first (`sign`).",
+        read_by=GRADIENT,
+        choices=NORMS,
+        neutral="unit",
+    )
+    whiten: bool = about(
+        False,
+        help="Whether each channel is divided by its own size (rms on the scored images) before the "
+        "adapter reads it: steps of equal size of Δ; the same functions. Needs `init` zero.",
+        read_by=SELECTION,
+        choices=(False, True),
+        neutral=False,
     )

@@ -3,13 +3,17 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ict.errors import InputError, quoted
 from ict.scores import ChannelScores, ranked
 from ict.selection.record import BlockSelection, Selection
+
+if TYPE_CHECKING:
+    from ict.adapter_gradients import AdapterGradients
+    from ict.criteria.words import Choice
 
 
 def top_k(scores: np.ndarray, k: int, *, order: str = "top") -> np.ndarray:
@@ -79,54 +83,89 @@ def select(
     order: str = "top",
     seed: int = 0,
     task: str | None = None,
+    gradients: "AdapterGradients | None" = None,
+    norm: str = "unit",
 ) -> Selection:
     """Chooses K channels in each block of `scores` at `site` (the only one scored by default).
 
     `blocks` limits the choice to some blocks; `order` is `top` (the method), `lowest` or `random`
-    (its controls; `random` draws uniformly and depends on `seed` and `task`, not on the scores).
+    (its controls; `random` draws uniformly and depends on `seed` and `task`, not on the scores), or one that
+    reads the gradients of dense adapters: `gradient` (one set) and `gradient_rw` (a read set and a write
+    set) of scores by criterion `adapter_gradient`, `energy_read_gradient_write` of any scores and
+    `gradients` (`ict.selection.by_gradient`, which says what `norm` is).
     Raises InputError for an unknown site or order, blocks that are none, a K outside 1..D, and scores
     without a ranking.
     """
-    if not isinstance(scores, ChannelScores):
-        raise InputError(
-            f"select needs ChannelScores, as ict.score gives, not {type(scores).__name__}; "
-            "ict.ChannelScores.load(FILE) reads a file"
-        )
-    from ict.criteria import SELECTORS  # the table of criteria is read where one is chosen
+    from ict.criteria.words import ADAPTER_GRADIENT, no_ranking  # read where one is chosen
 
-    if order not in SELECTORS:
-        raise InputError(f"order={quoted(order)}: choose one of {', '.join(SELECTORS)}")
-    site = site or scores.only_site()
-    stages = scores.site(site)
-    _check_blocks(blocks, sum(map(len, stages)))
+    how = _asked_of(scores, order)
+    criterion = how.criterion
+    if how.reads_gradient:
+        from ict.selection.by_gradient import select_by_gradient
+
+        return select_by_gradient(
+            _gradients(scores if gradients is None else gradients, how),
+            selector=order,
+            site=site,
+            k=k,
+            ratio=ratio,
+            blocks=blocks,
+            norm=norm,
+            energy=None if how.by_gradient_alone else scores,
+        )
+    if order != "random" and criterion == ADAPTER_GRADIENT:
+        raise no_ranking()
+    chosen_site = site or scores.only_site()
+    stages = scores.site(chosen_site)
+    check_blocks(blocks, sum(map(len, stages)))
     ks = resolve_k([stage.shape[1] for stage in stages], k=k, ratio=ratio)
+    rows = [(stage, row) for stage, array in enumerate(stages) for row in array]
     chosen = []
-    block = 0
-    for stage, (rows, one_k) in enumerate(zip(stages, ks, strict=True)):
-        for row in rows:
-            if blocks is None or block in blocks:
-                indices = (
-                    random_k(len(row), one_k, seed=seed, block=block, task=task)
-                    if order == "random"
-                    else _ranked(row, one_k, order, block)
-                )
-                chosen.append(BlockSelection(stage, block, len(row), tuple(indices.tolist())))
-            block += 1
-    criterion = scores.meta.get("criterion")
+    for block, (stage, row) in enumerate(rows):
+        if blocks is None or block in blocks:
+            indices = (
+                random_k(len(row), ks[stage], seed=seed, block=block, task=task)
+                if order == "random"
+                else _ranked(row, ks[stage], order, block)
+            )
+            chosen.append(BlockSelection(stage, block, len(row), tuple(indices.tolist())))
     return Selection(
-        site=site,
+        site=chosen_site,
         blocks=tuple(chosen),
-        criterion=criterion
-        if order == "top"
-        else f"{order}:{criterion}"
-        if order == "lowest"
-        else order,
+        criterion={"top": criterion, "lowest": f"lowest:{criterion}"}.get(order, order),
         score_id=None if order == "random" else scores.meta.get("score_id"),
         backbone=scores.meta.get("backbone"),
     )
 
 
-def _check_blocks(blocks: Any, count: int) -> None:
+def _asked_of(scores: ChannelScores, order: str) -> "Choice":
+    """The selector and the criterion of the scores; InputError for what is none."""
+    if not isinstance(scores, ChannelScores):
+        raise InputError(
+            f"select needs ChannelScores, as ict.score gives, not {type(scores).__name__}; "
+            "ict.ChannelScores.load(FILE) reads a file"
+        )
+    from ict.criteria.words import SELECTORS, Choice
+
+    if order not in SELECTORS:
+        raise InputError(f"order={quoted(order)}: choose one of {', '.join(SELECTORS)}")
+    return Choice(order, scores.meta.get("criterion"))
+
+
+def _gradients(of: "ChannelScores | AdapterGradients", how: "Choice") -> "AdapterGradients":
+    """The gradients themselves, or those that scores by criterion adapter_gradient carry."""
+    from ict.adapter_gradients import AdapterGradients
+
+    held = of.gradients if isinstance(of, ChannelScores) else of
+    if not isinstance(held, AdapterGradients):
+        raise InputError(
+            f"selector {how.selector} needs the gradients of criterion adapter_gradient: score by it, and give "
+            "gradients=scores.gradients, or ict.adapter_gradients.AdapterGradients.load(FILE)"
+        )
+    return held
+
+
+def check_blocks(blocks: Any, count: int) -> None:
     """Raises InputError unless `blocks` is None or a list of some of the blocks 0 to `count` − 1."""
     if blocks is None:
         return

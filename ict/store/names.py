@@ -21,6 +21,7 @@ QUEUED = "queued"  # a marker
 CANCELLED = "cancelled"  # a marker
 CHECKPOINT = "checkpoint"  # folder of what a run resumes from
 
+GRADIENTS = "adapter_gradient.safetensors"  # beside the scores of criterion adapter_gradient
 META = "meta.json"  # of scores and of an inspection
 CAUSAL = "causal.json"
 STUDY = "study.json"
@@ -31,6 +32,11 @@ SOUND = "sound.json"
 def meta_file(folder: Path) -> Path:
     """What says what scores, or an inspection, are of, in their folder."""
     return folder / META
+
+
+def gradient_file(folder: Path) -> Path:
+    """The gradients of dense adapters in a score folder."""
+    return folder / GRADIENTS
 
 
 class _At:
