@@ -24,15 +24,15 @@ __path__: list[str] = []  # its modules are in ict.scoring now; old names are fo
 Progress = Callable[[int, int], None]
 CRITERION: Final = "class_l2"
 """The paper's, and the default."""
-TOKENS: Final = ("patch", "cls", "all")
-"""Which of a model's tokens are read."""
+TOKENS: Final = ("patch", "cls", "all", "head")
+"""Which of a model's tokens are read; `head`: those that its head pools."""
 SELECTORS: Final = ("top", "lowest", "random")
 """How channels are taken from a ranking; lowest is a dose control, random reads no scores."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a criterion is asked for. C classes, N images; `tokens` is patch, cls or all."""
+    """What a criterion is asked for. C classes, N images; `tokens` is one of `TOKENS`."""
 
     sites: tuple[str, ...]
     classes: int

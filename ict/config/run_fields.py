@@ -48,7 +48,8 @@ class RunFields:
     )
     tokens: str | None = about(
         None,
-        help="Which tokens the criterion reads; its own by default (gradients need `all`).",
+        help="Which tokens the criterion reads, `head`: those that the head pools; its own by default "
+        "(gradients need `all`).",
         read_by=SCORES,
         choices=TOKENS,
     )
