@@ -1,4 +1,4 @@
-"""Which channels a run tunes: the top (or lowest) K of a score file, computed if need be, or a draw."""
+"""Which channels a run tunes: the top (or lowest) K of scores, computed if need be, or a draw."""
 
 import time
 from dataclasses import dataclass
@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from ict.config import given
 from ict.criteria import choice
 from ict.data import ImageSet
+from ict.errors import IctError, quoted
 from ict.files import atomic_write_json
 from ict.methods.registry import chooses_channels
+from ict.running.generic_scores import mean_of_tasks
 from ict.running.job import Job
-from ict.scores import load_scores
+from ict.scores import ChannelScores, load_scores
 from ict.scoring.score_request import ScoreRequest
 from ict.scoring.task_scores import score_task
 from ict.selection import Selection, select, select_random
 from ict.store.live import log
+from ict.tasks import fingerprint
+from ict.tasks.others import is_generic, of_all, scored_tasks
 
 
 @dataclass(frozen=True)
@@ -49,16 +53,46 @@ def _drawn(job: Job) -> Selection:
 
 
 def _scored(job: Job, train: ImageSet) -> Selection:
-    """Top K (or lowest K) of the score file that the configuration names."""
+    """Top K (or lowest K) of the scores that the configuration names: of one file, or of several together."""
     c = job.config
-    order, ranked_by = choice(c.criterion)
-    own_task = c.score_task == c.task
-    request = ScoreRequest(
-        task=given(c.score_task),
+    requests = [_request(job, name, data) for name, data in _data_of(job).items()]
+    scores = {request.task: _scores(job, request, train) for request in requests}
+    if is_generic(c.score_task):
+        together, score_id = mean_of_tasks(scores, given(c.score_site)), None
+    else:
+        together, score_id = scores[given(c.score_task)], requests[0].score_id
+    order = choice(c.criterion).selector
+    picked = select(together, site=c.score_site, k=list(job.ks), blocks=c.blocks, order=order)
+    site, criterion = given(c.tune_site), given(c.criterion)
+    return Selection(site, picked.blocks, criterion, score_id, c.backbone)
+
+
+def _data_of(job: Job) -> dict[str, str]:
+    """The fingerprints of the tasks that are scored; IctError unless others are those of the configuration."""
+    c = job.config
+    if not is_generic(c.score_task):
+        return {given(c.score_task): given(c.data if c.score_task == c.task else c.score_data)}
+    splits = (given(c.score_split),)
+    found = {
+        name: fingerprint(job.tasks[name], splits=splits) for name in scored_tasks(c.score_task)
+    }
+    if of_all(found) != c.score_data:
+        raise IctError(
+            f"files of the tasks of score_task={quoted(c.score_task)} changed since this run was asked for; "
+            "ask anew"
+        )
+    return found
+
+
+def _request(job: Job, task: str, data: str) -> ScoreRequest:
+    """The scores of one task; those of the run's own, or of another."""
+    c = job.config
+    return ScoreRequest(
+        task=task,
         backbone=c.backbone,
         weights=given(c.weights),
-        data=given(c.data if own_task else c.score_data),
-        criterion=str(ranked_by),
+        data=data,
+        criterion=str(choice(c.criterion).criterion),
         sites=(given(c.score_site),),
         tokens=given(c.tokens),
         split=given(c.score_split),
@@ -69,6 +103,11 @@ def _scored(job: Job, train: ImageSet) -> Selection:
         shots=c.shots,
         shot_seed=c.shot_seed,
     )
+
+
+def _scores(job: Job, request: ScoreRequest, train: ImageSet) -> ChannelScores:
+    c = job.config
+    own = request.task == c.task and c.score_split == c.train_split
     path = score_task(
         job.store,
         request,
@@ -76,12 +115,9 @@ def _scored(job: Job, train: ImageSet) -> Selection:
         task=job.tasks[request.task],
         weights_file=job.weights_file,
         device=job.device,
-        images=train if own_task and c.score_split == c.train_split else None,
+        images=train if own else None,
         digests=job.digests,
         progress=job.live.phase("scoring"),
     )
     log(job.run, f"scores {request.score_id}")
-    scores = load_scores(path, kinds=("",))
-    picked = select(scores, site=c.score_site, k=list(job.ks), blocks=c.blocks, order=order)
-    site, criterion = given(c.tune_site), given(c.criterion)
-    return Selection(site, picked.blocks, criterion, request.score_id, c.backbone)
+    return load_scores(path, kinds=("",))
