@@ -38,10 +38,9 @@ class Reading:
     def of_run(cls, config: RunConfig, tasks: Mapping[str, Task], digests: ImageDigests) -> Self:
         """What a run of `config` reads of its `tasks`, which are found by name."""
         splits = {split: (config.task, split) for split in (*config.trained_splits, "test")}
-        for scored in scored_tasks(config.score_task) if config.score_split else ():
-            own = scored == config.task
-            key = config.score_split if own else f"{scored}:{config.score_split}"
-            splits[key] = (scored, config.score_split)
+        if split := config.score_split:
+            for scored in scored_tasks(config.score_task):
+                splits[split if scored == config.task else f"{scored}:{split}"] = (scored, split)
         parts = {
             key: Subset.asked(config, tasks[task], split) for key, (task, split) in splits.items()
         }
