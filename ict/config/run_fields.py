@@ -49,7 +49,8 @@ class RunFields:
     )
     tokens: str | None = about(
         None,
-        help="Which tokens the criterion reads; its own by default (gradients need `all`).",
+        help="Which tokens the criterion reads, `head`: those that the head pools; its own by default "
+        "(gradients need `all`).",
         read_by=SCORES,
         choices=TOKENS,
     )
@@ -58,7 +59,10 @@ class RunFields:
     )
     tune_site: str | None = about(SITE, help="Where channels are tuned.", read_by=SELECTION)
     score_task: str | None = about(
-        None, help="The task whose images are scored; `task` by default.", read_by=SCORES
+        None,
+        help="The task whose images are scored; `task` by default; `others` for all the others here, "
+        "each with the same weight.",
+        read_by=SCORES,
     )
     score_split: str | None = about(
         None,
@@ -68,7 +72,7 @@ class RunFields:
     )
     score_data: str | None = about(
         None,
-        help="Fingerprint of `score_task`, where it is another task.",
+        help="Fingerprint of `score_task`, where it is another task, or others.",
         read_by=SCORES,
         may_be_none=True,
         settable=False,

@@ -7,8 +7,8 @@ from ict.errors import InputError, did_you_mean, quoted
 CRITERION: Final = "class_l2"
 """The paper's, and the default."""
 ADAPTER_GRADIENT: Final = "adapter_gradient"
-TOKENS: Final = ("patch", "cls", "all")
-"""Which of a model's tokens are read."""
+TOKENS: Final = ("patch", "cls", "all", "head")
+"""Which of a model's tokens are read; `head`: those that its head pools."""
 NORMS: Final = ("unit", "sign")
 """What a first step is measured by: of length 1, or of one size in every weight, as Adam's first."""
 _OF_GRADIENT: Final = ("gradient", "gradient_rw")
