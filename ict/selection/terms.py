@@ -22,6 +22,8 @@ _STARTS = 12
 """Single channels that a search starts from, besides its other starts."""
 _NEAR = 12
 """Channels on each side of the K-th place that are exchanged in pairs with all writes chosen anew."""
+_FINALISTS = 4
+"""Of what the starts lead to, the best, on which exchanges in pairs are tried."""
 _SMALLEST = 1e-12
 """A gain below this share of the value is rounding."""
 
@@ -130,8 +132,10 @@ def read_write(terms: Terms, k: int) -> Sets:
     the writes chosen anew. Of equal ones the lower channels.
     """
     check_k(k, terms.width)
-    starts = {tuple(start.tolist()): start for start in _read_starts(terms, k)}
-    return _best(_settled(terms, reads, k) for reads in starts.values())
+    settled = (_alternated(terms, reads, k) for reads in _read_starts(terms, k))
+    distinct = {tuple(sets[0].tolist()): (value, sets) for value, sets in settled}
+    finalists = sorted(distinct.values(), key=lambda one: -one[0])[:_FINALISTS]
+    return _best(_improved(terms, value, sets, k) for value, sets in finalists)
 
 
 def _read_starts(terms: Terms, k: int) -> Iterator[np.ndarray]:
@@ -144,9 +148,8 @@ def _read_starts(terms: Terms, k: int) -> Iterator[np.ndarray]:
     yield same_set(terms, k)
 
 
-def _settled(terms: Terms, reads: np.ndarray, k: int) -> tuple[float, Sets]:
-    """Value and sets after alternation, and after exchanges with the writes chosen anew, until none gains."""
-    value, sets = _alternated(terms, reads, k)
+def _improved(terms: Terms, value: float, sets: Sets, k: int) -> tuple[float, Sets]:
+    """Value and sets after exchanges of a read with the writes chosen anew, until none gains."""
     while (other := _exchanged_read(terms, sets, k)) is not None:
         new, found = _alternated(terms, other, k)
         if new <= value * (1 + _SMALLEST):
@@ -176,9 +179,8 @@ def _exchanged_read(terms: Terms, sets: Sets, k: int) -> np.ndarray | None:
     if not len(outs):
         return None
     rows = terms.bias + terms.pairs[:, reads].sum(axis=1)
-    changed = (terms.pairs[:, outs][:, None, :] - terms.pairs[:, ins][:, :, None]) + rows[
-        :, None, None
-    ]
+    entering, leaving = terms.pairs[:, None, outs], terms.pairs[:, ins, None]
+    changed = rows[:, None, None] - leaving + entering  # (D, leaves, enters)
     values = np.partition(changed, len(rows) - k, axis=0)[len(rows) - k :].sum(axis=0)
     leaves, enters = np.unravel_index(int(values.argmax()), values.shape)
     return np.sort([*reads[reads != ins[leaves]], outs[enters]])
