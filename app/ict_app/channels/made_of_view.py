@@ -51,7 +51,7 @@ def draw(shown: Store, source: Source, how: Choice) -> None:
         st.code("\n".join(lack.command for lack in lacks), language="bash")
 
 
-@st.cache_data(max_entries=60, ttl=60, show_spinner="Shuffling the class labels …")
+@st.cache_data(max_entries=60, ttl=600, show_spinner="Shuffling the class labels …")
 def _made(
     _source: Source,
     _beside: Beside,
