@@ -19,6 +19,7 @@ what is shown, n, and the interval.
 | `agreement_matrix(names, values)` | `ict.analysis.agreement.spearman` |
 | `agreement_lines(table)` | criterion, block, value |
 | `stability_lines(table)` | rows of `ict stability` |
+| `made_of_lines(table)` | rows of `ict.analysis.made_of` |
 | `overlap_at_k(curves, k=)` | {"pair": `ict.analysis.overlap.at_every_k`} |
 | `overlap_against_n(tables)` | {"pair": `ict.analysis.ceiling.overlap_against_n`} |
 | `transfer_matrix(table)` | `ict.analysis.transfer.transfer_table` |
@@ -39,6 +40,7 @@ from ict.figures.agreement import agreement_lines
 from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots, task_dots
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
+from ict.figures.made_of import made_of_lines
 from ict.figures.maps import block_profile, chosen_in, score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
 from ict.figures.overlap_curves import (
@@ -69,6 +71,7 @@ __all__ = [
     "energy_split",
     "histogram",
     "look",
+    "made_of_lines",
     "overlap_against_n",
     "overlap_at_k",
     "overlap_lines",
