@@ -13,6 +13,7 @@ from ict.errors import InputError, quoted
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ict.adapter_gradients import AdapterGradients
     from ict.documents.score_record import ScoreRecord
 
 
@@ -43,6 +44,8 @@ class ChannelScores:
     arrays: Mapping[str, np.ndarray]
     meta: Mapping[str, Any] = field(default_factory=dict)
     labels: np.ndarray | None = None
+    gradients: "AdapterGradients | None" = field(default=None, compare=False)
+    """Of criterion adapter_gradient, as it was computed; they have a file of their own (`gradients.save`)."""
 
     def __repr__(self) -> str:
         parts = [

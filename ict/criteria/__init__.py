@@ -17,6 +17,7 @@ from ict.criteria.words import (
     Choice,
     choice,
     is_control,
+    named,
     spelled,
 )
 from ict.documents.entry_points import offered
@@ -44,6 +45,8 @@ __all__ = [
     "criteria",
     "get_criterion",
     "is_control",
+    "named",
+    "of_runs",
     "outside",
     "own_tokens",
     "spelled",
@@ -188,6 +191,13 @@ _TAKEN = frozenset(CRITERIA)
 def criteria() -> tuple[str, ...]:
     """All names, those from outside too: for lists to choose from."""
     return (*REGISTRY, *outside(), "random", "lowest")
+
+
+def of_runs() -> tuple[str, ...]:
+    """What a run's `criterion` may be, for lists to choose from: each criterion's top K, then selectors."""
+    rankings = [name for name in (*REGISTRY, *outside()) if name != ADAPTER_GRADIENT]
+    by_gradient = [spelled(one, None) for one in SELECTORS if Choice(one, None).reads_gradient]
+    return (*rankings, "random", "lowest", *by_gradient)
 
 
 def check_criterion(criterion: str) -> None:

@@ -19,6 +19,7 @@ what is shown, n, and the interval.
 | `agreement_matrix(names, values)` | `ict.analysis.agreement.spearman` |
 | `agreement_lines(table)` | criterion, block, value |
 | `stability_lines(table)` | rows of `ict stability` |
+| `made_of_lines(table)` | rows of `ict.analysis.made_of` |
 | `overlap_at_k(curves, k=)` | {"pair": `ict.analysis.overlap.at_every_k`} |
 | `overlap_against_n(tables)` | {"pair": `ict.analysis.ceiling.overlap_against_n`} |
 | `first_step_dots(table)` | rows of `ict.analysis.first_step.first_steps` |
@@ -41,6 +42,7 @@ from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots, t
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
 from ict.figures.first_step import first_step_dots
+from ict.figures.made_of import made_of_lines
 from ict.figures.maps import block_profile, chosen_in, score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
 from ict.figures.overlap_curves import (
@@ -72,6 +74,7 @@ __all__ = [
     "first_step_dots",
     "histogram",
     "look",
+    "made_of_lines",
     "overlap_against_n",
     "overlap_at_k",
     "overlap_lines",

@@ -13,6 +13,7 @@ from ict.figures import (
     draw_comparisons,
     draw_first_step,
     draw_inspections,
+    draw_made_of,
     draw_pairs,
     draw_results,
     draw_runs,
@@ -46,6 +47,10 @@ FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
     "shared-channels": (draw_scores.shared_channels, "choices of two runs or score files by block"),
     "energy": (draw_scores.energies, "offset, class, image and token energy by block"),
     "stability": (draw_scores.steadiness, "stability of the choice over images, by block"),
+    "made-of": (
+        draw_made_of.made_of_one,
+        "what of the choice stays without classes, by other tasks",
+    ),
     "overlap": (draw_pairs.overlap, "tasks × tasks, channels shared"),
     "dendrogram": (draw_pairs.dendrogram, "tasks clustered by the channels that they choose"),
     "overlap-lines": (draw_pairs.overlap_lines, "one pair by block, between chance and ceiling"),

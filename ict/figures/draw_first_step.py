@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ict.analysis.families import beside, gradients_of
+from ict.analysis.families import gradients_of, rankings_beside
 from ict.analysis.first_step_files import Asked, first_steps_of_files
 from ict.catalogue import SITE
 from ict.criteria import ADAPTER_GRADIENT, NORMS
@@ -51,7 +51,7 @@ def _asked(found: Found, choice: Choice) -> tuple[Asked, list[ScoreRecord]]:
     site = choice.site or (gradients[0].sites or (SITE,))[0]
     of = Asked(
         gradients=gradients[0],
-        others=beside(gradients[0], rankings or stored, site),
+        others=rankings_beside(gradients[0], rankings or stored, site=site),
         site=site,
         k=choice.k,
         ratio=choice.ratio if choice.k is None else None,

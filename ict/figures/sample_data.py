@@ -209,6 +209,19 @@ def stability_table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def made_of_table() -> pd.DataFrame:
+    """Rows as `ict.analysis.made_of` gives them: nearly all stays without the classes, less by others."""
+    generator = np.random.default_rng(12)
+    rows = [
+        {"task": "svhn", "stage": 0, "block": b, "k": 48, "channels": 384, "chance": 6.0,
+         "shuffled": 46 + 2 * generator.random(), "l2": int(generator.integers(46, 49)),
+         "others": int(46 - b + generator.integers(-2, 3)), "cls": int(24 + generator.integers(-5, 6)),
+         "top_channel": 7, "top_share": 0.52 / (b + 1), "offset_share": 0.9 - 0.03 * b}
+        for b in range(12)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
 def transfer_table() -> pd.DataFrame:
     """Four tasks on each other's channels."""
     generator = np.random.default_rng(10)

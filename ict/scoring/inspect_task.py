@@ -238,9 +238,11 @@ def adapter_norms(path: Path | None, backbone: Backbone) -> dict[str, np.ndarray
         if place is None:
             continue
         stage, block = int(place["stage"] or 0), int(place["block"])
-        indices = tensors[name.removesuffix("weight") + "indices"]
-        arrays[f"adapter_in.{stage}"][block, indices] = np.linalg.norm(weight, axis=0)
-        arrays[f"adapter_out.{stage}"][block, indices] = np.linalg.norm(weight, axis=1)
+        own = name.removesuffix("weight")
+        read = tensors[f"{own}indices"]
+        written = tensors.get(f"{own}writes", read)
+        arrays[f"adapter_in.{stage}"][block, read] = np.linalg.norm(weight, axis=0)
+        arrays[f"adapter_out.{stage}"][block, written] = np.linalg.norm(weight, axis=1)
     return arrays
 
 

@@ -17,8 +17,9 @@ from ict.adapter_gradients import AdapterGradients, BlockGradient
 from ict.criteria import NORMS, choice, spelled
 from ict.errors import InputError, did_you_mean, quoted
 from ict.scores import ChannelScores
-from ict.selection.choose import check_blocks, resolve_k, select
+from ict.selection.ranking import ranked_blocks
 from ict.selection.record import BlockSelection, Selection
+from ict.selection.sizes import check_blocks, resolve_k
 from ict.selection.terms import (
     Sets,
     Terms,
@@ -133,14 +134,15 @@ class Choosers:
         """The reads of each block: its K highest scores of `energy`."""
         energy = self._given_energy()
         site = self.site if self.site in energy.sites else energy.only_site()
-        shapes = [stage.shape for stage in energy.site(site)]
+        stages = energy.site(site)
+        shapes = [stage.shape for stage in stages]
         if shapes != self.stages:
             raise InputError(
                 f"energy has {_shapes(shapes)} channels at {site}, the gradients {_shapes(self.stages)}: "
                 "score both with one backbone"
             )
-        chosen = select(energy, site=site, k=list(self.ks), blocks=self._blocks)
-        return {one.block: np.asarray(one.indices) for one in chosen.blocks}
+        chosen = ranked_blocks(stages, self.ks, blocks=self._blocks)
+        return {one.block: np.asarray(one.indices) for one in chosen}
 
     def _given_energy(self) -> ChannelScores:
         if self._energy is None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ict.scores import ranked
-from ict.selection.choose import check_k
+from ict.selection.sizes import check_k
 
 _STARTS = 12
 """Single channels that a search starts from, besides its other starts."""

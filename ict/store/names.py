@@ -21,7 +21,7 @@ QUEUED = "queued"  # a marker
 CANCELLED = "cancelled"  # a marker
 CHECKPOINT = "checkpoint"  # folder of what a run resumes from
 
-ADAPTER_GRADIENT = "adapter_gradient.safetensors"  # beside the scores of that criterion
+GRADIENTS = "adapter_gradient.safetensors"  # beside the scores of criterion adapter_gradient
 META = "meta.json"  # of scores and of an inspection
 CAUSAL = "causal.json"
 STUDY = "study.json"
@@ -35,8 +35,8 @@ def meta_file(folder: Path) -> Path:
 
 
 def gradient_file(folder: Path) -> Path:
-    """Gradients of dense adapters in a folder of scores by `adapter_gradient`."""
-    return folder / ADAPTER_GRADIENT
+    """The gradients of dense adapters in a score folder."""
+    return folder / GRADIENTS
 
 
 class _At:

@@ -188,6 +188,12 @@ def list_tasks(root: str | Path | None = None) -> list[dict[str, Any]]:
     return rows + [_row(name, folders.get(name), root) for name in names]
 
 
+def names_with(split: str, root: str | Path | None = None) -> tuple[str, ...]:
+    """The tasks on this machine that are not bundled and have a list of `split`."""
+    folders, _ = _listed(root)
+    return tuple(name for name, place in folders.items() if os.path.isfile(place.list_of(split)))
+
+
 def is_here(task: Task) -> bool:
     """Whether the task's images are on this machine."""
     return task.name in bundled.TASKS or task.place is not None

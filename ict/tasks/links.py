@@ -12,6 +12,7 @@ from ict.errors import InputError, quoted
 from ict.files import absolute, atomic_write_json, make_folder, store_root
 from ict.tasks import bundled
 from ict.tasks.places import Place
+from ict.tasks.task import OTHERS
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -96,6 +97,9 @@ def check_name(name: str) -> str:
     """`name` if a folder may be linked under it; raises InputError otherwise."""
     if name in bundled.TASKS:
         raise InputError(f"{quoted(name)} is a bundled task; link the folder under another name")
+    if name == OTHERS:
+        meaning = "`score_task=others` means all tasks but the run's own"
+        raise InputError(f"{quoted(name)} cannot name a task: {meaning}; give another name")
     if not _NAME.fullmatch(name) or name == "all":
         raise InputError(f"{quoted(name)} cannot name a task: letters, digits, '_', '.', '-' only")
     return name

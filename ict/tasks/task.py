@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 GROUPS = ("bundled", "natural", "specialized", "structured", "other")
+OTHERS = "others"
+"""Reserved: as a `score_task` it means all tasks but the run's own (`ict.tasks.others`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import pytest
 
 from ict.adapter_gradients import AdapterGradients
 from ict.analysis import first_step_files
-from ict.analysis.families import beside, gradients_of, of_criteria
+from ict.analysis.families import gradients_of, of_criteria, rankings_beside
 from ict.analysis.first_step import first_steps
 from ict.analysis.first_step_files import Asked, first_steps_of_files, kept_first_steps
 from ict.documents.score_record import ScoreRecord
@@ -26,7 +26,7 @@ def store(tmp_path):
 def asked(store, **fields):
     records = [ScoreRecord.of(meta) for meta in store.scores()]
     (gradients,) = gradients_of(records)
-    others = beside(gradients, records, "attn")
+    others = rankings_beside(gradients, records, site="attn")
     given = {"gradients": gradients, "others": others, "site": "attn", "ratio": 0.25, **fields}
     return Asked(**given)
 
@@ -62,23 +62,22 @@ def test_rows_are_kept_and_read_again_without_the_gradients(store, monkeypatch):
 
 
 def test_only_rankings_of_the_same_images_at_the_site_are_held_against_gradients():
-    gradients = ScoreRecord(score_id="g", task="a", criterion="adapter_gradient", sites=("attn",))
-    same = replace(gradients, score_id="s", criterion="taylor")
-    others = [
-        replace(same, task="b"),
-        replace(same, backbone="vit"),
-        replace(same, weights="none"),
-        replace(same, data="bundled:a@2"),
-        replace(same, split="val200"),
-        replace(same, images=7),
-        replace(same, image_size=48),
-        replace(same, sites=("mlp_branch",)),
-        replace(same, criterion="lowest:taylor"),
-        replace(same, said={"limit": 5}),
-        replace(same, said={"shots": 1}),
-        gradients,
-    ]
-    assert beside(gradients, [*others, same], "attn") == [same]
+    meta = {"task": "a", "backbone": "ict_tiny", "weights": "sha256:00", "data": "bundled:a@1"}
+    meta |= {"split": "train800", "images": 60, "site": "attn", "criterion": "taylor"}
+    same, *others = (
+        ScoreRecord.of({**meta, **other}, score_id=str(place))
+        for place, other in enumerate(
+            [
+                {"tokens": "all"}, {"task": "b"}, {"backbone": "vit"}, {"weights": "none"},
+                {"data": "bundled:a@2"}, {"split": "val200"}, {"images": 7}, {"image_size": 48},
+                {"pixel_normalisation": "imagenet"}, {"site": "mlp_branch"}, {"limit": 60},
+                {"criterion": "lowest:taylor"}, {"criterion": "random"}, {"shots": 1},
+                {"criterion": "adapter_gradient"},
+            ]
+        )
+    )  # fmt: skip
+    gradients = others[-1]
+    assert rankings_beside(gradients, [*others, same], site="attn") == [same]
     assert gradients_of([*others, same]) == [gradients]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from ict.analysis.families import beside, gradients_of
+from ict.analysis.families import gradients_of, rankings_beside
 from ict.analysis.first_step import FirstStep
 from ict.analysis.first_step_files import Asked, first_steps_of_files, kept_first_steps
 from ict.catalogue import SITE
@@ -71,7 +71,7 @@ def _asked(found: dict[str, ScoreRecord], records: Sequence[ScoreRecord]) -> tup
         norm = st.segmented_control(
             "Step", [BOTH, *NORMS], default=BOTH, required=True, key="norm", bind="query-params"
         )
-    ratio, others = plan.share_of(share), beside(gradients, records, site)
+    ratio, others = plan.share_of(share), rankings_beside(gradients, records, site=site)
     asked = Asked(gradients=gradients, others=others, site=site, ratio=ratio)
     return asked, Choice(site=site, ratio=ratio, norm=None if norm == BOTH else str(norm))
 
