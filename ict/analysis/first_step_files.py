@@ -9,7 +9,7 @@ from ict.analysis.cache import cached, kept
 from ict.analysis.families import criterion_name
 from ict.analysis.first_step import RANDOM, FirstStep, first_steps
 from ict.analysis.sources import key_of
-from ict.criteria import CRITERION
+from ict.criteria import CRITERION, SELECTORS
 from ict.documents.json_form import JsonForm
 from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError
@@ -47,8 +47,10 @@ class Asked:
 
     @property
     def named(self) -> dict[str, ScoreRecord]:
-        """The rankings by the names of their sets."""
-        return {criterion_name(one, self.others): one for one in self.others}
+        """The rankings by the names of their sets: of criterion `gradient`, which is no selector, `top gradient`."""
+        names = [criterion_name(one, self.others) for one in self.others]
+        told_apart = [f"top {name}" if name in SELECTORS else name for name in names]
+        return dict(zip(told_apart, self.others, strict=True))
 
     def settings(self, norm: str) -> FirstStepSettings:
         return FirstStepSettings(

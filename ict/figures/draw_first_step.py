@@ -11,9 +11,11 @@ from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError, did_you_mean, quoted
 from ict.figures.asked import Choice, Drawn, Found, of_scores
 from ict.figures.draw_runs import asked
-from ict.figures.first_step import first_step_dots
+from ict.figures.first_step import first_step_dots, told
 from ict.figures.frames import frame
 from ict.scores import load_scores
+
+_PRINTED = ["name", "norm", "k", "held_out", "relative_to_best", "regret"]
 
 
 def first_step(found: Found, choice: Choice) -> Drawn:
@@ -25,11 +27,12 @@ def first_step(found: Found, choice: Choice) -> Drawn:
         )
     of, named = _asked(found, choice)
     rows = [row for norm in norms for row in first_steps_of_files(of, norm, store=found.store)]
-    table = frame(rows)
+    table = frame(rows).assign(k=[", ".join(map(str, row.k)) for row in rows])
     with_rows = [one for name, one in of.named.items() if name in set(table["name"])]
     return Drawn(
         figure=first_step_dots(rows),
-        table=table.assign(k=[", ".join(map(str, k)) for k in table["k"]]),
+        table=table,
+        summary=table[_PRINTED].assign(name=table["name"].map(told)),
         context=of_scores(of.gradients, site=of.site),
         scores=[of.gradients, *with_rows],
         facts={"site": of.site, "criterion": table["name"].unique().tolist(), "norm": list(norms)},

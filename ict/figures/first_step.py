@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from ict.criteria.words import Choice, named, spelled
 from ict.figures import theme as look
 from ict.figures.frames import Table, frame
 
@@ -19,7 +20,7 @@ def first_step_dots(
     Columns as `ict.analysis.first_step.FirstStep` has them. Bars are the range over halvings, which share
     images; a set whose gain has nothing to be relative to has no point.
     """
-    rows = drawn_rows(table)
+    rows = _with_points(table)
     if rows.empty:
         return look.empty("no first step that gains anything on the other half", theme)
     norms = list(dict.fromkeys(rows["norm"]))
@@ -33,19 +34,16 @@ def first_step_dots(
         _points(figure, part, [styles[name].colour for name in part["name"]], axis)
         _until(figure, axis)
         share = (1 + _GAP) / len(norms)
-        figure.update_layout(
-            {
-                f"xaxis{axis[1:]}": {
-                    "domain": [i * share, (i + 1) * share - _GAP],
-                    "title": {"text": f"{STEPS[norm]}:<br>relative held-out gain"},
-                    "nticks": 6,
-                    "matches": "x" if i else None,
-                }
-            }
-        )
+        axis_of = {
+            "domain": [i * share, (i + 1) * share - _GAP],
+            "title": {"text": f"{STEPS[norm]}:<br>relative held-out gain"},
+            "nticks": 6,
+            "matches": "x" if i else None,
+        }
+        figure.update_layout({f"xaxis{axis[1:]}": axis_of})
     figure.update_yaxes(
-        title_text="channels chosen by", type="category", categoryorder="array", categoryarray=names,
-        showgrid=True, griddash="dot",
+        title_text="channels chosen by", type="category", showgrid=True, griddash="dot",
+        categoryorder="array", categoryarray=[told(name) for name in names],
     )  # fmt: skip
     return look.finish(
         figure, title=title, caption=_caption(rows, names), theme=theme, height=130 + 28 * len(names),
@@ -53,8 +51,13 @@ def first_step_dots(
     )  # fmt: skip
 
 
-def drawn_rows(table: Table) -> pd.DataFrame:
-    """The rows that have a point."""
+def told(name: str) -> str:
+    """How channels are chosen, in words: `gradient, two sets` for the selector `gradient_rw`."""
+    return named(spelled(name, None)) if Choice(name, None).reads_gradient else name
+
+
+def _with_points(table: Table) -> pd.DataFrame:
+    """The rows that can be drawn."""
     rows = frame(table)
     if rows.empty:
         return rows
@@ -67,7 +70,7 @@ def _points(figure: go.Figure, rows: pd.DataFrame, colours: list[str], axis: str
     mean = rows["relative_to_best"]
     figure.add_scatter(
         x=mean,
-        y=rows["name"],
+        y=rows["name"].map(told),
         xaxis=axis,
         mode="markers",
         marker={"color": colours, "size": 9},

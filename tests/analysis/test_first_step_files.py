@@ -96,6 +96,13 @@ def test_a_ranking_that_leaves_no_choice_has_no_row(store):
     assert names == ["taylor", "gradient", "gradient_rw", "random"]
 
 
+def test_the_criterion_gradient_and_the_selector_are_two_rows(store):
+    add_to_store(store, criteria=("gradient",))
+    rows = first_steps_of_files(asked(store), "unit")
+    assert [row.name for row in rows] == ["top gradient", "gradient", "gradient_rw", "random"]
+    assert rows[0].held_out < rows[1].held_out
+
+
 def test_gradients_that_are_gone_are_named(store):
     gradient_id, *_ = add_to_store(store)
     (store.score_dir(gradient_id) / "adapter_gradient.safetensors").unlink()

@@ -51,7 +51,8 @@ def test_first_steps_are_measured_once_and_drawn_for_both_norms(
     app = measure(app)
     assert not app.exception
     (figure,) = dots(app)
-    names = ["class_l2", "gradient", "gradient_rw", "energy_read_gradient_write", "random"]
+    names = ["class_l2", "gradient, one set", "gradient, two sets"]
+    names += ["reads class_l2, writes gradient", "random"]
     assert [trace["y"] for trace in figure["data"]] == [names, names]
     table = app.dataframe[0].value
     assert list(table["channels chosen by"]) == names * 2

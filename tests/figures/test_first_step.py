@@ -26,7 +26,9 @@ def test_points_are_gains_relative_to_the_best_and_bars_the_range_over_halvings(
     rows = [row for row in first_step_rows() if row.norm == "sign"]
     figure = first_step_dots(rows)
     (points,) = figure.data
-    assert list(points.y) == [row.name for row in rows]
+    words = {"gradient": "gradient, one set", "gradient_rw": "gradient, two sets"}
+    words["energy_read_gradient_write"] = "reads class_l2, writes gradient"
+    assert list(points.y) == [words.get(row.name, row.name) for row in rows]
     assert list(points.x) == [row.relative_to_best for row in rows]
     assert points.x + points.error_x.array == pytest.approx([row.relative_highest for row in rows])
     low = points.x - points.error_x.arrayminus
@@ -38,7 +40,7 @@ def test_both_norms_stand_side_by_side_the_best_of_the_first_on_top():
     figure = first_step_dots(first_step_rows())
     assert [trace.xaxis for trace in figure.data] == ["x", "x2"]
     assert figure.layout.xaxis.domain[1] < figure.layout.xaxis2.domain[0]
-    assert figure.layout.yaxis.categoryarray[-1] == "gradient_rw"
+    assert figure.layout.yaxis.categoryarray[-1] == "gradient, two sets"
 
 
 def test_a_set_without_a_gain_to_be_relative_to_has_no_point():
@@ -55,6 +57,7 @@ def test_the_figure_of_a_store_names_all_files_that_are_in_it(store):
     assert one.provenance["norm"] == ["unit", "sign"]
     assert set(one.table["norm"]) == {"unit", "sign"}
     assert set(one.table["k"]) == {"4"}
+    assert "gradient, two sets" in set(one.summary["name"])
     assert one.provenance["left_out"] == {}
     again = request_bundle(Request("first-step", [ids[0]], Choice(ratio=0.25)), store)
     assert again.figure == one.figure

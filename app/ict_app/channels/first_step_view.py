@@ -14,6 +14,7 @@ from ict.criteria import ADAPTER_GRADIENT, NORMS
 from ict.documents.score_record import ScoreRecord
 from ict.figures import first_step_dots
 from ict.figures.asked import Choice, Request
+from ict.figures.first_step import told
 from ict.figures.frames import frame
 from ict.store import Store
 from ict.store.names import gradient_file
@@ -115,6 +116,7 @@ def _table(rows: Sequence[FirstStep]) -> None:
     formats = dict.fromkeys(GAINS, gain) | dict.fromkeys(SHARES, share)
     formats[COLUMNS["name"]] = st.column_config.TextColumn(width="medium")
     table = frame(rows)
+    table["name"] = table["name"].map(told)
     table["k"] = [", ".join(map(str, k)) for k in table["k"]]
     st.dataframe(
         table[list(COLUMNS)].rename(columns=COLUMNS), hide_index=True, placeholder="",
