@@ -88,3 +88,9 @@ _NO_RANKING: Final = (
 def is_control(criterion: str | None) -> bool:
     """Whether channels are chosen as a control: the lowest of a criterion, or at random."""
     return choice(criterion).selector in ("lowest", "random")
+
+
+def is_ranking(criterion: str | None) -> bool:
+    """Whether it ranks channels one by one; the gradient of an adapter is of pairs of them."""
+    chosen = choice(criterion)
+    return not chosen.reads_gradient and chosen.criterion != ADAPTER_GRADIENT

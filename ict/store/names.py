@@ -26,11 +26,17 @@ CAUSAL = "causal.json"
 STUDY = "study.json"
 INDEX = "index.json"
 SOUND = "sound.json"
+GRADIENTS = "adapter_gradient.safetensors"  # of dense adapters, beside the scores of that criterion
 
 
 def meta_file(folder: Path) -> Path:
     """What says what scores, or an inspection, are of, in their folder."""
     return folder / META
+
+
+def gradient_file(folder: Path) -> Path:
+    """The gradients of dense adapters in the folder of scores by adapter_gradient."""
+    return folder / GRADIENTS
 
 
 class _At:
