@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ict.catalogue import SITE
-from ict.criteria import ADAPTER_GRADIENT, choice
+from ict.criteria import ADAPTER_GRADIENT, choice, is_ranking
 from ict.documents.identity import REQUESTS
 from ict.documents.score_record import ScoreRecord
 
@@ -66,12 +66,12 @@ def _nearness(own: ScoreRecord, other: ScoreRecord) -> tuple[bool, int, str]:
 
 
 def of_tasks(records: Iterable[ScoreRecord]) -> dict[str, list[ScoreRecord]]:
-    """Score files of two tasks or more, one a task, by what they have in common.
+    """Score files of two tasks or more, one a task, by what they have in common; rankings alone.
 
     Of several of one task the one with per-image sums is taken, then that of most images.
     """
     families: dict[str, dict[str, ScoreRecord]] = {}
-    for record in records:
+    for record in filter(_ranks, records):
         tasks = families.setdefault(_criterion_family(record), {})
         task = str(record.task)
         if task not in tasks or _richness(record) > _richness(tasks[task]):
@@ -80,14 +80,10 @@ def of_tasks(records: Iterable[ScoreRecord]) -> dict[str, list[ScoreRecord]]:
 
 
 def of_criteria(records: Iterable[ScoreRecord]) -> dict[str, list[ScoreRecord]]:
-    """Score files of two criteria or more on the same images, by what they have in common.
-
-    Gradients of adapters are no ranking of channels.
-    """
+    """Score files of two criteria or more on the same images, by what they have in common; rankings alone."""
     families: dict[tuple[str, ...], list[ScoreRecord]] = {}
-    for record in records:
-        reversed_ = choice(record.criterion).selector == "lowest"  # the same ranking
-        if not reversed_ and record.criterion != ADAPTER_GRADIENT:
+    for record in filter(_ranks, records):
+        if choice(record.criterion).selector != "lowest":  # the same ranking, reversed
             same = tuple(str(getattr(record, name)) for name in _SAME_IMAGES)
             families.setdefault(same, []).append(record)
     several = [own for own in families.values() if len({one.criterion for one in own}) > 1]
@@ -105,9 +101,8 @@ def rankings_beside(
     """The rankings at `site` of the images, backbone and weights that gradients of adapters are of."""
     return [
         one
-        for one in records
-        if one.criterion != ADAPTER_GRADIENT
-        and choice(one.criterion).selector == "top"
+        for one in filter(_ranks, records)
+        if choice(one.criterion).selector == "top"
         and site in (one.sites or (SITE,))
         and _same(gradients, one, _SAME_PART)
     ]
@@ -122,6 +117,10 @@ def criterion_name(record: ScoreRecord, records: Sequence[ScoreRecord]) -> str:
     if len([other for other in alike if other.tokens == record.tokens]) > 1:
         name += f", {record.score_id[-6:]}"
     return name
+
+
+def _ranks(record: ScoreRecord) -> bool:
+    return is_ranking(record.criterion)
 
 
 def _richness(record: ScoreRecord) -> tuple[bool, int]:

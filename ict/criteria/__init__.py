@@ -17,6 +17,7 @@ from ict.criteria.words import (
     Choice,
     choice,
     is_control,
+    is_ranking,
     named,
     spelled,
 )
@@ -41,10 +42,12 @@ __all__ = [
     "Progress",
     "Request",
     "check_criterion",
+    "check_scored",
     "choice",
     "criteria",
     "get_criterion",
     "is_control",
+    "is_ranking",
     "named",
     "of_runs",
     "outside",
@@ -219,6 +222,17 @@ def check_criterion(criterion: str) -> None:
     raise InputError(
         f"no criterion {quoted(criterion)}; there are {', '.join(names)}{did_you_mean(name or criterion, names)}"
     )
+
+
+def check_scored(criterion: str) -> None:
+    """Raises InputError for a `criterion` of scores that does not exist, or chooses channels by gradients."""
+    check_criterion(criterion)
+    chosen = choice(criterion)
+    if chosen.selector != "top" and not is_ranking(criterion):
+        read = dict.fromkeys(n for n in (chosen.criterion, ADAPTER_GRADIENT) if n is not None)
+        raise InputError(
+            f"{criterion} is a way to choose channels, and scores are of a criterion: score {' and '.join(read)}"
+        )
 
 
 def own_tokens(criterion: str) -> str:

@@ -100,3 +100,9 @@ def named(criterion: str | None) -> str:
     if how.reads_gradient:
         return f"reads {how.criterion}, writes gradient"
     return str(criterion)
+
+
+def is_ranking(criterion: str | None) -> bool:
+    """Whether it ranks channels one by one; the gradient of an adapter is of pairs of them."""
+    chosen = choice(criterion)
+    return not chosen.reads_gradient and chosen.criterion != ADAPTER_GRADIENT

@@ -15,7 +15,10 @@ from ict.figures.first_step import first_step_dots, told
 from ict.figures.frames import frame
 from ict.scores import load_scores
 
-_PRINTED = ["name", "norm", "k", "held_out", "relative_to_best", "regret"]
+_PRINTED = {
+    "name": "channels chosen by", "norm": "step", "k": "K", "held_out": "held-out gain",
+    "relative_to_best": "relative to the best", "regret": "regret",
+}  # fmt: skip
 
 
 def first_step(found: Found, choice: Choice) -> Drawn:
@@ -32,7 +35,7 @@ def first_step(found: Found, choice: Choice) -> Drawn:
     return Drawn(
         figure=first_step_dots(rows),
         table=table,
-        summary=table[_PRINTED].assign(name=table["name"].map(told)),
+        summary=table.assign(name=table["name"].map(told))[list(_PRINTED)].rename(columns=_PRINTED),
         context=of_scores(of.gradients, site=of.site),
         scores=[of.gradients, *with_rows],
         facts={"site": of.site, "criterion": table["name"].unique().tolist(), "norm": list(norms)},

@@ -15,7 +15,7 @@ _GAP = 0.06  # between two panels, of the width
 def first_step_dots(
     table: Table, *, title: str | None = None, theme: look.Theme = "light"
 ) -> go.Figure:
-    """Held-out gain of each set relative to the best R ≠ S, one panel a norm, the best on top.
+    """Held-out gain of each set relative to the best two sets, one panel a norm, the best on top.
 
     Columns as `ict.analysis.first_step.FirstStep` has them. Bars are the range over halvings, which share
     images; a set whose gain has nothing to be relative to has no point.
@@ -88,10 +88,10 @@ def _points(figure: go.Figure, rows: pd.DataFrame, colours: list[str], axis: str
 
 
 def _until(figure: go.Figure, axis: str) -> None:
-    """A line at the gain of the best R ≠ S."""
+    """A line at the gain of the best two sets."""
     figure.add_shape(
         type="line", x0=1, x1=1, y0=0, y1=1, xref=axis, yref="paper",
-        line={"width": 1, "dash": "dot"},
+        line={"width": 1, "dash": "dot"}, layer="below",
     )  # fmt: skip
 
 
@@ -101,6 +101,6 @@ def _caption(rows: pd.DataFrame, names: list[str]) -> str:
     return (
         f"Gain of the first step of adapters on channels chosen in {len(names)} ways "
         f"(K = {' or '.join(dict.fromkeys(ks))}), step and choice by gradient from one half of the images, gain "
-        "on the other, relative to the best R ≠ S that was found on the first. Mean over "
+        "on the other, relative to the best read set and write set found on the first. Mean over "
         f"{halvings} halvings, both ways; bars are the range over {halvings} dependent halvings, no interval."
     )

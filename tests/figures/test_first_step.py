@@ -57,7 +57,7 @@ def test_the_figure_of_a_store_names_all_files_that_are_in_it(store):
     assert one.provenance["norm"] == ["unit", "sign"]
     assert set(one.table["norm"]) == {"unit", "sign"}
     assert set(one.table["k"]) == {"4"}
-    assert "gradient, two sets" in set(one.summary["name"])
+    assert "gradient, two sets" in set(one.summary["channels chosen by"])
     assert one.provenance["left_out"] == {}
     again = request_bundle(Request("first-step", [ids[0]], Choice(ratio=0.25)), store)
     assert again.figure == one.figure

@@ -27,10 +27,10 @@ ASKED = "first_steps_asked"  # measured in this browser session
 COLUMNS = {
     "name": "channels chosen by", "norm": "step", "k": "K", "predicted": "in-sample gain",
     "held_out": "held-out gain", "lowest": "lowest", "highest": "highest",
-    "relative_to_best": "relative to the best R ≠ S", "regret": "regret",
+    "relative_to_best": "relative to the best", "regret": "regret",
 }  # fmt: skip
 GAINS = ("in-sample gain", "held-out gain", "lowest", "highest")
-SHARES = ("relative to the best R ≠ S", "regret")
+SHARES = ("relative to the best", "regret")
 
 
 def draw(shown: Store, records: Sequence[ScoreRecord]) -> None:
@@ -51,10 +51,10 @@ def draw(shown: Store, records: Sequence[ScoreRecord]) -> None:
         request=Request("first-step", [asked.gradients.score_id], how),
     )  # fmt: skip
     st.caption(
-        "It shows how much one small step of the adapters lowers the loss, each set against the best R ≠ S "
-        "that was found: step and choice by gradient from one half of the images, gain on the other. Bars "
-        "are the range over halvings, which share images: no interval. It shows the first step, and cannot "
-        "show where training ends."
+        "It shows how much one small step of the adapters lowers the loss, relative to the best read set and "
+        "write set that were found: step and choice by gradient from one half of the images, gain on the "
+        "other. Bars are the range over halvings, which share images: no interval. It shows the first step, "
+        "and cannot show where training ends."
     )
     _table(rows)
 
