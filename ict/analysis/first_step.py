@@ -50,9 +50,10 @@ class FirstStep(JsonForm):
     highest: float
     """The range of these, which share images: no interval."""
     relative_to_best: float
-    """Of the gain of the best R and S found on A, each halving by itself; NaN where that gains nothing."""
+    """Its held-out gain over that of the best R and S found on A; NaN where the best gains nothing."""
     relative_lowest: float
     relative_highest: float
+    """The range of that ratio within halvings; NaN where the best gains nothing in one of them."""
     regret: float
     """1 − `relative_to_best`."""
     halvings: int
@@ -139,7 +140,9 @@ def _row(
 ) -> FirstStep:
     """The row of a candidate's gains, the first of which is in-sample."""
     held_out, of_best = gains[1:], best[1:]
-    relative = np.divide(held_out, of_best, out=np.full(len(of_best), np.nan), where=of_best > 0)
+    mean = float(held_out.mean() / of_best.mean()) if of_best.mean() > 0 else np.nan
+    nothing = np.full(len(of_best), np.nan)
+    relative = np.divide(held_out, of_best, out=nothing, where=of_best > 0)
     return FirstStep(
         name=name,
         norm=norm,
@@ -148,10 +151,10 @@ def _row(
         held_out=float(held_out.mean()),
         lowest=float(held_out.min()),
         highest=float(held_out.max()),
-        relative_to_best=float(relative.mean()),
+        relative_to_best=mean,
         relative_lowest=float(relative.min()),
         relative_highest=float(relative.max()),
-        regret=1 - float(relative.mean()),
+        regret=1 - mean,
         halvings=len(held_out) // 2,
     )
 

@@ -18,7 +18,7 @@ def first_step_dots(
     """Held-out gain of each set relative to the best two sets, one panel a norm, the best on top.
 
     Columns as `ict.analysis.first_step.FirstStep` has them. Bars are the range over halvings, which share
-    images; a set whose gain has nothing to be relative to has no point.
+    images; a gain that has nothing to be relative to has no point, or no bar.
     """
     rows = _with_points(table)
     if rows.empty:
@@ -98,9 +98,11 @@ def _until(figure: go.Figure, axis: str) -> None:
 def _caption(rows: pd.DataFrame, names: list[str]) -> str:
     ks = [", ".join(map(str, k)) for k in rows["k"]]
     halvings = int(rows["halvings"].iloc[0])
+    unbarred = rows["relative_lowest"].isna().any()
     return (
         f"Gain of the first step of adapters on channels chosen in {len(names)} ways "
         f"(K = {' or '.join(dict.fromkeys(ks))}), step and choice by gradient from one half of the images, gain "
         "on the other, relative to the best read set and write set found on the first. Mean over "
         f"{halvings} halvings, both ways; bars are the range over {halvings} dependent halvings, no interval."
+        + (" Without a bar: the best gains nothing in one of the halvings." if unbarred else "")
     )

@@ -50,6 +50,15 @@ def test_a_set_without_a_gain_to_be_relative_to_has_no_point():
     assert first_step_dots([gone]).layout.annotations[0].text.startswith("no first step")
 
 
+def test_a_point_without_a_range_has_no_bar_and_the_caption_says_why():
+    rows = [replace(row, relative_lowest=None, relative_highest=None) for row in first_step_rows()]
+    figure = first_step_dots(rows)
+    assert len(figure.data[0].x) == 6
+    assert np.isnan(figure.data[0].error_x.array).all()
+    assert "the best gains nothing in one of the halvings" in caption_of(figure)
+    assert "gains nothing" not in caption_of(first_step_dots(first_step_rows()))
+
+
 def test_the_figure_of_a_store_names_all_files_that_are_in_it(store):
     ids = add_to_store(store)
     one = request_bundle(Request("first-step", [], Choice(ratio=0.25)), store)
