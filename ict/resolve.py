@@ -26,7 +26,7 @@ from ict.config import (
     run_id,
     typed,
 )
-from ict.criteria import CRITERION, check_criterion, choice, own_tokens, spelled
+from ict.criteria import CRITERION, UNIFORM, check_criterion, choice, own_tokens, spelled
 from ict.errors import InputError, did_you_mean, quoted
 from ict.machine import choose_device, prefers_bf16
 from ict.methods.counts import counts_of
@@ -70,8 +70,13 @@ class Resolved:
         return weight_files.not_here(self.backbone, self.weights)
 
     def counts(self) -> dict[str, int]:
-        """The parameters that it trains, from the architecture alone."""
+        """The parameters that it trains, from the architecture alone; at most these where `shares_k`."""
         return counts_of(self.config, self.backbone, self.tasks[str(self.config.task)])
+
+    @property
+    def shares_k(self) -> bool:
+        """Whether K of each block follows from gradients, at no more parameters than one K for all."""
+        return self.config.budget != UNIFORM
 
     def record(
         self, *, command: str | None = None, images: Mapping[str, str] | None = None
