@@ -13,6 +13,7 @@ from ict.cli import main
 from ict.config import RunConfig, run_id
 from ict.figures.score_sources import ScoreFile, open_scores
 from ict.figures.sources import chosen, default_ks
+from ict.model.adapters import adapters, count_parameters
 from ict.model.folding import fold
 from ict.running.execute import run as execute
 from ict.selection import Selection
@@ -22,6 +23,8 @@ from ict.store.names import gradient_file
 from ict.store.run_rows import as_rows
 from tests.asked import resolved
 from tests.running.small_runs import small_run
+from tests.selection.gradients import uneven
+from tests.tiny_models import images_of, tiny_swin, tiny_vit
 
 SMALL = {"task": "digits", "limit": 40, "epochs": 1, "image_size": 32, "k": 6}
 AT_MOST = 12 * (6 * 6 + 6)
@@ -53,7 +56,7 @@ def test_a_run_tunes_k_of_each_block_and_counts_them(store, run):
     assert (str(row.k), ratio_of(row)) == ("6", 6 / 192)  # as asked
 
 
-def test_the_trained_model_loads_and_folds(run, tmp_path):
+def test_the_trained_model_loads_and_its_adapter_is_a_file(run, tmp_path):
     selection = Selection.from_dict(run.selection())
     model = ict.load(run.path).eval()
     sizes = [p.numel() for n, p in model.named_parameters() if ".adapter." in n]
@@ -64,7 +67,24 @@ def test_the_trained_model_loads_and_folds(run, tmp_path):
         file = ict.save_adapter(model, tmp_path / "adapter.safetensors")
         again = ict.load_adapter(ict.detach(ict.load(run.path)), file).eval()
         torch.testing.assert_close(again(images), expected, rtol=0, atol=0)
-        torch.testing.assert_close(fold(model)(images), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "stages"), [(tiny_vit, ((3, 24),)), (tiny_swin, ((2, 24), (2, 48)))]
+)
+@pytest.mark.parametrize("selector", ["gradient", "gradient_rw"])
+def test_adapters_of_several_sizes_fold(make, stages, selector):
+    gradients = uneven(stages, site="mlp_branch")
+    selection = select_by_gradient(gradients, selector=selector, ratio=0.25, budget="unit")
+    assert selection.stage_ks() is None
+    model = ict.attach(make(), selection)
+    assert count_parameters(model)["adapter_parameters"] == selection.parameters()
+    for adapter in adapters(model).values():
+        torch.nn.init.normal_(adapter.weight, std=0.2)
+    images, _ = images_of()
+    with torch.inference_mode():
+        expected = model(images)
+        torch.testing.assert_close(fold(model)(images), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_pages_mark_the_runs_own_choice_whatever_k_is_asked_of_them(store, run):

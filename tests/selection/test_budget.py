@@ -5,7 +5,6 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from ict.adapter_gradients import AdapterGradients
 from ict.criteria import NORMS
 from ict.errors import InputError
 from ict.scores import ChannelScores
@@ -14,7 +13,7 @@ from ict.selection.budget import shared_out
 from ict.selection.by_gradient import select_by_gradient
 from ict.selection.curves import read_write_curve, reads_curve, same_set_curve
 from ict.selection.terms import Terms, read_write, same_set
-from tests.selection.gradients import drawn
+from tests.selection.gradients import drawn, uneven
 
 TWO_STAGES = ((2, 8), (2, 16))
 SELECTORS = ("gradient", "gradient_rw", "energy_read_gradient_write")
@@ -170,17 +169,6 @@ def value(gradients, selection, norm):
     return total
 
 
-def uneven(seed, stages=TWO_STAGES):
-    """Gradients whose blocks differ in size, one much larger than the others."""
-    gradients = drawn(stages, seed=seed)
-    factors = np.random.default_rng(seed).permutation([0.2, 0.5, 1, 3])
-    arrays = {
-        name: array * factors[2 * int(name[5]) :][: len(array)].reshape(-1, *[1] * (array.ndim - 1))
-        for name, array in gradients.arrays.items()
-    }
-    return AdapterGradients({n: a.astype(np.float32) for n, a in arrays.items()}, gradients.images)
-
-
 def energy(seed=5):
     generator = np.random.default_rng(seed)
     return ChannelScores(
@@ -198,7 +186,7 @@ def test_over_stages_of_different_widths_the_step_grows_and_the_parameters_do_no
     grew = 0
     for seed in range(6):
         how = {"selector": selector, "norm": norm, "ratio": 0.25, "energy": energy()}
-        gradients = uneven(seed)
+        gradients = uneven(seed=seed)
         uniform = select_by_gradient(gradients, **how)
         shared = select_by_gradient(gradients, budget=budget, **how)
         assert shared.parameters() <= uniform.parameters() == 2 * (2 * 3 + 4 * 5)
@@ -213,7 +201,7 @@ def test_over_stages_of_different_widths_the_step_grows_and_the_parameters_do_no
 
 @pytest.mark.parametrize("selector", SELECTORS)
 def test_sets_of_a_block_are_those_of_its_k_alone(selector):
-    gradients, scores = uneven(1), energy()
+    gradients, scores = uneven(seed=1), energy()
     shared = select_by_gradient(
         gradients, selector=selector, ratio=0.25, energy=scores, budget="unit"
     )
@@ -231,7 +219,7 @@ def test_sets_of_a_block_are_those_of_its_k_alone(selector):
 
 
 def test_only_tuned_blocks_share_their_parameters():
-    gradients = uneven(2)
+    gradients = uneven(seed=2)
     how = {"selector": "gradient", "k": 3, "blocks": [0, 3], "budget": "unit"}
     shared = select_by_gradient(gradients, **how)
     assert [block.block for block in shared.blocks] == [0, 3]
@@ -245,8 +233,12 @@ def test_a_budget_where_nothing_is_compared_is_one_sentence():
         select_by_gradient(drawn(), selector="gradient", k=2, budget="even")
     with pytest.raises(InputError, match="budget='unit': selector top does not say what channels"):
         select(energy(), ratio=0.25, budget="unit")
-    scores = ChannelScores(energy().arrays, {"criterion": "class_l2"}, gradients=uneven(3))
+    scores = ChannelScores(energy().arrays, {"criterion": "class_l2"}, gradients=uneven(seed=3))
     chosen = select(
-        scores, ratio=0.25, order="energy_read_gradient_write", gradients=uneven(3), budget="unit"
+        scores,
+        ratio=0.25,
+        order="energy_read_gradient_write",
+        gradients=uneven(seed=3),
+        budget="unit",
     )
     assert chosen.stage_ks() is None
