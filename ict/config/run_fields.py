@@ -61,7 +61,7 @@ class RunFields:
     score_task: str | None = about(
         None,
         help="The task whose images are scored; `task` by default; `others` for all the others here, "
-        "each with the same weight.",
+        "each with the same weight; `noise` for images of noise.",
         read_by=SCORES,
     )
     score_split: str | None = about(
