@@ -90,6 +90,8 @@ def first_steps(
     one part, parts without images, and what `select_by_gradient` refuses.
     """
     choosers = Choosers(gradients, site=site, k=k, ratio=ratio, energy=energy)
+    if alike := sets.keys() & {*selectors, BEST}:
+        raise InputError(f"a set is called {min(alike)}, as a selector is: give it another name")
     candidates = {name: [_fixed(one, choosers)] for name, one in sets.items()}
     for name in selectors:
         candidates[name] = _draws(choosers) if name == RANDOM else [choosers.of(name)]

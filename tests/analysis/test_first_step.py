@@ -163,3 +163,5 @@ def test_what_has_no_held_out_half_or_other_blocks_is_refused():
     ):
         with pytest.raises(InputError, match="choose in all blocks of one backbone"):
             first_steps(gradients, {"other": other}, [], k=K)
+    with pytest.raises(InputError, match="a set is called gradient, as a selector is"):
+        first_steps(gradients, {"gradient": FIXED}, ["gradient"], k=K)
