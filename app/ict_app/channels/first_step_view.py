@@ -87,7 +87,7 @@ def _rows(shown: Store, asked: Asked, norms: Sequence[str]) -> list[FirstStep] |
             st.caption("Computed once for each K, then kept in the store.")
             return None
         with st.spinner("Measuring …"):
-            kept = [_measured(_stamps(asked), asked.settings(norm).to_dict(), asked, shown) for norm in norms]  # fmt: skip
+            kept = [_measured(_stamps(asked), asked.settings(norm), asked, shown) for norm in norms]  # fmt: skip
         measured.add(key)
     return [row for rows in kept for row in rows or ()]
 
@@ -100,11 +100,11 @@ def _stamps(asked: Asked) -> list[readers.Stamp]:
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _measured(
-    of: list[readers.Stamp], settings: dict[str, Any], _asked: Asked, _shown: Store
+    of: list[readers.Stamp], settings: Settings, _asked: Asked, _shown: Store
 ) -> list[FirstStep]:
     """The rows alone are held, not the gradients."""
     store = None if readers.is_example(_shown) else _shown
-    return first_steps_of_files(_asked, settings["norm"], store=store)
+    return first_steps_of_files(_asked, settings.norm, store=store)
 
 
 def _table(rows: Sequence[FirstStep]) -> None:
