@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from ict.analysis.families import gradients_of, rankings_beside
 from ict.analysis.first_step import FirstStep
-from ict.analysis.first_step_files import Asked, first_steps_of_files, kept_first_steps
+from ict.analysis.first_step_files import (
+    Asked,
+    FirstStepSettings,
+    first_steps_of_files,
+    kept_first_steps,
+)
 from ict.catalogue import SITE
 from ict.criteria import ADAPTER_GRADIENT, NORMS
 from ict.documents.score_record import ScoreRecord
@@ -100,7 +104,7 @@ def _stamps(asked: Asked) -> list[readers.Stamp]:
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _measured(
-    of: list[readers.Stamp], settings: Settings, _asked: Asked, _shown: Store
+    of: list[readers.Stamp], settings: FirstStepSettings, _asked: Asked, _shown: Store
 ) -> list[FirstStep]:
     """The rows alone are held, not the gradients."""
     store = None if readers.is_example(_shown) else _shown
