@@ -45,6 +45,7 @@ class Choice:
     criterion: str | None = None
     against: str | None = None
     average: str = "mean_of_tasks"
+    outcome: str | None = None
     published: bool = True
     ceiling: bool = True
 
