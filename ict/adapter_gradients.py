@@ -121,11 +121,15 @@ class AdapterGradients:
 
         Raises InputError if the file is there, unless `overwrite` is set; StoreError from the disk.
         """
-        from ict.documents.adapter_gradient_files import gradient_bytes
         from ict.files import write_new
 
-        content = gradient_bytes(self.arrays, self.images, self.meta)
-        return write_new(path, content, overwrite=overwrite)
+        return write_new(path, self.to_bytes(), overwrite=overwrite)
+
+    def to_bytes(self) -> bytes:
+        """What `save` writes."""
+        from ict.documents.adapter_gradient_files import gradient_bytes
+
+        return gradient_bytes(self.arrays, self.images, self.meta)
 
     @classmethod
     def load(cls, path: str | Path) -> "AdapterGradients":

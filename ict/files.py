@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import secrets
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -70,16 +71,20 @@ def explain(error: OSError, path: Path) -> StoreError:
     return StoreError(sentence, error.errno)
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, size: int = 0) -> None:
     """Raises StoreError unless the nearest folder above the file `path` that exists can be written to.
 
-    Asked before long work whose result goes there; a full disk shows only when it is written.
+    Asked before long work whose result goes there. `size` bytes must be free; less than that shows only
+    when it is written.
     """
     there = path.parent  # a file that is there already is replaced by a rename within its folder
     while not there.exists() and there != there.parent:
         there = there.parent
     if not (there.is_dir() and os.access(there, os.W_OK)):
         raise explain(OSError(errno.EACCES, os.strerror(errno.EACCES)), path)
+    if size and size > (free := shutil.disk_usage(there).free):
+        sentence = f"{path}: {size / 1e6:.0f} MB will be written, and {free / 1e6:.0f} MB of the disk are free"
+        raise StoreError(f"{sentence}; free some, or set ICT_STORE to another disk", errno.ENOSPC)
 
 
 def make_folder(path: Path) -> Path:

@@ -39,6 +39,9 @@ class ChannelScores:
     NaN for a class without images; with images kept `attn.0.per_image` (N, blocks, D) the sums
     over tokens of a², and `attn.0.token_mean` (N, blocks, D). `labels` (N,) belong to the latter.
     `meta` says what was scored: task, split, backbone, weights, criterion, tokens, images, …
+
+    Criterion adapter_gradient has `attn.0.write` and `attn.0.read` (blocks, D), and `gradients`, what these
+    are norms of, where they were just computed: a file of scores holds none (`gradients.save(FILE)`).
     """
 
     arrays: Mapping[str, np.ndarray]
@@ -94,7 +97,8 @@ class ChannelScores:
         return self.sites[0]
 
     def site(self, site: str, kind: str = "") -> list[np.ndarray]:
-        """The arrays of one site, one a stage; `kind` is "", "per_class", "per_image", "token_mean".
+        """The arrays of one site, one a stage; `kind` is "", "per_class", "per_image", "token_mean",
+        "write", "read".
 
         Raises InputError if the site, or that kind, was not scored.
         """

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ict.criteria import choice
+from ict.criteria import choice, is_ranking
 from ict.documents.identity import REQUESTS
 from ict.documents.score_record import ScoreRecord
 
@@ -64,12 +64,12 @@ def _nearness(own: ScoreRecord, other: ScoreRecord) -> tuple[bool, int, str]:
 
 
 def of_tasks(records: Iterable[ScoreRecord]) -> dict[str, list[ScoreRecord]]:
-    """Score files of two tasks or more, one a task, by what they have in common.
+    """Score files of two tasks or more, one a task, by what they have in common; rankings alone.
 
     Of several of one task the one with per-image sums is taken, then that of most images.
     """
     families: dict[str, dict[str, ScoreRecord]] = {}
-    for record in records:
+    for record in filter(_ranks, records):
         tasks = families.setdefault(_criterion_family(record), {})
         task = str(record.task)
         if task not in tasks or _richness(record) > _richness(tasks[task]):
@@ -78,14 +78,18 @@ def of_tasks(records: Iterable[ScoreRecord]) -> dict[str, list[ScoreRecord]]:
 
 
 def of_criteria(records: Iterable[ScoreRecord]) -> dict[str, list[ScoreRecord]]:
-    """Score files of two criteria or more on the same images, by what they have in common."""
+    """Score files of two criteria or more on the same images, by what they have in common; rankings alone."""
     families: dict[tuple[str, ...], list[ScoreRecord]] = {}
-    for record in records:
+    for record in filter(_ranks, records):
         if choice(record.criterion).selector != "lowest":  # the same ranking, reversed
             same = tuple(str(getattr(record, name)) for name in _SAME_IMAGES)
             families.setdefault(same, []).append(record)
     several = [own for own in families.values() if len({one.criterion for one in own}) > 1]
     return {_task_family(own[0]): own for own in several}
+
+
+def _ranks(record: ScoreRecord) -> bool:
+    return is_ranking(record.criterion)
 
 
 def _richness(record: ScoreRecord) -> tuple[bool, int]:

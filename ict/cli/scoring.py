@@ -5,15 +5,17 @@ from typing import Any
 
 import click
 
+from ict.adapter_gradients import bytes_of
 from ict.catalogue import check_site, get_backbone
 from ict.cli import field_options
 from ict.cli import options as shared
 from ict.cli.common import BATCH, SEED, Progress, Whole, command, emit, say_unreadable
-from ict.config import DEFAULTS, check_criterion, check_size
-from ict.criteria import TOKENS, criteria
+from ict.config import DEFAULTS, check_size
+from ict.criteria import ADAPTER_GRADIENT, TOKENS, check_scored, criteria
 from ict.documents.bounded import json_value
 from ict.errors import InputError, quoted
 from ict.machine import calm_threads, choose_device, choose_threads
+from ict.store.names import gradient_file
 from ict.store.store import Store
 from ict.tasks import SPLITS, get_task
 
@@ -66,7 +68,7 @@ def score(
     **request_fields: Any,
 ) -> None:
     """Scores every channel of every block on the task's images; gives the score file."""
-    check_criterion(criterion)
+    check_scored(criterion)
     known_backbone = get_backbone(backbone)
     sized = known_backbone.at(request_fields["image_size"])
     chosen_sites = tuple(dict.fromkeys(sites or (DEFAULTS["tune_site"],)))
@@ -87,6 +89,10 @@ def score(
         **request_fields,
     )
     store = Store()
+    gradients = gradient_file(store.score_file(request.score_id).parent)
+    if criterion == ADAPTER_GRADIENT and not gradients.exists():
+        size = bytes_of(sized.stages, len(chosen_sites)) / 1e6
+        click.echo(f"gradients take {size:.0f} MB in memory and on disk: {gradients}", err=True)
     path = score_task(
         store,
         request,
@@ -101,7 +107,10 @@ def score(
     from ict.scores import load_scores
 
     meta = dict(load_scores(path, kinds=()).meta)
-    emit({"score_id": request.score_id, "path": str(path), **meta}, as_json=as_json)
+    said = {"score_id": request.score_id, "path": str(path), **meta}
+    if criterion == ADAPTER_GRADIENT:
+        said |= {"gradients_path": str(gradients), "gradient_bytes": gradients.stat().st_size}
+    emit(said, as_json=as_json)
 
 
 def _option(text: str) -> tuple[str, Any]:

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 from ict.criteria.kind import Computed, Criterion, Progress, Request
 from ict.criteria.words import (
     ADAPTER_GRADIENT,
+    BUDGETS,
     CRITERION,
     NORMS,
     SELECTORS,
     TOKENS,
+    UNIFORM,
     Choice,
     choice,
     is_control,
+    is_ranking,
     named,
     spelled,
 )
@@ -28,12 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADAPTER_GRADIENT",
+    "BUDGETS",
     "CRITERIA",
     "CRITERION",
     "NORMS",
     "REGISTRY",
     "SELECTORS",
     "TOKENS",
+    "UNIFORM",
     "Batches",
     "Choice",
     "Computed",
@@ -41,10 +46,12 @@ __all__ = [
     "Progress",
     "Request",
     "check_criterion",
+    "check_scored",
     "choice",
     "criteria",
     "get_criterion",
     "is_control",
+    "is_ranking",
     "named",
     "of_runs",
     "outside",
@@ -219,6 +226,17 @@ def check_criterion(criterion: str) -> None:
     raise InputError(
         f"no criterion {quoted(criterion)}; there are {', '.join(names)}{did_you_mean(name or criterion, names)}"
     )
+
+
+def check_scored(criterion: str) -> None:
+    """Raises InputError for a `criterion` of scores that does not exist, or chooses channels by gradients."""
+    check_criterion(criterion)
+    chosen = choice(criterion)
+    if chosen.selector != "top" and not is_ranking(criterion):
+        read = dict.fromkeys(n for n in (chosen.criterion, ADAPTER_GRADIENT) if n is not None)
+        raise InputError(
+            f"{criterion} is a way to choose channels, and scores are of a criterion: score {' and '.join(read)}"
+        )
 
 
 def own_tokens(criterion: str) -> str:

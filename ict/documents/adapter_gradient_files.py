@@ -41,6 +41,16 @@ def read_gradients(path: Path) -> Read:
     return arrays, images, meta
 
 
+def is_gradient_file(path: Path) -> bool:
+    """Whether a whole file of gradients is there; reads its header alone."""
+    try:
+        with open_tensors(path) as file:
+            _check(file)
+    except InputError:
+        return False
+    return True
+
+
 def _check(file: Any) -> dict[str, Any]:
     """The header of an open file; reads no tensor."""
     by_name = shapes(file)

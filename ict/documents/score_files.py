@@ -42,6 +42,8 @@ def check(file: Any) -> dict[str, Any]:
             raise InputError(f"{name} holds no channel")
         if kind == "per_class":
             check_shape(by_name, name, (blocks, None, width))
+        elif kind in ("write", "read"):
+            check_shape(by_name, name, (blocks, width))
         elif kind in ("per_image", "token_mean"):
             check_shape(by_name, name, (images, blocks, width))
     meta = header(file)

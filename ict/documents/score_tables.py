@@ -11,10 +11,12 @@ from ict.errors import InputError, quoted
 def table(sites: Mapping[str, Sequence[np.ndarray]], kind: str) -> pd.DataFrame:
     """One row a channel, or a class and channel, of each site's stages: (L, D) or (L, C, D) arrays.
 
-    Blocks count over all stages. Raises InputError for kinds other than "" and "per_class".
+    Blocks count over all stages. Raises InputError for kinds other than "", "per_class", "write" and "read".
     """
-    if kind not in ("", "per_class"):
-        raise InputError(f'kind={quoted(kind)}: a table has the scores ("") or per_class')
+    if kind not in ("", "per_class", "write", "read"):
+        raise InputError(
+            f'kind={quoted(kind)}: a table has the scores (""), per_class, write or read'
+        )
     parts = []
     for site, stages in sites.items():
         first = 0

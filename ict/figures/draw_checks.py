@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from ict.analysis.agreement import against_rows, mean_over_blocks, measured
+from ict.criteria import is_ranking
 from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError, did_you_mean
 from ict.figures.agreement import agreement_lines
 from ict.figures.asked import Behind, Choice, Drawn, Found, of_scores
 from ict.figures.frames import frame
 from ict.figures.matrices import agreement_matrix
-from ict.figures.score_sources import ScoreFile, open_scores, score_files
+from ict.figures.score_sources import NO_RANKING, ScoreFile, open_scores, score_files
 from ict.figures.sources import Source
 
 MEASURES = {"spearman": "Spearman correlation", "top-k": "Kuncheva's index of the top K"}
@@ -39,18 +40,24 @@ def _share(ratio: float) -> str:
     return f"1/{parts}" if abs(parts * ratio - 1) < 1e-9 else f"{ratio:g}"
 
 
-def _rankings(found: Found, choice: Choice) -> list[Source]:
-    """Score files of one task and backbone. Raises InputError for others, or for one criterion."""
-    sources = [
-        open_scores(ScoreFile(file.path), found.store, site=choice.site)
-        for file in score_files(found, choice)
-    ]
+def _rankings(found: Found, choice: Choice) -> tuple[list[Source], dict[str, str]]:
+    """Score files of one task and backbone, and why others are left out.
+
+    Raises InputError for those of several, or for one criterion.
+    """
+    sources, reasons = [], {}
+    for file in score_files(found, choice):
+        source = open_scores(ScoreFile(file.path), found.store, site=choice.site)
+        if is_ranking(source.record.criterion):
+            sources.append(source)
+        else:
+            reasons[file.id] = NO_RANKING
     for name in ("task", "backbone", "weights"):
         if len({str(getattr(source.record, name)) for source in sources}) > 1:
             raise InputError(f"scores of several values of {name}: name score ids that share it")
     if len(sources) < 2:
         raise InputError("two score files of different criteria are needed")
-    return sources
+    return sources, reasons
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class Agreement:
 def _agreement(found: Found, choice: Choice) -> Agreement:
     if choice.measure not in MEASURES:
         raise InputError(f"measure {choice.measure!r}: choose one of {', '.join(MEASURES)}")
-    sources = _rankings(found, choice)
+    sources, reasons = _rankings(found, choice)
     records = [source.record for source in sources]
     scores = {criterion_name(one.record, records): one.stages for one in sources}
     site = sources[0].site
@@ -79,6 +86,7 @@ def _agreement(found: Found, choice: Choice) -> Agreement:
             scores=records,
             context=of_scores(records[0], site=site),
             facts={"site": site, "measure": choice.measure, "criterion": list(scores), **share},
+            reasons=reasons,
         ),
     )
 

@@ -13,12 +13,13 @@ from ict.analysis.overlap import at_every_k
 from ict.analysis.overlap_row import OverlapRow
 from ict.analysis.pairs import similarity
 from ict.analysis.score_pairs import growth_of_files, overlap_of_files
+from ict.criteria import is_ranking
 from ict.errors import InputError
 from ict.figures import matrices
 from ict.figures.asked import Behind, Choice, Drawn, Found
 from ict.figures.frames import frame
 from ict.figures.overlap_curves import overlap_against_n, overlap_at_k
-from ict.figures.score_sources import ScoreFile, open_scores, score_files
+from ict.figures.score_sources import NO_RANKING, ScoreFile, open_scores, score_files
 from ict.figures.sources import Source
 from ict.selection import resolve_k
 from ict.tasks import bundled
@@ -61,7 +62,9 @@ def _by_task(found: Found, choice: Choice) -> Tasks:
     for file in score_files(found, choice):
         source = open_scores(ScoreFile(file.path), found.store, site=choice.site)
         task = str((file.row and file.row.task) or source.record.task or file.id)
-        if task in paths:
+        if not is_ranking(source.record.criterion):
+            reasons[file.id] = NO_RANKING
+        elif task in paths:
             reasons[file.id] = "another score file of a task that is drawn"
         else:
             paths[task], sources[task] = file.path, source
@@ -74,7 +77,7 @@ def _by_task(found: Found, choice: Choice) -> Tasks:
 def task_groups(tasks: Sequence[str]) -> dict[str, str] | None:
     """The group of each task: one of VTAB-1K's, bundled or other; None where all are of one."""
     groups = {
-        task: benchmark.GROUP_OF.get(task, "bundled" if task in bundled.TASKS else "other")
+        task: benchmark.GROUP_OF.get(task, "bundled" if task in bundled.DRAWN else "other")
         for task in tasks
     }
     ordered = dict(sorted(groups.items(), key=lambda item: _RANK.index(item[1])))

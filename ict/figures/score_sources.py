@@ -22,6 +22,7 @@ from ict.store.run_rows import RunRow
 from ict.store.store import Store
 
 ONE_FILE = "another score file than the one that is drawn"
+NO_RANKING = "its criterion ranks no channels"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ict.catalogue import Backbone, as_backbone, check_blocks, check_site
-from ict.criteria import Progress, check_criterion, is_control, own_tokens
+from ict.criteria import Progress, check_criterion, is_control, is_ranking, own_tokens
 from ict.data import batches, load_set
 from ict.documents.identity import REQUESTS, canonical, digest, name_of
 from ict.errors import InputError, quoted
@@ -214,6 +214,11 @@ def request_check(
         if is_control(criterion):
             raise InputError(
                 f"criterion {quoted(criterion)}: random and lowest orders are always compared"
+            )
+        if not is_ranking(criterion):
+            raise InputError(
+                f"criterion {quoted(criterion)} ranks no channels, in whose order they could be replaced; "
+                "choose another"
             )
     found_task, found_backbone = as_task(task, root=root), as_backbone(backbone)
     check_site(found_backbone, plan.site)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 HEADS = ("probe", "ncm")
 INVERSE_PENALTY = 0.1  # scikit-learn's C: 768 features of 500 images need a firm one
 _NEVER = -np.inf  # logit of a class that the other fold has no image of
+_TOO_FEW = "a cross-fitted head needs two classes with at least two images each; score more images"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class CrossFittedHeads:
     bias: Tensor  # (2, C)
     fold_of: dict[bytes, int]
     meta: dict[str, Any]
+    judged_of_class: tuple[int, ...]
+    """Of each class, the images that a head may judge."""
 
     def folds(self, images: Tensor) -> Tensor:
         """(B,) the head that may judge each image, −1 for one that none can."""
@@ -102,6 +105,8 @@ def cross_fit(
     answered = np.array(
         [np.isin(label, labels[fold != f]) for label, f in zip(labels, fold, strict=True)]
     )
+    if not answered.any():
+        raise InputError(_TOO_FEW)
     logits = np.stack([heads[f].logits(x) for x, f in zip(features, fold, strict=True)])
     temperature = calibrate(logits[answered], labels[answered])
     held_out = _log_softmax(logits[answered] / temperature)
@@ -124,6 +129,7 @@ def cross_fit(
         ),
         {n: int(f) if k else -1 for n, f, k in zip(names, fold, answered, strict=True)},
         meta,
+        tuple(np.bincount(labels[answered], minlength=classes).tolist()),
     )
 
 
@@ -207,9 +213,7 @@ def _fit_or_refuse(
     classes: int,
 ) -> LinearHead:
     if len(np.unique(labels)) < 2:
-        raise InputError(
-            "a cross-fitted head needs two classes with at least two images each; score more images"
-        )
+        raise InputError(_TOO_FEW)
     return fit(features, labels, classes)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 from ict.catalogue import SITE
-from ict.criteria import CRITERION, TOKENS, Progress, Request, get_criterion
+from ict.criteria import CRITERION, TOKENS, Computed, Progress, Request, get_criterion
 from ict.documents.identity import check_finite
 from ict.errors import InputError, quoted
 from ict.model.wrapping import bare
@@ -39,8 +40,8 @@ def score(
     one). They are moved to the model's device and type of number. `classes` is found in a first look
     at the labels when it is not given; `task` names the scores in tables and files.
 
-    Criteria with a gradient (`taylor`, `fisher`, `gradient`, and captum's) never use the model's own
-    head: each image is judged by a linear head fitted on the other half of the images, logistic
+    Criteria with a gradient (`taylor`, `fisher`, `gradient`, `adapter_gradient`, and captum's) never use the
+    model's own head: each image is judged by a linear head fitted on the other half of the images, logistic
     regression (`head="probe"`, the default) or class means (`head="ncm"`); `meta` says how well.
 
     A model inside torch.compile, DataParallel or PEFT is scored as the module inside, layers of PEFT
@@ -78,7 +79,13 @@ def score(
     meta = {"criterion": criterion, "tokens": request.tokens, "classes": largest, **computed.meta}
     if task is not None:
         meta["task"] = task
-    return ChannelScores(computed.arrays, meta, computed.labels)
+    return _named(computed, meta)
+
+
+def _named(computed: Computed, meta: dict[str, Any]) -> ChannelScores:
+    """The scores with `meta`, which their gradients have too."""
+    gradients = computed.gradients and replace(computed.gradients, meta=meta)
+    return ChannelScores(computed.arrays, meta, computed.labels, gradients)
 
 
 def _one_name(value: Any, what: str) -> str:

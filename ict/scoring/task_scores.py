@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from ict import scores as score_files
+from ict.adapter_gradients import bytes_of
 from ict.catalogue import Backbone
-from ict.criteria import Progress, Request, choice, get_criterion
+from ict.criteria import ADAPTER_GRADIENT, Progress, Request, choice, get_criterion
 from ict.data import ImageSet, batches, load_set
+from ict.documents.adapter_gradient_files import is_gradient_file
 from ict.errors import InputError
 from ict.files import (
     atomic_write_bytes,
@@ -27,7 +29,7 @@ from ict.scores import ChannelScores
 from ict.scoring.inputs import Asked, Inputs
 from ict.scoring.score_request import ScoreRequest
 from ict.store import same_images
-from ict.store.names import meta_file
+from ict.store.names import gradient_file, meta_file
 from ict.store.score_folder import read_score
 from ict.store.store import Store
 from ict.tasks import Task, load_subset
@@ -52,6 +54,8 @@ def score_task(
 ) -> Path:
     """The score file of `request`, computed unless the store has it whole (with sums if asked).
 
+    Beside those by adapter_gradient lie the gradients themselves, `ict.store.names.gradient_file`.
+
     `task` and `backbone` are the request's, where they were looked up before. `batch_size` is 16 for images of 224
     pixels and up to 64 for smaller ones, unless it is given.
     Raises InputError if the store has it of other images than those of now (`digests`).
@@ -64,9 +68,9 @@ def score_task(
     meta = read_score(path.parent)
     if isinstance(meta, dict):
         same_images.check_file(store, path.parent, meta, reading)
-        if not keep_images or _has_images(path):
+        if _has_gradients(path, request) and (not keep_images or _has_images(path)):
             return path
-    check_writable(path)
+    check_writable(path, gradient_bytes_of(request, inputs.backbone))
     reading.now()  # before the images are read; the store is written to when there are scores
     started = time.perf_counter()
     computed = _compute(
@@ -87,11 +91,18 @@ def score_task(
         "seconds": time.perf_counter() - started,
         **_circumstances(device, computed.meta.get("notes", ())),
     }
-    make_folder(path.parent)
-    finished = ChannelScores(computed.arrays, meta, computed.labels)
-    atomic_write_bytes(path, score_files.to_bytes(finished))
-    atomic_write_json(meta_file(path.parent), meta)
+    _write(path, dataclasses.replace(computed, meta=meta))
     return path
+
+
+def _write(path: Path, scores: ChannelScores) -> None:
+    """The score file; its meta.json last, as that says that all is there."""
+    folder = make_folder(path.parent)
+    if scores.gradients is not None:
+        named = dataclasses.replace(scores.gradients, meta=scores.meta)
+        atomic_write_bytes(gradient_file(folder), named.to_bytes())
+    atomic_write_bytes(path, score_files.to_bytes(scores))
+    atomic_write_json(meta_file(folder), scores.meta)
 
 
 def _reading(request: ScoreRequest, subset: Subset, digests: ImageDigests) -> same_images.Reading:
@@ -183,7 +194,7 @@ def _compute(
     meta = {**computed.meta, "images": len(images), "classes": images.classes}
     if weights_notes(model):
         meta["notes"] = list(weights_notes(model))
-    return ChannelScores(arrays, meta, computed.labels)
+    return ChannelScores(arrays, meta, computed.labels, computed.gradients)
 
 
 def usual_batch(image_size: int) -> int:
@@ -200,6 +211,20 @@ def _random_scores(request: ScoreRequest, inputs: Inputs) -> ChannelScores:
         for stage, shape in enumerate(inputs.backbone.stages)
     }
     return ChannelScores(arrays, {"images": 0, "classes": inputs.task.classes})
+
+
+def gradient_bytes_of(request: ScoreRequest, backbone: Backbone) -> int:
+    """What the gradients of a request take on the disk, and in memory; 0 for another criterion."""
+    if choice(request.criterion).criterion != ADAPTER_GRADIENT:
+        return 0
+    return bytes_of(backbone.stages, len(request.sites))
+
+
+def _has_gradients(path: Path, request: ScoreRequest) -> bool:
+    """Whether the gradients beside a score file are there whole, where its criterion has some."""
+    if choice(request.criterion).criterion != ADAPTER_GRADIENT:
+        return True
+    return is_gradient_file(gradient_file(path.parent))
 
 
 def _has_images(path: Path) -> bool:

@@ -6,10 +6,11 @@ import torch
 
 import ict
 from ict.adapter_gradients import AdapterGradients
-from ict.running.execute import execute
+from ict.running.execute import run as execute
 from ict.scores import load_scores
 from ict.selection import Selection, select
 from ict.selection.by_gradient import select_by_gradient
+from ict.store import Store
 from ict.store.names import gradient_file
 from tests.running.small_runs import small_run
 
@@ -23,15 +24,13 @@ def scores_of(store, criterion):
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    from ict.store import Store
-
     return Store(tmp_path_factory.mktemp("store"))
 
 
 @pytest.mark.parametrize("selector", ["gradient", "gradient_rw", "energy_read_gradient_write"])
 def test_a_run_tunes_what_the_gradient_chooses(store, selector):
     run = small_run(store, selector=selector, **SMALL)
-    result = execute(run, store)
+    result = execute(run.id, store)
     gradients = AdapterGradients.load(gradient_file(scores_of(store, "adapter_gradient")))
     energy = None
     if selector == "energy_read_gradient_write":
@@ -44,14 +43,14 @@ def test_a_run_tunes_what_the_gradient_chooses(store, selector):
         top = select(energy, k=6)
         assert [b.indices for b in chosen.blocks] == [b.indices for b in top.blocks]
         assert any(b.writes is not None for b in chosen.blocks)
-    assert result["adapter_parameters"] == 12 * (36 + 6)
+    assert result.adapter_parameters == 12 * (36 + 6)
     model = ict.load(run.path)
     assert sum(p.numel() for n, p in model.named_parameters() if ".adapter." in n) == 12 * 42
 
 
 def test_whitened_channels_have_the_rms_of_the_scored_images(store):
     run = small_run(store, whiten=True, init="zero", **SMALL)
-    execute(run, store)
+    execute(run.id, store)
     chosen = Selection.from_dict(run.selection())
     norms = load_scores(scores_of(store, "l2")).site("attn")[0]
     values = 40 * (1 + 4 * 4)  # images × tokens of 32 pixels in patches of 8
