@@ -26,7 +26,7 @@ from ict.config import (
     run_id,
     typed,
 )
-from ict.criteria import CRITERION, check_criterion, choice, own_tokens, spelled
+from ict.criteria import CRITERION, UNIFORM, check_criterion, choice, own_tokens, spelled
 from ict.errors import InputError, did_you_mean, quoted
 from ict.machine import choose_device, prefers_bf16
 from ict.methods.counts import counts_of
@@ -36,7 +36,7 @@ from ict.recipes import RECIPES, bundled_fields, check_rate, recipe_fields
 from ict.selection import resolve_k
 from ict.tasks import Task, fingerprint, get_task
 from ict.tasks.others import Scored, is_generic, scored_by
-from ict.tasks.task import OTHERS
+from ict.tasks.task import NOISE, OTHERS
 
 _AS_RELEASED = {"schedule": "released", "head_init": "uniform"}
 """What recipe `released` sets beside `recipe_fields`: the rates and the start of the authors' code."""
@@ -70,8 +70,13 @@ class Resolved:
         return weight_files.not_here(self.backbone, self.weights)
 
     def counts(self) -> dict[str, int]:
-        """The parameters that it trains, from the architecture alone."""
+        """The parameters that it trains, from the architecture alone; at most these where `shares_k`."""
         return counts_of(self.config, self.backbone, self.tasks[str(self.config.task)])
+
+    @property
+    def shares_k(self) -> bool:
+        """Whether K of each block follows from gradients, at no more parameters than one K for all."""
+        return self.config.budget != UNIFORM
 
     def record(
         self, *, command: str | None = None, images: Mapping[str, str] | None = None
@@ -268,4 +273,9 @@ def _precision(asked: str, device: str | None) -> str:
 def _required_task(given: Mapping[str, Any]) -> str:
     if "task" not in given:
         raise InputError("no task given; `ict tasks` lists what can be trained on here")
+    if given["task"] == NOISE:
+        raise InputError(
+            f"task {quoted(NOISE)} has classes without a meaning, so nothing can be trained on it; choose "
+            f"channels on it for another task with score_task={NOISE}"
+        )
     return given["task"]

@@ -41,7 +41,7 @@ class FirstStep(JsonForm):
     name: str
     norm: str
     k: tuple[int, ...]
-    """Channels that are read in a block of each stage."""
+    """Channels that are read in a block of each stage, at most where its blocks differ."""
     predicted: float
     """In-sample: step, choice and gain all on all images."""
     held_out: float
@@ -131,8 +131,11 @@ def _draws(choosers: Choosers) -> list[Chooser]:
 
 
 def _widths_read(selection: Selection) -> tuple[int, ...]:
-    """How many channels are read in a block of each stage."""
-    return tuple({one.stage: len(one.indices) for one in selection.blocks}.values())
+    """How many channels are read in a block of each stage, at most."""
+    most: dict[int, int] = {}
+    for one in selection.blocks:
+        most[one.stage] = max(most.get(one.stage, 0), len(one.indices))
+    return tuple(most.values())
 
 
 def _row(

@@ -18,7 +18,7 @@ from ict.documents.json_form import JsonForm
 from ict.methods.registry import chooses_channels
 from ict.store.run_rows import RunRow, as_rows
 from ict.tasks.others import is_generic
-from ict.tasks.task import OTHERS
+from ict.tasks.task import NOISE, OTHERS
 
 WHOSE: Final = ("seed", "selection_seed", "draws_by_task", "score_task", "score_data")
 _SCORES: Final = ("criterion", "tokens", "score_site", "score_split")  # what chance does not read
@@ -30,7 +30,7 @@ class TransferRow(JsonForm):
 
     task: str
     source: str
-    """A task, `random`, `lowest`, `others`; the latter by their names where a task has several such sets."""
+    """A task, `random`, `lowest`, `noise`, `others`; the latter by their names where a task has several such sets."""
     control: bool
     difference: float
     """Mean over seeds of accuracy there minus accuracy on its own, in percentage points."""
@@ -114,6 +114,11 @@ def _is_control(row: RunRow) -> bool:
     return is_control(row.criterion)
 
 
+def _is_control_set(score_task: str | None) -> bool:
+    """Whether channels are those of all other tasks, or of noise, and no single task's."""
+    return is_generic(score_task) or score_task == NOISE
+
+
 def _source(row: RunRow) -> str | None:
     """Whose channels a run tunes: a task, `others/A/B`, `random`, `lowest`; None for the task's own."""
     kind = choice(row.criterion).selector
@@ -152,7 +157,7 @@ def _cell(source: str, theirs: Sequence[RunRow], ours: Sequence[RunRow]) -> Tran
     return TransferRow(
         task=str(ours[0].task),
         source=source,
-        control=_is_control(theirs[0]) or is_generic(theirs[0].score_task),
+        control=_is_control(theirs[0]) or _is_control_set(theirs[0].score_task),
         difference=paired.mean,
         low=paired.low,
         high=paired.high,

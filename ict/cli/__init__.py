@@ -28,6 +28,7 @@ _MODULES = {
     "energy": "analysis",
     "causal": "criteria",
     "inspect": "criteria",
+    "criteria": "report_card",
     "compare": "compare",
     "figure": "figure",
     "report": "figure",

@@ -15,6 +15,7 @@ from ict.figures.from_store import bundle, look_up
 from ict.figures.styles import STYLES, get_style
 from ict.files import atomic_write_bytes
 from ict.store.store import Store
+from ict.store.study_contrast import OUTCOMES
 
 _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items())
 
@@ -100,6 +101,11 @@ _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items(
     show_default=True,
     type=click.Choice(["mean_of_tasks", "mean_of_groups"]),
     help="benchmark, parameters.",
+)
+@click.option(
+    "--outcome",
+    type=click.Choice(OUTCOMES),
+    help="compare: of what the differences are; default: what a study declares, else accuracy.",
 )
 @click.option("--published/--no-published", default=True, help="benchmark, parameters.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")

@@ -8,13 +8,14 @@ import click
 from ict.adapter_gradients import AdapterGradients
 from ict.catalogue import RATIO
 from ict.cli.common import NUMBER, SEED, Whole, command, emit
-from ict.criteria.words import ADAPTER_GRADIENT, NORMS, SELECTORS, Choice
+from ict.criteria.words import ADAPTER_GRADIENT, BUDGETS, NORMS, SELECTORS, UNIFORM, Choice
 from ict.documents.names import score_file
 from ict.errors import InputError
 from ict.scores import load_scores
 from ict.selection import select as choose
 from ict.selection.by_gradient import select_by_gradient, share_of_bound
 from ict.selection.record import BlockSelection, Selection
+from ict.selection.sizes import check_budget
 from ict.store.names import gradient_file
 from ict.store.store import Store
 
@@ -37,6 +38,13 @@ _WORTH = {"unit": "squared length", "sign": "sum of sizes"}
     help="Of the first step that a gradient selector makes largest.",
 )
 @click.option(
+    "--budget",
+    default=UNIFORM,
+    show_default=True,
+    type=click.Choice(BUDGETS),
+    help="K of each block: the same, or for the largest first step in this norm at no more parameters.",
+)
+@click.option(
     "--energy",
     metavar="SCORE",
     help="For energy_read_gradient_write: whose highest scores are read; SCORE has the gradients.",
@@ -50,6 +58,7 @@ def select(
     site: str | None,
     selector: str,
     norm: str,
+    budget: str,
     energy: str | None,
     seed: int,
     as_json: bool,
@@ -60,24 +69,26 @@ def select(
     size["ratio"] = RATIO if ratio is None and not k else ratio
     path, strongest = _found(score), _energy(energy, how)
     if how.reads_gradient:
-        document, text = _by_gradient(path, strongest, selector=selector, norm=norm, **size)
+        asked = {"selector": selector, "norm": norm, "budget": budget, **size}
+        document, text = _by_gradient(path, strongest, **asked)
     else:
+        check_budget(budget, selector)
         selection = choose(load_scores(path, kinds=("",)), order=selector, seed=seed, **size)
         document, text = _document(selection), _text(selection)
     emit(document, as_json=as_json, text=text)
 
 
 def _by_gradient(
-    path: Path, energy: Path | None, *, selector: str, norm: str, **size: Any
+    path: Path, energy: Path | None, *, norm: str, budget: str, **asked: Any
 ) -> tuple[dict[str, Any], str]:
     """What is chosen by the gradients of `path`, and how near it is to an upper bound."""
     gradients = _gradients(path)
     scores = None if energy is None else load_scores(energy, kinds=("",))
-    selection = select_by_gradient(gradients, selector=selector, norm=norm, energy=scores, **size)
+    how: dict[str, Any] = {"norm": norm, "budget": budget}
+    selection = select_by_gradient(gradients, energy=scores, **how, **asked)
     share = share_of_bound(gradients, selection, norm)
     bound = f"{share:.1%} of an upper bound of the {_WORTH[norm]} of the first step"
-    said = {"norm": norm, "share_of_bound": share}
-    return _document(selection) | said, f"{_text(selection)}\n{bound}"
+    return _document(selection) | how | {"share_of_bound": share}, f"{_text(selection)}\n{bound}"
 
 
 def _document(selection: Selection) -> dict[str, Any]:
@@ -85,7 +96,11 @@ def _document(selection: Selection) -> dict[str, Any]:
 
 
 def _text(selection: Selection) -> str:
-    return "\n".join(line for block in selection.blocks for line in _lines(block))
+    lines = [line for block in selection.blocks for line in _lines(block)]
+    if selection.stage_ks() is None:
+        ks = " ".join(str(len(block.indices)) for block in selection.blocks)
+        lines.append(f"K by block: {ks}; {selection.parameters():,} parameters")
+    return "\n".join(lines)
 
 
 def _found(score: str) -> Path:

@@ -17,7 +17,7 @@ from ict.config.readers import (
     SELECTION,
     TRAINING,
 )
-from ict.criteria import CRITERION, NORMS, TOKENS
+from ict.criteria import BUDGETS, CRITERION, NORMS, TOKENS, UNIFORM
 from ict.documents.names import SPLITS
 from ict.methods.registry import REGISTRY, outside
 
@@ -61,7 +61,7 @@ class RunFields:
     score_task: str | None = about(
         None,
         help="The task whose images are scored; `task` by default; `others` for all the others here, "
-        "each with the same weight.",
+        "each with the same weight; `noise` for images of noise.",
         read_by=SCORES,
     )
     score_split: str | None = about(
@@ -263,4 +263,12 @@ class RunFields:
         read_by=SELECTION,
         choices=(False, True),
         neutral=False,
+    )
+    budget: str = about(
+        UNIFORM,
+        help="How a gradient selector shares K out over blocks: `uniform`, or for the largest first step in "
+        "a norm (`unit`, `sign`) at no more parameters than with K in each; `k` stays what was asked.",
+        read_by=GRADIENT,
+        choices=BUDGETS,
+        neutral=UNIFORM,
     )

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from ict.criteria.kind import Computed, Criterion, Progress, Request
 from ict.criteria.words import (
     ADAPTER_GRADIENT,
+    BUDGETS,
     CRITERION,
     NORMS,
     SELECTORS,
     TOKENS,
+    UNIFORM,
     Choice,
     choice,
     is_control,
@@ -29,12 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADAPTER_GRADIENT",
+    "BUDGETS",
     "CRITERIA",
     "CRITERION",
     "NORMS",
     "REGISTRY",
     "SELECTORS",
     "TOKENS",
+    "UNIFORM",
     "Batches",
     "Choice",
     "Computed",

@@ -11,6 +11,9 @@ TOKENS: Final = ("patch", "cls", "all", "head")
 """Which of a model's tokens are read; `head`: those that its head pools."""
 NORMS: Final = ("unit", "sign")
 """What a first step is measured by: of length 1, or of one size in every weight, as Adam's first."""
+UNIFORM: Final = "uniform"
+BUDGETS: Final = (UNIFORM, *NORMS)
+"""How K is shared out over blocks: the same in all, or for the largest first step in a norm."""
 _OF_GRADIENT: Final = ("gradient", "gradient_rw")
 _OF_BOTH: Final = "energy_read_gradient_write"
 SELECTORS: Final = ("top", "lowest", "random", *_OF_GRADIENT, _OF_BOTH)

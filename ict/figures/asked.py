@@ -46,6 +46,7 @@ class Choice:
     against: str | None = None
     norm: str | None = None
     average: str = "mean_of_tasks"
+    outcome: str | None = None
     published: bool = True
     ceiling: bool = True
 

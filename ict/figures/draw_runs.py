@@ -29,6 +29,7 @@ from ict.methods.registry import chooses_channels
 from ict.store.epoch_rows import Epoch, epoch_rows
 from ict.store.run_rows import RunRow, as_rows
 from ict.tasks.others import is_generic
+from ict.tasks.task import NOISE
 
 _BEST = dict.fromkeys((*benchmark.GROUPS, *benchmark.AVERAGES), "max")
 
@@ -162,6 +163,7 @@ def _why_not_against_k(row: RunRow) -> str:
         return "no test accuracy"
     if row.foreign:
         whose = "other tasks" if is_generic(row.score_task) else "another task"
+        whose = NOISE if row.score_task == NOISE else whose
         return f"on the channels of {whose}"
     if chooses_channels(row.method) and widths_here(str(row.backbone)) is None:
         return "of a backbone that is not known here"

@@ -101,6 +101,7 @@ def _by_gradient(job: Job, train: ImageSet) -> Selection:
         k=list(job.ks),
         blocks=c.blocks,
         norm=c.selector_norm,
+        budget=c.budget,
         energy=None if how.by_gradient_alone else _ranking(job, train)[0],
     )
     return Selection(site, picked.blocks, given(c.criterion), request.score_id, c.backbone)

@@ -173,7 +173,7 @@ def _compute(
     images = images.to(device)
     mean, std = backbone.pixels(request.pixel_normalisation)
     if batch_size is None:
-        batch_size = max(16, min(64, 16 * 224**2 // backbone.image_size**2))
+        batch_size = usual_batch(backbone.image_size)
     chosen = get_criterion(criterion)
     computed = chosen.compute(
         model,
@@ -195,6 +195,11 @@ def _compute(
     if weights_notes(model):
         meta["notes"] = list(weights_notes(model))
     return ChannelScores(arrays, meta, computed.labels, computed.gradients)
+
+
+def usual_batch(image_size: int) -> int:
+    """Images at once where nobody asks for a number: 16 of 224 pixels, up to 64 of fewer."""
+    return max(16, min(64, 16 * 224**2 // image_size**2))
 
 
 def _random_scores(request: ScoreRequest, inputs: Inputs) -> ChannelScores:

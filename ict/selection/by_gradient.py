@@ -6,7 +6,8 @@ step of it lowers the loss, to first order, by
     unit  ε · ‖[G[S, R], g[S]]‖       a step of length ε over all blocks together
     sign  lr · (Σ |G[S, R]| + Σ |g[S]|)   a step of lr in every weight, as Adam's first
 
-so the best sets have the largest sum of squares, or of sizes, block by block.
+so the best sets have the largest sum of squares, or of sizes, block by block. How many channels each
+block has is the same everywhere, or shared out by these sums (`budget`, `ict.selection.budget`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,10 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from ict.adapter_gradients import AdapterGradients, BlockGradient
-from ict.criteria import NORMS, choice, spelled
+from ict.criteria import BUDGETS, NORMS, UNIFORM, choice, spelled
 from ict.errors import InputError, did_you_mean, quoted
-from ict.scores import ChannelScores
-from ict.selection.ranking import ranked_blocks
+from ict.scores import ChannelScores, ranked
+from ict.selection.budget import shared_out
+from ict.selection.curves import read_write_curve, reads_curve, same_set_curve
+from ict.selection.ranking import ranked_blocks, top_k
 from ict.selection.record import BlockSelection, Selection
 from ict.selection.sizes import check_blocks, resolve_k
 from ict.selection.terms import (
@@ -31,8 +34,12 @@ from ict.selection.terms import (
 )
 
 _OF_BOTH = "energy_read_gradient_write"
+_SMALLEST = 1e-12
+"""A gain below this share of the value is rounding."""
 Chooser = Callable[[int, Terms, int], Sets]
 """Sets (R, S) for a block, counted over all stages, of its terms and K."""
+Curver = Callable[[int, Terms, Terms], np.ndarray]
+"""What K = 1 to D are worth in a block: of the terms that choose its sets, and of those that count."""
 
 
 def terms_of(gradient: BlockGradient, norm: str = "unit") -> Terms:
@@ -40,9 +47,7 @@ def terms_of(gradient: BlockGradient, norm: str = "unit") -> Terms:
 
     Raises InputError for another norm, for gradients that are not finite, and where all of G is 0.
     """
-    if norm not in NORMS:
-        hint = did_you_mean(norm, NORMS)
-        raise InputError(f"norm={quoted(norm)}: choose one of {', '.join(NORMS)}{hint}")
+    _check_word("norm", norm, NORMS)
     size = np.square if norm == "unit" else np.abs
     pairs, bias = (size(np.asarray(one, np.float64)) for one in (gradient.weight, gradient.bias))
     if not (np.isfinite(pairs).all() and np.isfinite(bias).all()):
@@ -58,6 +63,12 @@ def terms_of(gradient: BlockGradient, norm: str = "unit") -> Terms:
     return Terms(pairs, bias)
 
 
+def _check_word(name: str, word: str, allowed: Sequence[str]) -> None:
+    if word not in allowed:
+        hint = did_you_mean(word, allowed)
+        raise InputError(f"{name}={quoted(word)}: choose one of {', '.join(allowed)}{hint}")
+
+
 def select_by_gradient(
     gradients: AdapterGradients,
     *,
@@ -69,23 +80,58 @@ def select_by_gradient(
     norm: str = "unit",
     energy: ChannelScores | None = None,
     parts: Sequence[int] | None = None,
+    budget: str = UNIFORM,
 ) -> Selection:
     """Chooses K channels to read and K to write in each block, from the gradients of `parts` (all by default).
 
     `selector` is `gradient` (one set for both, the paper's adapter), `gradient_rw` (two sets), or
     `energy_read_gradient_write`: reads the K highest of `energy`, scores at the same site of the same
     backbone, and writes what is best for them. Where both sets are the same, `writes` is None.
-    Raises InputError for another selector, site, blocks or norm, a K outside 1..D, scores of another
-    shape, and gradients that leave no choice.
+    `budget` `uniform` has the K asked for in every block; `unit` and `sign` have another K in each, 1 to
+    D, for the largest first step in that norm at no more parameters, over all stages together.
+    Raises InputError for another selector, site, blocks, norm or budget, a K outside 1..D, scores of
+    another shape, and gradients that leave no choice.
     """
+    _check_word("budget", budget, BUDGETS)
     chooser = Choosers(gradients, site=site, k=k, ratio=ratio, blocks=blocks, energy=energy)
     choose = chooser.of(selector)
+
+    def tuned() -> Iterator[BlockGradient]:
+        each = gradients.each_block(chooser.site, parts)
+        return (one for one in each if blocks is None or one.block in blocks)
+
+    if budget != UNIFORM:
+        return chooser.selection(selector, _shared(chooser, selector, tuned, norm, budget))
     chosen = [
-        block_selection(gradient, *choose(gradient.block, terms_of(gradient, norm), chooser.ks[gradient.stage]))
-        for gradient in gradients.each_block(chooser.site, parts)
-        if blocks is None or gradient.block in blocks
-    ]  # fmt: skip
+        block_selection(one, *choose(one.block, terms_of(one, norm), chooser.ks[one.stage]))
+        for one in tuned()
+    ]
     return chooser.selection(selector, chosen)
+
+
+def _shared(
+    chooser: "Choosers",
+    selector: str,
+    tuned: Callable[[], Iterator[BlockGradient]],
+    norm: str,
+    budget: str,
+) -> list[BlockSelection]:
+    """Sets chosen in `norm`, K of each block for the most in norm `budget`: never less than one K for all."""
+    choose, curve = chooser.of(selector), chooser.curve_of(selector)
+    curves, uniform = [], []
+    for one in tuned():
+        curves.append(curve(one.block, terms_of(one, norm), terms_of(one, budget)))
+        uniform.append(chooser.ks[one.stage])
+    candidates = (uniform, shared_out(curves, uniform))
+    found: tuple[list[BlockSelection], ...] = ([], [])
+    values = [0.0, 0.0]
+    for place, one in enumerate(tuned()):
+        terms, worth = terms_of(one, norm), terms_of(one, budget)
+        for which, ks in enumerate(candidates):
+            sets = choose(one.block, terms, ks[place])
+            found[which].append(block_selection(one, *sets))
+            values[which] += worth.value(*sets)
+    return found[values[1] > values[0] * (1 + _SMALLEST)]
 
 
 def block_selection(
@@ -127,11 +173,25 @@ class Choosers:
                 f"selector={quoted(selector)} reads no gradients: choose gradient, gradient_rw or "
                 f"{_OF_BOTH}, or ict.select with scores"
             )
-        reads = self._strongest()
-        return lambda block, terms, k: (reads[block], writes_for(terms, reads[block], k))
+        rows = self._energy_rows()
 
-    def _strongest(self) -> dict[int, np.ndarray]:
-        """The reads of each block: its K highest scores of `energy`."""
+        def both(block: int, terms: Terms, k: int) -> Sets:
+            reads = top_k(rows[block], k)
+            return reads, writes_for(terms, reads, k)
+
+        return both
+
+    def curve_of(self, selector: str) -> Curver:
+        """What the sets of `of(selector)` are worth about, for every K at once."""
+        if selector == "gradient":
+            return lambda block, terms, worth: same_set_curve(terms, worth)
+        if selector == "gradient_rw":
+            return lambda block, terms, worth: read_write_curve(terms, worth)
+        rows = self._energy_rows()
+        return lambda block, terms, worth: reads_curve(terms, worth, ranked(rows[block]))
+
+    def _energy_rows(self) -> list[np.ndarray]:
+        """The scores of each block of `energy`, whose highest are read."""
         energy = self._given_energy()
         site = self.site if self.site in energy.sites else energy.only_site()
         stages = energy.site(site)
@@ -141,8 +201,8 @@ class Choosers:
                 f"energy has {_shapes(shapes)} channels at {site}, the gradients {_shapes(self.stages)}: "
                 "score both with one backbone"
             )
-        chosen = ranked_blocks(stages, self.ks, blocks=self._blocks)
-        return {one.block: np.asarray(one.indices) for one in chosen}
+        ranked_blocks(stages, self.ks, blocks=self._blocks)  # refuses what has no ranking
+        return [row for stage in stages for row in stage]
 
     def _given_energy(self) -> ChannelScores:
         if self._energy is None:

@@ -9,7 +9,7 @@ from ict.errors import InputError, quoted
 from ict.scores import ChannelScores
 from ict.selection.ranking import ranked_blocks
 from ict.selection.record import Selection
-from ict.selection.sizes import check_blocks, resolve_k
+from ict.selection.sizes import check_blocks, check_budget, resolve_k
 
 if TYPE_CHECKING:
     from ict.adapter_gradients import AdapterGradients
@@ -28,6 +28,7 @@ def select(
     task: str | None = None,
     gradients: "AdapterGradients | None" = None,
     norm: str = "unit",
+    budget: str = "uniform",
 ) -> Selection:
     """Chooses K channels in each block of `scores` at `site` (the only one scored by default).
 
@@ -35,9 +36,9 @@ def select(
     (its controls; `random` draws uniformly and depends on `seed` and `task`, not on the scores), or one that
     reads the gradients of dense adapters: `gradient` (one set) and `gradient_rw` (a read set and a write
     set) of scores by criterion `adapter_gradient`, `energy_read_gradient_write` of any scores and
-    `gradients` (`ict.selection.by_gradient`, which says what `norm` is).
-    Raises InputError for an unknown site or order, blocks that are none, a K outside 1..D, and scores
-    without a ranking.
+    `gradients` (`ict.selection.by_gradient`, which says what `norm` and `budget` are).
+    Raises InputError for an unknown site or order, blocks that are none, a K outside 1..D, scores
+    without a ranking, and a `budget` where nothing says what a channel is worth.
     """
     from ict.criteria.words import ADAPTER_GRADIENT, no_ranking  # read where one is chosen
 
@@ -55,7 +56,9 @@ def select(
             blocks=blocks,
             norm=norm,
             energy=None if how.by_gradient_alone else scores,
+            budget=budget,
         )
+    check_budget(budget, order)
     if order != "random" and criterion == ADAPTER_GRADIENT:
         raise no_ranking()
     chosen_site = site or scores.only_site()

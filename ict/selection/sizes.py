@@ -45,6 +45,15 @@ def resolve_k(
     return ks
 
 
+def check_budget(budget: str, selector: str) -> None:
+    """Raises InputError unless every block has the K asked for, as with selectors that read no gradients."""
+    if budget != "uniform":
+        raise InputError(
+            f"budget={quoted(budget)}: selector {selector} does not say what channels of different blocks "
+            "are worth; choose a gradient selector, or leave budget out"
+        )
+
+
 def check_blocks(blocks: Any, count: int) -> None:
     """Raises InputError unless `blocks` is None or a list of some of the blocks 0 to `count` − 1."""
     if blocks is None:

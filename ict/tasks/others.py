@@ -13,7 +13,7 @@ from typing import Self
 
 from ict.errors import InputError, quoted
 from ict.tasks import bundled, fingerprint, get_task, names_with, where_looked
-from ict.tasks.task import OTHERS, Task
+from ict.tasks.task import NOISE, OTHERS, Task
 
 _FEW = 3
 
@@ -48,7 +48,7 @@ def of_all(fingerprints: Mapping[str, str]) -> str:
 def scored_by(score_task: str, task: Task, split: str, *, root: Path | None = None) -> Scored:
     """What the `score_task` of a run on `task` names: a task, `others`, or others by their names.
 
-    Raises InputError for a task that does not exist, for none, and for `task` among its others.
+    Raises InputError for a task that does not exist, for none, and for `task` or noise among its others.
     """
     if score_task == OTHERS:
         return others_of(task, split, root=root)
@@ -56,6 +56,10 @@ def scored_by(score_task: str, task: Task, split: str, *, root: Path | None = No
         named = get_task(score_task, root=root)
         return Scored(named.name, (named,))
     generic = Scored.together(get_task(name, root=root) for name in scored_tasks(score_task))
+    if NOISE in scored_tasks(generic.name):
+        raise InputError(
+            f"score_task={quoted(score_task)}: {quoted(NOISE)} is no task; score_task={NOISE} alone is a control"
+        )
     if task.name in scored_tasks(generic.name):
         raise InputError(
             f"score_task={quoted(score_task)}: {quoted(task.name)} is the run's own task; name others"

@@ -28,6 +28,22 @@ def one_block(weight, bias=None, **meta):
     return AdapterGradients({"attn.0.G.0": weight[None], "attn.0.g.0": bias[None]}, (10,), meta)
 
 
+def uneven(stages=((2, 8), (2, 16)), *, seed=0, site="attn"):
+    """`drawn` with blocks of very different size: 0.2, 0.5, 1 and 3 times, in an order of the seed."""
+    factors = np.resize(
+        np.random.default_rng(seed).permutation([0.2, 0.5, 1, 3]), sum(n for n, _ in stages)
+    )
+    gradients = drawn(stages, seed=seed, site=site)
+    arrays, before = dict(gradients.arrays), 0
+    for stage, (blocks, _) in enumerate(stages):
+        own = factors[before : before + blocks]
+        before += blocks
+        for name in (n for n in arrays if n.startswith(f"{site}.{stage}.")):
+            scale = own.reshape(-1, *[1] * (arrays[name].ndim - 1))
+            arrays[name] = (scale * arrays[name]).astype(np.float32)
+    return AdapterGradients(arrays, gradients.images)
+
+
 def add_to_store(store, *, stages=((2, 16),), task="digits", criteria=("class_l2", "taylor")):
     """Score folders of one task: a ranking by each of `criteria`, and gradients of adapters.
 

@@ -7,7 +7,12 @@ import streamlit as st
 
 from ict.analysis.families import gradients_of, rankings_beside
 from ict.analysis.first_step import FirstStep
-from ict.analysis.first_step_files import Asked, first_steps_of_files, kept_first_steps
+from ict.analysis.first_step_files import (
+    Asked,
+    FirstStepSettings,
+    first_steps_of_files,
+    kept_first_steps,
+)
 from ict.catalogue import SITE
 from ict.criteria import ADAPTER_GRADIENT, NORMS
 from ict.documents.score_record import ScoreRecord
@@ -86,7 +91,7 @@ def _rows(shown: Store, asked: Asked, norms: Sequence[str]) -> list[FirstStep] |
             st.caption("Computed once for each K, then kept in the store.")
             return None
         with st.spinner("Measuring …"):
-            kept = [_measured(_stamps(asked), str(asked.settings(norm)), norm, asked, shown) for norm in norms]  # fmt: skip
+            kept = [_measured(_stamps(asked), asked.settings(norm), asked, shown) for norm in norms]  # fmt: skip
         measured.add(key)
     return [row for rows in kept for row in rows or ()]
 
@@ -99,11 +104,11 @@ def _stamps(asked: Asked) -> list[readers.Stamp]:
 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _measured(
-    of: list[readers.Stamp], settings: str, norm: str, _asked: Asked, _shown: Store
+    of: list[readers.Stamp], settings: FirstStepSettings, _asked: Asked, _shown: Store
 ) -> list[FirstStep]:
     """The rows alone are held, not the gradients."""
     store = None if readers.is_example(_shown) else _shown
-    return first_steps_of_files(_asked, norm, store=store)
+    return first_steps_of_files(_asked, settings.norm, store=store)
 
 
 def _table(rows: Sequence[FirstStep]) -> None:
