@@ -1,15 +1,25 @@
 """The app's entry: `streamlit run app/main.py` from any directory, or `ict app`.
 
 Pages read run folders and score files and draw them; nothing here computes, and torch is never
-imported by this process.
+imported by this process. The file is read twice: `streamlit run` imports it for the server, and the
+server runs it as a script for each visitor.
 """
 
 import streamlit as st
-from ict_app.common import links, shell
 
-st.set_page_config(page_title="ict", page_icon=shell.ICON, layout="wide", initial_sidebar_state=220)
-page = st.navigation(shell.pages())
-shell.require_store()
-links.check()
-shell.sidebar()
-page.run()
+if __name__ == "__main__":
+    from ict_app.common import links, shell
+
+    st.set_page_config(
+        page_title="ict", page_icon=shell.ICON, layout="wide", initial_sidebar_state=220
+    )
+    page = st.navigation(shell.pages())
+    shell.require_store()
+    links.check()
+    shell.sidebar()
+    page.run()
+else:
+    from ict_app.common import browser, hosts
+    from starlette.middleware import Middleware
+
+    app = st.App(__file__, middleware=[Middleware(hosts.UnknownHost)], lifespan=browser.opened)

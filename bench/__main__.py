@@ -25,6 +25,7 @@ BENCHES = {
     "store": [],
     "export": [],
     "app": [],
+    "selectors": [],
     "conductance": ["--images", "12", "--steps", "2"],
     "backbone": [],
 }

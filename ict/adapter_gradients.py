@@ -70,21 +70,28 @@ class AdapterGradients:
 
     def each_block(self, site: str, parts: Sequence[int] | None = None) -> Iterator[BlockGradient]:
         """The same, one at a time: a block of ViT-B takes 5 MB in float64, all of them 57."""
-        if site not in self.sites:
-            raise InputError(
-                f"no gradients at site {quoted(site)}; there are {', '.join(self.sites)}"
-            )
         chosen = self.parts if parts is None else parts
-        block = stage = 0
-        while f"{site}.{stage}.g.0" in self.arrays:
-            for row in range(len(self.arrays[f"{site}.{stage}.g.0"])):
+        block = 0
+        for stage, (count, _) in enumerate(self.stages(site)):
+            for row in range(count):
                 weight, bias = (
                     sum(self.arrays[f"{site}.{stage}.{kind}.{part}"][row].astype(np.float64) for part in chosen)
                     for kind in "Gg"
                 )  # fmt: skip
                 yield BlockGradient(stage, block, np.asarray(weight), np.asarray(bias))
                 block += 1
-            stage += 1
+
+    def stages(self, site: str) -> list[tuple[int, int]]:
+        """(blocks, D) of each stage. Raises InputError for a site that it lacks."""
+        if site not in self.sites:
+            raise InputError(
+                f"no gradients at site {quoted(site)}; there are {', '.join(self.sites)}"
+            )
+        shapes: list[tuple[int, int]] = []
+        while (name := f"{site}.{len(shapes)}.g.0") in self.arrays:
+            count, width = self.arrays[name].shape
+            shapes.append((count, width))
+        return shapes
 
     def halvings(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
         """All ways to make two halves (A, B) of the parts, each once: 10 of six parts.

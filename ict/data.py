@@ -89,6 +89,8 @@ def load_images(
 ) -> Tensor:
     """All images of `split` in its order, uint8 (N, 3, S, S), decoded by `workers` threads.
 
+    Images without a size of their own are drawn at this one, so that nothing resizes them.
+
     InputError names the first file (in that order) that cannot be decoded.
     """
     N = len(split)
@@ -96,7 +98,7 @@ def load_images(
     pixels = images.numpy()
 
     def decode(index: int) -> None:
-        with split.opened(index) as picture:
+        with split.opened(index, size) as picture:
             sized = (
                 picture if picture.size == (size, size) else picture.resize((size, size), _BICUBIC)
             )

@@ -21,11 +21,12 @@ from ict.config import (
     check,
     check_method,
     check_settable,
+    check_size,
     ran_otherwise,
     run_id,
     typed,
 )
-from ict.criteria import CRITERION, check_criterion, choice, own_tokens, spelled
+from ict.criteria import CRITERION, UNIFORM, check_criterion, choice, own_tokens, spelled
 from ict.errors import InputError, did_you_mean, quoted
 from ict.machine import choose_device, prefers_bf16
 from ict.methods.counts import counts_of
@@ -34,6 +35,8 @@ from ict.methods.registry import REGISTRY, chooses_channels
 from ict.recipes import RECIPES, bundled_fields, check_rate, recipe_fields
 from ict.selection import resolve_k
 from ict.tasks import Task, fingerprint, get_task
+from ict.tasks.others import Scored, is_generic, scored_by
+from ict.tasks.task import NOISE, OTHERS
 
 _AS_RELEASED = {"schedule": "released", "head_init": "uniform"}
 """What recipe `released` sets beside `recipe_fields`: the rates and the start of the authors' code."""
@@ -67,8 +70,13 @@ class Resolved:
         return weight_files.not_here(self.backbone, self.weights)
 
     def counts(self) -> dict[str, int]:
-        """The parameters that it trains, from the architecture alone."""
+        """The parameters that it trains, from the architecture alone; at most these where `shares_k`."""
         return counts_of(self.config, self.backbone, self.tasks[str(self.config.task)])
+
+    @property
+    def shares_k(self) -> bool:
+        """Whether K of each block follows from gradients, at no more parameters than one K for all."""
+        return self.config.budget != UNIFORM
 
     def record(
         self, *, command: str | None = None, images: Mapping[str, str] | None = None
@@ -131,7 +139,7 @@ def resolve(
         precision=_precision(config.precision, device),
         image_size=backbone.own_size(config.image_size),
     )
-    scored = _scored_task(config, task, root)
+    scored = _scored(config, task, root)
     config = _with_selection(config, backbone, scored, root=root, fetch=fetch)
     if recipe == "quick" and "lr" not in given:
         config = _with_quick_rate(config, method)
@@ -144,7 +152,7 @@ def resolve(
         "weights_sha256": weights_found.sha256,
         "data_root": str(root) if root else None,
     }
-    tasks = {one.name: one for one in (task, scored)}
+    tasks = {one.name: one for one in (task, *scored.tasks)}
     return Resolved(config, run_id(config), recipe, read, sources, tasks, backbone, weights_found)
 
 
@@ -169,22 +177,39 @@ def _of_recipe(
     return filled
 
 
-def _scored_task(config: RunConfig, task: Task, root: Path | None) -> Task:
-    """The task whose scores choose the channels: the run's own unless another is named."""
-    if config.score_task in (None, task.name) or not chooses_channels(config.method):
-        return task
-    return get_task(str(config.score_task), root=root)
+def _scored(config: RunConfig, task: Task, root: Path | None) -> Scored:
+    """The tasks whose scores choose the channels: the run's own unless another, or others, are named."""
+    named, own = config.score_task, Scored(task.name, (task,))
+    if named is None or not chooses_channels(config.method):
+        return own
+    split = _scored_split(config)
+    if named != OTHERS and not is_generic(named):
+        return own if named == task.name else scored_by(named, task, split, root=root)
+    if not config.reads("score_task"):
+        return own
+    if config.shots is not None:
+        raise InputError(
+            f"score_task={quoted(named)} with shots={config.shots}: a generic set is chosen by all images of "
+            "the other tasks; leave one of the two out"
+        )
+    scored = scored_by(named, task, split, root=root)
+    check_size("score_task", scored.name)
+    return scored
+
+
+def _scored_split(config: RunConfig) -> str:
+    return config.score_split or config.train_split
 
 
 def _with_selection(
-    config: RunConfig, backbone: Backbone, scored: Task, *, root: Path | None, fetch: bool
+    config: RunConfig, backbone: Backbone, scored: Scored, *, root: Path | None, fetch: bool
 ) -> RunConfig:
     """K per stage, and the site, task (`scored`) and split that the scores come from."""
     if not chooses_channels(config.method):
         return config
     ratio = RATIO if config.k is None and config.ratio is None else config.ratio
     other = scored.name != config.task
-    split = config.score_split or config.train_split
+    split = _scored_split(config)
     return dataclasses.replace(
         config,
         k=resolve_k(backbone.widths, k=config.k, ratio=ratio),
@@ -193,7 +218,7 @@ def _with_selection(
         score_site=config.score_site or config.tune_site,
         score_task=scored.name,
         score_split=split,
-        score_data=fingerprint(scored, root=root, splits=(split,)) if other and fetch else None,
+        score_data=scored.fingerprint(split, root=root) if other and fetch else None,
         blocks=None if config.blocks is None else check_blocks(backbone, config.blocks),
     )
 
@@ -248,4 +273,9 @@ def _precision(asked: str, device: str | None) -> str:
 def _required_task(given: Mapping[str, Any]) -> str:
     if "task" not in given:
         raise InputError("no task given; `ict tasks` lists what can be trained on here")
+    if given["task"] == NOISE:
+        raise InputError(
+            f"task {quoted(NOISE)} has classes without a meaning, so nothing can be trained on it; choose "
+            f"channels on it for another task with score_task={NOISE}"
+        )
     return given["task"]

@@ -48,6 +48,7 @@ class ChannelScores:
     meta: Mapping[str, Any] = field(default_factory=dict)
     labels: np.ndarray | None = None
     gradients: "AdapterGradients | None" = field(default=None, compare=False)
+    """Of criterion adapter_gradient, as it was computed; they have a file of their own (`gradients.save`)."""
 
     def __repr__(self) -> str:
         parts = [

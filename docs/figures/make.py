@@ -45,6 +45,7 @@ def commands(store: Path) -> dict[str, list[str]]:
     if ids:
         made["score-map"] = ["score-map", "--from", ids[0]]
         made["energy"] = ["energy", "--from", ids[0]]
+        made["made-of"] = ["made-of", "--from", ids[0]]
     if len(ids) > 1:
         made["overlap"] = ["overlap", "--value", "ratio_to_ceiling", "--from", *ids]
         made["overlap-lines"] = ["overlap-lines", "--from", ids[0], ids[-1]]

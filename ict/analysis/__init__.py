@@ -10,6 +10,7 @@
 | `stability` | Nogueira's index with its interval |
 | `agreement` | rank correlation of criteria, clustering of tasks |
 | `energy` | offset, class, image and token energy of a channel; participation ratio |
+| `made_of`, `chosen_sums`, `made_of_words` | what of a choice stays without classes, by plain l2, other tasks, class tokens |
 | `summary` | mean with 95 % t interval over seeds, paired differences, Holm, bootstrap over tasks |
 | `transfer` | a task on the channels of another minus on its own, paired over seeds |
 | `benchmark` | this store's runs beside the published table of VTAB-1K |

@@ -21,6 +21,8 @@ from ict.errors import InputError, did_you_mean, quoted
 from ict.store import studies
 from ict.store.run_rows import RunRow, as_rows, imported_run_rows, run_rows, study_run_rows
 from ict.store.store import Store
+from ict.tasks.others import is_generic
+from ict.tasks.task import OTHERS
 
 TORN: Final = 0.2
 """Seeds of one setting whose accuracies lie further apart than this are no longer of one kind."""
@@ -151,6 +153,8 @@ def _test(part: str) -> Callable[[RunRow], bool]:
         return lambda row: _has_ratio(row, ratio)
     if field == "source":
         return lambda row: row.source == value
+    if field == "score_task" and value == OTHERS:
+        return lambda row: is_generic(row.score_task)
     setting = groups.key(RunRow().having(**{field: _read(field, value)}), (field,))
     return lambda row: groups.key(row, (field,)) == setting
 

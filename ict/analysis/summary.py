@@ -17,7 +17,7 @@ from ict.analysis.differences import paired_by_seed
 from ict.analysis.groups import Seed, draw_of, seed_of, varying, varying_within, words
 from ict.analysis.intervals import Interval, t_interval
 from ict.config import DEFAULTS
-from ict.criteria import is_control
+from ict.criteria import is_control, named
 from ict.errors import InputError
 from ict.methods.registry import chooses_channels
 from ict.store.run_folder import Run
@@ -175,7 +175,8 @@ def _series_name(row: RunRow, *, of_criterion: bool) -> str:
     if not of_criterion or not chooses_channels(row.method):
         return str(row.method)
     alone = row.method == DEFAULTS["method"]
-    return str(row.criterion) if alone else f"{row.method}, {row.criterion}"
+    said = named(row.criterion)
+    return said if alone else f"{row.method}, {said}"
 
 
 def _series_row(row: RunRow, apart: Sequence[str], rate: str | None) -> SeriesRow:

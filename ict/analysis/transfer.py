@@ -17,6 +17,8 @@ from ict.criteria import choice, is_control
 from ict.documents.json_form import JsonForm
 from ict.methods.registry import chooses_channels
 from ict.store.run_rows import RunRow, as_rows
+from ict.tasks.others import is_generic
+from ict.tasks.task import NOISE, OTHERS
 
 WHOSE: Final = ("seed", "selection_seed", "draws_by_task", "score_task", "score_data")
 _SCORES: Final = ("criterion", "tokens", "score_site", "score_split")  # what chance does not read
@@ -28,7 +30,7 @@ class TransferRow(JsonForm):
 
     task: str
     source: str
-    """A task, `random`, `lowest`."""
+    """A task, `random`, `lowest`, `noise`, `others`; the latter by their names where a task has several such sets."""
     control: bool
     difference: float
     """Mean over seeds of accuracy there minus accuracy on its own, in percentage points."""
@@ -65,7 +67,11 @@ def transfer_table(rows: Iterable[RunRow]) -> list[TransferRow]:
         sources = dict(foreign.get(key, {}))
         if drawn := chance.get(_key(ours[0], (*WHOSE, *_SCORES))):
             sources["random"] = drawn
-        table += [row for source, theirs in sources.items() if (row := _cell(source, theirs, ours))]
+        sets = {row.score_task for theirs in sources.values() for row in theirs}
+        several = len([one for one in sets if is_generic(one)]) > 1
+        for source, theirs in sources.items():
+            named = source if several else _without_names(source, theirs[0])
+            table += [row] if (row := _cell(named, theirs, ours)) else []
     return sorted(table, key=lambda row: (row.control, row.task, row.source))
 
 
@@ -108,8 +114,13 @@ def _is_control(row: RunRow) -> bool:
     return is_control(row.criterion)
 
 
+def _is_control_set(score_task: str | None) -> bool:
+    """Whether channels are those of all other tasks, or of noise, and no single task's."""
+    return is_generic(score_task) or score_task == NOISE
+
+
 def _source(row: RunRow) -> str | None:
-    """Whose channels a run tunes: a task, `random`, `lowest`; None for the task's own."""
+    """Whose channels a run tunes: a task, `others/A/B`, `random`, `lowest`; None for the task's own."""
     kind = choice(row.criterion).selector
     other = row.score_task if row.foreign else None
     if kind == "random":
@@ -117,6 +128,10 @@ def _source(row: RunRow) -> str | None:
     if kind == "lowest":
         return f"lowest of {other}" if other else kind
     return other
+
+
+def _without_names(source: str, row: RunRow) -> str:
+    return source.replace(str(row.score_task), OTHERS) if is_generic(row.score_task) else source
 
 
 def _key(row: RunRow, apart: Sequence[str]) -> tuple[str, ...]:
@@ -142,7 +157,7 @@ def _cell(source: str, theirs: Sequence[RunRow], ours: Sequence[RunRow]) -> Tran
     return TransferRow(
         task=str(ours[0].task),
         source=source,
-        control=_is_control(theirs[0]),
+        control=_is_control(theirs[0]) or _is_control_set(theirs[0].score_task),
         difference=paired.mean,
         low=paired.low,
         high=paired.high,

@@ -15,7 +15,7 @@ _MODULES = {
     "methods": "known",
     "score": "scoring",
     "scores": "scoring",
-    "select": "scoring",
+    "select": "select",
     "train": "train",
     "runs": "runs",
     "show": "show",

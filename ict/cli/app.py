@@ -15,7 +15,7 @@ from ict.errors import InputError, quoted
 from ict.store.store import Store
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
-_HERE = ("localhost", "127.0.0.1")
+_HERE = ("localhost", "127.0.0.1", "::1")
 _NAME = re.compile(r"(\*\.)?[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*\.?")
 _MOST_HOSTS = 100
 
@@ -109,14 +109,14 @@ def _host_options(names: tuple[str, ...]) -> list[str]:
 
 
 def _who_is_answered(names: tuple[str, ...]) -> str:
-    """What a visitor by a name that is not allowed sees, and what to do."""
+    """Which names the app answers, and what to do for another one."""
     set_outside = os.environ.get("STREAMLIT_SERVER_ALLOWED_HOSTS")
     if not names and set_outside is not None:
         return f"the app answers the hosts of STREAMLIT_SERVER_ALLOWED_HOSTS, {quoted(set_outside)}"
     allowed = ", ".join(dict.fromkeys([*_HERE, *names]))
     return (
-        f"the app answers under {allowed}; under another host name (a proxy's, this machine's) its "
-        "page stays blank: start it with --host NAME"
+        f"the app answers under {allowed}; for another host name (a proxy's, this machine's) start it "
+        "with --host NAME"
     )
 
 

@@ -77,7 +77,7 @@ def _folders_to_check(task: str) -> list[tuple[str, Path | Place]]:
         if not places:
             raise InputError(f"no task's folder to check: {where_looked()}")
         return places
-    if task in bundled.TASKS:
+    if task in bundled.DRAWN:
         raise InputError(f"{quoted(task)} comes with ict: there is no folder to check")
     folder = absolute(task)
     if "/" in task and vtab_folders.is_layout(folder):

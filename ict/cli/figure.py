@@ -7,7 +7,7 @@ import click
 
 from ict.catalogue import RATIO
 from ict.cli.common import NUMBER, Whole, command, emit
-from ict.criteria import SELECTORS
+from ict.criteria import NORMS, SELECTORS
 from ict.errors import InputError, quoted
 from ict.figures.by_name import FIGURES, Choice
 from ict.figures.export import FORMATS, MISSING, export, export_all, provenance
@@ -89,6 +89,11 @@ _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items(
 )
 @click.option("--criterion", help="score-effect: by which criterion; default: the first.")
 @click.option("--against", help="agreement-lines: with which criterion; default: the first.")
+@click.option(
+    "--norm",
+    type=click.Choice(NORMS),
+    help="first-step: of which step; default: both side by side.",
+)
 @click.option(
     "--average",
     default="mean_of_tasks",

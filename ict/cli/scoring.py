@@ -1,4 +1,4 @@
-"""Scores of channels and the channels that follow from them: `ict score`, `scores`, `select`."""
+"""Scores of channels: `ict score`, `ict scores`."""
 
 from pathlib import Path
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from ict.adapter_gradients import bytes_of
-from ict.catalogue import RATIO, check_site, get_backbone
+from ict.catalogue import check_site, get_backbone
 from ict.cli import field_options
 from ict.cli import options as shared
-from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, say_unreadable
+from ict.cli.common import BATCH, SEED, Progress, Whole, command, emit, say_unreadable
 from ict.config import DEFAULTS, check_size
-from ict.criteria import ADAPTER_GRADIENT, SELECTORS, TOKENS, check_scored, criteria
+from ict.criteria import ADAPTER_GRADIENT, TOKENS, check_scored, criteria
 from ict.documents.bounded import json_value
 from ict.errors import InputError, quoted
 from ict.machine import calm_threads, choose_device, choose_threads
@@ -113,46 +113,6 @@ def score(
     emit(said, as_json=as_json)
 
 
-@command("select")
-@click.argument("score")
-@click.option("--k", type=Whole(1), multiple=True, help="One K, or one for each stage.")
-@click.option("--ratio", type=NUMBER)
-@click.option("--site")
-@click.option(
-    "--selector", "--order", default="top", show_default=True, type=click.Choice(SELECTORS)
-)
-@click.option("--seed", type=SEED, default=0, show_default=True, help="For selector random.")
-def select(
-    score: str,
-    *,
-    k: tuple[int, ...],
-    ratio: float | None,
-    site: str | None,
-    selector: str,
-    seed: int,
-    as_json: bool,
-) -> None:
-    """Indices of the chosen channels of each block of SCORE (a score id or file)."""
-    from ict.scores import load_scores
-    from ict.selection import select as choose
-
-    path = Path(score)
-    if not path.exists():
-        path = Store().find_score(score)
-    scores = load_scores(path, kinds=("",))
-    selection = choose(
-        scores,
-        site=site,
-        k=list(k) or None,
-        ratio=RATIO if ratio is None and not k else ratio,
-        order=selector,
-        seed=seed,
-    )
-    lines = [f"block {b.block:2d}: {' '.join(map(str, b.indices))}" for b in selection.blocks]
-    document = {**selection.to_dict(), "adapter_parameters": selection.parameters()}
-    emit(document, as_json=as_json, text="\n".join(lines))
-
-
 def _option(text: str) -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not separator:
@@ -183,4 +143,4 @@ def scores(*, as_json: bool) -> None:
     say_unreadable(store)
 
 
-COMMANDS = {"score": score, "scores": scores, "select": select}
+COMMANDS = {"score": score, "scores": scores}

@@ -141,6 +141,9 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
         )
     else:
         fingerprint(task, splits=config.splits)  # refuses what the run would
+    if resolved.shares_k:
+        said = f"budget={config.budget}: each block's K follows from its gradients"
+        click.echo(f"ict: {said}; trained parameters are at most these", err=True)
     lacking = resolved.weights_not_here()
     if lacking:
         click.echo(f"ict: {lacking}; {_OTHER_WEIGHTS}", err=True)
@@ -152,6 +155,7 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
         "recipe": resolved.recipe,
         "recipe_fields": list(resolved.recipe_fields),
         "config": config.to_dict(),
+        "parameters_at_most": resolved.shares_k,
         **resolved.counts(),
     }
 

@@ -5,11 +5,13 @@ from typing import Any, Final
 from ict.catalogue import RATIO, SITE, Backbone, check_blocks, check_site
 from ict.config.record import ABOUT, DEFAULTS, FIELDS, TYPES, RunConfig
 from ict.config.values import as_typed
-from ict.criteria import check_criterion
+from ict.criteria import check_criterion, choice
 from ict.documents.bounded import json_value
 from ict.errors import InputError, did_you_mean, quoted
 from ict.methods.method import GROUPS, Method
 from ict.methods.registry import chooses_channels, get_method
+from ict.tasks.others import is_generic
+from ict.tasks.task import OTHERS
 
 SHOWN_DEFAULTS: Final = {
     **{name: DEFAULTS[name] if one.now is None else one.now for name, one in ABOUT.items()},
@@ -88,6 +90,7 @@ def check(config: RunConfig, backbone: Backbone) -> None:
     if warmup is not None and epochs is not None and warmup > epochs:
         raise InputError(f"warmup_epochs={warmup}: choose at most the {epochs} epochs")
     _check_start(config)
+    _check_selector(config)
     _check_shots(config)
     if config.select_by == "val" and config.train_split != "train800":
         raise InputError("select_by=val needs train_split=train800: val200 must not be trained on")
@@ -103,6 +106,35 @@ def _check_shots(config: RunConfig) -> None:
             raise InputError(
                 f"shots={config.shots} needs {name}=train800: {split} holds labelled images beside them"
             )
+
+
+def _check_selector(config: RunConfig) -> None:
+    """Raises InputError for gradients of other tokens or of another site than those that are tuned."""
+    if not chooses_channels(config.method):
+        return
+    if config.whiten and config.init != "zero":
+        raise InputError(
+            f"whiten needs init=zero: with init={config.init} a channel's size would change where the "
+            "adapter starts"
+        )
+    chosen = choice(config.criterion)
+    if chosen.reads_gradient and (config.score_task == OTHERS or is_generic(config.score_task)):
+        raise InputError(
+            f"score_task={config.score_task}: selector {chosen.selector} reads the gradient of one task's loss; "
+            "leave score_task out, or name one task"
+        )
+    if not chosen.by_gradient_alone:
+        return
+    if config.tokens not in (None, "all"):
+        raise InputError(
+            f"tokens={config.tokens}: selector {chosen.selector} reads the gradient of an adapter, which "
+            "changes all tokens; leave tokens out"
+        )
+    if config.score_site not in (None, config.tune_site):
+        raise InputError(
+            f"score_site={config.score_site}: selector {chosen.selector} reads the gradient at the tuned site "
+            f"{config.tune_site}; leave score_site out"
+        )
 
 
 def _check_start(config: RunConfig) -> None:

@@ -37,6 +37,10 @@ def _scores(config: "RunConfig") -> bool:
     return chooses_channels(config.method) and choice(config.criterion).selector != "random"
 
 
+def _gradient(config: "RunConfig") -> bool:
+    return chooses_channels(config.method) and choice(config.criterion).reads_gradient
+
+
 def _draws(config: "RunConfig") -> bool:
     """Random channels, and fewer than all of them: with all there is nothing to draw."""
     if not chooses_channels(config.method) or choice(config.criterion).selector != "random":
@@ -47,6 +51,7 @@ def _draws(config: "RunConfig") -> bool:
 EVERY_RUN = Reader(lambda _: True, "every run")
 SELECTION = _by_method(of_methods.SELECTION)
 SCORES = Reader(_scores, ", unless criterion is random", of_methods.SELECTION)
+GRADIENT = Reader(_gradient, "gradient selectors")
 DRAWS = Reader(_draws, "random selections")
 TRAINING = _by_method(of_methods.TRAINING)
 SEED = Reader(lambda c: get_method(c.method).draws, "methods that draw something")

@@ -8,6 +8,7 @@ from ict.config.fields import MOST_SEED, about
 from ict.config.readers import (
     DRAWS,
     FEW_SHOT,
+    GRADIENT,
     LIMITED,
     LORA,
     PROBE,
@@ -16,7 +17,7 @@ from ict.config.readers import (
     SELECTION,
     TRAINING,
 )
-from ict.criteria import CRITERION, TOKENS
+from ict.criteria import BUDGETS, CRITERION, NORMS, TOKENS, UNIFORM
 from ict.documents.names import SPLITS
 from ict.methods.registry import REGISTRY, outside
 
@@ -43,12 +44,13 @@ class RunFields:
     )
     criterion: str | None = about(
         CRITERION,
-        help="How channels are scored; `lowest:NAME` takes the last K.",
+        help="How channels are scored; `lowest:NAME` takes the last K, `selector` says more.",
         read_by=SELECTION,
     )
     tokens: str | None = about(
         None,
-        help="Which tokens the criterion reads; its own by default (gradients need `all`).",
+        help="Which tokens the criterion reads, `head`: those that the head pools; its own by default "
+        "(gradients need `all`).",
         read_by=SCORES,
         choices=TOKENS,
     )
@@ -57,7 +59,10 @@ class RunFields:
     )
     tune_site: str | None = about(SITE, help="Where channels are tuned.", read_by=SELECTION)
     score_task: str | None = about(
-        None, help="The task whose images are scored; `task` by default.", read_by=SCORES
+        None,
+        help="The task whose images are scored; `task` by default; `others` for all the others here, "
+        "each with the same weight; `noise` for images of noise.",
+        read_by=SCORES,
     )
     score_split: str | None = about(
         None,
@@ -67,7 +72,7 @@ class RunFields:
     )
     score_data: str | None = about(
         None,
-        help="Fingerprint of `score_task`, where it is another task.",
+        help="Fingerprint of `score_task`, where it is another task, or others.",
         read_by=SCORES,
         may_be_none=True,
         settable=False,
@@ -242,4 +247,28 @@ class RunFields:
         choices=(1, 2),
         neutral=1,
         now=2,
+    )
+    selector_norm: str = about(
+        "unit",
+        help="Of the first step that a gradient selector makes largest: of length 1 (`unit`), or of one "
+        "size in every weight, as Adam's first (`sign`).",
+        read_by=GRADIENT,
+        choices=NORMS,
+        neutral="unit",
+    )
+    whiten: bool = about(
+        False,
+        help="Whether each channel is divided by its own size (rms on the scored images) before the "
+        "adapter reads it: steps of equal size of Δ; the same functions. Needs `init` zero.",
+        read_by=SELECTION,
+        choices=(False, True),
+        neutral=False,
+    )
+    budget: str = about(
+        UNIFORM,
+        help="How a gradient selector shares K out over blocks: `uniform`, or for the largest first step in "
+        "a norm (`unit`, `sign`) at no more parameters than with K in each; `k` stays what was asked.",
+        read_by=GRADIENT,
+        choices=BUDGETS,
+        neutral=UNIFORM,
     )

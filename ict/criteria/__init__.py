@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 from ict.criteria.kind import Computed, Criterion, Progress, Request
 from ict.criteria.words import (
     ADAPTER_GRADIENT,
+    BUDGETS,
     CRITERION,
     NORMS,
     SELECTORS,
     TOKENS,
+    UNIFORM,
     Choice,
     choice,
     is_control,
     is_ranking,
+    named,
     spelled,
 )
 from ict.documents.entry_points import offered
@@ -28,12 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADAPTER_GRADIENT",
+    "BUDGETS",
     "CRITERIA",
     "CRITERION",
     "NORMS",
     "REGISTRY",
     "SELECTORS",
     "TOKENS",
+    "UNIFORM",
     "Batches",
     "Choice",
     "Computed",
@@ -47,6 +52,8 @@ __all__ = [
     "get_criterion",
     "is_control",
     "is_ranking",
+    "named",
+    "of_runs",
     "outside",
     "own_tokens",
     "spelled",
@@ -191,6 +198,13 @@ _TAKEN = frozenset(CRITERIA)
 def criteria() -> tuple[str, ...]:
     """All names, those from outside too: for lists to choose from."""
     return (*REGISTRY, *outside(), "random", "lowest")
+
+
+def of_runs() -> tuple[str, ...]:
+    """What a run's `criterion` may be, for lists to choose from: each criterion's top K, then selectors."""
+    rankings = [name for name in (*REGISTRY, *outside()) if name != ADAPTER_GRADIENT]
+    by_gradient = [spelled(one, None) for one in SELECTORS if Choice(one, None).reads_gradient]
+    return (*rankings, "random", "lowest", *by_gradient)
 
 
 def check_criterion(criterion: str) -> None:

@@ -22,7 +22,7 @@ _FLAGS = ("normed", "normalise", "signed")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a criterion is asked for. C classes, N images; `tokens` is patch, cls or all."""
+    """What a criterion is asked for. C classes, N images; `tokens` is one of `TOKENS`."""
 
     sites: tuple[str, ...]
     classes: int

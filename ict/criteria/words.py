@@ -7,10 +7,13 @@ from ict.errors import InputError, did_you_mean, quoted
 CRITERION: Final = "class_l2"
 """The paper's, and the default."""
 ADAPTER_GRADIENT: Final = "adapter_gradient"
-TOKENS: Final = ("patch", "cls", "all")
-"""Which of a model's tokens are read."""
+TOKENS: Final = ("patch", "cls", "all", "head")
+"""Which of a model's tokens are read; `head`: those that its head pools."""
 NORMS: Final = ("unit", "sign")
 """What a first step is measured by: of length 1, or of one size in every weight, as Adam's first."""
+UNIFORM: Final = "uniform"
+BUDGETS: Final = (UNIFORM, *NORMS)
+"""How K is shared out over blocks: the same in all, or for the largest first step in a norm."""
 _OF_GRADIENT: Final = ("gradient", "gradient_rw")
 _OF_BOTH: Final = "energy_read_gradient_write"
 SELECTORS: Final = ("top", "lowest", "random", *_OF_GRADIENT, _OF_BOTH)
@@ -71,7 +74,7 @@ def spelled(selector: str, criterion: str | None) -> str:
             )
         return f"{selector}:{ADAPTER_GRADIENT}"
     if selector != "random" and own.criterion == ADAPTER_GRADIENT:
-        raise InputError(_NO_RANKING)
+        raise no_ranking()
     if selector == _OF_BOTH:
         return f"{selector}:{own.criterion}"
     if selector == "lowest":
@@ -79,15 +82,27 @@ def spelled(selector: str, criterion: str | None) -> str:
     return "random" if selector == "random" else str(own.criterion)
 
 
-_NO_RANKING: Final = (
-    f"{ADAPTER_GRADIENT} is no ranking of channels, but a gradient for each pair of them: choose "
-    f"selector {', '.join(_OF_GRADIENT)} or {_OF_BOTH}"
-)
+def no_ranking() -> InputError:
+    """The error where the gradients of dense adapters are to be ranked as scores are."""
+    return InputError(
+        f"{ADAPTER_GRADIENT} is no ranking of channels, but a gradient for each pair of them: choose "
+        f"selector {', '.join(_OF_GRADIENT)} or {_OF_BOTH}"
+    )
 
 
 def is_control(criterion: str | None) -> bool:
     """Whether channels are chosen as a control: the lowest of a criterion, or at random."""
     return choice(criterion).selector in ("lowest", "random")
+
+
+def named(criterion: str | None) -> str:
+    """The `criterion` of a run for people: a gradient selector in a few words, any other as it is."""
+    how = choice(criterion)
+    if how.by_gradient_alone:
+        return "gradient, one set" if how.selector == "gradient" else "gradient, two sets"
+    if how.reads_gradient:
+        return f"reads {how.criterion}, writes gradient"
+    return str(criterion)
 
 
 def is_ranking(criterion: str | None) -> bool:

@@ -44,6 +44,7 @@ class Choice:
     measure: str = "spearman"
     criterion: str | None = None
     against: str | None = None
+    norm: str | None = None
     average: str = "mean_of_tasks"
     published: bool = True
     ceiling: bool = True

@@ -11,7 +11,9 @@ from ict.figures import (
     draw_checks,
     draw_classes,
     draw_comparisons,
+    draw_first_step,
     draw_inspections,
+    draw_made_of,
     draw_pairs,
     draw_results,
     draw_runs,
@@ -45,6 +47,10 @@ FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
     "shared-channels": (draw_scores.shared_channels, "choices of two runs or score files by block"),
     "energy": (draw_scores.energies, "offset, class, image and token energy by block"),
     "stability": (draw_scores.steadiness, "stability of the choice over images, by block"),
+    "made-of": (
+        draw_made_of.made_of_one,
+        "what of the choice stays without classes, by other tasks",
+    ),
     "overlap": (draw_pairs.overlap, "tasks × tasks, channels shared"),
     "dendrogram": (draw_pairs.dendrogram, "tasks clustered by the channels that they choose"),
     "overlap-lines": (draw_pairs.overlap_lines, "one pair by block, between chance and ceiling"),
@@ -56,6 +62,10 @@ FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
     "causal-insertion": (draw_causal.insertion, "accuracy while all but some are replaced"),
     "score-effect": (draw_causal.score_effect, "scores of single channels and their causal effect"),
     "effect-by-block": (draw_causal.effect_by_block, "correlation of score and effect by block"),
+    "first-step": (
+        draw_first_step.first_step,
+        "held-out gain of a first step, by how channels are chosen",
+    ),
     "weights-into": (draw_weights.weights_into, "a run's weights into one channel (--channel)"),
     "weights-out": (draw_weights.weights_out, "a run's weights out of one channel (--channel)"),
 }

@@ -77,7 +77,7 @@ def _by_task(found: Found, choice: Choice) -> Tasks:
 def task_groups(tasks: Sequence[str]) -> dict[str, str] | None:
     """The group of each task: one of VTAB-1K's, bundled or other; None where all are of one."""
     groups = {
-        task: benchmark.GROUP_OF.get(task, "bundled" if task in bundled.TASKS else "other")
+        task: benchmark.GROUP_OF.get(task, "bundled" if task in bundled.DRAWN else "other")
         for task in tasks
     }
     ordered = dict(sorted(groups.items(), key=lambda item: _RANK.index(item[1])))

@@ -28,6 +28,8 @@ from ict.figures.tables import PUBLISHED, grouped_accuracy
 from ict.methods.registry import chooses_channels
 from ict.store.epoch_rows import Epoch, epoch_rows
 from ict.store.run_rows import RunRow, as_rows
+from ict.tasks.others import is_generic
+from ict.tasks.task import NOISE
 
 _BEST = dict.fromkeys((*benchmark.GROUPS, *benchmark.AVERAGES), "max")
 
@@ -160,7 +162,9 @@ def _why_not_against_k(row: RunRow) -> str:
     if row.test_accuracy is None:
         return "no test accuracy"
     if row.foreign:
-        return "on the channels of another task"
+        whose = "other tasks" if is_generic(row.score_task) else "another task"
+        whose = NOISE if row.score_task == NOISE else whose
+        return f"on the channels of {whose}"
     if chooses_channels(row.method) and widths_here(str(row.backbone)) is None:
         return "of a backbone that is not known here"
     fixed = "" if row.stages == 2 else " and the fixed one"

@@ -36,16 +36,18 @@ def _weights(found: Found, choice: Choice, way: str) -> Drawn:
     block = choice.block or 0
     for row in rows:
         path = found.store.run(row.run_id).adapter_path
-        if (weights := channel_weights(path, block, choice.channel)) is not None:
+        around = channel_weights(path, block, choice.channel)
+        if around is not None and (found_weights := around.of(way)) is not None:
             break
     else:
+        tunes = "writes" if way == "into" else "reads"
         raise InputError(
-            f"no run behind these sources tunes channel {choice.channel} of block {block}"
+            f"no run behind these sources {tunes} channel {choice.channel} of block {block}"
         )
-    values = weights.into if way == "into" else weights.out
-    table = pd.DataFrame({"channel": weights.indices, "weight": values})
+    channels, values = found_weights
+    table = pd.DataFrame({"channel": channels, "weight": values})
     return Drawn(
-        figure=weight_bars(weights.indices, values, way),
+        figure=weight_bars(channels, values, way),
         table=table,
         summary=table.iloc[ranked(np.abs(values))[:10]],
         context=f"Block {block}, channel {choice.channel}; the weights are shown by their size. "

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ict.analysis.groups import SETTINGS, telling, told_apart, words
-from ict.criteria import is_control
+from ict.criteria import is_control, named
 from ict.store.run_rows import RunRow
+from ict.tasks.others import said
 
 _PLAIN = ("task", "method", "criterion", "backbone")
 _WHOSE = ("score_task", "score_data")  # said as "channels of TASK"
@@ -33,7 +34,8 @@ def _label(row: RunRow, names: Sequence[str]) -> str:
         value = row.get(name)
         if pd.isna(value):
             continue
-        parts.append(str(value) if name in _PLAIN else words(name, value))
+        plain = named(str(value)) if name == "criterion" else str(value)
+        parts.append(plain if name in _PLAIN else words(name, value))
     if row.foreign:
-        parts.append(f"channels of {row.score_task}")
+        parts.append(f"channels of {said(row.score_task)}")
     return " · ".join(parts) or str(row.method)

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
+from ict.analysis.first_step import FirstStep
 from ict.catalogue import RATIO
 from ict.figures.curves import Curve
 from ict.scores import ranked
@@ -174,6 +175,28 @@ def energy_table() -> pd.DataFrame:
     return table.assign(block=range(12), shuffled=0.02)
 
 
+def first_step_rows() -> list[FirstStep]:
+    """Six ways to choose channels, by both norms."""
+    generator = np.random.default_rng(12)
+    shares = {
+        "class_l2": 0.55, "taylor": 0.7, "gradient": 0.88, "gradient_rw": 1.0,
+        "energy_read_gradient_write": 0.81, "random": 0.35,
+    }  # fmt: skip
+    rows = []
+    for norm, scale in (("unit", 0.01), ("sign", 0.4)):
+        for name, share in shares.items():
+            of = share * (1 + 0.1 * generator.normal() * (share < 1))
+            low, high = (of - 0.04, of + 0.04) if share < 1 else (1.0, 1.0)
+            rows.append(
+                FirstStep(
+                    name=name, norm=norm, k=(24,), predicted=scale * of * 1.1, held_out=scale * of,
+                    lowest=scale * low, highest=scale * high, relative_to_best=of,
+                    relative_lowest=low, relative_highest=high, regret=1 - of, halvings=10,
+                )
+            )  # fmt: skip
+    return rows
+
+
 def stability_table() -> pd.DataFrame:
     """Rows as `ict stability` gives them, of two tasks."""
     generator = np.random.default_rng(9)
@@ -182,6 +205,19 @@ def stability_table() -> pd.DataFrame:
          "how": "bootstrap", "resamples": 100, "images": 1000}
         for task, base in (("cifar", 0.94), ("kitti", 0.88))
         for b, s in enumerate(base - 0.05 * generator.random(12))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def made_of_table() -> pd.DataFrame:
+    """Rows as `ict.analysis.made_of` gives them: nearly all stays without the classes, less by others."""
+    generator = np.random.default_rng(12)
+    rows = [
+        {"task": "svhn", "stage": 0, "block": b, "k": 48, "channels": 384, "chance": 6.0,
+         "shuffled": 46 + 2 * generator.random(), "l2": int(generator.integers(46, 49)),
+         "others": int(46 - b + generator.integers(-2, 3)), "cls": int(24 + generator.integers(-5, 6)),
+         "top_channel": 7, "top_share": 0.52 / (b + 1), "offset_share": 0.9 - 0.03 * b}
+        for b in range(12)
     ]  # fmt: skip
     return pd.DataFrame(rows)
 

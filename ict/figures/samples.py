@@ -13,6 +13,8 @@ from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots, t
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
 from ict.figures.draw_weights import weight_bars
+from ict.figures.first_step import first_step_dots
+from ict.figures.made_of import made_of_lines
 from ict.figures.maps import block_profile, score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
 from ict.figures.overlap_curves import (
@@ -29,7 +31,9 @@ from ict.figures.sample_data import (
     average_table,
     deletion_table,
     energy_table,
+    first_step_rows,
     linkage,
+    made_of_table,
     overlap_table,
     progress,
     ratio_table,
@@ -115,6 +119,13 @@ def _of_tasks(theme: Theme) -> dict[str, go.Figure]:
         "shared-channels": overlap_lines(overlap_table(2, blocks=24), theme=theme),
         "dendrogram": dendrogram(tree, names, groups=TASKS, theme=theme),
         "stability": stability_lines(stability_table(), theme=theme),
+        "made-of": made_of_lines(
+            made_of_table(),
+            criterion="class_l2",
+            tasks=("cifar", "kitti"),
+            shuffles=10,
+            theme=theme,
+        ),
         "transfer": transfer_matrix(transfer_table(), theme=theme),
         "overlap-at-k": overlap_at_k(
             {"cifar and kitti": at_every_k(arrays[0][0], arrays[0][6])}, k=96, theme=theme
@@ -140,6 +151,7 @@ def _of_criteria(theme: Theme) -> dict[str, go.Figure]:
     return {
         "agreement": agreement_matrix(CRITERIA, (agreement + agreement.T) / 2, theme=theme),
         "agreement-lines": agreement_lines(agreement_table(), against="class_l2", theme=theme),
+        "first-step": first_step_dots(first_step_rows(), theme=theme),
         "effect-by-block": agreement_lines(
             agreement_table(), unit="Spearman with the effect", theme=theme
         ),

@@ -53,11 +53,10 @@ class Source:
         return "L2 norm over the class" if norm else f"{self.criterion} of the class"
 
     def own_ks(self) -> tuple[int, ...] | None:
-        """K of each stage as the run chose; None for a score file, or where blocks were left out."""
+        """K of each stage as the run chose; None for a score file, where blocks were left out, or differ."""
         if self.own is None or len(self.own.blocks) != self.blocks:
             return None
-        by_stage = {block.stage: len(block.indices) for block in self.own.blocks}
-        return tuple(by_stage[stage] for stage in sorted(by_stage))
+        return self.own.stage_ks()
 
     def place(self, block: int) -> tuple[int, int]:
         """Stage, and block within the stage, of a block that is counted over all stages."""

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def counts_of(config: "RunConfig", backbone: Backbone, task: Task) -> dict[str, int]:
-    """Of a resolved configuration: adapter (all but the head), head, both, backbone."""
+    """Of a resolved configuration: adapter (all but the head), head, both, backbone.
+
+    Where `budget` shares K out over blocks, adapter and both are the most that they can be.
+    """
     return _counts(backbone, task.classes, dataclasses.asdict(config))
 
 

@@ -18,6 +18,7 @@ from ict.files import write_new
 from ict.model.adapters import adapters, attach, detach, load_trained_state, open_state
 from ict.model.backbones import block_stages
 from ict.model.before import head_state
+from ict.model.channel_adapter import ChannelAdapter
 from ict.model.sites import SITES, find_site
 from ict.model.wrapping import adaptable, bare
 from ict.provenance import package_versions
@@ -115,9 +116,8 @@ def _placed(model: nn.Module) -> list[dict[str, Any]]:
             for site in SITES:
                 adapter = _adapter_at(block, site)
                 if adapter is not None:
-                    chosen = tuple(adapter.indices.tolist())
                     key = (site, float(adapter.scale), bool(adapter.scale_on_x))
-                    place = BlockSelection(stage, number, adapter.width, chosen)
+                    place = _selection_of(adapter, stage, number)
                     by_place.setdefault(key, []).append(place)
             number += 1
     return [
@@ -128,6 +128,15 @@ def _placed(model: nn.Module) -> list[dict[str, Any]]:
         }
         for (site, scale, scale_on_x), places in by_place.items()
     ]
+
+
+def _selection_of(adapter: ChannelAdapter, stage: int, block: int) -> BlockSelection:
+    """What the adapter of a block reads and writes."""
+    writes, rms = (
+        None if one is None else tuple(one.tolist()) for one in (adapter.writes, adapter.rms)
+    )
+    read = tuple(adapter.indices.tolist())
+    return BlockSelection(stage, block, adapter.width, read, writes, rms)
 
 
 def _adapter_at(block: Any, site: str) -> Any:

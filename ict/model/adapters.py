@@ -61,7 +61,10 @@ def attach(
     with torch.inference_mode(False):  # what is made inside it could never be trained
         generator = torch.Generator().manual_seed(int(seed))
         how = {"scale": scale, "scale_on_x": scale_on_x, "init": init, "generator": generator}
-        made = [ChannelAdapter(one.indices, one.width, **how) for one in selection.blocks]
+        made = [
+            ChannelAdapter(one.indices, one.width, writes=one.writes, rms=one.rms, **how)
+            for one in selection.blocks
+        ]
         places = [blocks[chosen.block] for chosen in selection.blocks]
         kind = torch.promote_types(torch.float32, example.dtype)
         for site, adapter in zip(_opened(places, selection.site), made, strict=True):
@@ -134,9 +137,11 @@ def count_parameters(model: nn.Module, *, adds: Sequence[str] | None = None) -> 
 
 
 def trained_state(model: nn.Module) -> dict[str, Tensor]:
-    """Everything that training changed, and the adapters' index buffers: float32, on the CPU."""
+    """Everything that training changed, and the adapters' buffers (channels, rms): float32, on the CPU."""
     names = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-    names |= {f"{prefix}.indices" for prefix in adapters(model)}
+    names |= {
+        f"{prefix}.{name}" for prefix, a in adapters(model).items() for name in a.state_dict()
+    }
     return {
         name: (tensor.detach().float() if tensor.is_floating_point() else tensor.detach())
         .cpu()
@@ -176,8 +181,12 @@ def load_trained_state(model: nn.Module, path: str | Path) -> dict[str, Any]:
                 f"{path}: the model has no {quoted(missing[0])}; it was made for another one"
             )
         content = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if lacking := [n for n in state if n.endswith((".writes", ".rms")) and n not in content]:
+        raise InputError(
+            f"{path}: it lacks {lacking[0]}, which the model has: made for another one"
+        )
     for name, tensor in content.items():
-        if name.endswith(".indices") and not torch.equal(tensor, state[name].cpu()):
+        if name.endswith((".indices", ".writes")) and not torch.equal(tensor, state[name].cpu()):
             raise InputError(f"{path}: {name} are other channels than the model's")
         if tensor.shape != state[name].shape:
             shapes = f"{tuple(tensor.shape)}, not {tuple(state[name].shape)}"

@@ -1,7 +1,12 @@
-"""One K×K linear layer on K chosen channels of D: what it computes, and its gradients.
+"""One linear layer from chosen channels of D to chosen channels: what it computes, and its gradients.
 
-y[..., S] = x[..., S] + s · (W x[..., S] + b)                     (arXiv 2309.08513)
-y[..., S] = s · x[..., S] + W x[..., S] + b                       with `scale_on_x`
+It reads R and writes S, which are one set of K channels in the paper (arXiv 2309.08513):
+
+y[..., S] = x[..., S] + s · (W z + b),    z = x[..., R]
+y[..., S] = s · x[..., S] + W z + b       with `scale_on_x`
+
+With `rms` each channel of R is divided by its own size before, z = x[..., R] / rms: the same functions
+with weights W / rms, reached by other steps.
 """
 
 import math
@@ -16,47 +21,50 @@ from ict.errors import InputError, quoted
 
 
 class ChannelAdapter(nn.Module):
-    """Adds Δ of K chosen channels of D to these channels, and leaves the others as they are.
+    """Adds Δ of the chosen channels R of D to the channels S, and leaves the others as they are.
 
-    The indices are a buffer, so a checkpoint knows which channels they are. `init` is
-    `trunc_normal` (W std 0.02, as the authors) or `zero`, which leaves the network as it was.
+    `indices` are R, `writes` S where it is another set. They are buffers, so a checkpoint knows which
+    channels they are. `rms` (|R|,) divides what is read. `init` is `trunc_normal` (W std 0.02, as the
+    authors) or `zero`, which leaves the network as it was. Raises InputError for channels that are none
+    or named twice, an `rms` that is not positive, an unknown `init`, a `scale` that is not finite.
     """
 
     indices: Tensor
     positions: Tensor
+    writes: Tensor | None
+    write_positions: Tensor | None
+    rms: Tensor | None
 
     def __init__(
         self,
         indices: Sequence[int],
         width: int,
         *,
+        writes: Sequence[int] | None = None,
+        rms: Sequence[float] | None = None,
         scale: float = 1.0,
         scale_on_x: bool = False,
         init: str = "trunc_normal",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        chosen = torch.as_tensor(list(indices), dtype=torch.int64)
-        if (
-            len(chosen) == 0
-            or chosen.min() < 0
-            or chosen.max() >= width
-            or len(chosen.unique()) < len(chosen)
-        ):
-            raise InputError(
-                f"{len(chosen)} channel indices: choose different ones from 0 to {width - 1}"
-            )
+        chosen = _channels(indices, width)
+        written = None if writes is None else _channels(writes, width)
         if isinstance(scale, str) or not math.isfinite(scale):
             raise InputError(f"scale={quoted(scale)}: give a finite number")
         if init not in INITS:
             raise InputError(f"init={quoted(init)}: choose one of {', '.join(INITS)}")
-        k = len(chosen)
         self.width = width
         self.scale = scale
         self.scale_on_x = scale_on_x
         self.register_buffer("indices", chosen)
         self.register_buffer("positions", _positions(chosen, width), persistent=False)
-        self.weight = nn.Parameter(torch.zeros(k, k))
+        self.register_buffer("writes", written)
+        at = None if written is None else _positions(written, width)
+        self.register_buffer("write_positions", at, persistent=False)
+        self.register_buffer("rms", None if rms is None else _sizes(rms, len(chosen)))
+        k = len(chosen if written is None else written)
+        self.weight = nn.Parameter(torch.zeros(k, len(chosen)))
         self.bias = nn.Parameter(torch.zeros(k))
         if init == "trunc_normal":
             nn.init.trunc_normal_(self.weight, std=0.02, generator=generator)
@@ -72,17 +80,34 @@ class ChannelAdapter(nn.Module):
         bias: Tensor = self.bias
         if not self.scale_on_x and self.scale != 1.0:
             weight, bias = weight * self.scale, bias * self.scale
-        delta = nn.functional.linear(chosen.to(weight.dtype), weight, bias).to(chosen.dtype)
+        read = chosen.to(weight.dtype)
+        if self.rms is not None:
+            read = read / self.rms
+        delta = nn.functional.linear(read, weight, bias).to(chosen.dtype)
+        into, places = self.indices, self.positions
+        own = chosen
+        if self.writes is not None and self.write_positions is not None:
+            into, places = self.writes, self.write_positions
+            if self.scale_on_x:
+                own, values = _Read.apply(values, stream, into, places)
         if self.scale_on_x:
-            delta = delta + (self.scale - 1.0) * chosen
-        return _Write.apply(values, delta, self.indices, self.positions)
+            delta = delta + (self.scale - 1.0) * own
+        return _Write.apply(values, delta, into, places)
 
     def extra_repr(self) -> str:
-        return f"channels={len(self.indices)} of {self.width}, scale={self.scale}"
+        written = "" if self.writes is None else f", writes={len(self.writes)}"
+        return f"channels={len(self.indices)} of {self.width}{written}, scale={self.scale}"
+
+    @property
+    def written(self) -> Tensor:
+        """The channels S that are changed."""
+        return self.indices if self.writes is None else self.writes
 
     def _load_from_state_dict(self, *arguments: Any) -> None:
         super()._load_from_state_dict(*arguments)
         self.positions.copy_(_positions(self.indices, self.width))
+        if self.writes is not None and self.write_positions is not None:
+            self.write_positions.copy_(_positions(self.writes, self.width))
 
 
 class _Exact(torch.autograd.Function):
@@ -147,6 +172,29 @@ class _Write(_Exact):
         of_values, of_delta = context.dtypes
         chosen = gradient.index_select(-1, indices)
         return gradient.to(of_values), chosen.to(of_delta), None, None
+
+
+def _channels(indices: Sequence[int], width: int) -> Tensor:
+    """The indices (K,) int64; InputError unless they are different channels of `width`."""
+    chosen = torch.as_tensor(list(indices), dtype=torch.int64)
+    if (
+        len(chosen) == 0
+        or chosen.min() < 0
+        or chosen.max() >= width
+        or len(chosen.unique()) < len(chosen)
+    ):
+        raise InputError(
+            f"{len(chosen)} channel indices: choose different ones from 0 to {width - 1}"
+        )
+    return chosen
+
+
+def _sizes(rms: Sequence[float], k: int) -> Tensor:
+    """What K channels are divided by, (K,) float32; InputError unless all are positive numbers."""
+    sizes = torch.as_tensor(list(rms), dtype=torch.float32)
+    if len(sizes) != k or not (sizes.isfinite() & (sizes > 0)).all():
+        raise InputError(f"rms of {len(sizes)} channels: give a positive number for each of {k}")
+    return sizes
 
 
 def _add(values: Tensor, delta: Tensor, indices: Tensor, positions: Tensor) -> Tensor:

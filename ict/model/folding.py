@@ -1,10 +1,12 @@
 """Folding a trained adapter into the frozen weights: a plain timm checkpoint, nothing added at inference.
 
 Exact where nothing non-linear stands between the layer and the adapter: with γ the
-LayerScale and P_S the channels chosen of D,
+LayerScale, P_R the channels read of D and P_S those written (one set in the paper),
 
-    y = M diag(γ) (W h + b) + s P_S b_a,    M = I + s P_S W_a P_Sᵀ
-    (with `scale_on_x`: M = I + (s - 1) P_S P_Sᵀ + P_S W_a P_Sᵀ, bias P_S b_a)
+    y = M diag(γ) (W h + b) + s P_S b_a,    M = I + s P_S W_a P_Rᵀ
+    (with `scale_on_x`: M = I + (s - 1) P_S P_Sᵀ + P_S W_a P_Rᵀ, bias P_S b_a)
+
+where W_a is divided by the rms of what is read, if the adapter divides by it.
 
 so W' = M diag(γ) W and b' = M diag(γ) b + s P_S b_a, and γ becomes 1.
 """
@@ -104,16 +106,18 @@ def _affine(adapter: ChannelAdapter) -> tuple[Tensor, Tensor]:
     """M (D, D) and the shift (D,) of y = M x + shift, in float64."""
     matrix = torch.eye(adapter.width, dtype=torch.float64)
     shift = torch.zeros(adapter.width, dtype=torch.float64)
-    chosen = adapter.indices
+    read, written = adapter.indices, adapter.written
     own = adapter.weight.double()
+    if adapter.rms is not None:
+        own = own / adapter.rms.double()
     s = adapter.scale
     if adapter.scale_on_x:
-        matrix[chosen, chosen] = s
-        matrix[chosen[:, None], chosen] += own
-        shift[chosen] = adapter.bias.double()
+        matrix[written, written] = s
+        matrix[written[:, None], read] += own
+        shift[written] = adapter.bias.double()
     else:
-        matrix[chosen[:, None], chosen] += s * own
-        shift[chosen] = s * adapter.bias.double()
+        matrix[written[:, None], read] += s * own
+        shift[written] = s * adapter.bias.double()
     return matrix, shift
 
 

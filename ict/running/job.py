@@ -16,6 +16,7 @@ from ict.store.store import Store
 from ict.tasks import Split, Task, fingerprint, get_task, load_split
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import TRAIN800, Shots, Subset, said, said_of_shots
+from ict.tasks.others import scored_tasks
 from ict.training.settings import WARMUP_LR, Forward, Settings
 
 
@@ -55,7 +56,7 @@ class Job:
         notes = []
         if ran := ran_otherwise(stored.to_dict()):
             notes.append(f"asked for by version 0.1.0: {ran}, and so it runs here")
-        names = dict.fromkeys(filter(None, (config.task, config.score_task)))
+        names = dict.fromkeys((config.task, *scored_tasks(config.score_task)))
         tasks = {name: get_task(name, root=root) for name in names}
         digests = ImageDigests()
         data = fingerprint(tasks[str(config.task)], root=root, splits=config.splits)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from ict.criteria import Computed, Request
 from ict.errors import InputError, quoted
 from ict.model.backbones import pooled_features
+from ict.model.pooling import head_tokens
 from ict.model.sites import Site, open_sites
 from ict.scoring.heads import CrossFittedHeads, cross_fit
 from ict.scoring.memory import backward_bytes, images_at_once
@@ -69,7 +70,7 @@ class ImageSums:
 
 def compute(name: str, model: nn.Module, batches: "Batches", request: Request) -> Computed:
     """Scores all sites asked for. Raises InputError where all scores of a block are 0."""
-    if name == "gradient" and "k" in request.sites and request.tokens == "all":
+    if name == "gradient" and "k" in request.sites and _reads_all(model, request.tokens):
         raise InputError(
             "gradient at site 'k' over all tokens is 0 up to rounding: a shift of all keys leaves attention "
             "as it is; choose taylor or fisher, tokens patch or cls, or another site"
@@ -110,6 +111,10 @@ def compute(name: str, model: nn.Module, batches: "Batches", request: Request) -
     refuse_constant(arrays, name, model, request)
     meta = {**heads.meta, "images_per_class": counts.int().tolist(), "passes": 2}
     return Computed(arrays, meta, torch.cat(seen).numpy() if request.keep_images else None)
+
+
+def _reads_all(model: nn.Module, tokens: str) -> bool:
+    return tokens == "all" or (tokens == "head" and head_tokens(model) == slice(None))
 
 
 def summed_loss(

@@ -189,7 +189,7 @@ def inspect_task(
     arrays = pages.arrays() | adapter_norms(adapter, sized)
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write_bytes(folder / ROWS, save(arrays))
-    atomic_write_bytes(folder / THUMBS, save(_thumbs(split, pages.shown())))
+    atomic_write_bytes(folder / THUMBS, save(_thumbs(split, pages.shown(), sized.image_size)))
     meta = {
         **_said_of(request, sized, split),
         "images_sha256": reading.record(store),
@@ -238,17 +238,19 @@ def adapter_norms(path: Path | None, backbone: Backbone) -> dict[str, np.ndarray
         if place is None:
             continue
         stage, block = int(place["stage"] or 0), int(place["block"])
-        indices = tensors[name.removesuffix("weight") + "indices"]
-        arrays[f"adapter_in.{stage}"][block, indices] = np.linalg.norm(weight, axis=0)
-        arrays[f"adapter_out.{stage}"][block, indices] = np.linalg.norm(weight, axis=1)
+        own = name.removesuffix("weight")
+        read = tensors[f"{own}indices"]
+        written = tensors.get(f"{own}writes", read)
+        arrays[f"adapter_in.{stage}"][block, read] = np.linalg.norm(weight, axis=0)
+        arrays[f"adapter_out.{stage}"][block, written] = np.linalg.norm(weight, axis=1)
     return arrays
 
 
-def _thumbs(split: Split, shown: list[int]) -> dict[str, np.ndarray]:
-    """One WebP for each image that is shown, one behind the other."""
+def _thumbs(split: Split, shown: list[int], size: int) -> dict[str, np.ndarray]:
+    """One WebP for each image that is shown, one behind the other; images without a size of their own at `size`."""
     pictures = []
     for index in shown:
-        picture = split.image(index).resize((THUMB, THUMB), Image.Resampling.BICUBIC)
+        picture = split.image(index, size).resize((THUMB, THUMB), Image.Resampling.BICUBIC)
         buffer = io.BytesIO()
         picture.save(buffer, format="WEBP", quality=80)
         pictures.append(buffer.getvalue())

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ict.criteria import Progress
 from ict.errors import InputError, quoted
 from ict.model.backbones import block_kind, block_stages, pooled_features, prefix_tokens
+from ict.model.pooling import head_tokens
 from ict.model.sites import Site, open_sites
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def check_finite(values: np.ndarray, what: str) -> None:
 def choose_tokens(values: Tensor, model: nn.Module, tokens: str) -> Tensor:
     """The tokens that are scored: (B, T, D) from (B, P+T, D), or from Swin's (B, H, W, D).
 
-    `patch` leaves the P prefix tokens out (the paper), `cls` keeps the first alone, `all` keeps all.
+    `patch` leaves the P prefix tokens out (the paper), `cls` keeps the first alone, `all` keeps all,
+    `head` keeps those that the model's head pools: the class token, the patch tokens, or all.
     Raises InputError for `cls` where there is no class token.
     """
     if values.ndim == 4:
@@ -60,6 +62,8 @@ def choose_tokens(values: Tensor, model: nn.Module, tokens: str) -> Tensor:
         raise InputError(
             f"tokens='cls': {type(model).__name__} has no class token; choose patch or all"
         )
+    if tokens == "head":
+        return values[:, head_tokens(model)]
     if tokens == "patch":
         return values[:, prefix:]
     return values[:, :1] if tokens == "cls" else values

@@ -82,6 +82,15 @@ class Selection:
         """Weights and biases of the linear layers of all chosen blocks: Σ |R|·|S| + |S|, or K² + K."""
         return sum(block.parameters for block in self.blocks)
 
+    def stage_ks(self) -> tuple[int, ...] | None:
+        """How many channels a block of each stage reads; None where blocks of one stage differ in that."""
+        by_stage: dict[int, set[int]] = {}
+        for block in self.blocks:
+            by_stage.setdefault(block.stage, set()).add(len(block.indices))
+        if any(len(ks) > 1 for ks in by_stage.values()):
+            return None
+        return tuple(by_stage[stage].pop() for stage in sorted(by_stage))
+
     def _repr_html_(self) -> str:
         from ict.documents.cards import card
 

@@ -21,12 +21,12 @@ QUEUED = "queued"  # a marker
 CANCELLED = "cancelled"  # a marker
 CHECKPOINT = "checkpoint"  # folder of what a run resumes from
 
+GRADIENTS = "adapter_gradient.safetensors"  # beside the scores of criterion adapter_gradient
 META = "meta.json"  # of scores and of an inspection
 CAUSAL = "causal.json"
 STUDY = "study.json"
 INDEX = "index.json"
 SOUND = "sound.json"
-GRADIENTS = "adapter_gradient.safetensors"  # of dense adapters, beside the scores of that criterion
 
 
 def meta_file(folder: Path) -> Path:
@@ -35,7 +35,7 @@ def meta_file(folder: Path) -> Path:
 
 
 def gradient_file(folder: Path) -> Path:
-    """The gradients of dense adapters in the folder of scores by adapter_gradient."""
+    """The gradients of dense adapters in a score folder."""
     return folder / GRADIENTS
 
 

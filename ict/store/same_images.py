@@ -20,6 +20,7 @@ from ict.tasks import Task
 from ict.tasks.decodable import first_wide
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import Subset
+from ict.tasks.others import scored_tasks
 from ict.weights import check_fits
 
 UNRECORDED = "the digests of its images were not recorded (it is of version 0.1.0)"
@@ -37,10 +38,9 @@ class Reading:
     def of_run(cls, config: RunConfig, tasks: Mapping[str, Task], digests: ImageDigests) -> Self:
         """What a run of `config` reads of its `tasks`, which are found by name."""
         splits = {split: (config.task, split) for split in (*config.trained_splits, "test")}
-        if config.score_task and config.score_split:
-            own = config.score_task == config.task
-            key = config.score_split if own else f"{config.score_task}:{config.score_split}"
-            splits[key] = (config.score_task, config.score_split)
+        if split := config.score_split:
+            for scored in scored_tasks(config.score_task):
+                splits[split if scored == config.task else f"{scored}:{split}"] = (scored, split)
         parts = {
             key: Subset.asked(config, tasks[task], split) for key, (task, split) in splits.items()
         }

@@ -40,8 +40,8 @@ __all__ = [
 
 def get_task(name: str, *, root: str | Path | None = None) -> Task:
     """The task called `name` (any known spelling). One of the 19 need not be on this machine."""
-    if name in bundled.TASKS:
-        return bundled.TASKS[name]
+    if name in bundled.DRAWN:
+        return bundled.DRAWN[name]
     canonical = vtab.canonical(name)
     place = _place_of(canonical, root)
     if place is None and canonical not in vtab.catalogue():
@@ -54,7 +54,7 @@ def get_task(name: str, *, root: str | Path | None = None) -> Task:
 
 def is_own(name: str) -> bool:
     """Whether a task is none of the bundled and of VTAB-1K's: its test split is then its own."""
-    return name not in bundled.TASKS and vtab.canonical(name) not in vtab.catalogue()
+    return name not in bundled.DRAWN and vtab.canonical(name) not in vtab.catalogue()
 
 
 def as_task(named: str | Task, *, root: str | Path | None = None) -> Task:
@@ -67,7 +67,7 @@ def load_split(named: str | Task, split: str, *, root: str | Path | None = None)
     if split not in SPLITS:
         raise InputError(f"no split {quoted(split)}; choose one of {', '.join(SPLITS)}")
     task = as_task(named, root=root)
-    if task.name in bundled.TASKS:
+    if task.name in bundled.DRAWN:
         from ict.tasks import drawn  # numpy, only now that there is something to draw
 
         return drawn.load_split(task.name, split)
@@ -87,7 +87,7 @@ def fingerprint(
     Raises InputError unless the lists of `splits` can be read, with every image that they name.
     """
     task = as_task(named, root=root)
-    if task.name in bundled.TASKS:
+    if task.name in bundled.DRAWN:
         return f"bundled:{task.name}@{bundled.VERSION}"
     return vtab.fingerprint(task, find_place(task, root=root), splits)
 
@@ -188,9 +188,15 @@ def list_tasks(root: str | Path | None = None) -> list[dict[str, Any]]:
     return rows + [_row(name, folders.get(name), root) for name in names]
 
 
+def names_with(split: str, root: str | Path | None = None) -> tuple[str, ...]:
+    """The tasks on this machine that are not bundled and have a list of `split`."""
+    folders, _ = _listed(root)
+    return tuple(name for name, place in folders.items() if os.path.isfile(place.list_of(split)))
+
+
 def is_here(task: Task) -> bool:
     """Whether the task's images are on this machine."""
-    return task.name in bundled.TASKS or task.place is not None
+    return task.name in bundled.DRAWN or task.place is not None
 
 
 def _bundled_row(task: Task) -> dict[str, Any]:

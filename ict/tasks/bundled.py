@@ -2,10 +2,11 @@
 
 Every image is a pure function of (family, split, index), so nothing is stored and every machine
 has the same bytes. `sprites_loc` and `sprites_ori` share a family: identical images, other labels,
-which tells apart what is the task's and what is the images'.
+which tells apart what is the task's and what is the images'. `noise` is no task: its classes mean
+nothing, and its images are a control for what any images would choose.
 """
 
-from ict.tasks.task import Task
+from ict.tasks.task import NOISE, Task
 
 VERSION = 1  # part of the fingerprint: raise it when a byte of an image or a label changes
 
@@ -51,12 +52,16 @@ TASKS = {
         _rendered("count", "Count of objects, 1 to 8", 8),
     )
 }
-FAMILIES = {"sprites_loc": "sprites", "sprites_ori": "sprites", "count": "count"}
+CONTROLS = {NOISE: _rendered(NOISE, "Noise (a control, no task)", 10)}
+"""What channels can be scored on, and nothing trained."""
+DRAWN = TASKS | CONTROLS
+"""All whose images come with ict."""
+FAMILIES = {"sprites_loc": "sprites", "sprites_ori": "sprites", "count": "count", NOISE: NOISE}
 
 
 def image_names(name: str, split: str) -> tuple[str, ...]:
     """One name an image, the same wherever the same image comes: family, version, part, index."""
-    sizes = TASKS[name].sizes
+    sizes = DRAWN[name].sizes
     parts = ("train800", "val200") if split == "train800val200" else (split,)
     family = FAMILIES.get(name, name)
     return tuple(
@@ -69,5 +74,7 @@ def class_names(name: str) -> tuple[str, ...]:
         return tuple(map(str, range(10)))
     if name == "count":
         return ("1 object", *(f"{n} objects" for n in range(2, 9)))
+    if name == NOISE:
+        return tuple(f"no class {n}" for n in range(10))
     quantity = "x" if name == "sprites_loc" else "orientation"
     return tuple(f"{quantity} bin {n}" for n in range(BINS))

@@ -27,7 +27,7 @@ def check_decodable(
 
     Images that have passed are not decoded again (a cache in the user's home, by their digest).
     """
-    if subset.task.name in bundled.TASKS:
+    if subset.task.name in bundled.DRAWN:
         return
     key = f"{_RULES} {digests.of(subset)}"
     passed = _passed()
@@ -48,7 +48,7 @@ def first_wide(subset: Subset, digests: ImageDigests) -> str | None:
 
     Only headers are read. A split that has none is remembered, by its digest.
     """
-    if subset.task.name in bundled.TASKS:
+    if subset.task.name in bundled.DRAWN:
         return None
     key = f"8 bits {digests.of(subset)}"
     if key in _passed():

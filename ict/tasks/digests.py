@@ -49,7 +49,7 @@ class ImageDigests:
         a bundled task follow from its version: their digests are made from their names.
         """
         if subset not in self._known:
-            if subset.task.name in bundled.TASKS:
+            if subset.task.name in bundled.DRAWN:
                 names = _bundled_names(subset)
                 self._known[subset] = tuple(hashlib.sha256(n.encode()).hexdigest() for n in names)
             else:

@@ -32,7 +32,7 @@ def tasks_to_download(task: str) -> list[str]:
     """The catalogue's names for `task` or `all`."""
     if task == "all":
         return list(vtab.catalogue())
-    if task in bundled.TASKS:
+    if task in bundled.DRAWN:
         raise InputError(f"{quoted(task)} comes with ict: there is nothing to download")
     name = vtab.canonical(task)
     if name not in vtab.catalogue():

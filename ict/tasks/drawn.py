@@ -12,16 +12,16 @@ import numpy as np
 from ict.errors import IctError
 from ict.tasks.bundled import (
     BINS,
+    DRAWN,
     FAMILIES,
     RENDERED_TEST,
-    TASKS,
     TRAIN,
     VAL,
     VERSION,
     class_names,
 )
 from ict.tasks.sprites import SIDE, TURNS, UNIT, Draws, draw
-from ict.tasks.task import Split
+from ict.tasks.task import NOISE, Split
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -35,7 +35,7 @@ _COUNT_SHAPES = ("square", "ellipse", "heart", "circle", "triangle")
 
 def load_split(name: str, split: str) -> Split:
     """The split of a bundled task; `train800val200` is train800, then val200."""
-    task = TASKS[name]
+    task = DRAWN[name]
     images = digits(split) if name == "digits" else Rendered(FAMILIES[name], split)
     return Split(
         task=name,
@@ -58,7 +58,7 @@ class _Digits:
     def labels(self, _name: str) -> np.ndarray:
         return self._targets
 
-    def image(self, index: int) -> "Image.Image":
+    def image(self, index: int, _side: int | None = None) -> "Image.Image":
         from PIL import Image
 
         return Image.fromarray(self._pixels[index]).convert("RGB")
@@ -125,12 +125,14 @@ class Rendered:
         ]
 
     def labels(self, name: str) -> np.ndarray:
-        label = {"sprites_loc": _x_bin, "sprites_ori": _turn_bin, "count": _count}[name]
+        label = _LABELS[name]
         return np.array([label(*key) for key in self._keys], np.int64)
 
-    def image(self, index: int) -> "Image.Image":
+    def image(self, index: int, side: int | None = None) -> "Image.Image":
         from PIL import Image
 
+        if self._family == NOISE:
+            return Image.fromarray(_paint_noise(*self._keys[index], side or SIDE))
         paint = _paint_sprite if self._family == "sprites" else _paint_count
         return Image.fromarray(paint(*self._keys[index]))
 
@@ -224,3 +226,18 @@ def _free_place(draws: Draws, placed: list[tuple[int, int, int]]) -> tuple[int, 
             ):
                 return x, y, radius
         radius = max(4 * UNIT, radius - UNIT)
+
+
+def _no_class(_split: str, index: int) -> int:
+    """Balanced, and of nothing that is in the image."""
+    return index % 10
+
+
+def _paint_noise(split: str, index: int, side: int) -> np.ndarray:
+    """Independent uniform bytes, (side, side, 3); drawn at the side that is asked for, as a resize smooths."""
+    key = f"noise/{VERSION}/{split}/{index}/{side}".encode()
+    stream = hashlib.shake_256(key).digest(3 * side * side)
+    return np.frombuffer(stream, np.uint8).reshape(side, side, 3)
+
+
+_LABELS = {"sprites_loc": _x_bin, "sprites_ori": _turn_bin, "count": _count, NOISE: _no_class}

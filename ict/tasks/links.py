@@ -12,7 +12,9 @@ from ict.errors import InputError, quoted
 from ict.files import absolute, atomic_write_json, make_folder, store_root
 from ict.tasks import bundled
 from ict.tasks.places import Place
+from ict.tasks.task import NOISE, OTHERS
 
+_RESERVED = {OTHERS: "all tasks but the run's own", NOISE: "images of noise"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -70,7 +72,7 @@ def _table(document: Any) -> dict[str, Any]:
 
 def _place(name: str, at: Any, store: Path) -> Place | None:
     """An entry as `write_link` writes it: absolute paths, lists in the store, nothing odd in them."""
-    if name in bundled.TASKS or not name.isprintable() or not name:
+    if name in bundled.DRAWN or not name.isprintable() or not name:
         return None
     if _is_path(at):
         return Place(Path(at), Path(at))
@@ -96,6 +98,9 @@ def check_name(name: str) -> str:
     """`name` if a folder may be linked under it; raises InputError otherwise."""
     if name in bundled.TASKS:
         raise InputError(f"{quoted(name)} is a bundled task; link the folder under another name")
+    if name in _RESERVED:
+        meaning = f"`score_task={name}` means {_RESERVED[name]}"
+        raise InputError(f"{quoted(name)} cannot name a task: {meaning}; give another name")
     if not _NAME.fullmatch(name) or name == "all":
         raise InputError(f"{quoted(name)} cannot name a task: letters, digits, '_', '.', '-' only")
     return name

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 GROUPS = ("bundled", "natural", "specialized", "structured", "other")
+OTHERS = "others"
+"""Reserved: as a `score_task` it means all tasks but the run's own (`ict.tasks.others`)."""
+NOISE = "noise"
+"""Reserved: images of noise, which choose channels as a control and are no task to train on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +55,8 @@ class Split:
     official: bool = False
     inside: Path | None = None
     """Resolved: where every file that is opened must lie; anywhere for None."""
-    render: "Callable[[int], Image.Image] | None" = field(default=None, repr=False)
+    render: "Callable[[int, int | None], Image.Image] | None" = field(default=None, repr=False)
+    """Draws image `index`, at a side in pixels where it has no size of its own."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -64,28 +69,31 @@ class Split:
         """Images `start` to `stop` (excluded), as far as there are any."""
         paths = None if self.paths is None else self.paths[start:stop]
         render = self.render
-        shifted = (lambda index: render(start + index)) if render and start else render
+        shifted = (lambda index, side: render(start + index, side)) if render and start else render
         return replace(self, labels=self.labels[start:stop], paths=paths, render=shifted)
 
     def taken(self, indices: "np.ndarray") -> Self:
         """The images of `indices`, in their order."""
         paths = None if self.paths is None else tuple(self.paths[i] for i in indices)
         render = self.render
-        moved = (lambda index: render(int(indices[index]))) if render else None
+        moved = (lambda index, side: render(int(indices[index]), side)) if render else None
         return replace(self, labels=self.labels[indices], paths=paths, render=moved)
 
-    def image(self, index: int) -> "Image.Image":
-        """Image `index` as PIL RGB in its own size; InputError names a file that is no image."""
-        with self.opened(index) as picture:
+    def image(self, index: int, side: int | None = None) -> "Image.Image":
+        """Image `index` as PIL RGB in its own size, or drawn at `side` pixels where it has none.
+
+        InputError names a file that is no image.
+        """
+        with self.opened(index, side) as picture:
             return picture
 
     @contextlib.contextmanager
-    def opened(self, index: int) -> "Iterator[Image.Image]":
+    def opened(self, index: int, side: int | None = None) -> "Iterator[Image.Image]":
         """Image `index` as `image` gives it, its pixels counted as in flight during the block."""
         if not 0 <= index < len(self):
             raise IndexError(f"{self.task} {self.split} has images 0 to {len(self) - 1}: {index}")
         if self.render is not None:
-            yield self.render(index)
+            yield self.render(index, side)
             return
         assert self.paths is not None
         from ict.tasks.decoding import opened_rgb  # imports PIL

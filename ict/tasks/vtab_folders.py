@@ -7,6 +7,7 @@ from ict.documents.names import SPLITS
 from ict.documents.records import Odd, odd
 from ict.errors import quoted
 from ict.files import open_regular
+from ict.tasks.task import NOISE
 from ict.tasks.vtab import canonical, info_or_odd
 
 
@@ -48,6 +49,9 @@ def look_under(root: Path) -> tuple[dict[str, Path], list[Odd]]:
             name = canonical(folder.name)
             if not name.isprintable():
                 reason = "its name cannot be printed; rename it to use it as a task"
+                troubles.append(Odd(folder, reason))
+            elif name == NOISE:
+                reason = f"{quoted(NOISE)} means images of noise; rename it to use it as a task"
                 troubles.append(Odd(folder, reason))
             elif name not in by_name or folder.name == name:
                 by_name[name] = folder

@@ -241,3 +241,13 @@ def test_imported_rows_are_refused_with_the_reason(store: Store, tmp_path):
     fill(store, A, 0.1)
     with pytest.raises(InputError, match="imported results: they have no answer for each"):
         told(store, "method=ict", "method=VPT-Deep")
+
+
+def test_a_filter_takes_every_generic_set(store: Store):
+    generic = run_of(store, LABELS, LABELS, seed=1, score_task="others", **A)
+    run_of(store, LABELS, LABELS, seed=1, score_task="count", **A)
+    run_of(store, LABELS, LABELS, seed=1, **A)
+    (row,) = find_side("score_task=others", store).rows
+    assert row.run_id == generic
+    by_name = find_side("score_task=others/count/sprites_loc/sprites_ori", store)
+    assert by_name.rows == (row,)

@@ -76,3 +76,21 @@ def test_runs_of_another_setting_are_no_pair(other: dict):
 
 def test_lowest_of_another_criterion_is_no_control_of_this_one():
     assert transfer_table([*own(), *of([1, 1], criterion="lowest:taylor")]) == []
+
+
+def test_the_generic_set_is_one_control_of_every_task():
+    """Its names differ between tasks, for each leaves itself out."""
+    here = [*own(), *of([1, 1], source="others/a/c"), *of([0, 0], source="a")]
+    there = [{**row, "task": "a", "score_task": "a"} for row in own()]
+    there += [{**row, "task": "a"} for row in of([2, 2], source="others/b/c")]
+    found = [(row.task, row.source, row.control) for row in transfer_table([*here, *there])]
+    assert found == [("b", "a", False), ("a", "others", True), ("b", "others", True)]
+
+
+def test_generic_sets_of_other_tasks_are_not_one_source():
+    sets = [*of([1, 1], source="others/a/c"), *of([3, 3], source="others/a/c/d")]
+    found = {row.source: row.difference for row in transfer_table([*own(), *sets])}
+    assert found == pytest.approx({"others/a/c": -1, "others/a/c/d": -3})
+    lowest = of([5, 5], source="others/a/c", criterion="lowest")
+    (cell,) = transfer_table([*own(), *lowest])
+    assert (cell.source, cell.control) == ("lowest of others", True)

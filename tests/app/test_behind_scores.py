@@ -1,15 +1,22 @@
 """What pages say from per-image sums: energy, stability, ceilings, more images; and without sums."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from ict.analysis.chosen_sums import Asked
+from ict.analysis.families import Beside
+from ict.analysis.made_of import made_of
+from ict.analysis.made_of_words import warnings
 from ict.analysis.overlap import at_every_k
 from ict.analysis.sources import open_source
 from ict.analysis.tables import energy_rows
 from ict.scores import load_scores
 from ict.store import Store
 from ict.store.channel_sets import list_sets
+from tests.app import fixture_store
 from tests.app.conftest import Open
 from tests.app.test_pages import figure, texts
 from tests.figure_store import add_scores
@@ -52,6 +59,42 @@ def test_stability_is_computed_once_on_request(
     again = open_page("channels", "sums", of=scored[0], behind="Stability")
     assert "Resample the images 100 times" not in [button.label for button in again.button]
     assert "With shuffled class labels" in texts(again)
+
+
+def test_made_of_is_the_table_of_the_store_with_what_dominates(
+    open_page: Open, stores: dict[str, Store], scored: list[str]
+):
+    from ict_app.common.words import plain
+
+    store = stores["sums"]
+    app = open_page("channels", "sums", of=scored[0], behind="Made of", k="30")
+    assert not app.exception
+    path = store.score_file(scored[0])
+    record, other = (load_scores(store.score_file(name)).record for name in scored)
+    held = Beside(tasks=(replace(other, path=str(store.score_file(scored[1]))),))
+    made = made_of(Asked(record=record, path=path, site="attn", ks=(30,)), held, store)
+    (shown,) = (table.value for table in app.dataframe if "top_share" in table.value)
+    assert "cls" not in shown
+    for name in ("block", "k", "chance", "shuffled", "l2", "others", "offset_share"):
+        assert list(shown[name]) == [getattr(row, name) for row in made.rows]
+    drawn = {trace["name"]: trace for trace in last_figure(app)["data"]}
+    assert set(drawn) == {"class labels shuffled", "plain l2", "mean of other tasks", "chance"}
+    assert warnings(made)
+    assert all(plain(sentence) in texts(app) for sentence in warnings(made))
+    assert "Other tasks: digits" in texts(app)
+    assert app.code[0].value == "ict score count --backbone ict_tiny --tokens cls"
+    assert not (store.root / "analysis").exists()  # a page that is looked at writes nothing
+
+
+def test_made_of_nothing_says_what_to_do(open_page: Open, stores: dict[str, Store]):
+    stores["alone"] = Store(stores["study"].root.parent / "alone")
+    score = fixture_store.add_scores(stores["alone"], "digits", criterion="taylor")
+    app = open_page("channels", "alone", of=score, behind="Made of")
+    assert not app.exception
+    assert "cannot tell yet what a choice by taylor is made of" in texts(app)
+    words = "ict score {} --backbone ict_tiny --criterion taylor --tokens {} --split train800"
+    commands = [words.format("OTHER_TASK", "patch"), words.format("digits", "cls")]
+    assert app.code[0].value == "\n".join(commands)
 
 
 def test_without_sums_the_command_is_named(open_page: Open):

@@ -41,6 +41,19 @@ def test_channels_tells_energy_and_stability(first_start: Open):
         assert not app.code, "a command stands where the figure should be"
 
 
+def test_channels_tells_what_the_choice_is_made_of(first_start: Open):
+    """Its sums stayed behind; what `ict stability` made of them and the class norms did not."""
+    app = first_start("channels", behind="Made of", of="digits-ict_tiny-class_l2-attn-9f9ee0513a6d")
+    lines = {trace["name"] for trace in figure(app, len(app.get("plotly_chart")) - 1)["data"]}
+    assert lines == {"class labels shuffled", "plain l2", "mean of other tasks", "chance"}
+    (shown,) = (table.value for table in app.dataframe if "top_share" in table.value)
+    assert list(shown["shuffled"].round(1)[:2]) == [24, 24]
+    assert "the choice says little about the classes" in app.warning[0].value
+    score = "ict score digits --backbone ict_tiny --split train800"
+    of_class_tokens = score.replace(" --split", " --tokens cls --split")
+    assert app.code[0].value == f"{score} --keep-images\n{of_class_tokens}"
+
+
 def test_inspect_shows_images_and_weights(first_start: Open):
     app = first_start("inspect")
     assert len(app.get("image")) == 9

@@ -49,6 +49,19 @@ def test_labels_say_what_differs_and_seeds_share_one() -> None:
     assert curve_data.labels(as_rows(rows)) == {"a": "K 24", "b": "K 24", "c": "K 48"}
 
 
+def test_labels_of_generic_sets_stay_short_and_apart() -> None:
+    same = {"task": "birds", "method": "ict", "seed": 1}
+    sets = {"a": "others/x/y", "b": "others/t/u/v/w", "c": "others/t/u/v/x"}
+    rows = [
+        {"run_id": name, "score_task": one, "score_data": f"sha256:00000{name}", **same}
+        for name, one in sets.items()
+    ]
+    found = curve_data.labels(as_rows(rows))
+    assert found["a"] == "ict · channels of others (x, y)"
+    assert found["b"].startswith("ict · channels of others (4 tasks), ")
+    assert len(set(found.values())) == 3
+
+
 def test_smoothing_is_a_mean_of_what_was_there() -> None:
     rows = as_epochs([{"epoch": i, "train_loss": float(i)} for i in (1, 2, 3, 4)])
     assert [row.get("train_loss") for row in curve_data.smoothed(rows, "train_loss", 2)] == [

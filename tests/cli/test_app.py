@@ -1,6 +1,7 @@
 """`ict app` with real processes: it ends with its server, and answers the hosts that it was told."""
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -141,6 +142,14 @@ def handshake(port: int, *, host: str, origin: str) -> int:
         return int(connection.recv(200).split()[1])
 
 
+def page(port: int, host: str) -> int:
+    """HTTP status of the page for a visitor who came by `host`."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", "/", headers={"Host": host})
+        return connection.getresponse().status
+
+
 def test_the_app_answers_its_hosts_and_leaves_no_server_behind(
     served_app: tuple[subprocess.Popen[str], int],
 ) -> None:
@@ -153,12 +162,15 @@ def test_the_app_answers_its_hosts_and_leaves_no_server_behind(
     assert handshake(port, host=at, origin=f"https://{named}") == 101  # a proxy with its own Host
     assert handshake(port, host="b.lab.example", origin="https://b.lab.example") == 101
     assert handshake(port, host="evil.example", origin="http://evil.example") == 403
+    for host in (at, f"localhost:{port}", f"[::1]:{port}", named, "b.lab.example"):
+        assert page(port, host) == 200
+    assert page(port, "evil.example") == 421
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=20)
     assert process.returncode == 128 + signal.SIGTERM
     assert (
-        "ict: the app answers under localhost, 127.0.0.1, ict.example.org, *.lab.example; under "
-        "another host name (a proxy's, this machine's) its page stays blank: start it with --host NAME"
+        "ict: the app answers under localhost, 127.0.0.1, ::1, ict.example.org, *.lab.example; for "
+        "another host name (a proxy's, this machine's) start it with --host NAME"
     ) in said
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", port), timeout=5)
@@ -173,7 +185,7 @@ def test_host_names_are_names() -> None:
 
 
 def test_an_address_to_listen_at_is_a_number_and_visitors_may_write_it() -> None:
-    assert own_names("0.0.0.0") == own_names("127.0.0.1") == ()
+    assert own_names("0.0.0.0") == own_names("127.0.0.1") == own_names("::1") == ()
     assert own_names("192.168.1.5") == ("192.168.1.5",)
     with pytest.raises(InputError, match=r"--address 'me' is no IP address: choose 127\.0\.0\.1"):
         own_names("me")

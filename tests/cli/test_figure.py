@@ -99,7 +99,9 @@ def test_every_figure_of_a_study_is_drawn_with_its_provenance(name, store, tmp_p
     assert written["caption"]
 
 
-@pytest.mark.parametrize("name", ["overlap", "overlap-lines", "dendrogram", "energy", "stability"])
+@pytest.mark.parametrize(
+    "name", ["overlap", "overlap-lines", "dendrogram", "energy", "stability", "made-of"]
+)
 def test_every_figure_of_scores_is_drawn(name, store, tmp_path):
     ids = [add_scores(store, task) for task in ("digits", "count")]
     out = tmp_path / "f.csv"

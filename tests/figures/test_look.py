@@ -83,6 +83,7 @@ def test_a_vit_score_map_stays_light_enough_for_a_page():
         figures.overlap_matrix([]),
         figures.overlap_lines([]),
         figures.energy_split([]),
+        figures.made_of_lines([]),
         figures.benchmark_dots([]),
         figures.accuracy_against_parameters([]),
         figures.deletion_curves([]),

@@ -75,6 +75,26 @@ def test_stability_bars_are_the_rows_intervals():
     assert "100 bootstrap resamples of n = 1000" in theme.caption_of(figure)
 
 
+def test_lines_of_what_a_choice_is_made_of_are_shares_of_k_over_chance():
+    """Stages of a Swin have K of their own; what is not known has no line."""
+    rows = samples.made_of_table().assign(k=[*[24] * 6, *[48] * 6], chance=6.0, cls=None)
+    figure = figures.made_of_lines(
+        rows, criterion="class_l2", tasks=("cifar", "kitti"), shuffles=10
+    )
+    drawn = {trace.name: trace for trace in figure.data}
+    assert list(drawn) == ["class labels shuffled", "plain l2", "mean of other tasks", "chance"]
+    np.testing.assert_allclose(drawn["plain l2"].y, 100 * rows.l2 / rows.k)
+    assert list(drawn["chance"].y) == [25] * 6 + [12.5] * 6
+    assert drawn["mean of other tasks"].customdata[7].tolist() == [rows.others[7], 48]
+    caption = theme.caption_of(figure)
+    assert "K = 24 / 48 channels that class_l2 chooses" in caption
+    assert "mean of 10 shuffles" in caption
+    assert "(n = 2: cifar, kitti)" in caption
+    assert "class tokens" not in caption
+    nothing = rows.assign(shuffled=None, l2=None, others=None)
+    assert not figures.made_of_lines(nothing).data
+
+
 def test_causal_scatter_gives_spearmans_correlation_of_channels_that_have_both():
     from scipy import stats
 

@@ -42,7 +42,7 @@ def state(model: nn.Module) -> tuple:
         ({"site": ()}, r"site=\(\): give a name, or a list of names"),
         ({"site": 3}, "site=3: give a name"),
         ({"normed": "no"}, "normed='no': give true or false"),
-        ({"tokens": "some"}, "tokens='some': choose one of patch, cls, all"),
+        ({"tokens": "some"}, "tokens='some': choose one of patch, cls, all, head"),
         ({"classes": 0}, "classes=0: give a whole number from 1 to"),
         ({"classes": -3}, "classes=-3: give a whole number"),
         ({"classes": 3.0}, "classes=3.0: give a whole number"),

@@ -22,6 +22,7 @@ NAMED = {
     "parameters": [], "score-map": ["digits"], "block-profile": ["digits", "--block", "3"],
     "overlap": ["digits", "count"], "overlap-lines": ["digits", "count"],
     "dendrogram": ["digits", "count"], "stability": ["digits"], "energy": ["digits"],
+    "made-of": ["digits"],
     "class-profile": ["digits", "--block", "2", "--channel", "7"],
     "class-map": ["count", "--block", "1", "--k", "9"],
     "score-histogram": ["count", "--channel", "3"],

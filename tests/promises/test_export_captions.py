@@ -9,7 +9,7 @@ from tests.promises.exported import exported, ict, sources
 
 
 @pytest.mark.promise("A figure of one task's scores lists no run and no score of another task.")
-@pytest.mark.parametrize("name", ["score-map", "block-profile", "energy", "stability"])
+@pytest.mark.parametrize("name", ["score-map", "block-profile", "energy", "stability", "made-of"])
 def test_provenance_holds_what_is_drawn_and_nothing_else(name, store, tmp_path):
     study, out = filled(store), tmp_path / "f.json"
     scores = sources(store, ["count"])

@@ -25,6 +25,7 @@ PAGES = {
         "of": "digits-ict_tiny-class_l2-attn-9f9ee0513a6d", "order": "lowest", "k": "5",
         "with": "sprites_loc-ict_tiny-class_l2-attn-d4554f6c696a", "behind": "Stability",
     },
+    "channels made of": {"behind": "Made of", "k": "9"},
     "inspect": {"block": "1"},
     "overlap": {"in_block": "3", "measure": "jaccard"},
     "overlap at every K": {"pair_as": "At every K", "block": "4"},

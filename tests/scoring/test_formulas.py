@@ -7,7 +7,7 @@ from sklearn.feature_selection import f_classif
 from torch import Tensor
 
 import ict
-from ict.criteria import REGISTRY, Request
+from ict.criteria import REGISTRY, TOKENS, Request
 from ict.errors import InputError
 from ict.model.backbones import pooled_features
 from ict.scores import ChannelScores
@@ -64,9 +64,9 @@ def restated_gradients(model, heads, site: str = "attn") -> list[tuple[Tensor, T
 
 
 @pytest.mark.parametrize("site", SITES)
-@pytest.mark.parametrize("tokens", ["patch", "cls", "all"])
+@pytest.mark.parametrize("tokens", TOKENS)
 def test_norms_equal_loops_over_classes_images_and_tokens(model, site, tokens):
-    chosen = {"patch": slice(1, None), "cls": slice(0, 1), "all": slice(None)}[tokens]
+    chosen = {"patch": slice(1, None), "all": slice(None)}.get(tokens, slice(0, 1))
     with torch.no_grad():
         values = [v.double()[:, chosen].numpy() for v in plain_sites(model, IMAGES, site)]
     labels = LABELS.numpy()

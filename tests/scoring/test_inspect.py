@@ -103,6 +103,20 @@ def test_adapter_norms_of_a_run(tmp_path):
     assert np.isfinite(found["adapter_in.0"]).sum() == 3
 
 
+def test_adapter_norms_where_other_channels_are_written(tmp_path):
+    W = np.arange(6, dtype=np.float32).reshape(2, 3)
+    own = "blocks.2.drop_path1.adapter."
+    reads, writes = np.array([4, 7, 100]), np.array([0, 4])
+    save_file(
+        {f"{own}weight": W, f"{own}indices": reads, f"{own}writes": writes},
+        tmp_path / "adapter.safetensors",
+    )
+    found = adapter_norms(tmp_path / "adapter.safetensors", get_backbone("ict_tiny"))
+    assert np.allclose(found["adapter_in.0"][2, reads], np.linalg.norm(W, axis=0))
+    assert np.allclose(found["adapter_out.0"][2, writes], np.linalg.norm(W, axis=1))
+    assert np.isfinite(found["adapter_out.0"]).sum() == 2
+
+
 def test_command_then_a_page_without_torch(store):
     arguments = ["inspect", "digits", "--weights", "none", "--limit", "30", "--json"]
     document = json.loads(CliRunner().invoke(main, arguments).stdout)

@@ -36,6 +36,7 @@ def test_link_uses_the_catalogues_name_and_absolute_paths(root, tmp_path, monkey
         ("digits", "ok", "is a bundled task"),
         ("all", "ok", "cannot name a task"),
         ("a/b", "ok", "cannot name a task"),
+        ("others", "ok", "`score_task=others` means all tasks but the run's own"),
     ],
 )
 def test_link_refuses(root, tmp_path, task, folder, said):

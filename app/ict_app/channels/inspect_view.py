@@ -151,12 +151,15 @@ def _adapter(shown: Store, users: Mapping[str, str], block: int, channel: int) -
     if weights is None:
         st.caption("Its adapter file is not in the store, or does not name this block.")
         return
-    for column, values, way in zip(
-        st.columns(2), (weights.into, weights.out), ("into", "out"), strict=True
-    ):
+    for column, way in zip(st.columns(2), ("into", "out"), strict=True):
         with column:
+            if (around := weights.of(way)) is None:
+                st.caption(
+                    f"The adapter does not {'write' if way == 'into' else 'read'} this channel."
+                )
+                continue
             plot.draw(
-                weight_bars(weights.indices, values, way, theme=shell.theme()), f"weights-{way}",
+                weight_bars(*around, way, theme=shell.theme()), f"weights-{way}",
                 f"Weights {way} of this channel, by other channel",
                 request=Request(f"weights-{way}", [run_id], Choice(block=block, channel=channel)),
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""*Channels*, below the map: which classes drive the channels, whose energy a score sees, stability."""
+"""*Channels*, below the map: which classes drive the channels, their energy, stability, what is generic."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,18 +23,19 @@ from ict.figures.asked import Choice, Request
 from ict.figures.sources import chosen_in_block, ranked_in_block
 from ict.selection import Selection
 from ict.store import Store
+from ict_app.channels import made_of_view
 from ict_app.common import plot, readers, shell
 from ict_app.common.controls import followed_block
 from ict_app.common.sources import Source
 
-TABS = ("Classes", "Energy", "Stability")
+TABS = ("Classes", "Energy", "Stability", "Made of")
 
 
 def draw(shown: Store, source: Source, picked: Selection, how: Choice) -> None:
-    """Three looks behind the scores; only the open one is computed."""
+    """Four looks behind the scores; only the open one is computed."""
     st.subheader("Behind the scores", anchor=False)
     tabs = st.tabs(TABS, key="behind", on_change="rerun", bind="query-params")
-    for tab, look in zip(tabs, (_classes, _energy, _stability), strict=True):
+    for tab, look in zip(tabs, (_classes, _energy, _stability, _made_of), strict=True):
         if tab.open:
             with tab:
                 look(shown, source, picked, how)
@@ -111,6 +112,11 @@ def _stability(shown: Store, source: Source, _picked: Selection, how: Choice) ->
         "It shows how alike the choices are that resamples of these images make (chance 0, identical 1; "
         f"the interval is that of the resampling).{words} It cannot show other tasks' or other runs' noise."
     )
+
+
+def _made_of(shown: Store, source: Source, _picked: Selection, how: Choice) -> None:
+    """What of the choice is generic, which per-image sums and other score files tell."""
+    made_of_view.draw(shown, source, how)
 
 
 def _own_energy(source: Source) -> list[EnergyRow] | str:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ict.catalogue import BUNDLED, Backbone, get_backbone, known
 from ict.config import ABOUT, DEFAULTS, RunConfig
-from ict.criteria import criteria
+from ict.criteria import named, of_runs
 from ict.documents.bounded import whole_number
 from ict.errors import IctError, InputError, quoted
 from ict.methods.registry import chooses_channels, find_method, methods
@@ -121,7 +121,7 @@ def _channels(backbone: str) -> list[Field]:
     chosen = get_backbone(backbone)
     bar = st.container(horizontal=True, gap="small")
     criterion = bar.selectbox(
-        "Criterion", criteria(), width=200, key="criterion", bind="query-params",
+        "Criterion", of_runs(), width=200, format_func=named, key="criterion", bind="query-params",
         help="How the importance of a channel is measured on the training images.",
     )  # fmt: skip
     site = bar.selectbox(

@@ -1,0 +1,28 @@
+"""The browser window that opens with the server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from streamlit import cli_util, config
+from streamlit.web.server import server_util
+
+
+@asynccontextmanager
+async def opened(_app: Any) -> AsyncIterator[None]:
+    """Opens the app in a browser once it is served, unless `server.headless`.
+
+    `streamlit run` does so itself for a script, and not for an `st.App`.
+    """
+    if not config.get_option("server.headless"):
+        asyncio.get_running_loop().call_soon(cli_util.open_browser, address())
+    yield
+
+
+def address() -> str:
+    """Where this machine's browser finds the app; an address that stands for all is no place."""
+    if config.is_manually_set("browser.serverAddress"):
+        return server_util.get_url(config.get_option("browser.serverAddress"))
+    listens = config.get_option("server.address") or "localhost"
+    return server_util.get_url(server_util.get_display_address(listens))
