@@ -167,3 +167,22 @@ def test_what_has_no_held_out_half_or_other_blocks_is_refused():
             first_steps(gradients, {"other": other}, [], k=K)
     with pytest.raises(InputError, match="a set is called gradient, as a selector is"):
         first_steps(gradients, {"gradient": FIXED}, ["gradient"], k=K)
+
+
+def test_a_step_is_held_against_images_of_its_own_head():
+    gradients = drawn(((BLOCKS, WIDTH),), seed=2)
+    own = AdapterGradients(gradients.arrays, gradients.images, heads=(0, 0, 0, 0, 1, 1))
+    halvings = own.halvings()
+    assert halvings == [
+        ((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2)), ((4,), (5,)),
+    ]  # fmt: skip
+    (row,) = first_steps(own, {"fixed": FIXED}, [], k=K)
+    both = [pair for a, b in halvings for pair in ((a, b), (b, a))]
+    slow = [gain(own, FIXED, a, b, "unit") for a, b in both]
+    assert (row.halvings, row.held_out) == (4, pytest.approx(np.mean(slow)))
+
+
+def test_heads_are_kept_in_the_file(tmp_path):
+    gradients = drawn(((BLOCKS, WIDTH),), seed=3)
+    own = AdapterGradients(gradients.arrays, gradients.images, heads=(0, 0, 0, 1, 1, 1))
+    assert AdapterGradients.load(own.save(tmp_path / "g.safetensors")).heads == own.heads

@@ -109,10 +109,19 @@ def test_each_part_has_the_sums_of_its_images():
     images, labels = IMAGES[order], LABELS[order]
     data = split(images, labels, 7)
     found = ict.score(tiny_vit(), data, criterion="adapter_gradient", internal_batch=5).gradients
-    assert found.images == (3, 3, 3, 3, 2, 2)
+    assert found.images == (2,) * PARTS
+    assert found.heads == (0,) * 4 + (1,) * 4
     heads = cross_fit(tiny_vit(), data, classes=3, kind="probe", meter=Meter(None, 0))
-    before = [0, 6, 11]
-    parts = [(before[k] + int((labels[:n] == k).sum())) % PARTS for n, k in enumerate(labels)]
+    judge = heads.folds(images).tolist()
+    place, seen = {}, {}
+    for head in (0, 1):  # each class begins where the one before it ended
+        mine = [int(k) for k, j in zip(labels, judge, strict=True) if j == head]
+        place |= {(head, k): sum(other < k for other in mine) for k in range(3)}
+    parts = []
+    for k, head in zip(labels.tolist(), judge, strict=True):
+        at = place[head, k] + seen.get((head, k), 0)
+        seen[head, k] = seen.get((head, k), 0) + 1
+        parts.append(4 * head + at % 4)
     assert parts != sorted(parts)
     for part in found.parts:
         mine = torch.tensor(parts) == part
@@ -158,6 +167,7 @@ def test_images_that_no_head_may_judge_are_left_out():
     assert scores.meta["head_images_left_out"] == 1
     assert scores.meta["images_per_class"] == [3, 3, 0]
     assert scores.gradients.images == (1,) * 6
+    assert scores.gradients.heads == (0,) * 3 + (1,) * 3
 
 
 def test_few_images_have_fewer_parts_and_too_few_are_refused():
