@@ -33,10 +33,11 @@ def quick(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The cells of the notebook run, and so does the code that docs/extending.md shows."""
+    """The cells of the notebook run, and so does the code that the pages on one's own parts show."""
     session.run("python", "-m", "docs.notebook", "examples/quickstart.ipynb", "--check")
     extending = ("tests/test_extending.py", "tests/test_methods_from_outside.py")
-    session.run("pytest", *extending, *session.posargs)
+    card = "tests/running/test_report_card.py"
+    session.run("pytest", *extending, card, *session.posargs)
 
 
 @nox.session

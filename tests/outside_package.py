@@ -10,10 +10,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def documented(module: str) -> dict[str, str]:
-    """The files in docs/extending.md whose names begin with `module`."""
-    text = (ROOT / "docs/extending.md").read_text()
-    files = re.findall(r"`(ict_\w+\.py)`[^`]*:\n\n```python\n(.*?)```", text, flags=re.S)
+def documented(module: str, page: str = "extending.md") -> dict[str, str]:
+    """The files in a page of docs/ whose names begin with `module`."""
+    text = (ROOT / "docs" / page).read_text()
+    files = re.findall(r"`(\w+\.py)`[^`]*:\n\n```python\n(.*?)```", text, flags=re.S)
     return {name: content for name, content in files if name.startswith(module)}
 
 

@@ -9,6 +9,7 @@
 | `permutation` | is it the task or the images, and is it the class or the images |
 | `stability` | Nogueira's index with its interval |
 | `agreement` | rank correlation of criteria, clustering of tasks |
+| `first_step`, `report_card` | what chosen channels gain in a first step; criteria and selectors beside each other |
 | `energy` | offset, class, image and token energy of a channel; participation ratio |
 | `made_of`, `chosen_sums`, `made_of_words` | what of a choice stays without classes, by plain l2, other tasks, class tokens |
 | `summary` | mean with 95 % t interval over seeds, paired differences, Holm, bootstrap over tasks |

@@ -30,7 +30,7 @@ from ict.selection import Selection
 CRITERION_KIND: Final = "criterion"
 FILE_KIND: Final = "file"
 SELECTOR_KIND: Final = "selector"
-_FEWEST_CHANNELS: Final = 3
+FEWEST_CHANNELS: Final = 3
 """Of two channels there is no rank correlation but ± 1."""
 
 
@@ -117,7 +117,7 @@ class ReportCard:
     @property
     def fidelity_spread(self) -> float | None:
         """Standard deviation of `fidelity` of scores that say nothing: of ranks, over independent blocks."""
-        if self.check_channels < _FEWEST_CHANNELS:
+        if self.check_channels < FEWEST_CHANNELS:
             return None
         return float(1 / np.sqrt((self.check_channels - 1) * self.blocks))
 
@@ -242,6 +242,6 @@ def fidelities(scores: Sequence[np.ndarray], effects: Sequence[Effect]) -> list[
     for block, tried in of_block.items():
         pair = [(float(rows[block][one.channel]), one.size) for one in tried]
         flat = any(len(set(side)) == 1 for side in zip(*pair, strict=True))
-        if len(pair) >= _FEWEST_CHANNELS and not flat:
+        if len(pair) >= FEWEST_CHANNELS and not flat:
             found.append(float(scipy.stats.spearmanr(np.array(pair)).statistic))
     return found

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterator
 
 from ict.analysis.report_card import FILE_KIND, SELECTOR_KIND, CardRow, ReportCard
 from ict.cli.common import table
@@ -11,11 +12,14 @@ from ict.criteria import named
 FORMATS = ("csv", "md")
 _FACTS = ("task", "backbone", "weights", "site", "split", "images", "device")
 _NONE = "–"
+_WIDTH = 100
+_INDENT = 10
 
 
 def text(card: ReportCard) -> str:
     """The table, what its columns are, and what has to be said."""
-    return "\n".join([title(card), "", table(cells(card)), "", *legend(card)])
+    said = [_wrapped(word, words) for word, words in legend(card)]
+    return "\n".join([title(card), "", table(cells(card)), "", *said])
 
 
 def content(card: ReportCard, kind: str) -> bytes:
@@ -37,8 +41,12 @@ def cells(card: ReportCard) -> list[dict[str, str]]:
     return [
         {
             "chosen by": _name(row),
-            "regret unit %": _percent(row.regret_unit),
-            "regret sign %": _percent(row.regret_sign),
+            "regret, unit %": _ranged(
+                row.regret_unit, row.regret_unit_lowest, row.regret_unit_highest
+            ),
+            "regret, sign %": _ranged(
+                row.regret_sign, row.regret_sign_lowest, row.regret_sign_highest
+            ),
             "fidelity": _NONE if row.fidelity is None else f"{row.fidelity:.2f}",
             "stable %": _both(row.stability_read, row.stability_write),
             "as l2 %": _both(row.l2_read, row.l2_write),
@@ -51,27 +59,30 @@ def cells(card: ReportCard) -> list[dict[str, str]]:
     ]
 
 
-def legend(card: ReportCard) -> Iterable[str]:
-    """What each column is, in its unit."""
-    chance = f"{100 * card.rows[0].chance:.0f} %" if card.rows else _NONE
+def legend(card: ReportCard) -> Iterator[tuple[str, str]]:
+    """What each column is, in its unit, and what has to be said."""
+    chance = f"chance {100 * card.rows[0].chance:.3g} %"
     first, second = card.images_of_halves
     yield (
-        "regret    1 − held-out gain of a first step ÷ that of the best read and write sets found: 0 is as good, "
-        "100 no gain; a step of length 1 (unit), or of one size in every weight (sign)"
+        "regret",
+        "1 − held-out gain of a first step ÷ that of the best read and write sets found (range over halvings): 0 is "
+        "as good, 100 gains nothing; for a step of length 1 (unit), and of one size in every weight (sign)",
     )
     if card.fidelity_spread is not None:
         yield (
-            f"fidelity  Spearman of a channel's score and what replacing it does on {card.check_images} images of "
-            f"{card.check_split}: {card.check_channels} channels a block, mean over blocks; "
-            f"0 ± {card.fidelity_spread:.2f} where a score says nothing"
+            "fidelity",
+            f"Spearman of a channel's score and the size of what replacing it does on {card.check_images} images of "
+            f"{card.check_split}: {card.check_channels} channels a block, mean over blocks; 0 ± "
+            f"{card.fidelity_spread:.2f} where ranks say nothing",
         )
     yield (
-        f"stable    share of K chosen on both halves of the images ({first} and {second}); chance {chance}; "
-        "read/write where these are two sets"
+        "stable",
+        f"share of K chosen on both halves of the images ({first} and {second}), scored apart; {chance}; "
+        "read/write where these are two sets",
     )
-    yield f"as l2     share of K that plain l2 chooses too; chance {chance}"
-    yield "seconds   scoring both halves and choosing, in this process"
-    yield from (f"note: {note}" for note in card.notes)
+    yield "as l2", f"share of K that plain l2 chooses too; {chance}"
+    yield "seconds", "scoring both halves and choosing, in this process; over those of class_l2"
+    yield from (("note", note) for note in card.notes)
 
 
 def _name(row: CardRow) -> str:
@@ -80,8 +91,21 @@ def _name(row: CardRow) -> str:
     return named(row.name) if row.kind == SELECTOR_KIND else row.name
 
 
+def _wrapped(word: str, words: str) -> str:
+    return textwrap.fill(
+        f"{word:{_INDENT}}{words}", _WIDTH, subsequent_indent=" " * _INDENT, break_long_words=False
+    )
+
+
+def _ranged(value: float | None, lowest: float | None, highest: float | None) -> str:
+    """`53 (40–66)`."""
+    middle = _percent(value)
+    same = lowest is None or highest is None or _percent(lowest) == _percent(highest)
+    return middle if same else f"{middle} ({_percent(lowest)}–{_percent(highest)})"
+
+
 def _percent(value: float | None) -> str:
-    return _NONE if value is None else f"{100 * value:.0f}"
+    return _NONE if value is None else f"{round(100 * value)}"  # never -0
 
 
 def _both(read: float | None, write: float | None) -> str:
@@ -94,7 +118,7 @@ def _markdown(card: ReportCard) -> str:
     names = list(rows[0])
     lines = [f"| {' | '.join(names)} |", "|---|" + "---:|" * (len(names) - 1)]
     lines += [f"| {' | '.join(row.values())} |" for row in rows]
-    said = [f"- {' '.join(line.split())}" for line in legend(card)]
+    said = [f"- **{word}**: {words}" for word, words in legend(card)]
     return "\n".join([title(card), "", *lines, "", *said, ""])
 
 

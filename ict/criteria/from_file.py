@@ -37,6 +37,7 @@ class FromFile:
     """A criterion and the file of its code."""
 
     path: Path
+    """Of the function."""
     criterion: Criterion
     function: Callable[..., Any]
 
@@ -125,19 +126,24 @@ def criterion_of(path: str | Path) -> FromFile:
         raise InputError(
             f"{where}: default_tokens={quoted(criterion.default_tokens)}; choose one of {', '.join(TOKENS)}"
         )
-    return FromFile(where, replace(criterion, source=str(where)), _function(module, said, where))
+    function, code = _function(module, said, where)
+    return FromFile(code, replace(criterion, source=str(code)), function)
 
 
 def _executed(where: Path) -> ModuleType:
     """The module of a file, under a name that no import statement finds by chance."""
-    name = f"_ict_criterion_of_file_{where.stem}_{len(sys.modules)}"
+    name = f"_ict_criterion_of_file_{len(sys.modules)}"
     spec = importlib.util.spec_from_file_location(name, where)
     assert spec is not None  # of a name that ends in .py there always is one
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look a class's module up there
-    with _told(where, "cannot be loaded"):
-        spec.loader.exec_module(module)
+    try:
+        with _told(where, "cannot be loaded"):
+            spec.loader.exec_module(module)
+    except InputError:
+        del sys.modules[name]
+        raise
     return module
 
 
@@ -151,8 +157,13 @@ def _criterion(module: ModuleType, where: Path) -> Criterion | None:
     return own[0] if own else None
 
 
-def _function(module: ModuleType, said: Criterion | None, where: Path) -> Callable[..., Any]:
-    """The file's own `compute`, or that of the module that its `Criterion` names, which may lie beside it."""
+def _function(
+    module: ModuleType, said: Criterion | None, where: Path
+) -> tuple[Callable[..., Any], Path]:
+    """The file's own `compute`, or that of the module that its `Criterion` names; and the file that has it.
+
+    That module may lie beside the file, without being installed.
+    """
     if not hasattr(module, "compute") and said is not None:
         beside = where.parent / f"{str(said.module).replace('.', '/')}.py"
         if beside.is_file() and beside != where:
@@ -163,7 +174,7 @@ def _function(module: ModuleType, said: Criterion | None, where: Path) -> Callab
     function = getattr(module, "compute", None)
     if not callable(function):
         raise InputError(f"{where}: defines no function {_WANTED}")
-    return function  # type: ignore[no-any-return]  # whatever the file calls so
+    return function, where
 
 
 def _check_name(name: Any, where: Path, *, of_file: bool) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ict.analysis.report_card import FEWEST_CHANNELS
 from ict.catalogue import SITE, Backbone
 from ict.criteria import ADAPTER_GRADIENT, CRITERION, get_criterion
 from ict.criteria.from_file import FromFile
@@ -48,6 +49,11 @@ class Asked:
         names = [one.name for one in self.files]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise InputError(f"two files give a criterion {quoted(twice)}: rename one")
+        if 0 < self.scatter < FEWEST_CHANNELS:
+            raise InputError(
+                f"scatter={self.scatter}: ranks of so few channels say nothing; choose {FEWEST_CHANNELS} or more, or 0 "
+                "to leave fidelity out"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """A report card of criteria and selectors on one task: scored, chosen, held out, replaced, timed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final
 
 from ict.adapter_gradients import AdapterGradients
@@ -12,6 +13,7 @@ from ict.analysis.report_card import (
     FILE_KIND,
     SELECTOR_KIND,
     Candidate,
+    CardRow,
     Effect,
     ReportCard,
     card_rows,
@@ -56,7 +58,9 @@ def report_card(
     inputs = Inputs.of(
         base, task=asked.task, backbone=asked.backbone, weights_file=weights_file, root=None
     )
-    passes = Passes.of(store, base, inputs, device=device, bar=bar)
+    candidates = len(asked.names) + len(asked.files) + 1  # each on all images and on two halves
+    numbered = _numbered(bar, 3 * candidates + bool(asked.scatter))
+    passes = Passes.of(store, base, inputs, device=device, bar=numbered)
     making = _Making(passes, asked.site, asked.ks())
     of_files = [making.by_file(own) for own in asked.files]  # first: what fails there fails soon
     criteria = making.by_criteria(asked)
@@ -71,6 +75,7 @@ def report_card(
         energy=making.energy,
         effects=effects,
     )
+    making.say_what_is_missing(rows)
     return ReportCard(
         task=base.task,
         backbone=base.backbone,
@@ -89,6 +94,12 @@ def report_card(
         rows=tuple(rows),
         notes=tuple(making.notes),
     )
+
+
+def _numbered(bar: Bar, passes: int) -> Bar:
+    """The bars of so many passes, each with its number, so that they say how far the card is."""
+    numbers = count(1)
+    return lambda said: bar(f"{next(numbers)} of {passes}, {said}")
 
 
 @dataclass
@@ -238,3 +249,11 @@ class _Making:
         except InputError as error:
             self.notes.append(f"fidelity is left out: {error}")
             return [], 0
+
+    def say_what_is_missing(self, rows: Sequence[CardRow]) -> None:
+        """A note where the best sets gain nothing, so that nothing can be held against them."""
+        if any(row.regret_unit is None or row.regret_sign is None for row in rows):
+            self.notes.append(
+                f"some regret is left out: on half of {len(self.passes.images)} images even the best sets gain nothing; "
+                "give a larger --limit"
+            )

@@ -23,7 +23,6 @@ from ict.data import ImageSet, batches, load_set
 from ict.errors import InputError
 from ict.scores import ChannelScores
 from ict.scoring.causal import Plan, measure
-from ict.scoring.heads import deal
 from ict.scoring.inputs import Inputs
 from ict.scoring.score_request import ScoreRequest
 from ict.scoring.task_scores import frozen_backbone, score_task, usual_batch
@@ -173,15 +172,16 @@ class Passes:
 
 
 def halves(images: ImageSet) -> tuple[ImageSet, ImageSet]:
-    """Two halves: the images of each class by turns, odd classes beginning in the second.
+    """Two halves, dealt by turns class after class, so that neither they nor their classes differ by more than 1.
 
     Raises InputError for a single image.
     """
-    fold = torch.from_numpy(deal(images.labels.cpu().numpy())).to(images.device)
-    parts = [
-        ImageSet(images.images[fold == one], images.labels[fold == one], images.classes)
-        for one in (0, 1)
-    ]
-    if not all(map(len, parts)):
-        raise InputError(f"{len(images)} image(s) have no two halves; give a larger --limit")
-    return parts[0], parts[1]
+    if len(images) == 1:
+        raise InputError("one image has no two halves; give a larger --limit")
+    dealt = images.labels.argsort(stable=True)
+    first, second = (dealt[start::2].sort().values for start in (0, 1))
+    return _taken(images, first), _taken(images, second)
+
+
+def _taken(images: ImageSet, chosen: torch.Tensor) -> ImageSet:
+    return ImageSet(images.images[chosen], images.labels[chosen], images.classes)
