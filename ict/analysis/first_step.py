@@ -8,8 +8,11 @@ and writes S has the gradients G[S, R] and g[S] (`ict.adapter_gradients`), and i
 
 Measured on the images that gave the step, this is in-sample: the noise of the gradient counts as gain,
 and a choice by the gradient most of all. So the step is taken from one half A of the images (and what is
-chosen by the gradient is chosen there), and its gain is ⟨step of A, gradient of B⟩ / images of B. Halves
-of several halvings share images; their range says how far the halving matters, and is no interval.
+chosen by the gradient is chosen there), and its gain is ⟨step of A, gradient of B⟩ / images of B. A and B are
+judged by one head (`AdapterGradients.halvings`), so the gain holds what that head, fitted on other images,
+misses; in-sample, where the gradients of two heads are added, much of this cancels, and the gain can be
+smaller than the held-out one. Halves of several halvings share images; their range says how far the halving
+matters, and is no interval.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +46,7 @@ class FirstStep(JsonForm):
     k: tuple[int, ...]
     """Channels that are read in a block of each stage, at most where its blocks differ."""
     predicted: float
-    """In-sample: step, choice and gain all on all images."""
+    """In-sample: step, choice and gain all on all images, the gradients of both heads added."""
     held_out: float
     """On the other half; mean over all halvings, both ways."""
     lowest: float

@@ -101,7 +101,7 @@ def _caption(rows: pd.DataFrame, names: list[str]) -> str:
     unbarred = rows["relative_lowest"].isna().any()
     return (
         f"Gain of the first step of adapters on channels chosen in {len(names)} ways "
-        f"(K = {' or '.join(dict.fromkeys(ks))}), step and choice by gradient from one half of the images, gain "
+        f"(K = {' or '.join(dict.fromkeys(ks))}), step and choice by gradient from one half of what a head judges, gain "
         "on the other, relative to the best read set and write set found on the first. Mean over "
         f"{halvings} halvings, both ways; bars are the range over {halvings} dependent halvings, no interval."
         + (" Without a bar: the best gains nothing in one of the halvings." if unbarred else "")
