@@ -11,7 +11,7 @@ from ict.tasks.vtab import recipe as authors_recipe
 
 RECIPES = ("quick", "paper", "released")
 _QUICK: Final = {"epochs": 20, "warmup_epochs": 2, "batch_size": 64}
-_QUICK_BUNDLED: Final = {
+_QUICK_BUNDLED: Final[dict[str, dict[str, Any]]] = {
     "digits": {
         "image_size": 48,
         "epochs": 8,
