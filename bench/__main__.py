@@ -16,6 +16,7 @@ from typing import Any
 
 BENCHES = {
     "speed": [],
+    "adapter_gradient": [],
     "replicas": [],
     "k_step": [],
     "overlap": [],

@@ -19,8 +19,11 @@ import numpy as np
 
 from ict.errors import InputError, quoted
 
-PARTS: Final = 6
-"""Images are dealt into so many parts, each with its own sums: 10 ways to make two halves of them."""
+HEADS: Final = 2
+"""Each image is judged by the head that was fitted on the others."""
+PARTS_OF_HEAD: Final = 4
+"""What one head judges is dealt into so many parts, each with its own sums: 3 ways to halve them."""
+PARTS: Final = HEADS * PARTS_OF_HEAD
 _FEWEST_PARTS: Final = 2
 
 
@@ -44,12 +47,14 @@ class AdapterGradients:
     """Gradients at one or more sites, one sum for each part of the images.
 
     `arrays` holds float32: `attn.0.G.3` (blocks, D, D) and `attn.0.g.3` (blocks, D) for stage 0 and
-    part 3 of site attn; `images` says how many images are in each part.
+    part 3 of site attn; `images` says how many images are in each part, `heads` which head judged them
+    (all the same, where nothing is said).
     """
 
     arrays: Mapping[str, np.ndarray]
     images: tuple[int, ...]
     meta: Mapping[str, Any] = field(default_factory=dict)
+    heads: tuple[int, ...] = ()
 
     @property
     def sites(self) -> tuple[str, ...]:
@@ -94,18 +99,18 @@ class AdapterGradients:
         return shapes
 
     def halvings(self) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-        """All ways to make two halves (A, B) of the parts, each once: 10 of six parts.
+        """All ways to make two halves (A, B) of what one head judged, each once: 6 of two heads' four parts.
 
-        They share images, so what they say is not independent.
+        Never of both heads' images: a head is the best for those that it was fitted on, so what they have
+        by chance is in the other half's gradient with the sign turned, and a step would seem to gain less
+        than it does, or to lose. Halvings share images, so what they say is not independent. Raises
+        InputError where no head judged two parts.
         """
-        if len(self.parts) < _FEWEST_PARTS:
+        judged = self.heads or (0,) * len(self.images)
+        of_heads = [[p for p in self.parts if judged[p] == head] for head in dict.fromkeys(judged)]
+        if not (halvings := [pair for parts in of_heads for pair in _halvings(parts)]):
             raise InputError("gradients of one part have no held-out half; score more images")
-        half = len(self.parts) // 2
-        return [
-            (a, tuple(part for part in self.parts if part not in a))
-            for a in combinations(self.parts, half)
-            if 0 in a or len(self.parts) % 2
-        ]
+        return halvings
 
     def count(self, parts: Sequence[int]) -> int:
         """Images in these parts."""
@@ -129,7 +134,7 @@ class AdapterGradients:
         """What `save` writes."""
         from ict.documents.adapter_gradient_files import gradient_bytes
 
-        return gradient_bytes(self.arrays, self.images, self.meta)
+        return gradient_bytes(self.arrays, self.images, self.heads, self.meta)
 
     @classmethod
     def load(cls, path: str | Path) -> "AdapterGradients":
@@ -137,6 +142,16 @@ class AdapterGradients:
         from ict.documents.adapter_gradient_files import read_gradients
 
         return cls(*read_gradients(Path(path)))
+
+
+def _halvings(parts: Sequence[int]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    if len(parts) < _FEWEST_PARTS:
+        return []
+    return [
+        (a, tuple(part for part in parts if part not in a))
+        for a in combinations(parts, len(parts) // 2)
+        if parts[0] in a or len(parts) % 2
+    ]
 
 
 def bytes_of(stages: Sequence[tuple[int, int]], sites: int, parts: int = PARTS) -> int:

@@ -1,19 +1,20 @@
 """Criteria: do different measures of importance rank alike, and does what they rank matter?"""
 
 import streamlit as st
-from ict_app.channels import criteria_view
+from ict_app.channels import criteria_view, first_step_view
 from ict_app.common import readers, shell, words
 
-from ict.analysis.families import of_criteria
+from ict.analysis.families import gradients_of, of_criteria
 from ict.errors import IctError
 
 shown = shell.heading(
     "Criteria", "Do different measures of importance choose the same channels, and do those matter?"
 )
-families = of_criteria(readers.scores_of(shown))
+records = readers.scores_of(shown)
+families = of_criteria(records)
 checks = criteria_view.checks(shown)
-if not families and not checks:
-    task = next((str(record.task) for record in readers.scores_of(shown)), "digits")
+if not families and not checks and not gradients_of(records):
+    task = next((str(record.task) for record in records), "digits")
     shell.empty(
         f"No two criteria on one task yet. `ict score {task} --criterion taylor` scores it by another, "
         f"`ict causal {task} --criterion class_l2 --criterion taylor` also replaces the channels.",
@@ -30,5 +31,6 @@ try:
         criteria_view.causal(checks)
     else:
         st.info("No causal check yet: `ict causal TASK --criterion class_l2 --criterion taylor`.")
+    first_step_view.draw(shown, records)
 except IctError as error:
     st.error(words.plain(error), icon=":material/error:")

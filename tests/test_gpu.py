@@ -15,6 +15,7 @@ from ict.cli import main
 from ict.machine import devices
 from ict.training import Trainer, evaluate
 from ict.training.step import make_repeatable
+from tests.tiny_models import images_of, tiny_vit
 from tests.tiny_training import adapted, images, settings
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
@@ -46,6 +47,17 @@ def test_an_adapted_step_is_that_of_the_cpu(site, scale_on_x):
     assert len(results["cpu"][1]) == 8
     for name, gradient in results["cpu"][1].items():
         torch.testing.assert_close(gradient, results[GPU][1][name], rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_gradients_of_adapters_are_those_of_the_cpu():
+    pixels, labels = images_of()
+    found = {
+        device: ict.score(tiny_vit().to(device), [(pixels, labels)], criterion="adapter_gradient")
+        for device in ("cpu", GPU)
+    }
+    for name, array in found["cpu"].gradients.arrays.items():
+        other = found[GPU].gradients.arrays[name]
+        assert np.abs(other - array).max() <= 1e-3 * np.abs(array).max(), name
 
 
 def test_loaded_adapters_write_to_the_channels_of_the_file():

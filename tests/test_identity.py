@@ -96,6 +96,9 @@ def test_a_later_field_stays_out_of_the_id_at_its_neutral_value_alone(field):
         "image_size": 32,
         "shots": 4,
         "shot_seed": 1,
+        "selector_norm": "sign",
+        "whiten": True,
+        "budget": "unit",
     }
     other = {**NOW, **chosen}[field]
     assert other != NEUTRAL[field]

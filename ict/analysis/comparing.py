@@ -7,20 +7,25 @@ test images says `same_test`, how they are paired `paired_runs`.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from ict.analysis import groups
 from ict.analysis.differences import Difference, over_seeds_and_images, over_tasks
 from ict.analysis.flips import ClassFlips, Flips, flips, flips_by_class
-from ict.analysis.groups import Seed
-from ict.analysis.paired_runs import gains, of_seeds
+from ict.analysis.outcomes import ACCURACY, Outcome
+from ict.analysis.paired_runs import gains, measured, of_seeds
 from ict.analysis.power import Spread, spread
 from ict.analysis.same_test import answers_of, same_test, test_size
 from ict.analysis.sides import Side, one_setting, torn
-from ict.analysis.verdicts import EXPLORATORY, MARGIN, Verdict, judge
+from ict.analysis.verdicts import EXPLORATORY, Verdict, judge
 from ict.errors import InputError, quoted
 from ict.store.predictions import Predictions
 from ict.store.store import Store
+
+NO_NEW_IMAGES: Final = (
+    "Nothing is told about losses on new images: few images can carry most of a mean loss, and an interval "
+    "over images would be too narrow."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +35,9 @@ class TaskComparison:
     task: str
     a: float
     b: float
-    """Mean accuracies over seeds, draws averaged within a seed."""
+    """Mean outcomes over seeds, draws averaged within a seed."""
     differences: tuple[Difference, ...]
-    """The first speaks about these images; where answers are kept, the next about new ones too."""
+    """The first speaks about these images; of accuracies, where answers are kept, the next about new ones too."""
     images: int
     run_ids: tuple[tuple[str, ...], tuple[str, ...]]
     flips: Flips | None
@@ -45,10 +50,11 @@ class TaskComparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A minus B. `verdicts` are of all tasks together."""
+    """A minus B, as fractions or nats. `verdicts` are of all tasks together."""
 
     a: str
     b: str
+    outcome: Outcome
     margin: float
     tasks: tuple[TaskComparison, ...]
     verdicts: tuple[Verdict, ...]
@@ -68,6 +74,8 @@ class Comparison:
         return {
             "a": self.a,
             "b": self.b,
+            "outcome": self.outcome.name,
+            "unit": self.outcome.form,
             "margin": self.margin,
             "verdicts": [verdict.to_dict() for verdict in self.verdicts],
             "tasks": [
@@ -96,15 +104,18 @@ def compare(
     b: Side,
     store: Store,
     *,
-    margin: float = MARGIN,
+    outcome: Outcome = ACCURACY,
+    margin: float | None = None,
     role: str = EXPLORATORY,
     by_class: bool = False,
 ) -> Comparison:
-    """A minus B on every task that both have.
+    """A minus B on every task that both have; the margin is the outcome's unless one is given.
 
-    Raises InputError where a side holds several settings of a task, both are the same runs, or no
-    task has the same test images on both sides; of several tasks those that have not are noted.
+    Raises InputError where a side holds several settings of a task, both are the same runs, no
+    task has the same test images on both sides, or a run has no such outcome; of several tasks those
+    for which it is so are noted.
     """
+    margin = outcome.margin if margin is None else margin
     for side in (a, b):
         one_setting(side)
     common = [task for task in a.tasks if task in b.tasks]
@@ -117,7 +128,8 @@ def compare(
     comparisons: list[TaskComparison] = []
     for task in common:
         try:
-            comparisons.append(_on_task(task, a.on(task), b.on(task), store, by_class=by_class))
+            sides = a.on(task), b.on(task)
+            comparisons.append(_on_task(task, *sides, store, outcome, by_class=by_class))
         except InputError as error:
             if len(common) == 1:
                 raise
@@ -127,6 +139,7 @@ def compare(
     return Comparison(
         a=a.name,
         b=b.name,
+        outcome=outcome,
         margin=margin,
         tasks=tuple(comparisons),
         verdicts=tuple(judge(d, margin=margin, role=role) for d in _together(comparisons)),
@@ -155,32 +168,37 @@ def _all_have_two(tasks: Sequence[TaskComparison]) -> bool:
     return all(len(one.differences) > 1 for one in tasks)
 
 
-def _on_task(task: str, a: Side, b: Side, store: Store, *, by_class: bool) -> TaskComparison:
+def _on_task(
+    task: str, a: Side, b: Side, store: Store, outcome: Outcome, *, by_class: bool
+) -> TaskComparison:
     ids = _ids(a), _ids(b)
     if both := set(ids[0]) & set(ids[1]):
         shared = f"have {len(both)} run{'s' * (len(both) != 1)} in common"
         what = "are the same runs" if ids[0] == ids[1] else shared
         raise InputError(f"{quoted(a.name)} and {quoted(b.name)} {what}: nothing can be told apart")
-    answers, notes = answers_of((*a.rows, *b.rows), store)
+    answers, notes = answers_of((*a.rows, *b.rows), store, outcome)
     notes += same_test(a, b, answers)
-    accuracies = groups.by_seed(a.rows), groups.by_seed(b.rows)
+    if answers and outcome.kept_by_image:
+        a, b = measured(a, answers, outcome), measured(b, answers, outcome)
     images = len(next(iter(answers.values()))) if answers else test_size(a)
-    difference, left_out = of_seeds(a, b, accuracies, images)
-    gained = gains(a, b, answers) if answers and difference.seeds > 1 else None
+    difference, left_out = of_seeds(a, b, images, outcome)
+    gained = gains(a, b, answers, outcome) if answers and difference.seeds > 1 else None
     differences = [difference]
-    if gained is not None:
-        differences.append(over_seeds_and_images(gained))
+    if gained is not None and outcome.new_images:
+        differences.append(over_seeds_and_images(gained, outcome))
+    elif gained is not None:
+        notes.append(NO_NEW_IMAGES)
     pair, classes, more = _pair(a, b, answers, by_class=by_class)
     return TaskComparison(
         task=task,
-        a=_mean(accuracies[0]),
-        b=_mean(accuracies[1]),
+        a=_mean(a, outcome),
+        b=_mean(b, outcome),
         differences=tuple(differences),
         images=images,
         run_ids=ids,
         flips=pair,
         by_class=classes,
-        spread=None if gained is None else spread(gained),
+        spread=None if gained is None else spread(gained, outcome),
         notes=tuple(dict.fromkeys([*notes, *left_out, *more, *torn(a), *torn(b)])),
     )
 
@@ -189,8 +207,9 @@ def _ids(side: Side) -> tuple[str, ...]:
     return tuple(sorted({row.run_id for row in side.rows}))
 
 
-def _mean(accuracies: Mapping[Seed, float]) -> float:
-    return math.fsum(accuracies.values()) / len(accuracies)
+def _mean(side: Side, outcome: Outcome) -> float:
+    by_seed = groups.by_seed(side.rows, outcome.column)
+    return math.fsum(by_seed.values()) / len(by_seed)
 
 
 def _one_model(side: Side) -> bool:

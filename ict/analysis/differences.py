@@ -1,7 +1,8 @@
-"""Is A better than B? A difference of accuracies with an interval that names what it generalises over.
+"""Is A better than B? A difference with an interval that names what it generalises over.
 
-The unit of replication is the training seed: S seeds, each with the difference d_s of two accuracies
-on the same I test images. Draws of random channels are nested in the seed and averaged there.
+The unit of replication is the training seed: S seeds, each with the difference d_s of two accuracies,
+or of two losses (`ict.analysis.outcomes`), on the same I test images. Draws of random channels are
+nested in the seed and averaged there.
 
 - `over_seeds`: *these images, new seeds*. A paired t interval of the d_s.
 - `over_seeds_and_images`: *new images too*. From d[s, i] in [−1, 1], two crossed random factors with
@@ -13,9 +14,9 @@ on the same I test images. Draws of random channels are nested in the seed and a
   of the table of right and wrong (Agresti and Min 2005).
 - `over_tasks`: the mean of several fixed tasks, their variances added (Satterthwaite 1946).
 
-A spread that a test set cannot show is not taken for none: a standard deviation over seeds is at
-least half an image, and over images at least what one image that differs gives. Closed forms only;
-`python -m bench.coverage` simulates how often they hold.
+A spread that a test set cannot show is not taken for none: of accuracies a standard deviation over
+seeds is at least half an image, and over images at least what one image that differs gives. Closed
+forms only; `python -m bench.coverage` simulates how often they hold.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from scipy import special
 
+from ict.analysis.outcomes import ACCURACY, Outcome
 from ict.errors import InputError
 
 SEEDS: Final = "these images, new seeds"
@@ -40,7 +42,7 @@ EXPLORATORY_BELOW: Final = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Mean of A − B as a fraction, its standard error, and what an interval of it speaks about."""
+    """Mean of A − B, its standard error, and what an interval of it speaks about."""
 
     mean: float
     standard_error: float
@@ -52,13 +54,16 @@ class Difference:
     over: str
     """SEEDS, DRAWS, IMAGES or MODELS."""
     tasks: int = 1
+    outcome: Outcome = ACCURACY
+    """Of what: its numbers are fractions, or nats."""
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Two-sided t interval, cut at −1 and 1, which no difference of accuracies passes."""
+        """Two-sided t interval, cut at what no difference passes: −1 and 1 of accuracies."""
         if math.isnan(self.standard_error):
             return math.nan, math.nan
         half = float(special.stdtrit(self.degrees, (1 + level) / 2)) * self.standard_error
-        return max(-1.0, self.mean - half), min(1.0, self.mean + half)
+        most = self.outcome.most
+        return max(-most, self.mean - half), min(most, self.mean + half)
 
     @property
     def p(self) -> float:
@@ -107,7 +112,9 @@ def paired_by_seed(a: Mapping[Any, Value], b: Mapping[Any, Value]) -> list[Value
     return [a[seed] - b[seed] for seed in a if seed in b]
 
 
-def over_seeds(differences: Sequence[float], images: int) -> Difference:
+def over_seeds(
+    differences: Sequence[float], images: int, outcome: Outcome = ACCURACY
+) -> Difference:
     """Of S paired differences on `images` test images; one seed has no interval.
 
     Raises InputError without any.
@@ -117,16 +124,19 @@ def over_seeds(differences: Sequence[float], images: int) -> Difference:
         raise InputError("the two have no seed in common: nothing can be paired")
     return Difference(
         mean=float(values.mean()),
-        standard_error=_spread(values, images) / math.sqrt(len(values)),
+        standard_error=_spread(values, images, outcome) / math.sqrt(len(values)),
         degrees=len(values) - 1 if len(values) > 1 else math.nan,
         seeds=len(values),
         images=images,
         over=SEEDS,
+        outcome=outcome,
     )
 
 
-def unpaired(a: Sequence[float], b: Sequence[float], images: int) -> Difference:
-    """Of accuracies whose seeds are not shared (Welch 1947).
+def unpaired(
+    a: Sequence[float], b: Sequence[float], images: int, outcome: Outcome = ACCURACY
+) -> Difference:
+    """Of values whose seeds are not shared (Welch 1947).
 
     One value has no spread of its own: against several it takes theirs, so that 1/1 + 1/n of it is
     the variance; against one there is no interval.
@@ -134,7 +144,7 @@ def unpaired(a: Sequence[float], b: Sequence[float], images: int) -> Difference:
     sides = [np.asarray(values, dtype=float) for values in (a, b)]
     if not all(map(len, sides)):
         raise InputError("one of the two has no result: there is nothing to compare")
-    spreads = [_spread(values, images) for values in sides]
+    spreads = [_spread(values, images, outcome) for values in sides]
     with_spread = [i for i, spread in enumerate(spreads) if not math.isnan(spread)]
     spreads = [
         spreads[i] if i in with_spread else spreads[with_spread[0]] if with_spread else math.nan
@@ -153,13 +163,14 @@ def unpaired(a: Sequence[float], b: Sequence[float], images: int) -> Difference:
         seeds=min(map(len, sides)),
         images=images,
         over=SEEDS,
+        outcome=outcome,
     )
 
 
-def over_seeds_and_images(d: np.ndarray) -> Difference:
+def over_seeds_and_images(d: np.ndarray, outcome: Outcome = ACCURACY) -> Difference:
     """Of d (S, I): what seed s of A gains over that of B on image i, draws averaged.
 
-    Raises InputError for one seed, or one image.
+    For which outcomes it holds says `Outcome.new_images`. Raises InputError for one seed, or one image.
     """
     if d.ndim != 2 or min(d.shape) < 2:
         raise InputError(
@@ -167,22 +178,16 @@ def over_seeds_and_images(d: np.ndarray) -> Difference:
             f"these are {' × '.join(map(str, d.shape))}"
         )
     images = d.shape[1]
-    return replace(_crossed(d, *least_spreads(images)), images=images, over=IMAGES)
+    found = _crossed(d, *outcome.least_spreads(images))
+    return replace(found, images=images, over=IMAGES, outcome=outcome)
 
 
-def least_spreads(images: int) -> tuple[float, float]:
-    """Standard deviations below which no accuracy of a seed, no image's answer is taken to lie.
-
-    Half an image, and one image that tells two methods apart: seeds that agree by chance prove nothing.
-    """
-    return 0.5 / images, math.sqrt(1 / images)
-
-
-def over_seeds_and_draws(d: np.ndarray, images: int) -> Difference:
+def over_seeds_and_draws(d: np.ndarray, images: int, outcome: Outcome = ACCURACY) -> Difference:
     """Of d (S, R): A of seed s minus B of seed s with draw r, all pairs trained."""
     if d.ndim != 2 or min(d.shape) < 2:
         raise InputError("crossed draws need at least two seeds and two draws")
-    return replace(_crossed(d, 0.5 / images, 0.5 / images), images=images, over=DRAWS)
+    least, _ = outcome.least_spreads(images)
+    return replace(_crossed(d, least, least), images=images, over=DRAWS, outcome=outcome)
 
 
 def over_images(lost: int, gained: int, images: int) -> Difference:
@@ -205,11 +210,11 @@ def over_images(lost: int, gained: int, images: int) -> Difference:
 
 
 def over_tasks(parts: Sequence[Difference]) -> Difference:
-    """The mean over fixed tasks, as sure as its parts are; they must speak about the same.
+    """The mean over fixed tasks, as sure as its parts are; they must be of one outcome, over the same.
 
     Raises InputError otherwise, or without any.
     """
-    if len({part.over for part in parts}) != 1:
+    if len({(part.over, part.outcome.name) for part in parts}) != 1:
         raise InputError("differences of several tasks must generalise over the same")
     variances = [part.standard_error**2 / len(parts) ** 2 for part in parts]
     return Difference(
@@ -220,12 +225,14 @@ def over_tasks(parts: Sequence[Difference]) -> Difference:
         images=sum(part.images for part in parts),
         over=parts[0].over,
         tasks=sum(part.tasks for part in parts),
+        outcome=parts[0].outcome,
     )
 
 
-def _spread(values: np.ndarray, images: int) -> float:
-    """Standard deviation (n − 1) of accuracies, at least half an image; NaN for one value."""
-    return max(float(values.std(ddof=1)), 0.5 / images) if len(values) > 1 else math.nan
+def _spread(values: np.ndarray, images: int, outcome: Outcome) -> float:
+    """Standard deviation (n − 1) over seeds, at least what can be seen; NaN for one value."""
+    least, _ = outcome.least_spreads(images)
+    return max(float(values.std(ddof=1)), least) if len(values) > 1 else math.nan
 
 
 def mean_squares(d: np.ndarray) -> tuple[float, float, float]:

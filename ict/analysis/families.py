@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ict.criteria import choice, is_ranking
+from ict.catalogue import SITE
+from ict.criteria import ADAPTER_GRADIENT, choice, is_ranking
 from ict.documents.identity import REQUESTS
 from ict.documents.score_record import ScoreRecord
 
@@ -15,6 +16,7 @@ _SAME_WAY = ("backbone", "weights", "criterion", "image_size", "pixel_normalisat
 _SAME_REQUEST = (
     *_SAME_WAY, "task", "data", "split", "images", "limit", "limit_rule", "shots", "shot_seed",
 )  # fmt: skip
+_SAME_PART = tuple(name for name in _SAME_REQUEST if name not in ("criterion", "options"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,35 @@ def of_criteria(records: Iterable[ScoreRecord]) -> dict[str, list[ScoreRecord]]:
             families.setdefault(same, []).append(record)
     several = [own for own in families.values() if len({one.criterion for one in own}) > 1]
     return {_task_family(own[0]): own for own in several}
+
+
+def gradients_of(records: Iterable[ScoreRecord]) -> list[ScoreRecord]:
+    """The score files with gradients of adapters beside them."""
+    return [record for record in records if record.criterion == ADAPTER_GRADIENT]
+
+
+def rankings_beside(
+    gradients: ScoreRecord, records: Iterable[ScoreRecord], *, site: str
+) -> list[ScoreRecord]:
+    """The rankings at `site` of the images, backbone and weights that gradients of adapters are of."""
+    return [
+        one
+        for one in filter(_ranks, records)
+        if choice(one.criterion).selector == "top"
+        and site in (one.sites or (SITE,))
+        and _same(gradients, one, _SAME_PART)
+    ]
+
+
+def criterion_name(record: ScoreRecord, records: Sequence[ScoreRecord]) -> str:
+    """The criterion, with the tokens and the end of the id where it stands for several files."""
+    name = str(record.criterion)
+    alike = [other for other in records if other.criterion == record.criterion]
+    if len(alike) > 1:
+        name += f", {record.tokens} tokens"
+    if len([other for other in alike if other.tokens == record.tokens]) > 1:
+        name += f", {record.score_id[-6:]}"
+    return name
 
 
 def _ranks(record: ScoreRecord) -> bool:

@@ -8,8 +8,11 @@ and writes S has the gradients G[S, R] and g[S] (`ict.adapter_gradients`), and i
 
 Measured on the images that gave the step, this is in-sample: the noise of the gradient counts as gain,
 and a choice by the gradient most of all. So the step is taken from one half A of the images (and what is
-chosen by the gradient is chosen there), and its gain is ⟨step of A, gradient of B⟩ / images of B. Halves
-of several halvings share images; their range says how far the halving matters, and is no interval.
+chosen by the gradient is chosen there), and its gain is ⟨step of A, gradient of B⟩ / images of B. A and B are
+judged by one head (`AdapterGradients.halvings`), so the gain holds what that head, fitted on other images,
+misses; in-sample, where the gradients of two heads are added, much of this cancels, and the gain can be
+smaller than the held-out one. Halves of several halvings share images; their range says how far the halving
+matters, and is no interval.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,16 +46,17 @@ class FirstStep(JsonForm):
     k: tuple[int, ...]
     """Channels that are read in a block of each stage, at most where its blocks differ."""
     predicted: float
-    """In-sample: step, choice and gain all on all images."""
+    """In-sample: step, choice and gain all on all images, the gradients of both heads added."""
     held_out: float
     """On the other half; mean over all halvings, both ways."""
     lowest: float
     highest: float
     """The range of these, which share images: no interval."""
     relative_to_best: float
-    """Of the gain of the best R and S found on A, each halving by itself; NaN where that gains nothing."""
+    """Its held-out gain over that of the best R and S found on A; NaN where the best gains nothing."""
     relative_lowest: float
     relative_highest: float
+    """The range of that ratio within halvings; NaN where the best gains nothing in one of them."""
     regret: float
     """1 − `relative_to_best`."""
     halvings: int
@@ -90,6 +94,8 @@ def first_steps(
     one part, parts without images, and what `select_by_gradient` refuses.
     """
     choosers = Choosers(gradients, site=site, k=k, ratio=ratio, energy=energy)
+    if alike := sets.keys() & {*selectors, BEST}:
+        raise InputError(f"a set is called {min(alike)}, as a selector is: give it another name")
     candidates = {name: [_fixed(one, choosers)] for name, one in sets.items()}
     for name in selectors:
         candidates[name] = _draws(choosers) if name == RANDOM else [choosers.of(name)]
@@ -140,7 +146,9 @@ def _row(
 ) -> FirstStep:
     """The row of a candidate's gains, the first of which is in-sample."""
     held_out, of_best = gains[1:], best[1:]
-    relative = np.divide(held_out, of_best, out=np.full(len(of_best), np.nan), where=of_best > 0)
+    mean = float(held_out.mean() / of_best.mean()) if of_best.mean() > 0 else np.nan
+    nothing = np.full(len(of_best), np.nan)
+    relative = np.divide(held_out, of_best, out=nothing, where=of_best > 0)
     return FirstStep(
         name=name,
         norm=norm,
@@ -149,10 +157,10 @@ def _row(
         held_out=float(held_out.mean()),
         lowest=float(held_out.min()),
         highest=float(held_out.max()),
-        relative_to_best=float(relative.mean()),
+        relative_to_best=mean,
         relative_lowest=float(relative.min()),
         relative_highest=float(relative.max()),
-        regret=1 - float(relative.mean()),
+        regret=1 - mean,
         halvings=len(held_out) // 2,
     )
 

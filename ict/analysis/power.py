@@ -13,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 from scipy import special
 
-from ict.analysis.differences import IMAGES, SEEDS, least_spreads, mean_squares, two_way
+from ict.analysis.differences import IMAGES, SEEDS, mean_squares, two_way
+from ict.analysis.outcomes import ACCURACY, Outcome
 from ict.errors import InputError
 
 POWER: Final = 0.8
@@ -25,13 +26,14 @@ ONE_NUMBER_FROM: Final = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """Variances of d[s, i] as fractions squared: of seeds, of images, of their interaction with noise."""
+    """Variances of d[s, i] (fractions or nats, squared): of seeds, of images, of their interaction with noise."""
 
     seed: float
     image: float
     rest: float
     seeds: int
     """That they were found from."""
+    outcome: Outcome = ACCURACY
 
     def expected_squares(self, n: int, images: int) -> tuple[float, float, float]:
         """Expected mean squares of n seeds, of `images` images and of the rest."""
@@ -61,15 +63,17 @@ class Needed:
     expected: int | None
     """Only where ten seeds or more told the spread."""
     smallest: float
-    """What any number of seeds could find on these images, as a fraction; 0 over seeds alone."""
+    """What any number of seeds could find on these images; 0 over seeds alone."""
+    outcome: Outcome = ACCURACY
 
     @property
     def sentence(self) -> str:
-        question = f"{100 * self.difference:g} points on {self.images:,} test images ({self.over})"
+        sought = self.outcome.said(self.difference)
+        question = f"{sought} on {self.images:,} test images ({self.over})"
         if self.smallest > self.difference:
             return (
                 f"no number of seeds finds {question}: the test set is too small, it shows "
-                f"{100 * self.smallest:.2g} points at best"
+                f"{self.outcome.said(self.smallest, '.2g')} at best"
             )
         if self.low is None:
             return f"over {MOST_SEEDS:,} seeds would be needed to find {question} with 80 %"
@@ -80,10 +84,10 @@ class Needed:
 
     def to_dict(self) -> dict[str, Any]:
         names = ("difference", "images", "over", "low", "high", "expected", "smallest", "sentence")
-        return {name: getattr(self, name) for name in names}
+        return {**{name: getattr(self, name) for name in names}, "outcome": self.outcome.name}
 
 
-def spread(d: np.ndarray) -> Spread:
+def spread(d: np.ndarray, outcome: Outcome = ACCURACY) -> Spread:
     """The three spreads of d (S, I). Raises InputError for one seed."""
     if d.ndim != 2 or min(d.shape) < 2:
         raise InputError("the spread of seeds needs two seeds at least")
@@ -94,6 +98,7 @@ def spread(d: np.ndarray) -> Spread:
         image=max(0.0, of_columns - rest) / rows,
         rest=rest,
         seeds=rows,
+        outcome=outcome,
     )
 
 
@@ -123,7 +128,7 @@ def _power_of_two_way(difference: float, n: int, images: int, found: Spread) -> 
     true = (expected[0] + expected[1] - expected[2]) / (n * images)
     if true <= 0:
         return float(difference != 0)
-    least_seed, least_image = least_spreads(images)
+    least_seed, least_image = found.outcome.least_spreads(images)
     of_rows = expected[0] * _mean_square_quantiles(n - 1, 256)[:, None]
     of_columns = expected[1] * _mean_square_quantiles(images - 1, 16)[None, :]
     of_rows = np.maximum(of_rows, images * least_seed**2)
@@ -143,10 +148,14 @@ def _mean_square_quantiles(degrees: int, count: int) -> np.ndarray:
 
 
 def detectable(n: int, images: int, found: Spread, over: str = SEEDS) -> float:
-    """The difference, as a fraction, that n seeds find with 80 %; 1 where none below is."""
-    low, high = 0.0, 1.0
-    if power(high, n, images, found, over) < POWER:
-        return high
+    """The difference that n seeds find with 80 %; what no difference passes where none below is."""
+    low, high, most = 0.0, 1.0, found.outcome.most
+    if n < 2:
+        return most
+    while power(high, n, images, found, over) < POWER:
+        if high >= most:
+            return most
+        high *= 2
     for _ in range(50):
         middle = (low + high) / 2
         below = power(middle, n, images, found, over) < POWER
@@ -155,12 +164,14 @@ def detectable(n: int, images: int, found: Spread, over: str = SEEDS) -> float:
 
 
 def seeds_needed(difference: float, images: int, found: Spread, over: str = SEEDS) -> Needed:
-    """How many seeds find `difference` (a fraction) on `images` test images with 80 %.
+    """How many seeds find `difference` (a fraction, or nats) on `images` test images with 80 %.
 
-    Raises InputError unless the difference is above 0 and at most 1.
+    Raises InputError unless the difference is above 0 and at most what one can be.
     """
-    if not 0 < difference <= 1:
-        raise InputError(f"{100 * difference:g} points: name a difference above 0 and up to 100")
+    outcome = found.outcome
+    if not 0 < difference <= outcome.most:
+        upto = "" if math.isinf(outcome.most) else f" and up to {outcome.number(outcome.most, 'g')}"
+        raise InputError(f"{outcome.said(difference)}: name a difference above 0{upto}")
     least, most = variance_factors(found.seeds)
     expected = _fewest(difference, images, found, over)
     smallest = 0.0
@@ -175,6 +186,7 @@ def seeds_needed(difference: float, images: int, found: Spread, over: str = SEED
         high=_fewest(difference, images, found.scaled(most), over),
         expected=expected if found.seeds >= ONE_NUMBER_FROM else None,
         smallest=smallest,
+        outcome=outcome,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from ict.analysis import groups
+from ict.analysis.outcomes import ACCURACY, Outcome
 from ict.analysis.sides import Side
 from ict.documents.records import Odd
 from ict.errors import InputError
@@ -19,18 +20,34 @@ from ict.store.store import Store
 
 
 def answers_of(
-    rows: Sequence[RunRow], store: Store
+    rows: Sequence[RunRow], store: Store, outcome: Outcome = ACCURACY
 ) -> tuple[dict[str, Predictions] | None, list[str]]:
-    """What each run answered; None, with the reason, where one of them has kept nothing readable."""
+    """What each run answered; None, with the reason, where one of them has kept nothing readable.
+
+    Raises InputError with the run and its reason where the outcome stands in the answers alone.
+    """
     answers: dict[str, Predictions] = {}
     for row in rows:
         read = read_predictions(store.run(row.run_id))
+        if outcome.kept_by_image:
+            _check_losses(row.run_id, read)
         if read is None or isinstance(read, Odd):
             which = f"Run {row.run_id} ({read.reason})" if read else "One of these runs"
             said = "has no answer for each image: nothing is told about new images and flips."
             return None, [f"{which} {said}"]
         answers[row.run_id] = read
     return answers, []
+
+
+def _check_losses(run_id: str, read: Predictions | Odd | None) -> None:
+    """Raises InputError with what to do for a run that has no loss for each test image."""
+    if isinstance(read, Odd):
+        raise InputError(f"run {run_id} has no loss for each test image: {read.reason}")
+    if read is None or read.losses is None:
+        raise InputError(
+            f"run {run_id} kept no loss for each test image (version 0.1.0 kept none): `ict remove` it "
+            "and ask for it again, or compare accuracies"
+        )
 
 
 def same_test(a: Side, b: Side, answers: Mapping[str, Predictions] | None) -> list[str]:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ict.analysis.comparing import Comparison, compare
+from ict.analysis.outcomes import ACCURACY, Outcome, find_outcome
 from ict.analysis.paired_runs import draws_by_seed
 from ict.analysis.power import detectable
 from ict.analysis.sides import Side, at_ratio, named, ratios
 from ict.analysis.verdicts import (
     EXPLORATORY,
     FAMILY,
-    MARGIN,
     PRIMARY,
     Verdict,
     judge_family,
@@ -71,9 +71,10 @@ class Told:
         if spread is None or len(self.comparison.tasks) > 1:
             return ""
         images, difference = self.comparison.tasks[0].images, self.verdicts[0].difference
-        points = 100 * detectable(difference.seeds, images, spread, difference.over)
+        found = detectable(difference.seeds, images, spread, difference.over)
+        amount = spread.outcome.said(found, ".2g")
         return (
-            f" {difference.seeds} seeds on {images:,} test images find {points:.2g} points with 80 %, "
+            f" {difference.seeds} seeds on {images:,} test images find {amount} with 80 %, "
             f"if seeds spread as these do."
         )
 
@@ -92,9 +93,10 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyVerdicts:
-    """All contrasts of a study that its finished runs allow."""
+    """All contrasts of a study that its finished runs allow, all of one outcome."""
 
     study: str
+    outcome: Outcome
     primary: Told | None
     family: tuple[Told, ...]
     exploratory: tuple[Told, ...]
@@ -121,6 +123,8 @@ class StudyVerdicts:
     def to_dict(self) -> dict[str, Any]:
         return {
             "study": self.study,
+            "outcome": self.outcome.name,
+            "unit": self.outcome.form,
             "sentence": self.sentence,
             "primary": self.primary and self.primary.to_dict(),
             "family": [one.to_dict() for one in self.family],
@@ -129,14 +133,26 @@ class StudyVerdicts:
         }
 
 
-def study_contrasts(store: Store, study: Study, *, margin: float = MARGIN) -> StudyVerdicts:
-    """Every contrast of the finished runs of `study`, at the rates that it chose."""
+def declared_outcome(study: Study) -> Outcome:
+    """Of what the study's primary contrast is; accuracy where it declares nothing."""
+    contrast = study.primary
+    return ACCURACY if contrast is None else find_outcome(contrast.outcome)
+
+
+def study_contrasts(
+    store: Store, study: Study, *, outcome: Outcome | None = None, margin: float | None = None
+) -> StudyVerdicts:
+    """Every contrast of the finished runs of `study`, at the rates that it chose.
+
+    All are of the outcome that it declares, with the margin of that, unless others are given.
+    """
+    outcome = outcome or declared_outcome(study)
     rows = [row for row in study_run_rows(store, study) if row.at_chosen_rate]
     names = [str(row["name"]) for row in rows_of(study.document)]
     sides = {name: named([row for row in rows if row.member == name], name) for name in names}
     contrast = primary(study.document)
     notes: list[str] = []
-    tell = _Teller(store, sides, margin, notes)
+    tell = _Teller(store, sides, outcome, margin, notes)
     if contrast is None:
         notes.append(
             "This study declares no primary contrast, and has no random channels beside [grid] at K/D = 0.125."
@@ -148,6 +164,7 @@ def study_contrasts(store: Store, study: Study, *, margin: float = MARGIN) -> St
         notes += [note for task in one.comparison.tasks for note in task.notes] if one else []
     return StudyVerdicts(
         study=study.name,
+        outcome=outcome,
         primary=first,
         family=tuple(_adjusted([one for one in family if one is not None], margin)),
         exploratory=tuple(one for one in rest if one is not None),
@@ -161,7 +178,8 @@ class _Teller:
 
     store: Store
     sides: dict[str, Side]
-    margin: float
+    outcome: Outcome
+    margin: float | None
     notes: list[str]
 
     def told(self, wanted: Contrast, role: str) -> Told | None:
@@ -175,7 +193,9 @@ class _Teller:
                 )
             return None
         try:
-            compared = compare(a, b, self.store, margin=self.margin, role=role)
+            compared = compare(
+                a, b, self.store, outcome=self.outcome, margin=self.margin, role=role
+            )
         except InputError as error:
             self.notes.append(f"{wanted.a} − {wanted.b}{at}: {error}.")
             return None
@@ -224,7 +244,7 @@ def _random(side: Side) -> bool:
     return {row.criterion for row in side.rows} == {"random"}
 
 
-def _adjusted(family: Sequence[Told], margin: float) -> list[Told]:
+def _adjusted(family: Sequence[Told], margin: float | None) -> list[Told]:
     """With Holm's correction over the family, for each kind of interval by itself."""
     kinds = max((len(one.verdicts) for one in family), default=0)
     columns: list[list[Verdict | None]] = []

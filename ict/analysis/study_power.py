@@ -46,8 +46,8 @@ class Plan:
         }
 
 
-def detect(store: Store, study: Study, points: float) -> list[Plan]:
-    """What finds `points` of accuracy between the two rows of the primary contrast, task by task.
+def detect(store: Store, study: Study, amount: float) -> list[Plan]:
+    """What finds `amount` (points, or nats of loss) between the rows of the primary contrast, task by task.
 
     Raises InputError where the study has no such contrast with two seeds and their answers.
     """
@@ -60,7 +60,9 @@ def detect(store: Store, study: Study, points: float) -> list[Plan]:
     return [
         Plan(
             task=one.task,
-            needed=seeds_needed(points / 100, one.images, one.spread, difference.over),
+            needed=seeds_needed(
+                amount / difference.outcome.scale, one.images, one.spread, difference.over
+            ),
             have=one.differences[0].seeds,
             seconds_a_seed=_seconds(primary, one.task) / one.differences[0].seeds,
         )

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ict.analysis.differences import Difference
+from ict.analysis.outcomes import ACCURACY, Outcome
 from ict.analysis.summary import holm
 
-MARGIN: Final = 0.01
+MARGIN: Final = ACCURACY.margin
 """One point of accuracy: what counts as no difference unless something else is asked for."""
 LEVEL: Final = 0.05
 
@@ -44,18 +45,25 @@ class Verdict:
 
     @property
     def equivalent(self) -> bool:
-        return self.words == _worded(EQUIVALENT, self.margin)
+        return self.words == _worded(EQUIVALENT, self.margin, self.outcome)
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.difference.outcome
 
     @property
     def sentence(self) -> str:
-        """`+1.2 points (95 % −0.3 to 2.7; …): not told by these data`."""
-        difference = self.difference
-        low, high = (100 * bound for bound in difference.interval())
+        """`+1.20 points (95 % −0.30 to +2.70, …): not told by these data`."""
+        difference, outcome = self.difference, self.outcome
+        form = f"+.{outcome.digits}f"
+        low, high = difference.interval()
         seeds = f"{difference.seeds} seed{'s' * (difference.seeds != 1)}"
-        interval = f"95 % {low:+.2f} to {high:+.2f}, " if low <= high else "no interval, "
+        bounds = f"95 % {outcome.number(low, form)} to {outcome.number(high, form)}, "
+        interval = bounds if low <= high else "no interval, "
         looked = "; exploratory" if self.role == EXPLORATORY else ""
         return (
-            f"{100 * difference.mean:+.2f} points ({interval}{seeds}, {difference.over}): {self.words}{looked}"
+            f"{outcome.said(difference.mean, form)} ({interval}{seeds}, {difference.over}): "
+            f"{self.words}{outcome.direction}{looked}"
         ).replace("-", "−")
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,11 +76,15 @@ class Verdict:
         }
 
 
-def judge(difference: Difference, *, margin: float = MARGIN, role: str = EXPLORATORY) -> Verdict:
+def judge(
+    difference: Difference, *, margin: float | None = None, role: str = EXPLORATORY
+) -> Verdict:
     """*different*: the 95 % interval leaves out 0. *equivalent*: two one-sided tests at 5 %, that is
     the 90 % interval inside ±margin (Schuirmann 1987). Both: different, by less than the margin.
+
+    The margin is that of the outcome unless another is given.
     """
-    p = difference.p
+    p, margin = difference.p, difference.outcome.margin if margin is None else margin
     if difference.exploratory:
         role = EXPLORATORY
     return Verdict(
@@ -80,12 +92,14 @@ def judge(difference: Difference, *, margin: float = MARGIN, role: str = EXPLORA
     )
 
 
-def judge_family(differences: Sequence[Difference], *, margin: float = MARGIN) -> list[Verdict]:
+def judge_family(
+    differences: Sequence[Difference], *, margin: float | None = None
+) -> list[Verdict]:
     """Verdicts of contrasts that are asked together: *different* only where Holm's p is below 5 %."""
     verdicts = [judge(difference, margin=margin, role=FAMILY) for difference in differences]
     tested = [i for i, verdict in enumerate(verdicts) if not math.isnan(verdict.p)]
     for i, p in zip(tested, holm([verdicts[i].p for i in tested]), strict=True):
-        words = _words(differences[i], float(p), margin)
+        words = _words(differences[i], float(p), verdicts[i].margin)
         verdicts[i] = replace(verdicts[i], words=words, p=float(p))
     return verdicts
 
@@ -94,8 +108,8 @@ def _words(difference: Difference, p: float, margin: float) -> str:
     low, high = difference.interval(1 - 2 * LEVEL)
     apart, inside = p < LEVEL, -margin < low and high < margin
     words = SMALL if apart and inside else DIFFERENT if apart else EQUIVALENT if inside else UNTOLD
-    return _worded(words, margin)
+    return _worded(words, margin, difference.outcome)
 
 
-def _worded(words: str, margin: float) -> str:
-    return words.format(margin=f"{100 * margin:g} point{'s' * (margin != MARGIN)}")
+def _worded(words: str, margin: float, outcome: Outcome) -> str:
+    return words.format(margin=outcome.margin_words(margin))

@@ -7,7 +7,7 @@ import click
 
 from ict.catalogue import RATIO
 from ict.cli.common import NUMBER, Whole, command, emit
-from ict.criteria import SELECTORS
+from ict.criteria import NORMS, SELECTORS
 from ict.errors import InputError, quoted
 from ict.figures.by_name import FIGURES, Choice
 from ict.figures.export import FORMATS, MISSING, export, export_all, provenance
@@ -15,6 +15,7 @@ from ict.figures.from_store import bundle, look_up
 from ict.figures.styles import STYLES, get_style
 from ict.files import atomic_write_bytes
 from ict.store.store import Store
+from ict.store.study_contrast import OUTCOMES
 
 _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items())
 
@@ -90,11 +91,21 @@ _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items(
 @click.option("--criterion", help="score-effect: by which criterion; default: the first.")
 @click.option("--against", help="agreement-lines: with which criterion; default: the first.")
 @click.option(
+    "--norm",
+    type=click.Choice(NORMS),
+    help="first-step: of which step; default: both side by side.",
+)
+@click.option(
     "--average",
     default="mean_of_tasks",
     show_default=True,
     type=click.Choice(["mean_of_tasks", "mean_of_groups"]),
     help="benchmark, parameters.",
+)
+@click.option(
+    "--outcome",
+    type=click.Choice(OUTCOMES),
+    help="compare: of what the differences are; default: what a study declares, else accuracy.",
 )
 @click.option("--published/--no-published", default=True, help="benchmark, parameters.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")

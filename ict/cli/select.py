@@ -84,7 +84,7 @@ def _by_gradient(
     """What is chosen by the gradients of `path`, and how near it is to an upper bound."""
     gradients = _gradients(path)
     scores = None if energy is None else load_scores(energy, kinds=("",))
-    how = {"norm": norm, "budget": budget}
+    how: dict[str, Any] = {"norm": norm, "budget": budget}
     selection = select_by_gradient(gradients, energy=scores, **how, **asked)
     share = share_of_bound(gradients, selection, norm)
     bound = f"{share:.1%} of an upper bound of the {_WORTH[norm]} of the first step"

@@ -175,7 +175,8 @@ def _setting(text: str) -> tuple[str, Any]:
     "--detect",
     type=NUMBER,
     metavar="POINTS",
-    help="How many seeds find such a difference of the primary contrast with 80 %.",
+    help="How many seeds find such a difference of the primary contrast with 80 %; nats where it is of "
+    "losses.",
 )
 def plan(
     source: str, *, slots: int | None, device: str | None, detect: float | None, as_json: bool

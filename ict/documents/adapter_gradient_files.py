@@ -13,32 +13,40 @@ from ict.documents.tensor_files import check_floats, check_shape, header, open_t
 from ict.errors import InputError
 
 _NAME = re.compile(r"([a-z_]+)\.(\d{1,2})\.([Gg])\.(\d{1,2})")
-_HEADER = fields({"images_of_parts": list_of(whole())}, {"options": table})
+_HEADER = fields(
+    {"images_of_parts": list_of(whole())}, {"heads_of_parts": list_of(whole()), "options": table}
+)
 
-Read = tuple[dict[str, np.ndarray], tuple[int, ...], dict[str, Any]]
+Read = tuple[dict[str, np.ndarray], tuple[int, ...], dict[str, Any], tuple[int, ...]]
 
 
 def gradient_bytes(
-    arrays: Mapping[str, np.ndarray], images: Sequence[int], meta: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray],
+    images: Sequence[int],
+    heads: Sequence[int],
+    meta: Mapping[str, Any],
 ) -> bytes:
     """The file of arrays as `ict.adapter_gradients.AdapterGradients` names them."""
     from safetensors.numpy import save
 
     tensors = {name: np.ascontiguousarray(a, dtype=np.float32) for name, a in arrays.items()}
-    said = {**meta, "images_of_parts": list(images)}
+    said = {**meta, "images_of_parts": list(images), "heads_of_parts": list(heads)}
     return save(tensors, metadata={"meta": json.dumps(said, sort_keys=True)})
 
 
 def read_gradients(path: Path) -> Read:
-    """Arrays, images of each part, and the rest of the header. Raises InputError, naming the file."""
+    """Arrays, images of each part, the rest of the header, and the head of each part.
+
+    Raises InputError, naming the file.
+    """
     try:
         with open_tensors(path) as file:
             meta = _check(file)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except InputError as error:
         raise InputError(f"{shown(path)}: not a file of adapter gradients ({error})") from error
-    images = tuple(meta.pop("images_of_parts"))
-    return arrays, images, meta
+    images, heads = tuple(meta.pop("images_of_parts")), tuple(meta.pop("heads_of_parts", ()))
+    return arrays, images, meta, heads
 
 
 def is_gradient_file(path: Path) -> bool:
@@ -59,6 +67,8 @@ def _check(file: Any) -> dict[str, Any]:
     meta = header(file)
     _HEADER(meta, "")
     parts = len(meta["images_of_parts"])
+    if len(meta.get("heads_of_parts") or ()) not in (0, parts):
+        raise InputError(f"heads_of_parts does not say a head for each of {parts} parts")
     places = {_NAME.fullmatch(name).group(1, 2) for name in by_name}  # type: ignore[union-attr]
     for site, stage in places:
         blocks, width = check_shape(by_name, f"{site}.{stage}.g.0", (None, None))

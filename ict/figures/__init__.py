@@ -22,6 +22,7 @@ what is shown, n, and the interval.
 | `made_of_lines(table)` | rows of `ict.analysis.made_of` |
 | `overlap_at_k(curves, k=)` | {"pair": `ict.analysis.overlap.at_every_k`} |
 | `overlap_against_n(tables)` | {"pair": `ict.analysis.ceiling.overlap_against_n`} |
+| `first_step_dots(table)` | rows of `ict.analysis.first_step.first_steps` |
 | `transfer_matrix(table)` | `ict.analysis.transfer.transfer_table` |
 | `score_against_effect(scores, effects)` | two vectors (D,) |
 | `energy_split(table)` | `ict.analysis.energy.split_table` |
@@ -40,6 +41,7 @@ from ict.figures.agreement import agreement_lines
 from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots, task_dots
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
+from ict.figures.first_step import first_step_dots
 from ict.figures.made_of import made_of_lines
 from ict.figures.maps import block_profile, chosen_in, score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
@@ -69,6 +71,7 @@ __all__ = [
     "deletion_curves",
     "dendrogram",
     "energy_split",
+    "first_step_dots",
     "histogram",
     "look",
     "made_of_lines",

@@ -44,7 +44,9 @@ class Choice:
     measure: str = "spearman"
     criterion: str | None = None
     against: str | None = None
+    norm: str | None = None
     average: str = "mean_of_tasks"
+    outcome: str | None = None
     published: bool = True
     ceiling: bool = True
 

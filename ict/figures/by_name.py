@@ -11,6 +11,7 @@ from ict.figures import (
     draw_checks,
     draw_classes,
     draw_comparisons,
+    draw_first_step,
     draw_inspections,
     draw_made_of,
     draw_pairs,
@@ -61,6 +62,10 @@ FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
     "causal-insertion": (draw_causal.insertion, "accuracy while all but some are replaced"),
     "score-effect": (draw_causal.score_effect, "scores of single channels and their causal effect"),
     "effect-by-block": (draw_causal.effect_by_block, "correlation of score and effect by block"),
+    "first-step": (
+        draw_first_step.first_step,
+        "held-out gain of a first step, by how channels are chosen",
+    ),
     "weights-into": (draw_weights.weights_into, "a run's weights into one channel (--channel)"),
     "weights-out": (draw_weights.weights_out, "a run's weights out of one channel (--channel)"),
 }

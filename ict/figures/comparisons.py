@@ -27,7 +27,7 @@ class Line:
 def forest(
     lines: Sequence[Line], a: str, b: str, *, title: str | None = None, theme: look.Theme = "light"
 ) -> go.Figure:
-    """A − B in points, a row a task or contrast: a dot with its 95 % interval for each verdict.
+    """A − B in points or nats, a row a task or contrast: a dot with its 95 % interval for each verdict.
 
     The grey band is ± the margin. The words below a row's name are the verdict of its first interval.
     A row without an interval (one seed) has its dot alone.
@@ -36,8 +36,9 @@ def forest(
         return look.empty("nothing to compare", theme)
     figure = go.Figure()
     kinds = list(dict.fromkeys(v.difference.over for line in lines for v in line.verdicts))
-    margin = 100 * lines[0].verdicts[0].margin
-    figure.add_vrect(x0=-margin, x1=margin, fillcolor=look.GREY, opacity=0.15, line_width=0)
+    margin, outcome = lines[0].verdicts[0].margin, lines[0].verdicts[0].outcome
+    width = outcome.scale * margin
+    figure.add_vrect(x0=-width, x1=width, fillcolor=look.GREY, opacity=0.15, line_width=0)
     figure.add_vline(x=0, line={"width": 1, "dash": "dot"})
     for number, kind in enumerate(kinds):
         words = [
@@ -49,7 +50,7 @@ def forest(
         _add_intervals(figure, words, kind, number)
     names = [_in_lines(line.name) for line in lines]
     tall = 2 + max(name.count("<br>") for name in names)  # lines of the highest label
-    figure.update_xaxes(title_text=f"{_short(a)} − {_short(b)} (points of test accuracy)")
+    figure.update_xaxes(title_text=f"{_short(a)} − {_short(b)} ({outcome.words})")
     figure.update_yaxes(
         tickvals=list(range(len(lines))),
         ticktext=[
@@ -61,8 +62,8 @@ def forest(
     look.legend_above(figure)
     seeds = sorted({v.difference.seeds for line in lines for v in line.verdicts})
     caption = (
-        f"{a} minus {b}, points of test accuracy with 95 % intervals, n = "
-        f"{', '.join(map(str, seeds))} seeds; the band is ± {margin:g} point{'s' * (margin != 1)}. "
+        f"{a} minus {b}, {outcome.words} with 95 % intervals, n = "
+        f"{', '.join(map(str, seeds))} seeds; the band is ± {outcome.margin_words(margin)}. "
         f"Intervals: {'; '.join(kinds)}."
     )
     if any(v.role == "exploratory" for line in lines for v in line.verdicts):
@@ -82,8 +83,9 @@ def forest(
 def _add_intervals(
     figure: go.Figure, told: Sequence[tuple[int, Verdict]], kind: str, number: int
 ) -> None:
-    means = [100 * verdict.difference.mean for _, verdict in told]
-    bounds = [[100 * x for x in verdict.difference.interval()] for _, verdict in told]
+    scale = told[0][1].outcome.scale
+    means = [scale * verdict.difference.mean for _, verdict in told]
+    bounds = [[scale * x for x in verdict.difference.interval()] for _, verdict in told]
     colour = (look.BLUE, look.ORANGE, look.GREEN, look.PURPLE)[number % 4]
     figure.add_scatter(
         x=means,

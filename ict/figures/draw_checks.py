@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ict.analysis.agreement import against_rows, mean_over_blocks, measured
+from ict.analysis.families import criterion_name
 from ict.criteria import is_ranking
-from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError, did_you_mean
 from ict.figures.agreement import agreement_lines
 from ict.figures.asked import Behind, Choice, Drawn, Found, of_scores
@@ -18,17 +18,6 @@ from ict.figures.score_sources import NO_RANKING, ScoreFile, open_scores, score_
 from ict.figures.sources import Source
 
 MEASURES = {"spearman": "Spearman correlation", "top-k": "Kuncheva's index of the top K"}
-
-
-def criterion_name(record: ScoreRecord, records: Sequence[ScoreRecord]) -> str:
-    """The criterion, with the tokens and the end of the id where it stands for several files."""
-    name = str(record.criterion)
-    alike = [other for other in records if other.criterion == record.criterion]
-    if len(alike) > 1:
-        name += f", {record.tokens} tokens"
-    if len([other for other in alike if other.tokens == record.tokens]) > 1:
-        name += f", {record.score_id[-6:]}"
-    return name
 
 
 def measure_unit(measure: str, ratio: float) -> str:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from ict.analysis.comparing import Comparison, TaskComparison, compare
 from ict.analysis.flips import agreement
+from ict.analysis.outcomes import LOSS, find_outcome
 from ict.analysis.power import detectable
 from ict.analysis.same_test import same_images
 from ict.analysis.sides import Side, named
@@ -40,13 +41,13 @@ def _of_task(side: Side, task: str | None) -> Side:
 
 
 def _compared(found: Found, choice: Choice) -> Comparison:
-    return compare(*_sides(found, choice), found.store)
+    return compare(*_sides(found, choice), found.store, outcome=find_outcome(choice.outcome))
 
 
 def differences(found: Found, choice: Choice) -> Drawn:
     """The forest of `ict compare A B` by task, or of `ict compare study:NAME` by contrast."""
     if len(found.names) == 1 and found.names[0].startswith("study:") and not found.sides:
-        return _of_study(found, found.names[0].removeprefix("study:"))
+        return _of_study(found, found.names[0].removeprefix("study:"), choice)
     paired = _compared(found, choice)
     lines = [comparisons.Line(task, verdicts) for task, verdicts in paired.of_tasks]
     if len(lines) > 1:
@@ -59,12 +60,19 @@ def differences(found: Found, choice: Choice) -> Drawn:
         ),
         context=" ".join(filter(None, [of_runs(rows), *paired.notes, *_notes(paired)])),
         runs=rows,
-        facts={"a": paired.a, "b": paired.b, "margin": paired.margin},
+        facts={
+            "a": paired.a,
+            "b": paired.b,
+            "margin": paired.margin,
+            "outcome": paired.outcome.name,
+            "unit": paired.outcome.form,
+        },
     )
 
 
-def _of_study(found: Found, name: str) -> Drawn:
-    contrasts = study_contrasts(found.store, load_study(found.store, name))
+def _of_study(found: Found, name: str, choice: Choice) -> Drawn:
+    asked = None if choice.outcome is None else find_outcome(choice.outcome)
+    contrasts = study_contrasts(found.store, load_study(found.store, name), outcome=asked)
     if not contrasts.all:
         raise InputError(contrasts.sentence.rstrip("."))
     lines = [comparisons.Line(one.name, one.verdicts) for one in contrasts.all]
@@ -81,7 +89,12 @@ def _of_study(found: Found, name: str) -> Drawn:
         ),
         context=" ".join(dict.fromkeys([contrasts.sentence, of_runs(rows), *contrasts.notes])),
         runs=rows,
-        facts={"study": name, "margin": contrasts.all[0].verdicts[0].margin},
+        facts={
+            "study": name,
+            "margin": contrasts.all[0].verdicts[0].margin,
+            "outcome": contrasts.outcome.name,
+            "unit": contrasts.outcome.form,
+        },
     )
 
 
@@ -187,7 +200,11 @@ def _answers(found: Found, rows: Sequence[RunRow]) -> tuple[dict[str, Prediction
 
 
 def what_seeds_find(found: Found, choice: Choice) -> Drawn:
-    """Power of a comparison against the number of seeds."""
+    """Power of a comparison of accuracies against the number of seeds."""
+    if choice.outcome == LOSS.name:
+        raise InputError(
+            "this figure is of accuracies; what seeds find of losses says `ict compare study:NAME`"
+        )
     paired = _compared(found, choice)
     one = _only_task(paired)
     if one.spread is None:

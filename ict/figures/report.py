@@ -160,6 +160,7 @@ def _tables(rows: Sequence[RunRow]) -> list[Section]:
 
 def _contrasts(told: StudyVerdicts) -> list[Section]:
     """Every contrast as a row, each kind of interval by itself."""
+    scale = told.outcome.scale
     rows = [
         {
             "contrast": one.name,
@@ -167,9 +168,9 @@ def _contrasts(told: StudyVerdicts) -> list[Section]:
             "over": verdict.difference.over,
             "seeds": verdict.difference.seeds,
             "draws a seed": one.draws or None,
-            "points": 100 * verdict.difference.mean,
-            "low": 100 * verdict.difference.interval()[0],
-            "high": 100 * verdict.difference.interval()[1],
+            told.outcome.unit: scale * verdict.difference.mean,
+            "low": scale * verdict.difference.interval()[0],
+            "high": scale * verdict.difference.interval()[1],
             "p": verdict.p,
             "verdict": verdict.words,
         }
@@ -178,8 +179,9 @@ def _contrasts(told: StudyVerdicts) -> list[Section]:
     ]
     if not rows:
         return []
+    words = told.outcome.words
     note = (
-        "Points of test accuracy, paired by seed, at the rates that the study chose. The primary "
+        f"{words[0].upper()}{words[1:]}, paired by seed, at the rates that the study chose. The primary "
         "contrast is tested alone; its other ratios are one family, their p values under Holm's "
         "correction; everything else is exploratory, and so is whatever has fewer than five seeds."
     )

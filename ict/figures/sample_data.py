@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
+from ict.analysis.first_step import FirstStep
 from ict.catalogue import RATIO
 from ict.figures.curves import Curve
 from ict.scores import ranked
@@ -172,6 +173,28 @@ def energy_table() -> pd.DataFrame:
     parts = generator.dirichlet((6, 1, 2, 8), 12)
     table = pd.DataFrame(parts, columns=["offset", "class", "image", "token"])
     return table.assign(block=range(12), shuffled=0.02)
+
+
+def first_step_rows() -> list[FirstStep]:
+    """Six ways to choose channels, by both norms."""
+    generator = np.random.default_rng(12)
+    shares = {
+        "class_l2": 0.55, "taylor": 0.7, "gradient": 0.88, "gradient_rw": 1.0,
+        "energy_read_gradient_write": 0.81, "random": 0.35,
+    }  # fmt: skip
+    rows = []
+    for norm, scale in (("unit", 0.01), ("sign", 0.4)):
+        for name, share in shares.items():
+            of = share * (1 + 0.1 * generator.normal() * (share < 1))
+            low, high = (of - 0.04, of + 0.04) if share < 1 else (1.0, 1.0)
+            rows.append(
+                FirstStep(
+                    name=name, norm=norm, k=(24,), predicted=scale * of * 1.1, held_out=scale * of,
+                    lowest=scale * low, highest=scale * high, relative_to_best=of,
+                    relative_lowest=low, relative_highest=high, regret=1 - of, halvings=10,
+                )
+            )  # fmt: skip
+    return rows
 
 
 def stability_table() -> pd.DataFrame:

@@ -13,6 +13,7 @@ from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots, t
 from ict.figures.channels import class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
 from ict.figures.draw_weights import weight_bars
+from ict.figures.first_step import first_step_dots
 from ict.figures.made_of import made_of_lines
 from ict.figures.maps import block_profile, score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
@@ -30,6 +31,7 @@ from ict.figures.sample_data import (
     average_table,
     deletion_table,
     energy_table,
+    first_step_rows,
     linkage,
     made_of_table,
     overlap_table,
@@ -149,6 +151,7 @@ def _of_criteria(theme: Theme) -> dict[str, go.Figure]:
     return {
         "agreement": agreement_matrix(CRITERIA, (agreement + agreement.T) / 2, theme=theme),
         "agreement-lines": agreement_lines(agreement_table(), against="class_l2", theme=theme),
+        "first-step": first_step_dots(first_step_rows(), theme=theme),
         "effect-by-block": agreement_lines(
             agreement_table(), unit="Spearman with the effect", theme=theme
         ),

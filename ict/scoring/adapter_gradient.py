@@ -7,8 +7,8 @@ site and g the gradient there of the loss, −Σ log p(true class) by a cross-fi
 and sites come from one backward pass. A small step −ε·[G[S, R], g[S]]/‖·‖ of an adapter that reads R and
 writes S lowers the loss by ε·‖·‖.
 
-The images of each class are dealt into parts by turns, and each part has sums of its own. Two passes;
-memory does not grow with the number of images. Scores are `write` √(Σ_r G[s, r]² + g[s]²) of a row,
+The images that a head judges are dealt into parts, those of each class by turns, and each part has sums
+of its own. Two passes; memory does not grow with the number of images. Scores are `write` √(Σ_r G[s, r]² + g[s]²) of a row,
 which also stands for the whole, and `read` √(Σ_s G[s, r]²) of a column, over all parts.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ict.adapter_gradients import PARTS, AdapterGradients, part_of
+from ict.adapter_gradients import PARTS_OF_HEAD, AdapterGradients, part_of
 from ict.criteria import Computed, Request
 from ict.errors import InputError
 from ict.model.sites import open_sites
@@ -68,15 +68,15 @@ def sum_gradients(
 
     Raises InputError if it gives no image.
     """
-    parts = min(PARTS, sum(heads.judged_of_class))
-    dealer, sums, at_once = Dealer(heads.judged_of_class, parts), None, 1
+    dealer, sums, at_once = HeadDealer(heads.judged_of_class), None, 1
+    parts = len(dealer.heads)
     seen, images_of_parts = [], torch.zeros(parts, dtype=torch.int64)
     with frozen(model), open_sites(model, request.sites, whole_stream=True) as opened:
         for images, labels, folds in judged(batches, heads, meter):
             if sums is None:
                 widths, at_once = room_for(model, opened, images[:1], request, parts)
                 sums = GradientSums(widths, parts, images.device)
-            dealt = dealer.deal(labels)
+            dealt = dealer.deal(labels, folds)
             for piece in dealt.argsort(stable=True).split(at_once):  # images of a part together
                 here = piece.to(images.device)
                 loss = summed_loss(heads, labels[here], folds[here])
@@ -90,7 +90,28 @@ def sum_gradients(
             "the second pass over the images gave none; give data that can be read twice, as a list can"
         )
     arrays = {name: array.cpu().numpy() for name, array in sums.arrays.items()}
-    return AdapterGradients(arrays, tuple(images_of_parts.tolist())), torch.cat(seen).numpy()
+    images_of = tuple(images_of_parts.tolist())
+    return AdapterGradients(arrays, images_of, heads=dealer.heads), torch.cat(seen).numpy()
+
+
+class HeadDealer:
+    """Deals the images of each head into parts of their own; `heads` says whose each part is."""
+
+    def __init__(self, of_class_by_head: Sequence[Sequence[int]]) -> None:
+        sizes = [min(PARTS_OF_HEAD, sum(of_class)) for of_class in of_class_by_head]
+        self.heads = tuple(head for head, size in enumerate(sizes) for _ in range(size))
+        self._first = [0, *accumulate(sizes)]
+        self._dealers = [
+            Dealer(of_class, size) for of_class, size in zip(of_class_by_head, sizes, strict=True)
+        ]
+
+    def deal(self, labels: Tensor, folds: Tensor) -> Tensor:
+        """(B,) the part of each image, on the CPU; `folds` (B,) is the head that judges it."""
+        dealt, judged = torch.empty(len(labels), dtype=torch.int64), folds.cpu()
+        for head, dealer in enumerate(self._dealers):
+            mine = judged == head
+            dealt[mine] = self._first[head] + dealer.deal(labels.cpu()[mine])
+        return dealt
 
 
 class Dealer:

@@ -57,8 +57,8 @@ class CrossFittedHeads:
     bias: Tensor  # (2, C)
     fold_of: dict[bytes, int]
     meta: dict[str, Any]
-    judged_of_class: tuple[int, ...]
-    """Of each class, the images that a head may judge."""
+    judged_of_class: tuple[tuple[int, ...], ...]
+    """Of each head, how many images of each class it may judge."""
 
     def folds(self, images: Tensor) -> Tensor:
         """(B,) the head that may judge each image, −1 for one that none can."""
@@ -129,8 +129,12 @@ def cross_fit(
         ),
         {n: int(f) if k else -1 for n, f, k in zip(names, fold, answered, strict=True)},
         meta,
-        tuple(np.bincount(labels[answered], minlength=classes).tolist()),
+        tuple(_counted(labels[answered & (fold == f)], classes) for f in (0, 1)),
     )
+
+
+def _counted(labels: np.ndarray, classes: int) -> tuple[int, ...]:
+    return tuple(np.bincount(labels, minlength=classes).tolist())
 
 
 @torch.inference_mode()

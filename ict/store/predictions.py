@@ -97,9 +97,7 @@ def _read(file: Any) -> Predictions:
     probabilities = _floats(file, "probabilities", N)
     if not ((probabilities >= 0) & (probabilities <= 1.001)).all():  # rounding of a softmax
         raise InputError("probabilities has values that are not from 0 to 1")
-    losses = _floats(file, "losses", N) if "losses" in by_name else None
-    if losses is not None and not (np.isfinite(losses) & (losses >= -1e-3)).all():
-        raise InputError("losses has values that are negative or not finite")
+    losses = _losses(file, N) if "losses" in by_name else None
     digest = metadata.get("test_sha256")
     if digest is not None and not _SHA256.fullmatch(digest):
         raise InputError(f"test_sha256 is {quoted(digest)}, not 64 hexadecimal digits")
@@ -125,6 +123,17 @@ def _answers(file: Any, name: str, N: int, classes: int | None) -> np.ndarray:
 
 def _floats(file: Any, name: str, N: int) -> np.ndarray:
     return _tensor(file, name, N, _FLOAT).astype(np.float32)
+
+
+def _losses(file: Any, N: int) -> np.ndarray:
+    losses = _floats(file, "losses", N)
+    if (losses == np.inf).any():
+        raise InputError(
+            "losses has values that are infinite, as of a true class with probability 0"
+        )
+    if not (losses >= -1e-3).all():
+        raise InputError("losses has values that are negative or not finite")
+    return losses
 
 
 def _tensor(file: Any, name: str, N: int, kinds: tuple[str, ...]) -> np.ndarray:

@@ -3,11 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ict.catalogue import RATIO
 from ict.errors import InputError, did_you_mean, quoted
 from ict.store.study_rows import GRID, axes, fixed_of, is_random, row_words, rows_of
+
+OUTCOMES: Final = ("accuracy", "loss")
+"""Of what the difference is (`ict.analysis.outcomes`), the default first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,13 +24,15 @@ class Contrast:
     a: str
     b: str
     ratio: float | None
+    outcome: str = OUTCOMES[0]
 
 
 def primary(document: Mapping[str, Any]) -> Contrast | None:
     """The contrast that the study declares, or by default [grid] − random at K/D 1/8.
 
     None where nothing is declared and the study has no random row, or not that K/D. Raises
-    InputError for a row that is not there and for a K/D that a row of it does not have.
+    InputError for a row that is not there, a K/D that a row of it does not have, and another outcome
+    than accuracy or loss.
     """
     named = {str(row["name"]): row for row in rows_of(document)}
     declared = document.get("primary")
@@ -37,7 +42,7 @@ def primary(document: Mapping[str, Any]) -> Contrast | None:
     if not isinstance(declared, Mapping):
         raise InputError(f"primary={quoted(declared)}: {shape}")
     for key in declared:
-        if key not in ("a", "b", "ratio"):
+        if key not in ("a", "b", "ratio", "outcome"):
             raise InputError(f"no key {quoted(key)} in primary: {shape}")
     a, b = declared.get("a", GRID), declared.get("b")
     for name in (a, b):
@@ -48,7 +53,13 @@ def primary(document: Mapping[str, Any]) -> Contrast | None:
             )
     if a == b:
         raise InputError(f"primary: a and b are both {quoted(a)}; name two rows")
-    return Contrast(a=a, b=str(b), ratio=_contrast_ratio(document, named, (a, str(b)), declared))
+    outcome = declared.get("outcome", OUTCOMES[0])
+    if outcome not in OUTCOMES:
+        raise InputError(
+            f"primary: outcome={quoted(outcome)}: choose {' or '.join(map(quoted, OUTCOMES))}"
+        )
+    ratio = _contrast_ratio(document, named, (a, str(b)), declared)
+    return Contrast(a=a, b=str(b), ratio=ratio, outcome=outcome)
 
 
 def _contrast_ratio(

@@ -4,7 +4,8 @@
 name = "k_ratio"            # the study's folder in the store
 recipe = "quick"            # optional
 slots = 2                   # optional: runs that share a device
-primary = { a = "grid", b = "random-K", ratio = 0.125 }   # optional: the difference it is about
+primary = { a = "grid", b = "random-K", ratio = 0.125 }   # optional: the difference it is about,
+                            # of accuracies, or with outcome = "loss" of losses
 [base]                      # fields of every run
 task = "digits"
 [grid]                      # lists: every combination is a run

@@ -76,9 +76,9 @@ def test_gains_and_regret_are_those_of_a_slow_restatement(norm):
             [np.mean(gains), min(gains), max(gains)]
         )
         assert [row.relative_to_best, row.relative_lowest, row.relative_highest] == pytest.approx(
-            [ratios.mean(), ratios.min(), ratios.max()]
+            [np.mean(gains) / np.mean(best), ratios.min(), ratios.max()]
         )
-        assert row.regret == pytest.approx(1 - ratios.mean())
+        assert row.regret == pytest.approx(1 - np.mean(gains) / np.mean(best))
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -109,7 +109,7 @@ def test_halves_that_are_alike_gain_what_was_predicted():
     assert rows[1].regret == pytest.approx(0, abs=1e-12)
 
 
-def test_gradients_of_noise_alone_gain_nothing_held_out():
+def test_noise_gains_nothing_held_out_and_nothing_is_relative_to_it():
     generator = np.random.default_rng(2)
     shapes = {"G": (1, 40, 40), "g": (1, 40)}
     arrays = {
@@ -119,7 +119,9 @@ def test_gradients_of_noise_alone_gain_nothing_held_out():
     }
     (row,) = first_steps(AdapterGradients(arrays, (10,) * 6), {}, ["gradient_rw"], k=5)
     assert abs(row.held_out) < row.predicted / 5
-    assert np.isnan(row.relative_to_best) or row.lowest > 0
+    assert row.lowest < 0
+    assert np.isnan([row.relative_lowest, row.relative_highest]).all()
+    assert np.isnan(row.relative_to_best) == (row.held_out <= 0)
 
 
 def test_random_channels_are_the_mean_of_five_draws():
@@ -163,3 +165,24 @@ def test_what_has_no_held_out_half_or_other_blocks_is_refused():
     ):
         with pytest.raises(InputError, match="choose in all blocks of one backbone"):
             first_steps(gradients, {"other": other}, [], k=K)
+    with pytest.raises(InputError, match="a set is called gradient, as a selector is"):
+        first_steps(gradients, {"gradient": FIXED}, ["gradient"], k=K)
+
+
+def test_a_step_is_held_against_images_of_its_own_head():
+    gradients = drawn(((BLOCKS, WIDTH),), seed=2)
+    own = AdapterGradients(gradients.arrays, gradients.images, heads=(0, 0, 0, 0, 1, 1))
+    halvings = own.halvings()
+    assert halvings == [
+        ((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2)), ((4,), (5,)),
+    ]  # fmt: skip
+    (row,) = first_steps(own, {"fixed": FIXED}, [], k=K)
+    both = [pair for a, b in halvings for pair in ((a, b), (b, a))]
+    slow = [gain(own, FIXED, a, b, "unit") for a, b in both]
+    assert (row.halvings, row.held_out) == (4, pytest.approx(np.mean(slow)))
+
+
+def test_heads_are_kept_in_the_file(tmp_path):
+    gradients = drawn(((BLOCKS, WIDTH),), seed=3)
+    own = AdapterGradients(gradients.arrays, gradients.images, heads=(0, 0, 0, 1, 1, 1))
+    assert AdapterGradients.load(own.save(tmp_path / "g.safetensors")).heads == own.heads

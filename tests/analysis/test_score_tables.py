@@ -92,6 +92,18 @@ def test_criteria_of_the_same_images_compare_and_lowest_is_no_criterion_of_its_o
     assert of_criteria([l2, taylor, *apart]) == {"a · 5 images": [l2, taylor]}
 
 
+def test_scores_that_rank_no_channels_are_compared_with_none():
+    def record(task: str, criterion: str) -> ScoreRecord:
+        return ScoreRecord.of({"task": task, "backbone": "b", "criterion": criterion, "images": 5})
+
+    gradients = [record(task, "adapter_gradient") for task in "ab"]
+    l2 = record("a", "l2")
+    assert of_tasks([*gradients, l2]) == {}
+    assert of_criteria([*gradients, l2]) == {}
+    taylor = record("a", "taylor")
+    assert list(of_criteria([*gradients, l2, taylor]).values()) == [[l2, taylor]]
+
+
 def _selection(scores: np.ndarray, k: int, blocks: range) -> Selection:
     chosen = (
         BlockSelection(0, b, scores.shape[1], tuple(top_k(scores[b], k).tolist())) for b in blocks

@@ -43,9 +43,8 @@ def finish(store: Store, study: studies.Study, *, but: tuple[str, ...] = ()) -> 
         if member.name in but or run.status() == "done":
             continue
         said = wrong_at(LABELS, np.random.default_rng(number), share_of(run))
-        answers = Predictions(
-            said, LABELS, np.full(400, 0.9, np.float32), np.zeros(400, np.float32), TEST, 10
-        )
+        losses = np.where(said == LABELS, 0.1, 2.0).astype(np.float32)
+        answers = Predictions(said, LABELS, np.full(400, 0.9, np.float32), losses, TEST, 10)
         write_predictions(run.path, answers)
         result = result_document(
             run_id=run.id, test_accuracy=float((said == LABELS).mean()), test_images=400
@@ -154,3 +153,32 @@ def test_what_finds_a_difference_is_told_with_hours(store: Store):
     assert all(plan.have == 5 for plan in plans)
     assert plans[0].hours(5) == 0
     assert plans[0].sentence.startswith("digits: ")
+
+
+def test_a_declared_loss_is_what_everything_is_of(store: Store):
+    """Answers cost 0.1 nats or 2: losses follow from the accuracies of every run."""
+    from ict.analysis.outcomes import ACCURACY, LOSS
+    from ict.analysis.study_power import detect
+    from ict.figures.report import study_report
+
+    of_loss = {"a": "grid", "b": "random-K", "ratio": 0.125, "outcome": "loss"}
+    found = told(store, {**DOCUMENT, "primary": of_loss})
+    study = studies.load_study(store, "three")
+    plain = study_contrasts(store, study, outcome=ACCURACY)
+    assert (found.outcome, plain.outcome) == (LOSS, ACCURACY)
+    assert [one.name for one in found.all] == [one.name for one in plain.all]
+    for one, other in zip(found.all, plain.all, strict=True):
+        assert len(one.verdicts) == 1
+        assert one.verdicts[0].difference.mean == pytest.approx(
+            -1.9 * other.verdicts[0].difference.mean, abs=1e-6
+        )
+    assert (found.primary.verdicts[0].role, found.primary.verdicts[0].margin) == ("primary", 0.05)
+    assert "; lower is better. 5 seeds on 400 test images find " in found.sentence
+    assert " nats with 80 %" in found.sentence
+    assert [found.to_dict()[name] for name in ("outcome", "unit")] == ["loss", "nats"]
+    (plan,) = detect(store, study, 0.1)
+    assert plan.needed.sentence.count("0.1 nats on 400 test images (these images, new seeds)") == 1
+    page = study_report("three", store)
+    assert found.sentence in page
+    assert "Nats of test loss; lower is better, paired by seed" in page
+    assert "<th>nats</th>" in page

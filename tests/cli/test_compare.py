@@ -49,6 +49,43 @@ def test_json_is_what_the_package_says(store, runs):
     assert told["margin"] == 0.01
 
 
+def test_losses_are_told_in_nats(store, runs):
+    from ict.analysis.outcomes import LOSS
+
+    better = run_of(store, LABELS, LABELS, seed=1, losses=np.full(300, 0.25), method="lora")
+    worse = run_of(store, LABELS, LABELS, seed=1, losses=np.full(300, 0.75), method="full")
+    text = ict("compare", better, worse, "--outcome", "loss")
+    assert "digits: A 0.250 nats, B 0.750 nats, 300 test images" in text
+    assert "−0.500 nats (no interval" in text
+    assert "; lower is better" in text
+    words = ("compare", "method=ict", "method=bitfit", "--outcome", "loss")
+    told = json.loads(ict(*words, "--margin", "0.2", "--json"))
+    sides = (find_side(f"method={name}", store) for name in ("ict", "bitfit"))
+    found = compare(*sides, store, outcome=LOSS, margin=0.2)
+    assert told == json.loads(json.dumps(found.to_dict()))
+    assert (told["outcome"], told["unit"], told["margin"]) == ("loss", "nats", 0.2)
+    plain = json.loads(ict("compare", "method=ict", "method=bitfit", "--json"))
+    assert (plain["outcome"], plain["unit"]) == ("accuracy", "fraction")
+
+
+def test_a_forest_of_losses_is_drawn_in_nats_and_redrawn(store, runs, tmp_path):
+    from ict.figures.asked import Choice
+    from ict.figures.from_store import bundle, look_up
+
+    found = look_up(["method=ict", "method=bitfit"], store)
+    drawn = bundle("compare", found, Choice(outcome="loss"))
+    assert drawn.figure.layout.xaxis.title.text.endswith("(nats of test loss; lower is better)")
+    assert "the band is ± 0.05 nats" in drawn.caption_text
+    assert "point" not in drawn.caption_text
+    band = drawn.figure.layout.shapes[0]
+    assert (band.x0, band.x1) == (-0.05, 0.05)
+    assert (drawn.provenance["outcome"], drawn.provenance["unit"]) == ("loss", "nats")
+    assert "--outcome=loss" in drawn.provenance["command"]
+    words = ("figure", "power", "method=ict", "method=bitfit", "--outcome", "loss")
+    said = ict(*words, "--out", str(tmp_path / "x.html"), "--json", code=2)
+    assert "this figure is of accuracies" in json.loads(said)["error"]
+
+
 def test_two_runs_print_both_discordant_counts_and_classes(runs):
     a, b = runs["ict"][0], runs["bitfit"][0]
     text = ict("compare", a, b, "--by", "class")
@@ -65,6 +102,8 @@ def test_two_runs_print_both_discordant_counts_and_classes(runs):
         (["method=ict"], "needs two"),
         (["method=ict", "method=bitfit", "--margin", "0"], "above 0"),
         (["method=ict", "method=bitfit", "--margin", "nan"], "nan"),
+        (["method=ict", "method=bitfit", "--margin", "0", "--outcome", "loss"], "nats above 0"),
+        (["method=ict", "method=bitfit", "--outcome", "los"], "los"),
         (["no-such-run", "method=bitfit"], "no run"),
         (["method=ict", "method=ict"], "the same runs"),
     ],
@@ -127,3 +166,5 @@ def test_a_study_alone_tells_its_contrasts(store):
     assert told["primary"]["verdicts"][0]["margin"] == 0.02
     assert len(told["family"]) == 2
     assert len(told["exploratory"]) == 6
+    told = json.loads(ict("compare", "study:three", "--outcome", "loss", "--json"))
+    assert (told["unit"], told["primary"]["verdicts"][0]["margin"]) == ("nats", 0.05)

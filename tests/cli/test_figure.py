@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from ict.analysis.summary import ratio_series
 from ict.cli import main
+from ict.scores import ChannelScores, load_scores, to_bytes
 from ict.store.run_rows import run_rows
 from tests.figure_store import add_scores, filled
 
@@ -37,6 +38,27 @@ def test_k_ratio_table_equals_the_stores_numbers(store, tmp_path):
     found = next(row for row in rows if row[:2] == ["ict", "0.125"])
     assert float(found[3]) == pytest.approx(100 * np.mean(mine), rel=1e-12)
     assert found[6] == "3"
+
+
+def test_an_agreement_of_criteria_leaves_out_what_ranks_no_channels(store, tmp_path):
+    first = add_scores(store, "digits")
+    ids = [first]
+    for criterion in ("l2", "adapter_gradient"):
+        scores = load_scores(store.score_file(first))
+        meta = {**scores.meta, "criterion": criterion, "score_id": f"{criterion}-0123456789ab"}
+        folder = store.score_dir(meta["score_id"])
+        folder.mkdir()
+        (folder / "scores.safetensors").write_bytes(to_bytes(ChannelScores(scores.arrays, meta)))
+        (folder / "meta.json").write_text(json.dumps(meta))
+        ids.append(meta["score_id"])
+    out = tmp_path / "fig.csv"
+    words = ("figure", "agreement", "--from", ids[0], "--from", ids[2], "--from", ids[1])
+    answer = CliRunner().invoke(main, [*words, "--out", str(out)])
+    assert answer.exit_code == 0, answer.output
+    assert out.read_text().splitlines()[0] == "criterion,class_l2,l2"
+    assert "its criterion ranks no channels" in answer.stderr
+    refused = ict(*words[:6], "--out", str(tmp_path / "other.csv"), code=2)
+    assert "two score files of different criteria are needed" in refused
 
 
 def test_a_copied_store_gives_the_same_figure(store, tmp_path, monkeypatch):

@@ -39,9 +39,8 @@ def heads_of(model: nn.Module) -> CrossFittedHeads:
     return cross_fit(model, data, classes=3, kind="probe", meter=Meter(None, 0))
 
 
-def loss_of(model: nn.Module, heads: CrossFittedHeads, chosen: slice = slice(None)) -> Tensor:
-    folds = heads.folds(IMAGES[chosen])
-    return summed_loss(heads, LABELS[chosen], folds)(pooled_features(model, IMAGES[chosen]))
+def loss_of(model: nn.Module, heads: CrossFittedHeads) -> Tensor:
+    return summed_loss(heads, LABELS, heads.folds(IMAGES))(pooled_features(model, IMAGES))
 
 
 def close(found: np.ndarray, expected: Tensor, of: Tensor | None = None) -> None:
@@ -106,24 +105,34 @@ def test_a_small_step_lowers_the_loss_by_its_length_times_the_norm(family, site)
 
 
 def test_each_part_has_the_sums_of_its_images():
-    model = tiny_vit()
-    found = gradients_of(model)
-    heads = heads_of(model)
-    parts = [
-        (LABELS[:n] == LABELS[n]).sum().item() for n in range(len(LABELS))
-    ]  # six of each class
-    assert found.images == (3,) * PARTS
+    order = torch.randperm(16, generator=torch.Generator().manual_seed(4))  # 6, 5 and 5 of a class
+    images, labels = IMAGES[order], LABELS[order]
+    data = split(images, labels, 7)
+    found = ict.score(tiny_vit(), data, criterion="adapter_gradient", internal_batch=5).gradients
+    assert found.images == (2,) * PARTS
+    assert found.heads == (0,) * 4 + (1,) * 4
+    heads = cross_fit(tiny_vit(), data, classes=3, kind="probe", meter=Meter(None, 0))
+    judge = heads.folds(images).tolist()
+    place, seen = {}, {}
+    for head in (0, 1):  # each class begins where the one before it ended
+        mine = [int(k) for k, j in zip(labels, judge, strict=True) if j == head]
+        place |= {(head, k): sum(other < k for other in mine) for k in range(3)}
+    parts = []
+    for k, head in zip(labels.tolist(), judge, strict=True):
+        at = place[head, k] + seen.get((head, k), 0)
+        seen[head, k] = seen.get((head, k), 0) + 1
+        parts.append(4 * head + at % 4)
+    assert parts != sorted(parts)
     for part in found.parts:
-        mine = [n for n in range(len(LABELS)) if parts[n] == part]
-        expected = torch.zeros(3, 24, 24)
-        for n in mine:
-            one = tiny_vit()
-            with open_sites(one, ("attn",)) as opened:
-                for place in opened["attn"][0]:
-                    place.adapter = ChannelAdapter(range(24), 24, init="zero")
-                loss_of(one, heads, slice(n, n + 1)).backward()
-                expected += torch.stack([place.adapter.weight.grad for place in opened["attn"][0]])
-        close(found.arrays[f"attn.0.G.{part}"], expected)
+        mine = torch.tensor(parts) == part
+        model = tiny_vit()
+        with open_sites(model, ("attn",)) as opened:
+            for place in opened["attn"][0]:
+                place.adapter = ChannelAdapter(range(24), 24, init="zero")
+            folds = heads.folds(images[mine])
+            summed_loss(heads, labels[mine], folds)(pooled_features(model, images[mine])).backward()
+            weights = [place.adapter.weight.grad for place in opened["attn"][0]]
+        close(found.arrays[f"attn.0.G.{part}"], torch.stack(weights))
 
 
 def test_batches_and_pieces_change_no_part():
@@ -158,6 +167,7 @@ def test_images_that_no_head_may_judge_are_left_out():
     assert scores.meta["head_images_left_out"] == 1
     assert scores.meta["images_per_class"] == [3, 3, 0]
     assert scores.gradients.images == (1,) * 6
+    assert scores.gradients.heads == (0,) * 3 + (1,) * 3
 
 
 def test_few_images_have_fewer_parts_and_too_few_are_refused():

@@ -44,18 +44,26 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(tmp_path / "store")
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES])
-def test_scores_are_there_whole_or_not_at_all(store, monkeypatch, code):
+@pytest.mark.parametrize(
+    ("criterion", "code", "files"),
+    [
+        ("random", errno.ENOSPC, 2),  # the scores, and what is said of them
+        ("random", errno.EACCES, 2),
+        ("adapter_gradient", errno.ENOSPC, 3),  # the gradients before both
+    ],
+)
+def test_scores_are_there_whole_or_not_at_all(store, monkeypatch, criterion, code, files):
     request, _ = request_for(
         task="digits",
         backbone="ict_tiny",
-        criterion="random",
+        criterion=criterion,
         sites=("attn",),
         tokens=None,
         split="train800",
         weights="none",
         pixel_normalisation="native",
-        limit=None,
+        image_size=16,
+        limit=20,
     )
     disk = Refusal(monkeypatch, code)
     sentences = []
@@ -70,7 +78,7 @@ def test_scores_are_there_whole_or_not_at_all(store, monkeypatch, code):
         if disk.calls < number:
             break
         assert listed == []
-    assert len(sentences) >= 2  # the scores, and what is said of them
+    assert len(sentences) >= files
     assert not any("\n" in sentence for sentence in sentences)
     disk.at(None)
     path = score_task(store, request)

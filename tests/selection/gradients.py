@@ -1,8 +1,11 @@
 """Made-up gradients of dense adapters."""
 
+import json
+
 import numpy as np
 
 from ict.adapter_gradients import AdapterGradients
+from ict.scores import ChannelScores, to_bytes
 
 
 def drawn(stages=((2, 8),), *, parts=6, images=10, seed=0, site="attn", noise=1.0, **meta):
@@ -39,3 +42,29 @@ def uneven(stages=((2, 8), (2, 16)), *, seed=0, site="attn"):
             scale = own.reshape(-1, *[1] * (arrays[name].ndim - 1))
             arrays[name] = (scale * arrays[name]).astype(np.float32)
     return AdapterGradients(arrays, gradients.images)
+
+
+def add_to_store(store, *, stages=((2, 16),), task="digits", criteria=("class_l2", "taylor")):
+    """Score folders of one task: a ranking by each of `criteria`, and gradients of adapters.
+
+    Gives the ids, that of the gradients first.
+    """
+    same = {"task": task, "backbone": "ict_tiny", "weights": "sha256:00", "split": "train800"}
+    same |= {"images": 60, "site": "attn", "tokens": "patch"}
+    ids = []
+    for place, criterion in enumerate(("adapter_gradient", *criteria)):
+        generator = np.random.default_rng(place)
+        arrays = {
+            f"attn.{stage}": generator.lognormal(size=shape).astype(np.float32)
+            for stage, shape in enumerate(stages)
+        }
+        score_id = f"{task}-ict_tiny-{criterion}-{place:06x}"
+        meta = {"score_id": score_id, "criterion": criterion, **same}
+        folder = store.score_dir(score_id)
+        folder.mkdir(parents=True)
+        (folder / "scores.safetensors").write_bytes(to_bytes(ChannelScores(arrays, meta)))
+        (folder / "meta.json").write_text(json.dumps(meta))
+        ids.append(score_id)
+    gradients = drawn(stages, task=task, score_id=ids[0])
+    gradients.save(store.score_dir(ids[0]) / "adapter_gradient.safetensors")
+    return ids

@@ -214,6 +214,8 @@ CONTROLS = {**GRID, "grid": {"seed": [1], "ratio": [0.125, 0.5]}, "compare": [
         ({"b": "r"}, Contrast(a="grid", b="r", ratio=0.125)),
         ({"a": "r", "b": "half", "ratio": 0.5}, Contrast(a="r", b="half", ratio=0.5)),
         ({"b": "linear", "ratio": 0.5}, Contrast(a="grid", b="linear", ratio=0.5)),
+        ({"b": "r", "outcome": "accuracy"}, Contrast(a="grid", b="r", ratio=0.125)),
+        ({"b": "r", "outcome": "loss"}, Contrast(a="grid", b="r", ratio=0.125, outcome="loss")),
     ],
 )
 def test_a_study_declares_its_primary_contrast(store: Store, declared, contrast: Contrast):
@@ -235,6 +237,7 @@ def test_a_study_without_a_random_row_at_that_ratio_has_none():
         ({"b": "half"}, r"'half' has no ratio 0.125; it has 0.5"),
         ({"b": "r", "ratio": 2}, "ratio=2: choose more than 0"),
         ({"b": "r", "k": 2}, "no key 'k' in primary"),
+        ({"b": "r", "outcome": "los"}, "outcome='los': choose 'accuracy' or 'loss'"),
         ("r", "write primary ="),
     ],
 )

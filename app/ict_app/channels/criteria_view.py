@@ -7,12 +7,13 @@ import numpy as np
 import streamlit as st
 
 from ict.analysis.agreement import against_rows, mean_over_blocks, measured
+from ict.analysis.families import criterion_name
 from ict.catalogue import SITE
 from ict.documents.score_record import ScoreRecord
 from ict.figures import agreement_lines, agreement_matrix
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_causal import causal_curves, effects_by_block, effects_figure
-from ict.figures.draw_checks import criterion_name, measure_unit
+from ict.figures.draw_checks import measure_unit
 from ict.store import Store
 from ict.store.causal_files import CausalCheck
 from ict_app.common import plot, readers, shell, words

@@ -1,0 +1,128 @@
+"""*Criteria*, last: what sets of channels gain in the first step of their adapters."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from ict.analysis.families import gradients_of, rankings_beside
+from ict.analysis.first_step import FirstStep
+from ict.analysis.first_step_files import (
+    Asked,
+    FirstStepSettings,
+    first_steps_of_files,
+    kept_first_steps,
+)
+from ict.catalogue import SITE
+from ict.criteria import ADAPTER_GRADIENT, NORMS
+from ict.documents.score_record import ScoreRecord
+from ict.figures import first_step_dots
+from ict.figures.asked import Choice, Request
+from ict.figures.first_step import told
+from ict.figures.frames import frame
+from ict.store import Store
+from ict.store.names import gradient_file
+from ict_app.common import plot, readers, shell, words
+from ict_app.common.controls import linked_select
+from ict_app.tune import plan
+
+BOTH = "both"
+ASKED = "first_steps_asked"  # measured in this browser session
+COLUMNS = {
+    "name": "channels chosen by", "norm": "step", "k": "K", "predicted": "in-sample gain",
+    "held_out": "held-out gain", "lowest": "lowest", "highest": "highest",
+    "relative_to_best": "relative to the best", "regret": "regret",
+}  # fmt: skip
+GAINS = ("in-sample gain", "held-out gain", "lowest", "highest")
+SHARES = ("relative to the best", "regret")
+
+
+def draw(shown: Store, records: Sequence[ScoreRecord]) -> None:
+    """The figure and its table for one file of gradients, or the command that makes one."""
+    st.subheader("First step", anchor=False)
+    found = {one.score_id: one for one in gradients_of(records)}
+    if not found:
+        task = next((record.task for record in records), "TASK")
+        st.info(f"No gradients of adapters yet: `ict score {task} --criterion {ADAPTER_GRADIENT}`.")
+        return
+    asked, how = _asked(found, records)
+    rows = _rows(shown, asked, NORMS if how.norm is None else (how.norm,))
+    if rows is None:
+        return
+    plot.draw(
+        first_step_dots(rows, theme=shell.theme()), "first-step",
+        "Held-out gain of a first step, by how channels are chosen",
+        request=Request("first-step", [asked.gradients.score_id], how),
+    )  # fmt: skip
+    st.caption(
+        "It shows how much one small step of the adapters lowers the loss, relative to the best read set and "
+        "write set that were found: step and choice by gradient from one half of the images, gain on the "
+        "other. Bars are the range over halvings, which share images: no interval. It shows the first step, "
+        "and cannot show where training ends."
+    )
+    _table(rows)
+
+
+def _asked(found: dict[str, ScoreRecord], records: Sequence[ScoreRecord]) -> tuple[Asked, Choice]:
+    """Which gradients, where, how many channels, and by which norm."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        labels = {score_id: words.score_label(one) for score_id, one in found.items()}
+        gradients = found[linked_select("Gradients", labels, "gradients")]
+        sites = gradients.sites or (SITE,)
+        site = str(st.selectbox("Site", sites, width=140, key="step_at", bind="query-params"))
+        share = st.select_slider(
+            "K/D", plan.SHARES[:-1], "1/8", width=180, key="kd_step", bind="query-params"
+        )
+        norm = st.segmented_control(
+            "Step", [BOTH, *NORMS], default=BOTH, required=True, key="norm", bind="query-params"
+        )
+    ratio, others = plan.share_of(share), rankings_beside(gradients, records, site=site)
+    asked = Asked(gradients=gradients, others=others, site=site, ratio=ratio)
+    return asked, Choice(site=site, ratio=ratio, norm=None if norm == BOTH else str(norm))
+
+
+def _rows(shown: Store, asked: Asked, norms: Sequence[str]) -> list[FirstStep] | None:
+    """What the store kept, or what is measured on request: that takes seconds to minutes."""
+    kept = [kept_first_steps(asked, norm, shown) for norm in norms]
+    if None in kept:
+        key = (asked.gradients.score_id, asked.site, asked.ratio, tuple(norms))
+        measured = st.session_state.setdefault(ASKED, set())
+        if key not in measured and not st.button("Measure first steps", icon=":material/steps:"):
+            st.caption("Computed once for each K, then kept in the store.")
+            return None
+        with st.spinner("Measuring …"):
+            kept = [_measured(_stamps(asked), asked.settings(norm), asked, shown) for norm in norms]  # fmt: skip
+        measured.add(key)
+    return [row for rows in kept for row in rows or ()]
+
+
+def _stamps(asked: Asked) -> list[readers.Stamp]:
+    """Of all files that are read."""
+    own = gradient_file(Path(asked.gradients.path).parent)
+    return [readers.stamp(path) for path in (own, *(Path(one.path) for one in asked.others))]
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _measured(
+    of: list[readers.Stamp], settings: FirstStepSettings, _asked: Asked, _shown: Store
+) -> list[FirstStep]:
+    """The rows alone are held, not the gradients."""
+    store = None if readers.is_example(_shown) else _shown
+    return first_steps_of_files(_asked, settings.norm, store=store)
+
+
+def _table(rows: Sequence[FirstStep]) -> None:
+    """The numbers behind the figure."""
+    gain = st.column_config.NumberColumn(
+        format="%.4g", help="of the loss per image, for a step of 1"
+    )
+    share = st.column_config.NumberColumn(format="%.3f")
+    formats = dict.fromkeys(GAINS, gain) | dict.fromkeys(SHARES, share)
+    formats[COLUMNS["name"]] = st.column_config.TextColumn(width="medium")
+    table = frame(rows)
+    table["name"] = table["name"].map(told)
+    table["k"] = [", ".join(map(str, k)) for k in table["k"]]
+    st.dataframe(
+        table[list(COLUMNS)].rename(columns=COLUMNS), hide_index=True, placeholder="",
+        height="content" if len(rows) < 14 else 480, column_config=formats,
+    )  # fmt: skip
