@@ -30,9 +30,10 @@ def content(card: ReportCard, kind: str) -> bytes:
 def title(card: ReportCard) -> str:
     """Of what the card is."""
     sizes = ", ".join(f"{k} of {d}" for k, d in zip(card.k, card.channels, strict=True))
+    each = f"each of {card.blocks} blocks" if len(card.k) == 1 else "the blocks of each stage"
     return (
-        f"{card.task} on {card.backbone}, site {card.site}: K = {sizes} channels in each of {card.blocks} blocks, "
-        f"{card.images} images of {card.split}"
+        f"{card.task} on {card.backbone}, site {card.site}: K = {sizes} channels in {each}, {card.images} images of "
+        f"{card.split}"
     )
 
 

@@ -81,6 +81,8 @@ def test_the_table_is_aligned_with_units_and_says_what_is_not_known():
         ["gradient,", "two", "sets", *"–––––––"],
     ]
     assert {line.index("–", 20) for line in rows[1:]} == {head.index("regret, unit %")}
+    of_stages = text(card_of(one_row(), k=(12, 24), channels=(96, 192)))
+    assert "K = 12 of 96, 24 of 192 channels in the blocks of each stage" in of_stages
     assert "chance 12.5 %" in said
     assert "8 channels a block, mean over blocks; 0 ± 0.11 where" in " ".join(said.split())
     assert "note      fisher is left out: why" in said
