@@ -24,6 +24,7 @@ EXTRAS = {
     **dict.fromkeys(("choreographer", "jinja2", "markupsafe", "plotly"), "figures"),
     "captum": "captum",
     "peft": "lora",
+    "starlette": "app",
     "streamlit": "app",
     "pyarrow": "parquet",
     "submitit": "slurm",

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import ict
-from ict.criteria import REGISTRY
+from ict.criteria import ADAPTER_GRADIENT, REGISTRY
 from ict.errors import InputError
 from ict.scores import ChannelScores
 from tests.model.tiny_backbones import registers
@@ -15,7 +15,8 @@ from tests.tiny_models import enliven, images_of, plain_sites, split, tiny_swin,
 IMAGES, LABELS = images_of()
 CLASS_TOKEN, AVERAGE = tiny_vit(depth=2), tiny_vit(depth=2, global_pool="avg")
 SAME = {"cls": CLASS_TOKEN, "patch": AVERAGE, "all": tiny_swin()}
-CHEAP = [n for n in REGISTRY if n not in ("integrated_gradients", "conductance", "ablation")]
+_LONG = ("integrated_gradients", "conductance", "ablation")
+CHEAP = [n for n in REGISTRY if n not in (*_LONG, ADAPTER_GRADIENT)]  # which reads every token
 
 
 def scored(model: nn.Module, criterion: str, tokens: str, site: str = "attn") -> ChannelScores:
