@@ -1,7 +1,7 @@
 """What is known of criteria and selectors without training: one row each.
 
 regret      1 − held-out gain of a first step ÷ that of the best read and write sets found
-            (`ict.analysis.first_step`), the mean over halvings. Sets by scores are those of all images.
+            (`ict.analysis.first_step`), means over halvings. Sets by scores are those of all images.
 fidelity    Spearman's correlation, over some channels of a block, of the score of a channel with what
             replacing it does to the log-probability of the true class; the mean over blocks
 stability   the share of K that is chosen on one half of the images and on the other
@@ -73,7 +73,7 @@ class CardRow(JsonForm):
     regret_unit: float | None
     regret_unit_lowest: float | None
     regret_unit_highest: float | None
-    """The range over halvings, which share images: no interval. So for `sign`."""
+    """The range over halvings, which share images: no interval; None where the best gains nothing in one."""
     regret_sign: float | None
     regret_sign_lowest: float | None
     regret_sign_highest: float | None

@@ -254,6 +254,6 @@ class _Making:
         """A note where the best sets gain nothing, so that nothing can be held against them."""
         if any(row.regret_unit is None or row.regret_sign is None for row in rows):
             self.notes.append(
-                f"some regret is left out: on half of {len(self.passes.images)} images even the best sets gain nothing; "
-                "give a larger --limit"
+                f"some regret is left out: with {len(self.passes.images)} images even the best sets gain nothing on "
+                "those that are held out; give a larger --limit"
             )

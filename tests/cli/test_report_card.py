@@ -36,6 +36,7 @@ def test_a_file_of_ones_own_stands_beside_two_criteria_and_the_selectors(tmp_pat
     assert (card["path"], card["images"], card["images_of_halves"]) == (str(out), 40, [20, 20])
     assert (card["k"], card["channels"], card["check_images"]) == ([24], [192], 64)
     for row in card["rows"][:3]:
+        assert row["regret_unit"] > 0 < row["regret_sign"]
         assert -1 <= row["fidelity"] <= 1
         assert 0 < row["stability_read"] <= 1
         assert row["seconds"] > 0
