@@ -2,9 +2,10 @@
 
     ICT_VTAB_ROOT=../shared/vtab-1k python -m bench.selectors [--quick] [--json] [--store DIR]
 
-The table of docs/which-channels.md. On each task G is computed on its 1,000 images (or as many as there
-are), and every choice of K channels takes its first step from one half of them and is measured on the
-other (`ict.analysis.first_step`); 1 is the best read set and write set that were found on the first half.
+The tables of docs/which-channels.md (shares at K/D = 1/32 and 1/8). On each task G is computed on its
+1,000 images (or as many as there are), and every choice of K channels takes its first step from one half
+of what a head judges and is measured on the other (`ict.analysis.first_step`); 1 is the best read set and
+write set that were found on the first half.
 Photographs: DINOv2 ViT-S/14, saliency fine-tuned, at 98 pixels; left out, and named, where they or the
 weights are not here. digits and count: the bundled backbone. `--quick`: digits, 120 images, 32 pixels.
 `--store` names a store that may hold the scores already.
@@ -12,6 +13,7 @@ weights are not here. digits and count: the bundled backbone. `--quick`: digits,
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -108,22 +110,29 @@ def generic(case: Case, store: Store) -> ChannelScores:
     return mean_of_tasks(scores, SITE)
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Markdown: a row for each task and set, a column for each K/D and norm."""
-    columns = [(ratio, norm) for ratio in RATIOS for norm in NORMS]
-    heads = [f"K/D = 1/{round(1 / ratio)}, {norm}" for ratio, norm in columns]
-    lines = [f"| task | channels | {' | '.join(heads)} |", "|" + "---|" * (len(heads) + 2)]
-    by_place = {(r["task"], r["name"], r["ratio"], r["norm"]): r for r in rows}
-    for task, name in dict.fromkeys((r["task"], r["name"]) for r in rows):
-        cells = [cell(by_place[task, name, *column]) for column in columns]
-        lines.append(f"| {task} | {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+def tables(rows: Sequence[dict[str, Any]]) -> str:
+    """Markdown: for each norm a table of channels by task, with the share of the best at each K/D."""
+    by_place = {(r["norm"], r["name"], r["task"], r["ratio"]): r for r in rows}
+    norms, names, tasks = (
+        list(dict.fromkeys(r[key] for r in rows)) for key in ("norm", "name", "task")
+    )
+    said = []
+    for norm in norms:
+        lines = [f"| {norm} | {' | '.join(tasks)} |", "|" + "---|" * (len(tasks) + 1)]
+        for name in names:
+            cells = (
+                " / ".join(share(by_place[norm, name, task, ratio]) for ratio in RATIOS)
+                for task in tasks
+            )
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+        said.append("\n".join(lines))
+    return "\n\n".join(said)
 
 
-def cell(found: dict[str, Any]) -> str:
-    """`0.88 (0.80–0.93)`: of the best that was found, mean and range over halvings."""
-    low, high = found["relative_lowest"], found["relative_highest"]
-    return f"{found['relative_to_best']:.2f} ({low:.2f}–{high:.2f})"
+def share(found: dict[str, Any]) -> str:
+    """Of the best that was found, `0.88`; a dash where that gains nothing on the other half."""
+    relative = found["relative_to_best"]
+    return "–" if math.isnan(relative) else f"{relative:.2f}"
 
 
 def main() -> int:
@@ -145,7 +154,7 @@ def main() -> int:
     if options.json:
         print(json.dumps({"rows": rows, "left_out": left_out}))
     else:
-        print("\n".join([table(rows), *said]))
+        print("\n\n".join([tables(rows), *said]))
     return 0 if rows else 1
 
 
