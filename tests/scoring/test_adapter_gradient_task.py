@@ -31,7 +31,7 @@ def test_scores_and_gradients_lie_side_by_side(store: Store):
     assert size < answer["gradient_bytes"] < 1.01 * size
     gradients = AdapterGradients.load(answer["gradients_path"])
     assert gradients.sites == ("attn", "q")
-    assert gradients.images == (5,) * 6
+    assert gradients.images == (4, 4, 4, 3) * 2
     assert gradients.meta["score_id"] == answer["score_id"]
     scores = load_scores(answer["path"])
     assert answer["tokens"] == "all"
@@ -55,7 +55,7 @@ def test_stored_scores_are_taken_only_with_their_gradients(store: Store, damage)
         file.write_bytes(whole[:5000])
     anew, _ = said(*WORDS)
     assert anew["seconds"] != first["seconds"]
-    assert AdapterGradients.load(file).images == (5,) * 6
+    assert AdapterGradients.load(file).images == (4, 4, 4, 3) * 2
 
 
 @pytest.mark.parametrize(
