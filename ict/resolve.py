@@ -35,8 +35,8 @@ from ict.methods.registry import REGISTRY, chooses_channels
 from ict.recipes import RECIPES, bundled_fields, check_rate, recipe_fields
 from ict.selection import resolve_k
 from ict.tasks import Task, fingerprint, get_task
-from ict.tasks.others import Scored, is_generic, scored_by
-from ict.tasks.task import NOISE, OTHERS
+from ict.tasks.others import Scored, asks_for_generic, scored_by
+from ict.tasks.task import NOISE
 
 _AS_RELEASED = {"schedule": "released", "head_init": "uniform"}
 """What recipe `released` sets beside `recipe_fields`: the rates and the start of the authors' code."""
@@ -183,7 +183,7 @@ def _scored(config: RunConfig, task: Task, root: Path | None) -> Scored:
     if named is None or not chooses_channels(config.method):
         return own
     split = _scored_split(config)
-    if named != OTHERS and not is_generic(named):
+    if not asks_for_generic(named):
         return own if named == task.name else scored_by(named, task, split, root=root)
     if not config.reads("score_task"):
         return own

@@ -10,8 +10,7 @@ from ict.documents.bounded import json_value
 from ict.errors import InputError, did_you_mean, quoted
 from ict.methods.method import GROUPS, Method
 from ict.methods.registry import chooses_channels, get_method
-from ict.tasks.others import is_generic
-from ict.tasks.task import OTHERS
+from ict.tasks.others import asks_for_generic
 
 SHOWN_DEFAULTS: Final = {
     **{name: DEFAULTS[name] if one.now is None else one.now for name, one in ABOUT.items()},
@@ -118,7 +117,7 @@ def _check_selector(config: RunConfig) -> None:
             "adapter starts"
         )
     chosen = choice(config.criterion)
-    if chosen.reads_gradient and (config.score_task == OTHERS or is_generic(config.score_task)):
+    if chosen.reads_gradient and asks_for_generic(config.score_task):
         raise InputError(
             f"score_task={config.score_task}: selector {chosen.selector} reads the gradient of one task's loss; "
             "leave score_task out, or name one task"

@@ -87,6 +87,11 @@ def is_generic(score_task: object) -> bool:
     return isinstance(score_task, str) and score_task.startswith(f"{OTHERS}/")
 
 
+def asks_for_generic(score_task: object) -> bool:
+    """Whether a `score_task`, as it is asked for, names a generic set: `others`, or others by their names."""
+    return score_task == OTHERS or is_generic(score_task)
+
+
 def scored_tasks(score_task: str | None) -> tuple[str, ...]:
     """The names of the tasks that a stored `score_task` means; none for None."""
     if is_generic(score_task):
