@@ -1,11 +1,14 @@
 """Makes `assets/example_store`, which the app shows while a store is empty.
 
-    python -m bench.example [--keep STORE]
+    ICT_VTAB_ROOT=../shared/vtab-1k python -m bench.example [--keep STORE]
 
-Runs `assets/studies/example.toml` and what the pages show besides, by our own commands, in a store
-of its own (`--keep` names one that may hold results already), and copies what pages read. Adapters
-above 24 channels, predictions, logs and per-image sums stay behind: the example is to be looked at.
-What was made of the sums (noise ceilings, stability, energy) is copied.
+Runs the example's two studies and what the pages show besides, by our own commands, in a store of its own
+(`--keep` names one that may hold results already), and copies what pages read: `digits` with the bundled
+backbone at 48 pixels, and four tasks of photographs with real weights at 98. Of photographs there are
+numbers, scores and first steps; no image, no class norms, no gradients, which would take 28 MB a task.
+Adapters above 24 channels, logs and per-image sums stay behind, as does what cannot be read without them;
+what was made of the sums is copied. Gradients on digits are copied in half precision, in half as many
+parts.
 """
 
 import argparse
@@ -15,47 +18,122 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from bench.selectors import REAL, WEIGHTS
+from ict.adapter_gradients import AdapterGradients
+from ict.criteria import ADAPTER_GRADIENT, CRITERION
+from ict.documents.score_record import ScoreRecord
 from ict.files import atomic_write_bytes, atomic_write_json
 from ict.scores import ChannelScores, load_scores, to_bytes
 from ict.store import Run, Store
-from ict.store.names import ADAPTER, CONFIG, EXECUTION, PROGRESS, RESULT, SELECTION, meta_file
+from ict.store.names import (
+    ADAPTER,
+    CONFIG,
+    EXECUTION,
+    PREDICTIONS,
+    PROGRESS,
+    RESULT,
+    SELECTION,
+    gradient_file,
+    meta_file,
+)
+from ict.tasks import find_folder, get_task
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "assets" / "example_store"
-TASKS = ("digits", "sprites_loc", "sprites_ori")
-SHARES = ("0.015625", "0.03125", "0.0625", "0.25", "0.5")  # besides the default eighth
-CRITERIA = ("l2", "variance", "taylor", "anova_f")
-READ = (CONFIG, RESULT, PROGRESS, SELECTION, EXECUTION)
-MOST_BYTES = 8_000_000
+STUDIES = ("example", "example_photographs")
+DRAWN = ("digits", "sprites_loc", "sprites_ori")
+PHOTOGRAPHS = ("caltech101", "cifar", "kitti", "oxford_iiit_pet")
+SHARES = ("0.015625", "0.03125", "0.0625", "0.125", "0.25", "0.5")
+OF_DIGITS = ("l2", "variance", "taylor", "anova_f", ADAPTER_GRADIENT)
+OF_PHOTOGRAPHS = ("l2", "taylor", ADAPTER_GRADIENT)
+PIXELS = ("--split", "train800", "--image-size", "48")  # what the recipe trains digits at
+REAL_PIXELS = (
+    "--split",
+    "train800",
+    "--image-size",
+    "98",
+    "--backbone",
+    REAL,
+    "--weights",
+    WEIGHTS,
+)
+READ = (CONFIG, RESULT, PROGRESS, SELECTION, EXECUTION, PREDICTIONS)
+FEW_CHANNELS = 24
+FEW_CLASSES = 10
+PARTS_OF_HEAD = 2
+MOST_BYTES = 15_000_000
 
 
-def ict(store: Path, *arguments: str) -> None:
-    environment = {**os.environ, "ICT_STORE": str(store)}
-    quiet = subprocess.DEVNULL if "overlap" in arguments else None
-    subprocess.run(
-        [sys.executable, "-m", "ict", *arguments], env=environment, check=True, stdout=quiet
-    )
+class Commands:
+    """`ict`, on one store."""
+
+    def __init__(self, store: Path) -> None:
+        self.store = Store(store)
+        self._environment = {**os.environ, "ICT_STORE": str(store)}
+
+    def __call__(self, *arguments: str) -> None:
+        print("ict", *arguments, file=sys.stderr)
+        subprocess.run(
+            [sys.executable, "-m", "ict", *arguments],
+            env=self._environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def scores(self, criterion: str) -> list[ScoreRecord]:
+        """Score files of one criterion over patch tokens, or all where it takes no other."""
+        records = [ScoreRecord.of(meta) for meta in self.store.scores()]
+        return [
+            one for one in records if one.criterion == criterion and one.tokens in ("patch", "all")
+        ]
 
 
 def compute(store: Path) -> None:
     """What the example shows, by the commands that users have."""
-    ict(store, "study", "run", str(ROOT / "assets" / "studies" / "example.toml"))
-    for criterion in CRITERIA:
-        ict(store, "score", "digits", "--criterion", criterion, "--split", "train800")
-    ict(store, "overlap", *TASKS, "--split", "train800")
-    for share in SHARES:
-        ict(
-            store, "overlap", *TASKS, "--split", "train800", "--ratio", share, "--permutations", "0"
-        )
-    ict(store, "stability", *TASKS, "--split", "train800")
-    ict(store, "energy", *TASKS, "--split", "train800")
+    ict = Commands(store)
+    for name in STUDIES:
+        ict("study", "run", str(ROOT / "assets" / "studies" / f"{name}.toml"))
+    _of_tasks(ict, DRAWN, PIXELS)
+    _of_tasks(ict, PHOTOGRAPHS, REAL_PIXELS)
+    for criterion in OF_DIGITS:
+        ict("score", "digits", "--criterion", criterion, *PIXELS)
+    for task in PHOTOGRAPHS:
+        for criterion in OF_PHOTOGRAPHS:
+            ict("score", task, "--criterion", criterion, *REAL_PIXELS)
     few = [word for share in ("0.125", "0.25", "0.5", "0.75") for word in ("--fraction", share)]
-    few += ["--random-draws", "3", "--scatter", "3", "--limit", "200"]
-    ict(store, "causal", "digits", "--criterion", "class_l2", "--criterion", "taylor", *few)
+    few += ["--random-draws", "3", "--scatter", "3", "--limit", "200", "--image-size", "48"]
+    ict("causal", "digits", "--criterion", CRITERION, "--criterion", "taylor", *few)
     for task in ("sprites_ori", "digits"):
-        ict(store, "inspect", task, "--limit", "300")
+        ict("inspect", task, "--limit", "300", "--image-size", "48")
+    _kept_for_pages(ict)
+
+
+def _of_tasks(ict: Commands, tasks: tuple[str, ...], how: tuple[str, ...]) -> None:
+    """Overlap with its ceiling at every K/D, stability, energy, and scores of class tokens."""
+    for share in SHARES:
+        halves = () if share == "0.125" else ("--permutations", "0")
+        ict("overlap", *tasks, *how, "--ratio", share, *halves)
+    ict("stability", *tasks, *how)
+    ict("energy", *tasks, *how)
+    for task in tasks:
+        ict("score", task, "--tokens", "cls", *how)
+
+
+def _kept_for_pages(ict: Commands) -> None:
+    """What is made of sums and gradients, which stay behind, at every K/D that the pages offer."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = ("--out", str(Path(folder) / "rows.json"), "--force")
+        for share in SHARES:
+            for one in ict.scores(CRITERION):
+                ict("figure", "made-of", "--from", str(one.score_id), "--ratio", share, *out)
+            for one in ict.scores(ADAPTER_GRADIENT):
+                ict("figure", "first-step", "--from", str(one.score_id), "--ratio", share, *out)
 
 
 def copy(source: Store, target: Store) -> None:
@@ -67,7 +145,7 @@ def copy(source: Store, target: Store) -> None:
             continue
         folder = target.runs_dir / run.id
         folder.mkdir(parents=True)
-        small = (run.config.get("k") or [99])[0] <= 24
+        small = (run.config.get("k") or [99])[0] <= FEW_CHANNELS
         for name in (*READ, *([ADAPTER] if small else [])):
             if (run.path / name).is_file():
                 shutil.copy(run.path / name, folder / name)
@@ -76,15 +154,30 @@ def copy(source: Store, target: Store) -> None:
         if (source.root / name).is_dir():
             shutil.copytree(source.root / name, target.root / name)
     for meta in target.scores():
-        _leave_sums(Path(meta["path"]))
+        _leave_behind(ScoreRecord.of(meta), Path(meta["path"]))
 
 
-def _leave_sums(path: Path) -> None:
-    """The score file without its per-image sums."""
-    scores = load_scores(path, kinds=("", "per_class"))
+def _leave_behind(record: ScoreRecord, path: Path) -> None:
+    """The score file without per-image sums, nor class norms of many classes; gradients made small."""
+    few = len(record.images_per_class or ()) <= FEW_CLASSES
+    scores = load_scores(path, kinds=("", "read", "write", *(["per_class"] if few else [])))
     meta = {**scores.meta, "keep_images": False}
     atomic_write_bytes(path, to_bytes(ChannelScores(scores.arrays, meta)))
     atomic_write_json(meta_file(path.parent), meta)
+    gradients = gradient_file(path.parent)
+    if gradients.is_file() and record.task in PHOTOGRAPHS:
+        gradients.unlink()
+    elif gradients.is_file():
+        _halve(gradients)
+
+
+def _halve(path: Path) -> None:
+    """Fewer parts, in half precision: 3.6 MB instead of 14."""
+    small = AdapterGradients.load(path).merged(PARTS_OF_HEAD)
+    halves = {name: array.astype(np.float16) for name, array in small.arrays.items()}
+    if not all(np.isfinite(array).all() for array in halves.values()):
+        raise SystemExit(f"{path}: gradients too large for half precision")
+    atomic_write_bytes(path, replace(small, arrays=halves).to_bytes())
 
 
 def _forget_paths(run: Run) -> None:
@@ -98,16 +191,26 @@ def _forget_paths(run: Run) -> None:
     atomic_write_json(run.execution_path, kept)
 
 
+def check_data() -> None:
+    """Refuses before hours are spent. Raises InputError for photographs that are not here."""
+    for task in PHOTOGRAPHS:
+        find_folder(get_task(task))
+    if not Path(WEIGHTS).is_file():
+        raise SystemExit(f"{WEIGHTS} is not here; the example needs these weights")
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--keep", type=Path, help="a store to compute in, and to keep")
     chosen = parser.parse_args()
+    check_data()
+    started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         store = (chosen.keep or Path(folder) / "store").absolute()
         compute(store)
         copy(Store(store), Store(EXAMPLE))
     size = sum(path.stat().st_size for path in EXAMPLE.rglob("*") if path.is_file())
-    print(f"{EXAMPLE}: {size / 1e6:.1f} MB")
+    print(f"{EXAMPLE}: {size / 1e6:.1f} MB in {(time.monotonic() - started) / 60:.0f} minutes")
     if size > MOST_BYTES:
         raise SystemExit(f"the example is larger than {MOST_BYTES / 1e6:.0f} MB")
 

@@ -46,7 +46,7 @@ class BlockGradient:
 class AdapterGradients:
     """Gradients at one or more sites, one sum for each part of the images.
 
-    `arrays` holds float32: `attn.0.G.3` (blocks, D, D) and `attn.0.g.3` (blocks, D) for stage 0 and
+    `arrays` holds float32, or float16: `attn.0.G.3` (blocks, D, D) and `attn.0.g.3` (blocks, D) for stage 0 and
     part 3 of site attn; `images` says how many images are in each part, `heads` which head judged them
     (all the same, where nothing is said).
     """
@@ -111,6 +111,29 @@ class AdapterGradients:
         if not (halvings := [pair for parts in of_heads for pair in _halvings(parts)]):
             raise InputError("gradients of one part have no held-out half; score more images")
         return halvings
+
+    def merged(self, parts_of_head: int) -> "AdapterGradients":
+        """The same sums in fewer parts: so many of each head's, or as many as it has.
+
+        Parts are added by turns, as images are dealt. Raises InputError for less than 1.
+        """
+        if parts_of_head < 1:
+            raise InputError(f"parts_of_head={parts_of_head}: choose 1 or more")
+        judged = self.heads or (0,) * len(self.images)
+        of_heads = {head: [p for p in self.parts if judged[p] == head] for head in judged}
+        groups = [
+            (head, parts[first::parts_of_head])
+            for head, parts in of_heads.items()
+            for first in range(min(parts_of_head, len(parts)))
+        ]
+        kinds = dict.fromkeys(name.rpartition(".")[0] for name in self.arrays)
+        arrays = {
+            f"{kind}.{new}": np.sum([self.arrays[f"{kind}.{old}"] for old in parts], axis=0)
+            for kind in kinds
+            for new, (_, parts) in enumerate(groups)
+        }
+        images = tuple(self.count(parts) for _, parts in groups)
+        return AdapterGradients(arrays, images, self.meta, tuple(head for head, _ in groups))
 
     def count(self, parts: Sequence[int]) -> int:
         """Images in these parts."""

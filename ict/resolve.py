@@ -36,7 +36,7 @@ from ict.recipes import RECIPES, bundled_fields, check_rate, recipe_fields
 from ict.selection import resolve_k
 from ict.tasks import Task, fingerprint, get_task
 from ict.tasks.others import Scored, asks_for_generic, scored_by
-from ict.tasks.task import NOISE
+from ict.tasks.task import refuse_noise
 
 _AS_RELEASED = {"schedule": "released", "head_init": "uniform"}
 """What recipe `released` sets beside `recipe_fields`: the rates and the start of the authors' code."""
@@ -273,9 +273,5 @@ def _precision(asked: str, device: str | None) -> str:
 def _required_task(given: Mapping[str, Any]) -> str:
     if "task" not in given:
         raise InputError("no task given; `ict tasks` lists what can be trained on here")
-    if given["task"] == NOISE:
-        raise InputError(
-            f"task {quoted(NOISE)} has classes without a meaning, so nothing can be trained on it; choose "
-            f"channels on it for another task with score_task={NOISE}"
-        )
+    refuse_noise(given["task"])
     return given["task"]

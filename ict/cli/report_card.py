@@ -18,6 +18,7 @@ from ict.machine import calm_threads, choose_device, choose_threads
 from ict.running.report_asked import DEFAULT, EACH, LEAST, SCATTER, Asked, check_criteria
 from ict.store.store import Store
 from ict.tasks import get_task
+from ict.tasks.task import refuse_noise
 
 
 @click.group("criteria")
@@ -100,6 +101,7 @@ def report(
     check_site(known_backbone.at(more["image_size"]), more["site"])
     share = RATIO if ratio is None and not k else ratio
     asked: dict[str, Any] = {"k": k or None, "ratio": share, "criteria": names or None, **more}
+    refuse_noise(task, "no accuracy can be measured on it")
     plain = Asked(task=get_task(task), backbone=known_backbone, **asked)
     plain.ks()
     kind = _kind(out, force=force)

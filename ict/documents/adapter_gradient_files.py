@@ -26,10 +26,13 @@ def gradient_bytes(
     heads: Sequence[int],
     meta: Mapping[str, Any],
 ) -> bytes:
-    """The file of arrays as `ict.adapter_gradients.AdapterGradients` names them."""
+    """The file of arrays as `ict.adapter_gradients.AdapterGradients` names them, float32 or float16."""
     from safetensors.numpy import save
 
-    tensors = {name: np.ascontiguousarray(a, dtype=np.float32) for name, a in arrays.items()}
+    tensors = {
+        name: np.ascontiguousarray(a, dtype=np.float16 if a.dtype == np.float16 else np.float32)
+        for name, a in arrays.items()
+    }
     said = {**meta, "images_of_parts": list(images), "heads_of_parts": list(heads)}
     return save(tensors, metadata={"meta": json.dumps(said, sort_keys=True)})
 

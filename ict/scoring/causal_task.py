@@ -28,6 +28,7 @@ from ict.store.store import Store
 from ict.tasks import Task, as_task, fingerprint, load_subset
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import FIRST, Subset, rule_for
+from ict.tasks.task import refuse_noise
 from ict.weights import Weights
 from ict.weights import find as find_weights
 
@@ -221,6 +222,7 @@ def request_check(
                 "choose another"
             )
     found_task, found_backbone = as_task(task, root=root), as_backbone(backbone)
+    refuse_noise(found_task.name, "no accuracy can be measured on it")
     check_site(found_backbone, plan.site)
     check_blocks(found_backbone, plan.blocks)
     found_weights = find_weights(found_backbone, weights, fetch=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from ict.errors import InputError, quoted
 from ict.tasks.places import Place
 
 if TYPE_CHECKING:
@@ -100,3 +101,12 @@ class Split:
 
         with opened_rgb(self.paths[index], self.inside) as picture:
             yield picture
+
+
+def refuse_noise(name: str, what: str = "nothing can be trained on it") -> None:
+    """Raises InputError for images of noise, whose classes mean nothing: `what` cannot be done with them."""
+    if name == NOISE:
+        raise InputError(
+            f"task {quoted(NOISE)} has classes without a meaning, so {what}; choose channels on it for "
+            f"another task with score_task={NOISE}"
+        )

@@ -98,6 +98,8 @@ def test_a_folder_of_that_name_is_named_and_not_used(root):
     [
         (("train", "noise"), "task 'noise' has classes without a meaning, so nothing can be trained"),
         (("train", "noise", "--dry-run"), "choose channels on it for another task with score_task"),
+        (("causal", "noise"), "classes without a meaning, so no accuracy can be measured on it"),
+        (("criteria", "report", "noise"), "so no accuracy can be measured on it"),
         (("data", "link", "noise", "."), "'noise' cannot name a task: `score_task=noise` means images"),
         (("data", "check", "noise"), "'noise' comes with ict: there is no folder to check"),
         (("data", "download", "noise"), "'noise' comes with ict: there is nothing to download"),

@@ -84,6 +84,12 @@ def _asked(found: dict[str, ScoreRecord], records: Sequence[ScoreRecord]) -> tup
 def _rows(shown: Store, asked: Asked, norms: Sequence[str]) -> list[FirstStep] | None:
     """What the store kept, or what is measured on request: that takes seconds to minutes."""
     kept = [kept_first_steps(asked, norm, shown) for norm in norms]
+    if None in kept and not gradient_file(Path(asked.gradients.path).parent).is_file():
+        st.info(
+            "First steps of this K/D were not kept, and the gradients are not in this store any more: "
+            f"`ict score {asked.gradients.task} --criterion {ADAPTER_GRADIENT}` computes them again."
+        )
+        return None
     if None in kept:
         key = (asked.gradients.score_id, asked.site, asked.ratio, tuple(norms))
         measured = st.session_state.setdefault(ASKED, set())
