@@ -46,7 +46,11 @@ def score_map(found: Found, choice: Choice) -> Drawn:
     source, file = opened(found, choice)
     picked, how = picked_channels(source, choice)
     figure = maps.score_map(
-        source.stages, view=choice.view, selection=marks(source, picked), criterion=source.criterion
+        source.stages,
+        view=choice.view,
+        selection=marks(source, picked),
+        written=marks(source, picked, written=True),
+        criterion=source.criterion,
     )
     table = _channel_table(source, picked)
     k = k_of(picked)

@@ -1,7 +1,7 @@
 """Scores of all channels at once: the map over blocks, and one block sorted."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,6 +13,19 @@ from ict.selection import Selection
 
 View = Literal["raw", "z", "rank", "log"]
 Chosen = Sequence[Sequence[Sequence[int]]]  # per stage, per block of the stage: channel indices
+
+
+class Mark(NamedTuple):
+    """How chosen channels are marked; `below` the middle of their row, in rows."""
+
+    name: str
+    colour: str
+    below: float
+
+
+MARK = Mark("chosen", look.CHOSEN, 0.28)
+READ = Mark("read", look.CHOSEN, 0.28)
+WRITTEN = Mark("written", look.GREEN, -0.28)
 CLIPPED = (
     99.5  # percentile at which raw and z colours end, so that a few outliers leave the rest visible
 )
@@ -46,11 +59,15 @@ def viewed(scores: np.ndarray, view: View) -> np.ndarray:
 
 
 def chosen_in(
-    stage_arrays: Sequence[np.ndarray], selection: Selection | Chosen | None
+    stage_arrays: Sequence[np.ndarray],
+    selection: Selection | Chosen | None,
+    *,
+    written: bool = False,
 ) -> list[list[list[int]]]:
     """Indices for each block of each stage, [] for a block in which nothing is chosen.
 
-    A `Selection` counts its blocks over all stages; lists are taken as they are.
+    A `Selection` counts its blocks over all stages; lists are taken as they are. `written` gives what is
+    written of one, where that is another set than what is read, and [] elsewhere.
     """
     if selection is None:
         return [[] for _ in stage_arrays]
@@ -59,7 +76,8 @@ def chosen_in(
     chosen: list[list[list[int]]] = [[[] for _ in stage] for stage in stage_arrays]
     starts = np.cumsum([0, *(len(stage) for stage in stage_arrays)])
     for block in selection.blocks:
-        chosen[block.stage][block.block - starts[block.stage]] = list(block.indices)
+        indices = (block.writes or ()) if written else block.indices
+        chosen[block.stage][block.block - starts[block.stage]] = list(indices)
     return chosen
 
 
@@ -68,18 +86,24 @@ def score_map(
     *,
     view: View = "raw",
     selection: Selection | Chosen | None = None,
+    written: Chosen | None = None,
     title: str | None = None,
     theme: look.Theme = "light",
     criterion: str = "score",
 ) -> go.Figure:
     """Map of scores, blocks × channels, one panel a stage (a ViT has one; Swin four).
 
-    `stage_arrays` are (blocks, D); `selection` is a Selection, or indices by stage and block. Chosen channels carry markers, which are what a click or a box
-    selects: their customdata is [stage, block in stage, channel, global block]. Hover tells block,
-    channel, score, rank in block, chosen. All panels share one colour axis.
+    `stage_arrays` are (blocks, D); `selection` is a Selection, or indices by stage and block, which then
+    has what is written beside what it reads in `written`. Chosen channels carry markers, which are what
+    a click or a box selects: their customdata is [stage, block in stage, channel, global block]; those
+    that are written where others are read stand above the row. Hover tells block, channel, score, rank in
+    block, chosen. All panels share one colour axis.
     """
     stages = [np.asarray(a) for a in stage_arrays]
     chosen = chosen_in(stages, selection)
+    of_writes = selection if isinstance(selection, Selection) else written
+    writes = chosen_in(stages, of_writes, written=True)
+    two_sets = any(map(len, (block for stage in writes for block in stage)))
     blocks = [len(a) for a in stages]
     tallest = int(np.argmax(blocks))
     figure = make_subplots(
@@ -89,24 +113,19 @@ def score_map(
         vertical_spacing=0.36 / len(stages) if len(stages) > 1 else 0,
     )
     first = 0
-    for stage, scores in enumerate(stages):
-        own = chosen[stage]
-        row = stage + 1
+    for row, scores in enumerate(stages, start=1):
+        stage, own = row - 1, chosen[row - 1]
         figure.add_trace(_heatmap(scores, view, own, first), row=row, col=1)
-        if len(own):
-            figure.add_trace(_markers(scores, own, stage, first, shown=stage == 0), row=row, col=1)
-        width = scores.shape[1]
+        marks = [
+            (own, READ if two_sets else MARK),
+            *([(writes[stage], WRITTEN)] if two_sets else []),
+        ]
+        for indices, mark in marks:
+            if len(indices):
+                figure.add_trace(_markers(scores, indices, (stage, first), mark), row=row, col=1)
         where = f"stage {stage}: " if len(stages) > 1 else ""
-        across = {"title_text": f"{where}channel of {width}", "range": [-0.5, width - 0.5]}
-        figure.update_xaxes(**across, showgrid=False, row=row, col=1)
-        figure.update_yaxes(
-            title_text="block" if stage == tallest else None,
-            tickvals=_block_ticks(first, len(scores), panels=len(stages)),
-            range=[first + len(scores) - 0.5, first - 0.5],
-            showgrid=False,
-            row=row,
-            col=1,
-        )
+        ticks = _block_ticks(first, len(scores), panels=len(stages))
+        _label(figure, row, where, (first, *scores.shape), ticks, named=stage == tallest)
         first += len(scores)
     bar = {"title": {"text": _view_title(view, criterion)}}
     colours = {"colorbar": bar, "reversescale": view == "rank", **_limits(stages, view)}
@@ -116,7 +135,7 @@ def score_map(
     return look.finish(
         figure,
         title=title,
-        caption=_map_caption(stages, view, criterion, count),
+        caption=_map_caption(stages, view, criterion, count, two_sets=two_sets),
         theme=theme,
         height=110 + 22 * rows,
         aspect=min(0.14 + 0.025 * rows, 1.05),
@@ -124,14 +143,41 @@ def score_map(
     )
 
 
-def _map_caption(stages: Sequence[np.ndarray], view: View, criterion: str, chosen: int) -> str:
+def _label(
+    figure: go.Figure,
+    row: int,
+    where: str,
+    place: tuple[int, ...],
+    ticks: Sequence[int],
+    *,
+    named: bool,
+) -> None:
+    """The axes of a stage's panel; `place` is its first block, how many there are, and D."""
+    first, blocks, width = place
+    across = {"title_text": f"{where}channel of {width}", "range": [-0.5, width - 0.5]}
+    figure.update_xaxes(**across, showgrid=False, row=row, col=1)
+    figure.update_yaxes(
+        title_text="block" if named else None,
+        tickvals=ticks,
+        range=[first + blocks - 0.5, first - 0.5],
+        showgrid=False,
+        row=row,
+        col=1,
+    )
+
+
+def _map_caption(
+    stages: Sequence[np.ndarray], view: View, criterion: str, chosen: int, *, two_sets: bool
+) -> str:
     widths = " / ".join(str(a.shape[1]) for a in stages)
     blocks = sum(map(len, stages))
     caption = f"Importance ({criterion}) of each channel: {blocks} blocks × {widths} channels"
     caption += f", {VIEW_TITLES[view]}." if view != "raw" else "."
     if view in ("raw", "z"):
         caption += f" Colours end at the {CLIPPED:g}th percentile."
-    if chosen:
+    if two_sets:
+        caption += " Orange marks are channels that are read, green ones above them those written."
+    elif chosen:
         caption += f" Orange marks are the {chosen:,} chosen channels."
     return caption
 
@@ -218,27 +264,29 @@ def _heatmap(
 
 
 def _markers(
-    scores: np.ndarray, own: Sequence[Sequence[int]], stage: int, first: int, *, shown: bool
+    scores: np.ndarray, own: Sequence[Sequence[int]], place: tuple[int, int], mark: Mark
 ) -> go.Scatter:
+    """Marks of one stage; `place` is the stage and its first block."""
+    stage, first = place
     block = np.repeat(np.arange(len(own)), [len(indices) for indices in own])
     channel = np.array([c for indices in own for c in indices], dtype=int)
     rank = ranks(scores)[block, channel]
     data = np.stack([np.full(len(block), stage), block, channel, block + first, rank], axis=1)
     return go.Scatter(
         x=channel,
-        y=block + first + 0.28,
+        y=block + first + mark.below,
         mode="markers",
         cliponaxis=False,
-        name="chosen",
-        showlegend=shown,
+        name=mark.name,
+        showlegend=stage == 0,
         marker={
             "symbol": "line-ns",
             "size": 7,
-            "color": look.CHOSEN,
-            "line": {"width": 1.4, "color": look.CHOSEN},
+            "color": mark.colour,
+            "line": {"width": 1.4, "color": mark.colour},
         },
         customdata=data,
         text=[f"{value:.4g}" for value in scores[block, channel]],
         hovertemplate="block %{customdata[3]}, channel %{x}<br>score %{text}<br>"
-        "rank %{customdata[4]} in its block<br>chosen: yes<extra></extra>",
+        f"rank %{{customdata[4]}} in its block<br>{mark.name}: yes<extra></extra>",
     )

@@ -94,9 +94,17 @@ def default_ks(source: Source, ratio: float = RATIO) -> tuple[int, ...]:
     return source.own_ks() or resolve_k(source.widths, k=None, ratio=ratio)
 
 
-def by_stage(source: Source, selection: Selection) -> list[list[list[int]]]:
-    """Indices by stage and block of the stage; empty for blocks that are left out."""
-    chosen_by_block = {block.block: list(block.indices) for block in selection.blocks}
+def by_stage(
+    source: Source, selection: Selection, *, written: bool = False
+) -> list[list[list[int]]]:
+    """Indices by stage and block of the stage; empty for blocks that are left out.
+
+    `written` gives what is written, where that is another set than what is read, and [] elsewhere.
+    """
+    chosen_by_block = {
+        block.block: list((block.writes or ()) if written else block.indices)
+        for block in selection.blocks
+    }
     result, block = [], 0
     for rows in source.stages:
         result.append([chosen_by_block.get(block + i, []) for i in range(len(rows))])
@@ -104,9 +112,11 @@ def by_stage(source: Source, selection: Selection) -> list[list[list[int]]]:
     return result
 
 
-def marks(source: Source, selection: Selection) -> list[list[list[int]]] | None:
-    """What a map marks: the chosen channels; None where they are more than can be seen."""
-    stages = by_stage(source, selection)
+def marks(
+    source: Source, selection: Selection, *, written: bool = False
+) -> list[list[list[int]]] | None:
+    """What a map marks: the chosen channels, read or `written`; None where they are more than can be seen."""
+    stages = by_stage(source, selection, written=written)
     return stages if sum(len(b) for stage in stages for b in stage) <= MARKER_LIMIT else None
 
 

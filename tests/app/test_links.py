@@ -6,6 +6,7 @@ import pytest
 from ict_app.common import links
 from ict_app.tune import plan
 
+from ict.criteria import named
 from ict.errors import InputError
 from tests.app.conftest import PAGES, Open
 
@@ -112,3 +113,27 @@ def test_an_image_size_in_a_link_is_planned_or_refused_with_the_sizes_there_are(
     assert "takes multiples" not in texts(app)
     refused = open_page("train", "empty", image_size="30")
     assert "takes multiples of 8 pixels, such as 32" in texts(refused)
+
+
+def test_how_channels_are_chosen_stands_in_the_link(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+):
+    """Another task's images, tokens, whitening and a budget: what the form asks is what would be started."""
+    planned, real = [], plan.plan
+    monkeypatch.setattr(
+        plan, "plan", lambda *of, **how: planned.append(real(*of, **how)) or planned[-1]
+    )
+    criterion = named("gradient_rw:adapter_gradient")
+    asked = {"score_on": "sprites_ori", "budget": "unit", "whiten": "yes", "init": "zero"}
+    app = open_page("train", "empty", criterion=criterion, **asked)
+    assert not app.exception
+    assert {box.key: box.value for box in app.selectbox if box.key in asked} == asked
+    (run,) = planned[-1].runs
+    config = run.config
+    assert (config.score_task, config.budget, config.whiten) == ("sprites_ori", "unit", True)
+    refused = open_page("train", "empty", criterion=criterion, whiten="yes")
+    assert "whiten needs init" in refused.warning[0].value
+    by_energy = open_page("train", "empty", tokens="cls")
+    assert "budget" not in {box.key for box in by_energy.selectbox}
+    only_probe = open_page("train", "empty", methods="linear probe")
+    assert not {"score_on", "tokens"} & {box.key for box in only_probe.selectbox}

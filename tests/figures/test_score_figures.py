@@ -44,6 +44,27 @@ def test_score_map_marks_the_chosen_channels_of_a_swin_with_stage_and_block():
     assert "3 chosen channels" in theme.caption_of(figure)
 
 
+def test_a_map_marks_what_is_written_where_it_is_not_what_is_read():
+    arrays = samples.stages(((2, 16), (2, 32)))
+    two = Selection("attn", (
+        BlockSelection(0, 1, 16, (2, 5), writes=(5, 9)), BlockSelection(1, 2, 32, (7,)),
+    ))  # fmt: skip
+    lists = {
+        "selection": maps.chosen_in(arrays, two),
+        "written": maps.chosen_in(arrays, two, written=True),
+    }
+    for asked in ({"selection": two}, lists):
+        figure = figures.score_map(arrays, **asked)
+        marks = [t for t in figure.data if t.type == "scatter" and len(t.x)]
+        points = {(t.name, *p[1:4].astype(int)) for t in marks for p in t.customdata}
+        assert points == {
+            ("read", 1, 2, 1), ("read", 1, 5, 1), ("written", 1, 5, 1), ("written", 1, 9, 1), ("read", 0, 7, 2),
+        }  # fmt: skip
+        heights = {t.name: float(t.y[0]) for t in marks if t.customdata[0][0] == 0}
+        assert heights["written"] < 1 < heights["read"]  # the axis runs downwards
+        assert "green ones above them those written" in theme.caption_of(figure)
+
+
 def test_block_profile_is_cut_at_k():
     figure = figures.block_profile(np.array([1.0, 4.0, 3.0, 2.0]), 2)
     chosen, rest = figure.data

@@ -14,6 +14,7 @@ from ict.analysis.ranks import rank_of
 from ict.figures import Theme, block_profile, class_profile, overlap_lines, score_map
 from ict.figures.asked import Choice, Order, Request
 from ict.figures.maps import View
+from ict.figures.sources import chosen_in_block
 from ict.selection import Selection, resolve_k
 from ict.store import Store
 from ict_app.channels import sets_view, sums_view
@@ -55,10 +56,10 @@ def _map(
 ) -> go.Figure:
     """The map; cached by the score file, the chosen channels as text, and (site, view, drag, theme)."""
     site, view, drag, theme = look
-    marked = marks(_source, _picked)
     figure = score_map(
-        _source.stages, view=view, selection=marked, theme=theme, criterion=_source.criterion
-    )
+        _source.stages, view=view, selection=marks(_source, _picked),
+        written=marks(_source, _picked, written=True), theme=theme, criterion=_source.criterion,
+    )  # fmt: skip
     # with dragmode select a click selects nothing, so boxes are drawn only when asked for
     return figure.update_layout(uirevision=f"{of[0]}{site}", dragmode=drag)
 
@@ -161,7 +162,11 @@ def _numbers(source: Source, picked: Selection, rows: Sequence[OverlapRow]) -> N
     total = sum(block.width for block in picked.blocks)
     cells = [
         ("Chosen channels", f"{channels:,} of {total:,}", None),
-        ("Adapter parameters", words.count(picked.parameters()), "K² + K in each block"),
+        (
+            "Adapter parameters",
+            words.count(picked.parameters()),
+            "|R|·|S| + |S| in each block, of R that it reads and S that it writes: K² + K of one set.",
+        ),
     ]
     if rows:
         shared = sum(row.overlap for row in rows)
@@ -178,7 +183,7 @@ def _numbers(source: Source, picked: Selection, rows: Sequence[OverlapRow]) -> N
 
 
 def _draw_map(key: str, source: Source, picked: Selection, how: Choice) -> None:
-    names = json.dumps([list(block.indices) for block in picked.blocks])
+    names = json.dumps([[block.indices, block.writes] for block in picked.blocks])
     drag = st.session_state.get("drag", "zoom")
     figure = _map(source, picked, source.stamp, names, (source.site, how.view, drag, shell.theme()))
     plot.draw(
@@ -219,16 +224,26 @@ def _box(source: Source, picked: Selection) -> list[Boxed]:
     return inside
 
 
+def _chosen_words(picked: Selection, block: int, channel: int) -> str:
+    """Whether the choice holds a channel, or reads or writes it where these are two sets."""
+    one = next((b for b in picked.blocks if b.block == block), None)
+    if one is None or channel not in {*one.indices, *one.written}:
+        return "not chosen"
+    if one.writes is None:
+        return "**chosen**"
+    read, written = channel in one.indices, channel in one.written
+    return "**read and written**" if read and written else "**read**" if read else "**written**"
+
+
 def _one_channel(source: Source, picked: Selection, other: Source | None, how: Choice) -> None:
     """The selected block sorted, and the selected channel over the classes."""
     st.subheader("Block and channel", anchor=False)
     block, channel = place(source)
     scores = source.row(block)
     rank = rank_of(scores, channel)
-    mine = next((set(b.indices) for b in picked.blocks if b.block == block), set())
     st.markdown(
         f"score **{scores[channel]:.4g}**, rank **{rank}** of {len(scores)}, "
-        + ("**chosen**" if channel in mine else "not chosen")
+        + _chosen_words(picked, block, channel)
     )
     st.page_link(
         shell.path("inspect"), label="Inspect this channel", icon=":material/frame_inspect:",
@@ -238,7 +253,7 @@ def _one_channel(source: Source, picked: Selection, other: Source | None, how: C
     theme = shell.theme()
     with left:
         plot.draw(
-            block_profile(scores, len(mine), theme=theme, criterion=source.criterion),
+            block_profile(scores, len(chosen_in_block(picked, block)), theme=theme, criterion=source.criterion),
             "block-profile", f"Scores of block {block}, sorted, with the cut at K",
             request=Request("block-profile", [source.key], replace(how, block=block)),
         )  # fmt: skip

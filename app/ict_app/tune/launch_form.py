@@ -2,12 +2,11 @@
 
 import re
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
-from ict.catalogue import BUNDLED, Backbone, get_backbone, known
-from ict.config import ABOUT, DEFAULTS, RunConfig
+from ict.catalogue import BUNDLED, get_backbone, known
+from ict.config import DEFAULTS, RunConfig
 from ict.criteria import named, of_runs
 from ict.documents.bounded import whole_number
 from ict.errors import IctError, InputError, quoted
@@ -16,12 +15,8 @@ from ict.recipes import RECIPES
 from ict.store import Store
 from ict_app.common import readers, words
 from ict_app.tune import plan
+from ict_app.tune.more_fields import more_fields
 from ict_app.tune.plan import Field
-
-_MORE = (
-    "epochs", "lr", "batch", "limit", "shots", "shot_seed", "image_size", "init", "select_by", "trained_on", "augment",
-)  # fmt: skip
-WIDTH = 205  # pixels of a field that stands in a row of others
 
 
 def form() -> tuple[plan.Plan, plan.Wishes]:
@@ -50,7 +45,7 @@ def form() -> tuple[plan.Plan, plan.Wishes]:
         fields.append(Field("seed", [_whole(text, "seed") for text in seeds]))
     except InputError as error:
         trouble = str(error)
-    fields += _more(get_backbone(backbone))
+    fields += more_fields(get_backbone(backbone), fields)
     weights = "none" if st.session_state.get("random_weights") else None
     wishes = plan.Wishes((), recipe, weights)
     if trouble:
@@ -71,7 +66,8 @@ def _method_words(name: str) -> str:
 def _read(wish: plan.Wish) -> plan.Wish:
     """Leaves out what a method does not read."""
     fields = wish.fields  # the seed of shots is read where there are shots
-    config = RunConfig(task=fields["task"], method=fields["method"], shots=fields.get("shots"))
+    named_ones = {n: fields.get(n) for n in ("task", "method", "shots", "criterion")}
+    config = RunConfig(**{n: v for n, v in named_ones.items() if v is not None})
     read = {n: v for n, v in fields.items() if v is not None and config.reads(n)}
     return plan.Wish(read)
 
@@ -160,57 +156,6 @@ def _whole(text: str, what: str) -> int:
     if value is None:
         raise InputError(f"{what} {quoted(text)} is not a whole number")
     return value
-
-
-def _more(backbone: Backbone) -> list[Field]:
-    """Fields that a recipe sets; empty ones stay with the recipe."""
-    opened = any(name in st.query_params for name in _MORE)
-    with st.expander("More fields (empty: as the recipe says)", expanded=opened):
-        bar = st.container(horizontal=True, gap="small")
-        fields: dict[str, Any] = {
-            "epochs": bar.number_input("Epochs", 1, 100_000, None, key="epochs", width=WIDTH, bind="query-params"),
-            "lr": bar.number_input(
-                "Learning rate", 0.0, 1e3, None, format="%g", key="lr", width=WIDTH, bind="query-params"
-            ),
-            "batch_size": bar.number_input(
-                "Batch size", 1, 65_536, None, key="batch", width=WIDTH, bind="query-params"
-            ),
-            "limit": bar.number_input(
-                "So many images only", 1, None, None, key="limit", width=WIDTH, bind="query-params",
-                help="For trials: of each split, shared out over the classes.",
-            ),
-            "shots": bar.number_input(
-                "Shots", 1, int(ABOUT["shots"].limits[1]), None, key="shots", width=WIDTH,
-                bind="query-params", help=ABOUT["shots"].help,
-            ),
-            "shot_seed": bar.number_input(
-                "Seed of the shots", 0, int(ABOUT["shot_seed"].limits[1]), None, key="shot_seed",
-                width=WIDTH, bind="query-params", help=ABOUT["shot_seed"].help,
-            ),
-            "image_size": bar.number_input(
-                "Image size", 0, int(ABOUT["image_size"].limits[1]), None, step=backbone.size_step,
-                key="image_size", width=WIDTH, bind="query-params",
-                help=f"Side in pixels, a multiple of {backbone.size_step}; tables of positions are "
-                f"resized. Empty: the recipe's, else the backbone's own {backbone.image_size}.",
-            ),
-            "init": bar.selectbox(
-                "Start of the adapter", ["trunc_normal", "zero"], key="init", width=WIDTH, bind="query-params"
-            ),
-            "select_by": bar.selectbox(
-                "Epoch reported", ["last", "val"], key="select_by", width=WIDTH, bind="query-params",
-                help="val: the best on the 200 validation images. Never chosen on the test set.",
-            ),
-            "train_split": bar.selectbox(
-                "Trained on", ["as the recipe", "train800", "train800val200"], key="trained_on",
-                width=WIDTH, bind="query-params",
-            ),
-            "augment": bar.selectbox(
-                "Augmentation", ["as the recipe", "none", "randaugment"], key="augment",
-                width=WIDTH, bind="query-params",
-            ),
-        }  # fmt: skip
-    as_recipe = "as the recipe"
-    return [Field(name, [None if v == as_recipe else v]) for name, v in fields.items()]
 
 
 def summary(found: plan.Plan, shown: Store) -> None:
