@@ -21,7 +21,7 @@ from tests.golden.make import TASK, make_folder
 
 NOW = {name: one.now for name, one in ABOUT.items() if one.now is not None}
 ROOT = Path(__file__).resolve().parents[1]
-GOLDEN, EXAMPLE = ROOT / "tests/golden", ROOT / "assets/example_store"
+GOLDEN, EXAMPLE = ROOT / "tests/golden", ROOT / "tests/example_0_1_0"
 
 
 def stored(pattern: str, *folders: Path) -> list:

@@ -16,7 +16,7 @@ from ict.methods.registry import REGISTRY
 from ict.store import Store
 from ict.store import run_result as result
 
-EXAMPLE = Path(__file__).parents[2] / "assets" / "example_store"
+EXAMPLE = Path(__file__).parents[2] / "tests" / "example_0_1_0"
 
 
 def run(accuracy: float | None = 0.5, **fields: object) -> dict:

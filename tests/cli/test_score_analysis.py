@@ -59,7 +59,7 @@ def test_stability_and_energy_print_a_row_a_block(store):
 
 def test_what_0_1_0_kept_of_energy_is_corrected_when_it_is_read():
     """The example's rows are of that version: sprites_loc has 800 images of 16 classes."""
-    store = Store(Path(__file__).parents[2] / "assets" / "example_store")
+    store = Store(Path(__file__).parents[2] / "tests" / "example_0_1_0")
     (meta,) = (
         m for m in store.scores() if m["score_id"].startswith("sprites_loc-ict_tiny-class_l2")
     )

@@ -46,7 +46,7 @@ def _last_words(report: pytest.TestReport) -> str:
 @pytest.fixture
 def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the example store, as the user's own."""
-    stored = Path(__file__).parents[2] / "assets" / "example_store"
+    stored = Path(__file__).parents[2] / "tests" / "example_0_1_0"
     root = shutil.copytree(stored, tmp_path / "example")
     monkeypatch.setenv("ICT_STORE", str(root))
     return root

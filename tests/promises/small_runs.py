@@ -10,7 +10,7 @@ from ict.run import run as execute
 from ict.config import resolve
 
 ROOT = Path(__file__).resolve().parents[2]
-GOLDEN, EXAMPLE = ROOT / "tests/golden", ROOT / "assets/example_store"
+GOLDEN, EXAMPLE = ROOT / "tests/golden", ROOT / "tests/example_0_1_0"
 SMALL = {"task": "digits", "limit": 8, "epochs": 2, "batch_size": 8, "criterion": "random",
          "precision": "fp32"}  # fmt: skip
 

@@ -41,7 +41,7 @@ def documents(*words: str) -> Any:
 def example(store: Store) -> Store:
     """The store of real runs that comes with the program: 18 of version 0.1.0."""
     unread = shutil.ignore_patterns("index.json")  # a cache of the files as they were
-    shutil.copytree(ROOT / "assets" / "example_store", store.root, ignore=unread)
+    shutil.copytree(ROOT / "tests" / "example_0_1_0", store.root, ignore=unread)
     return store
 
 

@@ -10,7 +10,7 @@ from ict.store import run_result as result
 from ict.store.run_result import RunResult
 
 EXAMPLES = sorted(
-    (Path(__file__).parents[2] / "assets" / "example_store" / "runs").glob("*/result.json")
+    (Path(__file__).parents[2] / "tests" / "example_0_1_0" / "runs").glob("*/result.json")
 )
 
 

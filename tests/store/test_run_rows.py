@@ -9,7 +9,7 @@ from ict.store.epoch_rows import Epoch, as_epochs
 from ict.store.run_rows import NAMED, RunRow, as_rows, run_rows
 from ict.store.store import Store
 
-EXAMPLE = Store(Path(__file__).parents[2] / "assets" / "example_store")
+EXAMPLE = Store(Path(__file__).parents[2] / "tests" / "example_0_1_0")
 
 
 def test_every_column_of_every_run_is_in_its_record():
