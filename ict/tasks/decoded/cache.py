@@ -11,10 +11,13 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from ict.documents.bounded import whole_number
 from ict.errors import InputError, quoted
 from ict.files import FULL, TEMPORARY, StoreError, make_private_folder, user_cache
 from ict.tasks.decoded.pixel_file import (
@@ -32,7 +35,9 @@ from ict.tasks.decoded.tally import Tally
 BOUND = "ICT_DECODED_CACHE_BYTES"
 MOST_BYTES = 20_000_000_000
 """All of VTAB-1K's training images at 224 pixels are 3 GB, its test images 59 GB."""
-_SHARE = 10  # of what would be free without the cache: a tenth, so that the cache never fills a disk
+_SHARE = (
+    10  # of what would be free without the cache: a tenth, so that the cache never fills a disk
+)
 _ABANDONED_SECONDS = 24 * 3600  # where no lock tells
 _WRITE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -58,9 +63,10 @@ def bound_bytes() -> int:
     """
     asked = os.environ.get(BOUND, "").strip()
     if asked:
-        if not (asked.isascii() and asked.isdigit() and len(asked) < 19):
+        most = whole_number(asked)
+        if most is None or most < 0:
             raise InputError(f"{BOUND}={quoted(asked)}: give whole bytes, 0 for no cache")
-        return int(asked)
+        return most
     at = folder()
     while not at.is_dir() and at != at.parent:
         at = at.parent
@@ -92,49 +98,37 @@ def discard(path: Path) -> None:
             path.unlink()
 
 
-@contextlib.contextmanager
-def writing(about: Description, tally: Tally) -> Iterator[PixelWriter | None]:
-    """A writer of a new set for the block; None where there is no room. `finish` it, or nothing is kept.
+def keep(
+    about: Description, parts: Iterator[np.ndarray], tally: Tally, *, sound: Callable[[], bool]
+) -> None:
+    """Writes a new set, its images given in `parts`, unless they are not `sound` when all are written.
 
-    What the disk refuses is noted, once, and ends the block.
+    No part is asked for where there is no room; what the disk refuses is noted.
     """
-    at = folder()
+    at, bound = folder(), bound_bytes()
     try:
-        with _prepared(at, about, tally) as writer:
-            yield writer
-    except OSError as error:
-        tally.note(_refused(error, at))
-    except StoreError as error:
-        tally.note(_refused(OSError(error.errno, str(error)), at))
+        if os.path.lexists(at) and not _is_own():
+            tally.note(_not_kept(f"{at} belongs to another user"))
+        elif about.bytes > bound or not _make_room(bound - about.bytes):
+            tally.leave_out(
+                f"the {about.images:,} decoded images of {about.task} {about.split} ({_gb(about.bytes)}) are "
+                f"not kept: {at} may hold {_gb(bound)} ({BOUND} sets it)"
+            )
+        else:
+            with PixelWriter.open(make_private_folder(at), about) as writer:
+                for part in parts:
+                    writer.add(part)
+                if sound():
+                    writer.finish()
+    except (OSError, StoreError) as error:
+        full = error.errno in FULL
+        why = f"the disk of {at} is full" if full else f"{at} cannot be written to"
+        tally.note(_not_kept(why, "free some space, " if full else ""))
 
 
-@contextlib.contextmanager
-def _prepared(at: Path, about: Description, tally: Tally) -> Iterator[PixelWriter | None]:
-    bound = bound_bytes()
-    if not bound:
-        yield None
-        return
-    if about.bytes > bound or not _make_room(bound - about.bytes):
-        tally.leave_out(
-            f"the {about.images:,} decoded images of {about.task} {about.split} ({_gb(about.bytes)}) are not "
-            f"kept: {at} may hold {_gb(bound)} ({BOUND} sets it)"
-        )
-        yield None
-        return
-    if os.path.lexists(at) and not _is_own():
-        raise StoreError(f"{at} belongs to another user", None)
-    make_private_folder(at)
-    with PixelWriter.open(at, about) as writer:
-        yield writer
-
-
-def _refused(error: OSError, at: Path) -> str:
-    """Why nothing is kept, in a sentence."""
-    undo = f"set XDG_CACHE_HOME to a folder of another disk, or {BOUND}=0 for no cache"
-    if error.errno in FULL:
-        return f"decoded images are not kept, as the disk of {at} is full: free some space, {undo}"
-    why = f"{at} belongs to another user" if error.errno is None else f"{at} cannot be written to"
-    return f"decoded images are not kept, as {why}: {undo}"
+def _not_kept(why: str, first: str = "") -> str:
+    remedy = f"set XDG_CACHE_HOME to a folder of another disk, or {BOUND}=0 for no cache"
+    return f"decoded images are not kept, as {why}: {first}{remedy}"
 
 
 def _is_own() -> bool:
@@ -179,8 +173,6 @@ def clear() -> tuple[int, int]:
 def _make_room(most: int) -> bool:
     """Removes what was used longest ago until `most` bytes are left. If that cannot be, removes nothing."""
     files = sorted(_files(), key=lambda one: one[1].st_mtime)
-    if files and not _is_own():
-        return True  # the writer says what is wrong
     _remove(one for one in files if one[0].name.endswith(TEMPORARY))
     files = [one for one in files if one[0].exists()]
     excess = sum(status.st_size for _, status in files) - most

@@ -178,7 +178,7 @@ class PixelWriter:
         self._file.seek(0)
         self._file.write(_header(self.about, checks))
         self._file.flush()
-        os.replace(self._temporary, self.path)
+        self._temporary.rename(self.path)
         try:
             self._file.close()
         except OSError:  # a network disk may say only now that it is full

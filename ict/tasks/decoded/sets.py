@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ict.tasks.decoded.cache import bound_bytes, discard, find, writing
+from ict.tasks.decoded.cache import bound_bytes, discard, find, keep
 from ict.tasks.decoded.decode import Progress, decode, images_of_part, in_parts
 from ict.tasks.decoded.keys import key_of
 from ict.tasks.decoded.pixel_file import Description, OddFileError, Pixels, named
@@ -82,12 +82,4 @@ def _key(split: Split, size: int) -> str | None:
 def _keep(split: Split, size: int, key: str, parts: Iterator[np.ndarray], tally: Tally) -> None:
     """Writes the set, unless an image changed while it was decoded."""
     about = Description(key, named(split.task), named(split.split), len(split), size)
-    with writing(about, tally) as writer:
-        if writer is None:
-            return
-        for part in parts:
-            writer.add(part)
-        if key_of(split, size) == key:
-            writer.finish()
-
-
+    keep(about, parts, tally, sound=lambda: key_of(split, size) == key)
