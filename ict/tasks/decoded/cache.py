@@ -71,7 +71,7 @@ def bound_bytes() -> int:
     while not at.is_dir() and at != at.parent:
         at = at.parent
     try:
-        room = shutil.disk_usage(at).free + sum(status.st_size for _, status in _files())
+        room = shutil.disk_usage(at).free + bytes_of_files()
     except OSError:
         return 0
     return min(MOST_BYTES, room // _SHARE)
@@ -162,12 +162,17 @@ def kept() -> list[Kept]:
     return sorted(sets, key=lambda one: -one.used)
 
 
+def bytes_of_files() -> int:
+    """What the folder takes, with sets that are being written."""
+    return sum(status.st_size for _, status in _files())
+
+
 def clear() -> tuple[int, int]:
     """Removes every file that no process has mapped or writes; the bytes that went, and that stayed."""
     if not _is_own():
         return 0, 0
     gone = _remove(_files())
-    return gone, sum(status.st_size for _, status in _files())
+    return gone, bytes_of_files()
 
 
 def _make_room(most: int) -> bool:
