@@ -69,7 +69,7 @@ def _row(first: list[float], second: list[float]) -> dict[str, Any]:
 
 def measure(*, rounds: int, limit: int | None, quick: bool) -> dict[str, Any]:
     """A row for each set that is on this machine: training images loaded, test images streamed."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for task, size in SETS:
         most = 100 if quick and task != "digits" else limit
         for name, kind in (("train800", loads), ("test", streamed)):
@@ -79,7 +79,7 @@ def measure(*, rounds: int, limit: int | None, quick: bool) -> dict[str, Any]:
                 rows.append({"task": task, "split": name, "left_out": str(error)})
                 continue
             chosen = split if most is None else split.head(most)
-            row = {"task": task, "split": name, "size": size, "images": len(chosen)}
+            row: dict[str, Any] = {"task": task, "split": name, "size": size, "images": len(chosen)}
             rows.append(row | {"what": kind.__name__} | kind(chosen, size, rounds))
     return {"rounds": rounds, "cores": cores(), "rows": rows}
 

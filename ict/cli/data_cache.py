@@ -38,7 +38,7 @@ def cache(
         raise InputError(
             f"{task}: give the pixels a side, such as --size 224, and --clear on its own"
         )
-    if not decoded.bound_bytes():
+    if decoded.is_off():
         raise InputError(f"{decoded.BOUND}=0 asks for no cache; unset it to fill one")
     tally = Tally()
     rows = _filled(get_task(task), size, tally)

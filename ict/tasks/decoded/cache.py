@@ -6,6 +6,7 @@ folder, where the file system has locks.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -61,20 +62,34 @@ def bound_bytes() -> int:
 
     0 for no cache. Raises InputError for what is no number of bytes.
     """
+    asked = _asked_bytes()
+    return min(MOST_BYTES, (_free_bytes() + bytes_of_files()) // _SHARE) if asked is None else asked
+
+
+def is_off() -> bool:
+    """Whether no cache is asked for. Raises InputError as `bound_bytes` does."""
+    return _asked_bytes() == 0
+
+
+def _asked_bytes() -> int | None:
     asked = os.environ.get(BOUND, "").strip()
-    if asked:
-        most = whole_number(asked)
-        if most is None or most < 0:
-            raise InputError(f"{BOUND}={quoted(asked)}: give whole bytes, 0 for no cache")
-        return most
+    if not asked:
+        return None
+    most = whole_number(asked)
+    if most is None or most < 0:
+        raise InputError(f"{BOUND}={quoted(asked)}: give whole bytes, 0 for no cache")
+    return most
+
+
+def _free_bytes() -> int:
+    """Of the disk that the folder is, or would be, on."""
     at = folder()
     while not at.is_dir() and at != at.parent:
         at = at.parent
     try:
-        room = shutil.disk_usage(at).free + bytes_of_files()
+        return shutil.disk_usage(at).free
     except OSError:
         return 0
-    return min(MOST_BYTES, room // _SHARE)
 
 
 def find(key: str) -> Pixels | None:
@@ -110,6 +125,8 @@ def keep(
         if os.path.lexists(at) and not _is_own():
             tally.note(_not_kept(f"{at} belongs to another user"))
         elif about.bytes > bound or not _make_room(bound - about.bytes):
+            if about.bytes > _free_bytes():
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             tally.leave_out(
                 f"the {about.images:,} decoded images of {about.task} {about.split} ({_gb(about.bytes)}) are "
                 f"not kept: {at} may hold {_gb(bound)} ({BOUND} sets it)"

@@ -99,7 +99,7 @@ def open_pixels(path: Path, key: str) -> Pixels:
         os.close(descriptor)
     images = np.frombuffer(content, np.uint8, about.images * 3 * about.size**2, _HEADER)
     checks = np.frombuffer(content, "<u4", about.images, _HEADER + images.nbytes)
-    if hashlib.sha256(checks).hexdigest() != digest:
+    if hashlib.sha256(checks.data).hexdigest() != digest:
         raise OddFileError(f"the checks of {path} are not those in its header")
     return Pixels(about, path, images.reshape(about.shape), checks)
 
@@ -125,7 +125,7 @@ def _described(descriptor: int, key: str) -> tuple[Description, str]:
 
 
 def _header(about: Description, checks: np.ndarray) -> bytes:
-    document = asdict(about) | {"checks": hashlib.sha256(checks).hexdigest()}
+    document = asdict(about) | {"checks": hashlib.sha256(checks.data).hexdigest()}
     rest = json.dumps(document).encode().ljust(_HEADER - len(_MAGIC) - _DIGEST)
     return _MAGIC + hashlib.sha256(rest).digest() + rest
 
@@ -138,14 +138,14 @@ def _parsed(header: bytes) -> tuple[Description, str]:
     document: Any = parse_json(rest)
     if not isinstance(document, dict):
         raise OddFileError("its header is no table")
-    names = [document.get(name) for name in ("key", "task", "split", "checks")]
-    numbers = [document.get(name) for name in ("images", "size")]
-    if {type(name) for name in names} != {str} or {type(number) for number in numbers} != {int}:
+    key, task, split, checks = (document.get(name) for name in ("key", "task", "split", "checks"))
+    images, size = document.get("images"), document.get("size")
+    texts = all(isinstance(one, str) for one in (key, task, split, checks))
+    if not texts or type(images) is not int or type(size) is not int:
         raise OddFileError("its header is of another form")
-    about = Description(*names[:3], *numbers)
-    if not (0 < about.images < _MOST_IMAGES and 0 < about.size < _MOST_SIDE):
+    if not (0 < images < _MOST_IMAGES and 0 < size < _MOST_SIDE):
         raise OddFileError("its header is of another form")
-    return about, names[3]
+    return Description(str(key), str(task), str(split), images, size), str(checks)
 
 
 class PixelWriter:
@@ -166,7 +166,7 @@ class PixelWriter:
     def add(self, images: np.ndarray) -> None:
         """The next images, (n, 3, S, S) uint8."""
         pixels = np.ascontiguousarray(images)
-        self._file.write(pixels)
+        self._file.write(pixels.data)
         self._checks += [zlib.crc32(image) for image in pixels]
 
     def finish(self) -> None:
@@ -174,7 +174,7 @@ class PixelWriter:
         checks = np.array(self._checks, "<u4")
         if len(checks) != self.about.images:
             raise ValueError(f"{len(checks)} of {self.about.images} images were added")
-        self._file.write(checks)
+        self._file.write(checks.data)
         self._file.seek(0)
         self._file.write(_header(self.about, checks))
         self._file.flush()

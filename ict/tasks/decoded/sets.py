@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ict.tasks.decoded.cache import bound_bytes, discard, find, keep
+from ict.tasks.decoded.cache import discard, find, is_off, keep
 from ict.tasks.decoded.decode import Progress, decode, images_of_part, in_parts
 from ict.tasks.decoded.keys import key_of
 from ict.tasks.decoded.pixel_file import Description, OddFileError, Pixels, named
@@ -76,7 +76,7 @@ def checked(pixels: Pixels, start: int, stop: int) -> np.ndarray | None:
 
 def _key(split: Split, size: int) -> str | None:
     """None also where there is no cache."""
-    return key_of(split, size) if bound_bytes() and len(split) else None
+    return key_of(split, size) if len(split) and not is_off() else None
 
 
 def _keep(split: Split, size: int, key: str, parts: Iterator[np.ndarray], tally: Tally) -> None:

@@ -1,5 +1,6 @@
 """The folder of decoded sets: killed writers, two at once, its bound, full and foreign disks."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -121,6 +122,16 @@ def test_a_full_disk_is_named_once_and_nothing_fails(task, small_disk, monkeypat
     assert files() == []  # and no half a file stays
     assert read().decoded == 9
     assert read().cached == 9
+
+
+def test_a_full_disk_is_named_without_a_bound_too(task, small_disk):
+    with (small_disk / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    (note,) = read().notes
+    assert note.startswith(
+        f"decoded images are not kept, as the disk of {cache.folder()} is full: "
+    )
 
 
 def test_a_disk_that_is_only_read_serves_what_it_has(task, small_disk, monkeypatch):

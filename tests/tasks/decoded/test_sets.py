@@ -209,3 +209,10 @@ def test_what_is_mapped_stays_when_the_cache_is_deleted_and_no_write_reaches_it(
     assert (read(split)[0] == expected).all()
     shutil.rmtree(cache.folder())
     assert (images[1:] == expected[1:]).all()
+
+
+def test_photographs_the_second_time(real_images):
+    split = load_split("caltech101", "train800").head(30)
+    (first, *one), (again, *two) = read(split, 224), read(split, 224)
+    assert (one, two) == ([30, 0], [0, 30])
+    assert (first == again).all()
