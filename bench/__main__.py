@@ -16,6 +16,7 @@ from typing import Any
 
 BENCHES = {
     "speed": [],
+    "decode": [],
     "adapter_gradient": [],
     "replicas": [],
     "k_step": [],

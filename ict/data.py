@@ -1,26 +1,23 @@
 """Images as tensors: decoded once to uint8, kept on the device, normalised in batches.
 
-All images become 8-bit RGB (`ict.tasks.pixels` has the rule of each mode) and are resized by PIL's
-`resize((S, S), BICUBIC)`: no crop, no draft mode. Another resize changes importance scores by 0.5 to
-4 %.
+What is decoded is kept in the user's cache (`ict.tasks.decoded`), and mapped from there the next time.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Self
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from ict.machine import cores
 from ict.tasks import Split
+from ict.tasks.decoded.decode import PART_BYTES, decode, in_parts
+from ict.tasks.decoded.pixel_file import Pixels
+from ict.tasks.decoded.sets import checked, fill, mapped, read_set
+from ict.tasks.decoded.tally import Tally
 
-KEEP_BYTES = 1 << 30  # a set that needs more is decoded while it is used: the test set of dsprites
-_PART_BYTES = 1 << 28  # at 224 pixels would need 11 GiB
-_BICUBIC = Image.Resampling.BICUBIC
+KEEP_BYTES = 1 << 30  # a set that needs more is read while it is used: the test set of dsprites
+_PART_BYTES = PART_BYTES  # at 224 pixels would need 11 GiB
 
 Progress = Callable[[int, int], None]
 Augment = Callable[[Tensor, torch.Generator], Tensor]
@@ -48,12 +45,15 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False)
 class StreamedSet:
-    """A split that is too large to keep: decoded part by part, in order, whenever it is read."""
+    """A split that is too large to keep: read part by part, in order, whenever it is asked for."""
 
     split: Split
     size: int
     labels: Tensor
     classes: int
+    kept: Pixels | None = None
+    """Its decoded images in the user's cache; without them each part is decoded."""
+    tally: Tally = field(default_factory=Tally)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -64,65 +64,63 @@ class StreamedSet:
 
     def to(self, device: torch.device | str) -> Self:
         """The same set; its parts and labels come on `device`."""
-        return type(self)(self.split, self.size, self.labels.to(device), self.classes)
+        return replace(self, labels=self.labels.to(device))
+
+    def filled(self, *, progress: Progress | None = None) -> Self:
+        """The same set, its images decoded into the user's cache unless they are there or do not fit.
+
+        Raises InputError for a file that cannot be decoded.
+        """
+        kept = self.kept or fill(self.split, self.size, progress=progress, tally=self.tally)
+        return replace(self, kept=kept)
 
     def parts(self, images: int) -> Iterator[ImageSet]:
-        """The set in pieces of `images`; the next one is decoded while the last one is used."""
-        starts = range(0, len(self), images)
+        """The set in pieces of `images`; the next one is read while the last one is used.
 
-        def load(start: int) -> ImageSet:
-            piece = self.split.part(start, start + images)
-            pixels = load_images(piece, self.size).to(self.device)
-            return ImageSet(pixels, self.labels[start : start + images], self.classes)
+        Two pieces that are decoded are held at once; one that is mapped from the cache needs no memory
+        of its own, but on another device.
+        """
+        for number, piece in enumerate(in_parts(len(self), images, self._read)):
+            start = number * images
+            yield ImageSet(piece, self.labels[start : start + images], self.classes)
 
-        with ThreadPoolExecutor(1) as ahead:
-            job = ahead.submit(load, 0)
-            for start in starts:
-                part = job.result()
-                if start + images < len(self):
-                    job = ahead.submit(load, start + images)
-                yield part
+    def _read(self, start: int, stop: int) -> Tensor:
+        if self.kept is not None and (images := checked(self.kept, start, stop)) is not None:
+            return torch.from_numpy(images).to(self.device)
+        piece = self.split.part(start, stop)
+        self.tally.decoded += len(piece)
+        return load_images(piece, self.size).to(self.device)
 
 
 def load_images(
     split: Split, size: int, *, progress: Progress | None = None, workers: int | None = None
 ) -> Tensor:
-    """All images of `split` in its order, uint8 (N, 3, S, S), decoded by `workers` threads.
+    """All images of `split` in its order, uint8 (N, 3, S, S), decoded now by `workers` threads.
 
     Images without a size of their own are drawn at this one, so that nothing resizes them.
 
     InputError names the first file (in that order) that cannot be decoded.
     """
-    N = len(split)
-    images = torch.empty((N, 3, size, size), dtype=torch.uint8)
-    pixels = images.numpy()
-
-    def decode(index: int) -> None:
-        with split.opened(index, size) as picture:
-            sized = (
-                picture if picture.size == (size, size) else picture.resize((size, size), _BICUBIC)
-            )
-            pixels[index] = np.asarray(sized).transpose(2, 0, 1)
-
-    with ThreadPoolExecutor(workers or cores()) as pool:
-        jobs = [pool.submit(decode, index) for index in range(N)]
-        try:
-            for done, job in enumerate(jobs, start=1):
-                job.result()
-                if progress is not None:
-                    progress(done, N)
-        finally:
-            pool.shutdown(cancel_futures=True)
-    return images
+    return torch.from_numpy(decode(split, size, progress=progress, workers=workers))
 
 
 def load_set(
-    split: Split, size: int, *, progress: Progress | None = None, limit: int | None = None
+    split: Split,
+    size: int,
+    *,
+    progress: Progress | None = None,
+    limit: int | None = None,
+    tally: Tally | None = None,
 ) -> ImageSet:
-    """The first `limit` images of `split` (None: all) with their labels, on the CPU."""
+    """The first `limit` images of `split` (None: all) with their labels, on the CPU.
+
+    Mapped from the user's cache where it has them, else decoded and put into it: the same bytes. `tally`
+    counts which. InputError names the first file that cannot be decoded.
+    """
     chosen = split if limit is None else split.part(0, limit)
     labels = torch.from_numpy(chosen.labels.copy())
-    return ImageSet(load_images(chosen, size, progress=progress), labels, split.classes)
+    images = torch.from_numpy(read_set(chosen, size, progress=progress, tally=tally))
+    return ImageSet(images, labels, split.classes)
 
 
 def open_set(
@@ -132,12 +130,16 @@ def open_set(
     progress: Progress | None = None,
     limit: int | None = None,
     keep_bytes: int = KEEP_BYTES,
+    tally: Tally | None = None,
 ) -> ImageSet | StreamedSet:
     """`load_set`, or a StreamedSet where the images would take more than `keep_bytes`."""
     chosen = split if limit is None else split.part(0, limit)
+    tally = tally or Tally()
     if len(chosen) * 3 * size * size <= keep_bytes:
-        return load_set(chosen, size, progress=progress)
-    return StreamedSet(chosen, size, torch.from_numpy(chosen.labels.copy()), split.classes)
+        return load_set(chosen, size, progress=progress, tally=tally)
+    labels, kept = torch.from_numpy(chosen.labels.copy()), mapped(chosen, size)
+    tally.cached += len(chosen) if kept else 0
+    return StreamedSet(chosen, size, labels, split.classes, kept, tally)
 
 
 def normalise(

@@ -1,4 +1,4 @@
-"""`ict tasks` and `ict data`: what can be trained on here; verify, link or download VTAB-1K."""
+"""`ict tasks` and `ict data`: what can be trained on here; verify, link, download or decode VTAB-1K."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ict.cli.common import SEED, Progress, command, emit, say_unreadable, table
+from ict.cli.data_cache import cache
 from ict.errors import IctError, InputError, quoted
 from ict.files import absolute
 from ict.store.store import Store
@@ -45,7 +46,7 @@ def _tasks_text(rows: list[dict[str, Any]]) -> str:
 
 @click.group("data")
 def data() -> None:
-    """Verify, link or download the folders of VTAB-1K."""
+    """Verify, link, download or decode the folders of VTAB-1K."""
 
 
 @command("check")
@@ -213,7 +214,7 @@ def _download_text(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-for _command in (check, link, download):
+for _command in (check, link, download, cache):
     data.add_command(_command)
 
 COMMANDS = {"tasks": tasks, "data": data}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ict.catalogue import get_backbone
 from ict.resolve import Resolved
 from ict.store.run_folder import Run
 from ict.store.same_images import ask
@@ -27,7 +28,8 @@ def asked_run(
     """
     digests, c = ImageDigests(), resolved.config
     task = resolved.tasks[str(c.task)]
+    size = get_backbone(c.backbone).at(c.image_size).image_size
     for split in c.trained_splits:
-        check_decodable(Subset.asked(c, task, split), digests, progress=say(split))
+        check_decodable(Subset.asked(c, task, split), digests, size=size, progress=say(split))
     (run,) = ask(store, [resolved], command=command, digests=digests)
     return run

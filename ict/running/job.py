@@ -14,6 +14,7 @@ from ict.store.run_weights import weights_of
 from ict.store.same_images import UNRECORDED, Reading, check_run, recorded
 from ict.store.store import Store
 from ict.tasks import Split, Task, fingerprint, get_task, load_split
+from ict.tasks.decoded.tally import Tally
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import TRAIN800, Shots, Subset, said, said_of_shots
 from ict.tasks.others import scored_tasks
@@ -40,6 +41,8 @@ class Job:
     live: Live
     notes: list[str] = field(default_factory=list)
     """What a user of the result should know, in the order found; only added to."""
+    tally: Tally = field(default_factory=Tally)
+    """How many of the run's images are decoded."""
 
     @classmethod
     def of(cls, run: Run, store: Store, execution: Mapping[str, Any]) -> Self:

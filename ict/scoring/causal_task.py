@@ -26,6 +26,7 @@ from ict.store.causal_files import CausalCheck, read_check
 from ict.store.run_folder import utc_now
 from ict.store.store import Store
 from ict.tasks import Task, as_task, fingerprint, load_subset
+from ict.tasks.decoded.tally import Tally
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import FIRST, Subset, rule_for
 from ict.tasks.task import refuse_noise
@@ -101,9 +102,10 @@ def check(
     started = time.perf_counter()
     rankings, score_ids = _scores(store, request, inputs, device=device)
     mean, std = inputs.backbone.pixels(request.pixel_normalisation)
+    size, tally = inputs.backbone.image_size, Tally()
 
     def images_of(split: str) -> "Batches":
-        loaded = load_set(load_subset(read[split]), inputs.backbone.image_size).to(device)
+        loaded = load_set(load_subset(read[split]), size, tally=tally).to(device)
         return lambda: batches(loaded, batch_size, mean=mean, std=std)
 
     model = frozen_backbone(request, inputs, device=device)
@@ -122,16 +124,17 @@ def check(
         "score_ids": score_ids,
         "images_sha256": reading.record(store),
         "seconds": time.perf_counter() - started,
-        **_circumstances(request, device),
+        **_circumstances(request, device, tally),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write_json(path, record)
     return path
 
 
-def _circumstances(request: CausalRequest, device: str) -> dict[str, Any]:
+def _circumstances(request: CausalRequest, device: str, tally: Tally) -> dict[str, Any]:
     """On which images, where, when and with what a check was made; notes of all that."""
     notes = [ZEROED] if request.plan.replacement == "zero" else []
+    notes += tally.notes
     versions = package_versions(notes)
     return {
         "train_split": "train800",

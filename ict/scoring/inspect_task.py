@@ -37,6 +37,7 @@ from ict.store.run_folder import utc_now
 from ict.store.run_weights import weights_of
 from ict.store.store import Store
 from ict.tasks import SPLITS, Split, Task, as_task, fingerprint, load_subset
+from ict.tasks.decoded.tally import Tally
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import FIRST, TRAIN800, Subset, check_split_of_shots, rule_for
 from ict.weights import Weights
@@ -173,7 +174,8 @@ def inspect_task(
     reading.now()  # before the images are read
     started = time.perf_counter()
     sized, split = inputs.backbone, load_subset(subset)
-    images = load_set(split, sized.image_size).to(device)
+    tally = Tally()
+    images = load_set(split, sized.image_size, tally=tally).to(device)
     model = frozen_backbone(request, inputs, device=device)
     mean, std = sized.pixels(request.pixel_normalisation)
     pages = inspect_channels(
@@ -199,6 +201,7 @@ def inspect_task(
         "device": device,
         "created_at": utc_now(),
         "versions": package_versions(),
+        "notes": tally.notes,
     }
     atomic_write_json(meta_file(folder), meta)
     return folder

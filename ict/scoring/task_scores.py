@@ -33,6 +33,7 @@ from ict.store.names import gradient_file, meta_file
 from ict.store.score_folder import read_score
 from ict.store.store import Store
 from ict.tasks import Task, load_subset
+from ict.tasks.decoded.tally import Tally
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import Subset
 
@@ -168,8 +169,11 @@ def _compute(
     backbone = inputs.backbone
     # before the images: a file that does not fit is said at once
     model = frozen_backbone(request, inputs, device=device)
+    tally = Tally()
     if images is None:
-        images = load_set(load_subset(request.subset_of(inputs.task)), backbone.image_size)
+        images = load_set(
+            load_subset(request.subset_of(inputs.task)), backbone.image_size, tally=tally
+        )
     images = images.to(device)
     mean, std = backbone.pixels(request.pixel_normalisation)
     if batch_size is None:
@@ -192,8 +196,8 @@ def _compute(
     if selector == "lowest":
         arrays = {key: -array if key.count(".") == 1 else array for key, array in arrays.items()}
     meta = {**computed.meta, "images": len(images), "classes": images.classes}
-    if weights_notes(model):
-        meta["notes"] = list(weights_notes(model))
+    if notes := [*weights_notes(model), *tally.notes]:
+        meta["notes"] = notes
     return ChannelScores(arrays, meta, computed.labels, computed.gradients)
 
 

@@ -8,7 +8,8 @@ from ict.documents.records import read_record
 from ict.documents.shapes import list_of, reader, text
 from ict.files import StoreError, atomic_write_json, make_folder, user_cache
 from ict.machine import cores
-from ict.tasks import bundled, find_place, pixels
+from ict.tasks import bundled, find_place, load_subset, pixels
+from ict.tasks.decoded.sets import fill
 from ict.tasks.decoding import UNDECODABLE, open_rgb
 from ict.tasks.digests import ImageDigests
 from ict.tasks.limits import Subset
@@ -21,17 +22,22 @@ def check_decodable(
     subset: Subset,
     digests: ImageDigests,
     *,
+    size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Decodes every image of `subset`, in parallel. Raises InputError naming the first that cannot be.
 
-    Images that have passed are not decoded again (a cache in the user's home, by their digest).
+    Images that have passed are not decoded again (a cache in the user's home, by their digest). With the
+    `size` at which they will be read they are kept decoded, so that the reader decodes none.
     """
     if subset.task.name in bundled.DRAWN:
         return
     key = f"{_RULES} {digests.of(subset)}"
     passed = _passed()
     if key in passed:
+        return
+    if size is not None and fill(load_subset(subset), size, progress=progress) is not None:
+        _remember([*passed, key])
         return
     paths = digests.names(subset)
     with ThreadPoolExecutor(cores()) as pool:

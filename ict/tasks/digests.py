@@ -26,6 +26,7 @@ from ict.tasks import bundled, find_folder, load_split, load_subset
 from ict.tasks.decoding import printable, reason
 from ict.tasks.limits import FIRST, Subset, chosen
 from ict.tasks.places import open_inside
+from ict.tasks.task import Split
 
 Progress = Callable[[int, int], None]
 Stamp = tuple[int, int, int, int]  # inode, size, modified and changed in ns
@@ -51,7 +52,7 @@ class ImageDigests:
         if subset not in self._known:
             if subset.task.name in bundled.DRAWN:
                 names = _bundled_names(subset)
-                self._known[subset] = tuple(hashlib.sha256(n.encode()).hexdigest() for n in names)
+                self._known[subset] = _of_names(names)
             else:
                 left = load_subset(subset)
                 names = tuple(map(str, left.paths or ()))
@@ -80,6 +81,22 @@ def _bundled_names(subset: Subset) -> tuple[str, ...]:
         return names[:limit]
     kept = chosen(load_split(subset.task, subset.split), limit, rule, shots)
     return tuple(names[i] for i in kept)
+
+
+def _of_names(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(hashlib.sha256(name.encode()).hexdigest() for name in names)
+
+
+def digests_of(split: Split) -> tuple[str, ...] | None:
+    """The digest of each image of a split that was loaded, as they are now; None where none are kept.
+
+    Raises InputError for a file that cannot be read.
+    """
+    if split.names is not None:
+        return _of_names(split.names)
+    if split.folder is None or split.paths is None:
+        return None
+    return file_digests(split.folder, tuple(map(str, split.paths)), inside=split.inside)
 
 
 def combined(digests: Sequence[str]) -> str:

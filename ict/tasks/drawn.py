@@ -19,6 +19,7 @@ from ict.tasks.bundled import (
     VAL,
     VERSION,
     class_names,
+    image_names,
 )
 from ict.tasks.sprites import SIDE, TURNS, UNIT, Draws, draw
 from ict.tasks.task import NOISE, Split
@@ -45,6 +46,7 @@ def load_split(name: str, split: str) -> Split:
         paths=None,
         class_names=class_names(name),
         official=True,
+        names=image_names(name, split),
         render=images.image,
     )
 

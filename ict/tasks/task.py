@@ -56,6 +56,10 @@ class Split:
     official: bool = False
     inside: Path | None = None
     """Resolved: where every file that is opened must lie; anywhere for None."""
+    folder: Path | None = None
+    """Of the task's images: the digests of its files are kept by it; none are kept for None."""
+    names: tuple[str, ...] | None = field(default=None, repr=False)
+    """What drawn images are called, version included: two of one name are the same."""
     render: "Callable[[int, int | None], Image.Image] | None" = field(default=None, repr=False)
     """Draws image `index`, at a side in pixels where it has no size of its own."""
 
@@ -69,16 +73,20 @@ class Split:
     def part(self, start: int, stop: int) -> Self:
         """Images `start` to `stop` (excluded), as far as there are any."""
         paths = None if self.paths is None else self.paths[start:stop]
+        names = None if self.names is None else self.names[start:stop]
         render = self.render
         shifted = (lambda index, side: render(start + index, side)) if render and start else render
-        return replace(self, labels=self.labels[start:stop], paths=paths, render=shifted)
+        return replace(
+            self, labels=self.labels[start:stop], paths=paths, names=names, render=shifted
+        )
 
     def taken(self, indices: "np.ndarray") -> Self:
         """The images of `indices`, in their order."""
         paths = None if self.paths is None else tuple(self.paths[i] for i in indices)
+        names = None if self.names is None else tuple(self.names[i] for i in indices)
         render = self.render
         moved = (lambda index, side: render(int(indices[index]), side)) if render else None
-        return replace(self, labels=self.labels[indices], paths=paths, render=moved)
+        return replace(self, labels=self.labels[indices], paths=paths, names=names, render=moved)
 
     def image(self, index: int, side: int | None = None) -> "Image.Image":
         """Image `index` as PIL RGB in its own size, or drawn at `side` pixels where it has none.

@@ -216,6 +216,7 @@ def load_split(task: Task, at: Path | Place, split: str) -> Split:
         notes=count_notes(task, split, len(entries)),
         class_names=_class_names(place.lists, task.classes),
         inside=place.root,
+        folder=place.images,
         official=task.official,
     )
 

@@ -14,11 +14,12 @@ from ict.data import ImageSet, StreamedSet, batches
 from ict.errors import DivergedError
 from ict.model import backbones
 from ict.model.class_token import last_block_for_class_token
+from ict.training.evaluation_batch import EVALUATION_BATCH, evaluation_batch
 from ict.training.replicas import Answer, Replicas
 from ict.training.settings import Forward
 from ict.training.step import autocast
 
-EVALUATION_BATCH = 64
+__all__ = ["EVALUATION_BATCH", "Evaluation", "check_finite", "evaluate", "pooled_features"]
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ def _for_all(
     """`work` of all batches in order, every thread with batches of about the same size."""
     replicas = Replicas(model, settings.threads if images.device.type == "cpu" else 1)
     replicas.train(False)
-    rounds = math.ceil(len(images) / (EVALUATION_BATCH * len(replicas)))
+    most = evaluation_batch(model, images.device)
+    rounds = math.ceil(len(images) / (most * len(replicas)))
     size = math.ceil(len(images) / (rounds * len(replicas)))
     return replicas.map(work, batches(images, size, mean=settings.mean, std=settings.std))
 
