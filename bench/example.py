@@ -10,13 +10,12 @@ What was made of the sums (noise ceilings, stability, energy) is copied.
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from bench.own_store import own_store
 from ict.files import atomic_write_bytes, atomic_write_json
 from ict.scores import ChannelScores, load_scores, to_bytes
 from ict.store import Run, Store
@@ -31,31 +30,26 @@ READ = (CONFIG, RESULT, PROGRESS, SELECTION, EXECUTION)
 MOST_BYTES = 8_000_000
 
 
-def ict(store: Path, *arguments: str) -> None:
-    environment = {**os.environ, "ICT_STORE": str(store)}
+def ict(*arguments: str) -> None:
     quiet = subprocess.DEVNULL if "overlap" in arguments else None
-    subprocess.run(
-        [sys.executable, "-m", "ict", *arguments], env=environment, check=True, stdout=quiet
-    )
+    subprocess.run([sys.executable, "-m", "ict", *arguments], check=True, stdout=quiet)
 
 
-def compute(store: Path) -> None:
+def compute() -> None:
     """What the example shows, by the commands that users have."""
-    ict(store, "study", "run", str(ROOT / "assets" / "studies" / "example.toml"))
+    ict("study", "run", str(ROOT / "assets" / "studies" / "example.toml"))
     for criterion in CRITERIA:
-        ict(store, "score", "digits", "--criterion", criterion, "--split", "train800")
-    ict(store, "overlap", *TASKS, "--split", "train800")
+        ict("score", "digits", "--criterion", criterion, "--split", "train800")
+    ict("overlap", *TASKS, "--split", "train800")
     for share in SHARES:
-        ict(
-            store, "overlap", *TASKS, "--split", "train800", "--ratio", share, "--permutations", "0"
-        )
-    ict(store, "stability", *TASKS, "--split", "train800")
-    ict(store, "energy", *TASKS, "--split", "train800")
+        ict("overlap", *TASKS, "--split", "train800", "--ratio", share, "--permutations", "0")
+    ict("stability", *TASKS, "--split", "train800")
+    ict("energy", *TASKS, "--split", "train800")
     few = [word for share in ("0.125", "0.25", "0.5", "0.75") for word in ("--fraction", share)]
     few += ["--random-draws", "3", "--scatter", "3", "--limit", "200"]
-    ict(store, "causal", "digits", "--criterion", "class_l2", "--criterion", "taylor", *few)
+    ict("causal", "digits", "--criterion", "class_l2", "--criterion", "taylor", *few)
     for task in ("sprites_ori", "digits"):
-        ict(store, "inspect", task, "--limit", "300")
+        ict("inspect", task, "--limit", "300")
 
 
 def copy(source: Store, target: Store) -> None:
@@ -102,10 +96,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keep", type=Path, help="a store to compute in, and to keep")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        store = (chosen.keep or Path(folder) / "store").absolute()
-        compute(store)
-        copy(Store(store), Store(EXAMPLE))
+    with own_store(chosen.keep) as store:
+        compute()
+        copy(store, Store(EXAMPLE))
     size = sum(path.stat().st_size for path in EXAMPLE.rglob("*") if path.is_file())
     print(f"{EXAMPLE}: {size / 1e6:.1f} MB")
     if size > MOST_BYTES:
