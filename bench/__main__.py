@@ -30,6 +30,8 @@ BENCHES = {
     "selectors": [],
     "conductance": ["--images", "12", "--steps", "2"],
     "backbone": [],
+    "peak": [],
+    "vtab": [],
 }
 _NO_QUICK = ("conductance",)
 
