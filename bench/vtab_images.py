@@ -2,7 +2,7 @@
 
 Sizes and formats are those that the data sets are published in (where images vary, one of the usual
 size): an assumption, for the official images are not here. Photographs are noise of a 1/f spectrum,
-which JPEG compresses to 1.5 bits a pixel or more (real photographs of this size: about 2). A task has two dozen pictures; each file
+which JPEG compresses to 1.5 bits a pixel or more (real photographs of this size: about 2). A task has a dozen pictures; each file
 is one of them with its number as a comment in it, so that no two files are the same.
 """
 
