@@ -60,4 +60,4 @@ def test_a_task_without_measurements_is_reckoned_at_the_pace_of_its_method():
 
 def test_equals_stay_as_they_were_asked_for():
     names = ["c", "a", "d", "b"]
-    assert longest_first({name: ICT for name in names}, []) == names
+    assert longest_first(dict.fromkeys(names, ICT), []) == names
