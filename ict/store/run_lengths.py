@@ -1,7 +1,7 @@
 """The order in which several devices finish several runs soonest: those first that take longest.
 
 Graham 1969, "Bounds on multiprocessing timing anomalies": at most 4/3 of the shortest possible time,
-where any order may take up to twice that.
+where a bad order takes up to twice that.
 """
 
 import functools
