@@ -9,10 +9,12 @@ Each runs in a process of its own with one thread, so that none disturbs the nex
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
+from subprocess import PIPE
 from typing import Any
+
+from bench.own_store import stopped_with_us
 
 BENCHES = {
     "speed": [],
@@ -29,6 +31,8 @@ BENCHES = {
     "selectors": [],
     "conductance": ["--images", "12", "--steps", "2"],
     "backbone": [],
+    "peak": [],
+    "vtab": [],
 }
 _NO_QUICK = ("conductance",)
 
@@ -39,24 +43,22 @@ def run_one(name: str, *, quick: bool) -> dict[str, Any]:
     if quick:
         words += BENCHES[name] if name in _NO_QUICK else ["--quick"]
     started = time.perf_counter()
-    child = subprocess.run(
-        words,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", **os.environ},
-    )
+    calm = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    with stopped_with_us(words, env=calm, stdout=PIPE, stderr=PIPE, text=True) as child:
+        stdout, stderr = child.communicate()
     seconds = time.perf_counter() - started
     if child.returncode:
-        last = (child.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        last = (stderr.strip().splitlines() or ["it said nothing"])[-1]
         return {"bench": name, "seconds": seconds, "error": last}
-    return {"bench": name, "seconds": seconds, "result": json.loads(child.stdout)}
+    return {"bench": name, "seconds": seconds, "result": json.loads(stdout)}
 
 
 def main() -> int:
     """Runs one bench or all of them."""
     if len(sys.argv) > 1 and sys.argv[1] in BENCHES:
-        return subprocess.call([sys.executable, "-m", f"bench.{sys.argv[1]}", *sys.argv[2:]])
+        words = [sys.executable, "-m", f"bench.{sys.argv[1]}", *sys.argv[2:]]
+        with stopped_with_us(words) as child:
+            return child.wait()
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("name", choices=["all", *BENCHES])
     parser.add_argument("--quick", action="store_true", help="all within 15 minutes")

@@ -11,11 +11,9 @@ of 3 (`--quick`: 1).
 import argparse
 import json
 import statistics
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from ict.store import Store
+from bench.own_store import own_store
 from tests.app import fixture_store
 from tests.app.served import Server, Visitor, browser
 
@@ -45,15 +43,14 @@ def slider(visitor: Visitor) -> float:
 
 def measure(rounds: int) -> dict[str, Any]:
     """Medians in seconds, and the switch to each page."""
-    with tempfile.TemporaryDirectory() as folder, browser() as chrome:
-        store = Store(Path(folder) / "store")
+    with own_store() as store, browser() as chrome:
         fixture_store.add_many(store)
         fixture_store.tiny_study(store)
         paints: list[float] = []
         switches: dict[str, list[float]] = {page: [] for page in PAGES}
         slides: list[float] = []
         for _ in range(rounds):
-            server = Server(store.root, Path(folder))
+            server = Server(store.root, store.root.parent)
             try:
                 visitor = Visitor(chrome, server.url)
                 paints.append(visitor.open("/"))

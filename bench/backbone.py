@@ -16,7 +16,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
+from bench.own_store import own_store
 from ict.catalogue import BUNDLED, BUNDLED_WEIGHTS
 from ict.data import load_set, normalise
 from ict.errors import InputError
@@ -180,8 +180,7 @@ def main() -> int:
     tasks = options.tasks or available_tasks()
     tuned = [task for task in tasks if task in BUNDLED_TASKS]
     tuned = [] if options.probe_only else [t for t in tuned if t == "digits" or not options.quick]
-    with tempfile.TemporaryDirectory() as store:
-        os.environ["ICT_STORE"] = store
+    with own_store():
         rows = []
         source = (
             curve(options.curve, tasks=tasks)

@@ -7,17 +7,15 @@ first answer is cold in all but the disk's cache. `--quick`: 3 tasks.
 """
 
 import json
-import os
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.asked import report
+from bench.own_store import own_store
 from ict.config import run_id
 from ict.files import atomic_write_json
 from ict.resolve import resolve
@@ -57,17 +55,13 @@ def fill(store: Store, tasks: int) -> None:
 
 def measure(tasks: int) -> dict[str, Any]:
     """Seconds of the first command on a new store, and of the same again."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "store")
+    with own_store() as store:
         fill(store, tasks)
         words = [sys.executable, "-m", "ict", "compare", "method=bitfit", "method=lora", "--json"]
         seconds, answers = [], {}
         for _ in range(2):
             begun = time.perf_counter()
-            child = subprocess.run(
-                words, env={**os.environ, "ICT_STORE": str(store.root)},
-                capture_output=True, text=True, check=True,
-            )  # fmt: skip
+            child = subprocess.run(words, capture_output=True, text=True, check=True)
             seconds.append(time.perf_counter() - begun)
             answers = json.loads(child.stdout)
         return {

@@ -13,7 +13,6 @@ parts.
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.own_store import own_store
 from bench.selectors import REAL, WEIGHTS
 from ict.adapter_gradients import AdapterGradients
 from ict.criteria import ADAPTER_GRADIENT, CRITERION
@@ -70,37 +70,19 @@ PARTS_OF_HEAD = 2
 MOST_BYTES = 15_000_000
 
 
-class Commands:
-    """`ict`, on one store."""
-
-    def __init__(self, store: Path) -> None:
-        self.store = Store(store)
-        self._environment = {**os.environ, "ICT_STORE": str(store)}
-
-    def __call__(self, *arguments: str) -> None:
-        print("ict", *arguments, file=sys.stderr)
-        subprocess.run(
-            [sys.executable, "-m", "ict", *arguments],
-            env=self._environment,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-
-    def scores(self, criterion: str) -> list[ScoreRecord]:
-        """Score files of one criterion over patch tokens, or all where it takes no other."""
-        records = [ScoreRecord.of(meta) for meta in self.store.scores()]
-        return [
-            one for one in records if one.criterion == criterion and one.tokens in ("patch", "all")
-        ]
+def ict(*arguments: str) -> None:
+    """A command, on the store of $ICT_STORE."""
+    print("ict", *arguments, file=sys.stderr)
+    command = [sys.executable, "-m", "ict", *arguments]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def compute(store: Path) -> None:
+def compute(store: Store) -> None:
     """What the example shows, by the commands that users have."""
-    ict = Commands(store)
     for name in STUDIES:
         ict("study", "run", str(ROOT / "assets" / "studies" / f"{name}.toml"))
-    _of_tasks(ict, DRAWN, PIXELS)
-    _of_tasks(ict, PHOTOGRAPHS, REAL_PIXELS)
+    _of_tasks(DRAWN, PIXELS)
+    _of_tasks(PHOTOGRAPHS, REAL_PIXELS)
     for criterion in OF_DIGITS:
         ict("score", "digits", "--criterion", criterion, *PIXELS)
     for task in PHOTOGRAPHS:
@@ -111,10 +93,10 @@ def compute(store: Path) -> None:
     ict("causal", "digits", "--criterion", CRITERION, "--criterion", "taylor", *few)
     for task in ("sprites_ori", "digits"):
         ict("inspect", task, "--limit", "300", "--image-size", "48")
-    _kept_for_pages(ict)
+    _kept_for_pages(store)
 
 
-def _of_tasks(ict: Commands, tasks: tuple[str, ...], how: tuple[str, ...]) -> None:
+def _of_tasks(tasks: tuple[str, ...], how: tuple[str, ...]) -> None:
     """Overlap with its ceiling at every K/D, stability, energy, and scores of class tokens."""
     for share in SHARES:
         halves = () if share == "0.125" else ("--permutations", "0")
@@ -125,15 +107,17 @@ def _of_tasks(ict: Commands, tasks: tuple[str, ...], how: tuple[str, ...]) -> No
         ict("score", task, "--tokens", "cls", *how)
 
 
-def _kept_for_pages(ict: Commands) -> None:
+def _kept_for_pages(store: Store) -> None:
     """What is made of sums and gradients, which stay behind, at every K/D that the pages offer."""
+    records = [ScoreRecord.of(meta) for meta in store.scores()]
+    records = [one for one in records if one.tokens in ("patch", "all")]
+    figures = {CRITERION: "made-of", ADAPTER_GRADIENT: "first-step"}
     with tempfile.TemporaryDirectory() as folder:
         out = ("--out", str(Path(folder) / "rows.json"), "--force")
-        for share in SHARES:
-            for one in ict.scores(CRITERION):
-                ict("figure", "made-of", "--from", str(one.score_id), "--ratio", share, *out)
-            for one in ict.scores(ADAPTER_GRADIENT):
-                ict("figure", "first-step", "--from", str(one.score_id), "--ratio", share, *out)
+        for one in records:
+            for share in SHARES if one.criterion in figures else ():
+                name = figures[str(one.criterion)]
+                ict("figure", name, "--from", str(one.score_id), "--ratio", share, *out)
 
 
 def copy(source: Store, target: Store) -> None:
@@ -205,10 +189,9 @@ def main() -> None:
     chosen = parser.parse_args()
     check_data()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        store = (chosen.keep or Path(folder) / "store").absolute()
+    with own_store(chosen.keep) as store:
         compute(store)
-        copy(Store(store), Store(EXAMPLE))
+        copy(store, Store(EXAMPLE))
     size = sum(path.stat().st_size for path in EXAMPLE.rglob("*") if path.is_file())
     print(f"{EXAMPLE}: {size / 1e6:.1f} MB in {(time.monotonic() - started) / 60:.0f} minutes")
     if size > MOST_BYTES:

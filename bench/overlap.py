@@ -8,7 +8,6 @@ Seconds are the process's own CPU time and wall-clock time, of files that are in
 
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.asked import report
+from bench.own_store import own_store
 from ict.analysis.agreement import cluster
 from ict.analysis.benchmark import TASKS
 from ict.analysis.pairs import overlap_rows, similarity
@@ -23,7 +23,7 @@ from ict.analysis.sources import open_source
 from ict.catalogue import RATIO
 from ict.criteria import CRITERION
 from ict.scores import ChannelScores, to_bytes
-from ict.store import Store, atomic_write_bytes
+from ict.store import atomic_write_bytes
 from ict.store.names import score_file
 
 BLOCKS, WIDTH, IMAGES = 12, 768, 1000
@@ -51,11 +51,10 @@ def write_scores(folder: Path, task: str, number: int) -> Path:
 
 def measure(tasks: int) -> dict[str, Any]:
     """CPU and wall-clock seconds of the overlap table with its ceiling, and of the tree."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
+    with own_store() as store:
+        root = store.root.parent
         paths = [write_scores(root, task, i) for i, task in enumerate(TASKS[:tasks])]
         sources = [open_source(path) for path in paths]
-        store = Store(root / "store")
         cpu, wall = time.process_time(), time.perf_counter()
         rows = overlap_rows(sources, ratio=RATIO, splits=50, permutations=0, store=store)
         names, matrix = similarity(rows)

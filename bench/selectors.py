@@ -15,12 +15,12 @@ import argparse
 import json
 import math
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench.own_store import own_store
 from ict.adapter_gradients import AdapterGradients
 from ict.analysis.first_step import FirstStep, first_steps
 from ict.catalogue import BUNDLED, SITE
@@ -143,8 +143,7 @@ def main() -> int:
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
     left_out: dict[str, str] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(options.store or folder)
+    with own_store(options.store) as store:
         for case in QUICK if options.quick else CASES:
             try:
                 rows += rows_of(case, store)

@@ -10,16 +10,14 @@ index of the last one; warm: again in the same process. Wall-clock seconds, medi
 import argparse
 import dataclasses
 import json
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from bench.own_store import own_store
 from ict.catalogue import BUNDLED, SITE
 from ict.criteria import CRITERION
 from ict.running import queue
@@ -89,20 +87,18 @@ def median(work: Callable[[], object], before: Callable[[], object] = lambda: No
     return statistics.median(times)
 
 
-def in_process(code: str, store: Store) -> Callable[[], object]:
+def in_process(code: str) -> Callable[[], object]:
     """A fresh interpreter that runs `code`."""
-    environment = {**os.environ, "ICT_STORE": str(store.root)}
     command = [sys.executable, "-c", code]
-    return lambda: subprocess.run(command, env=environment, check=True, capture_output=True)
+    return lambda: subprocess.run(command, check=True, capture_output=True)
 
 
 def measure(count: int) -> dict[str, Any]:
     """Seconds of the run table, of `ict runs`, of a study's rows and of a look at the queue."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "store")
+    with own_store() as store:
         generate(store, count)
-        table = in_process("from ict.store import Store; Store().table()", store)
-        runs = in_process("from ict.cli import main; main(['runs'])", store)
+        table = in_process("from ict.store import Store; Store().table()")
+        runs = in_process("from ict.cli import main; main(['runs'])")
         index = store.index_path
         cold = median(table, lambda: index.unlink(missing_ok=True))
         indexed, ict_runs = median(table), median(runs)

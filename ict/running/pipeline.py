@@ -47,14 +47,18 @@ def result_of(run: Run, store: Store, execution: Mapping[str, Any]) -> RunResult
     make_repeatable(execution["device"])
     job = Job.of(run, store, execution)
     log(run, f"{run.id} on {job.device}, {job.threads} threads, {job.config.precision}")
+    started = time.perf_counter()
     images = load_images(job)
+    load_seconds = time.perf_counter() - started
     chosen = choose_channels(job, images.train)
     model = build_model(job, chosen.selection)
     counts = count_parameters(model, adds=get_method(job.config.method).adds)
     started = time.perf_counter()
     outcome = fitted(job, model, images)
     train_seconds = time.perf_counter() - started + outcome.pop("earlier_seconds", 0.0)
+    started = time.perf_counter()
     test = tested(job, model, images)
+    test_seconds = time.perf_counter() - started
     if isinstance(images.test, StreamedSet):  # read only now, hours after the check
         check_run(store, run, Reading.of_run(job.config, job.tasks, ImageDigests()))
     _write(job, model, test)
@@ -68,8 +72,10 @@ def result_of(run: Run, store: Store, execution: Mapping[str, Any]) -> RunResult
         **(outcome | counts),
         epochs=job.config.epochs,
         train_images=len(images.train),
-        train_seconds=train_seconds,
+        load_seconds=load_seconds,
         score_seconds=chosen.seconds,
+        train_seconds=train_seconds,
+        test_seconds=test_seconds,
         peak_memory_bytes=peak_memory_bytes(job.device, job.notes),
         device=job.device,
         device_name=device_name(job.device, job.notes),

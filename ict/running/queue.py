@@ -1,6 +1,8 @@
 """The queue of runs for this machine's workers: a `queued` marker in each run folder.
 
-The order is a counter kept under a lock, never a clock, which can jump.
+The order is a counter kept under a lock, never a clock, which can jump. Who asks first goes first; of
+runs asked for together, where they may go on several devices, those that take longest, so that all
+devices end at about the same time. The place is given once: none is overtaken by what is asked later.
 """
 
 import os
@@ -48,7 +50,7 @@ def enqueue(
 ) -> list[str]:
     """Queues those of `runs` that are not done, running or queued; gives their ids.
 
-    A run that was started before keeps its slots and thereby its threads, so that its numbers stay
+    In their order on one device, longest first (`ict.store.run_lengths`) on several. A run that was started before keeps its slots and thereby its threads, so that its numbers stay
     the same. Raises StoreError if the disk is full or refuses.
     """
     if slots < 1:
@@ -59,7 +61,8 @@ def enqueue(
     if not to_queue:
         return []
     first = _reserve(store, len(to_queue))
-    for place, run in enumerate(to_queue, first):
+    ordered = to_queue if len(devices) == 1 else _longest_first(store, to_queue)
+    for place, run in enumerate(ordered, first):
         earlier = (run.execution() or {}).get("slots")
         ticket = Ticket(
             run_id=run.id,
@@ -71,6 +74,19 @@ def enqueue(
         )
         transitions.queue(run, marker_of(ticket))
     return [run.id for run in to_queue]
+
+
+def _longest_first(store: Store, runs: Sequence[Run]) -> list[Run]:
+    """By the times that the store knows of finished runs."""
+    if len(runs) == 1:
+        return [*runs]
+    from ict.store.run_lengths import (
+        longest_first,
+    )  # reads tasks and methods: a worker needs neither
+
+    measured = store.table(lambda row: row["status"] == "done")
+    by_id = {run.id: run for run in runs}
+    return [by_id[i] for i in longest_first({run.id: run.config for run in runs}, measured)]
 
 
 def data_root() -> str | None:

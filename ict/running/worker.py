@@ -1,4 +1,4 @@
-"""One worker serves one device slot: it runs what is queued, oldest first, and ends when nothing is.
+"""One worker serves one device slot: it runs what is queued, in its order, and ends when nothing is.
 
 Each run is a child process that inherits the run's lock and the slot's share of the device: when
 the worker dies, the run goes on, stays locked and keeps its slot. Started by `ict.running.local` as
@@ -57,7 +57,7 @@ def _own(tickets: list[Ticket], slot: Slot) -> list[Ticket]:
 
 def _serve_queue(store: Store, slot: Slot) -> None:
     while _own(tickets := queue.waiting(store, slot.device), slot):
-        if tickets[0].slots != slot.slots:  # older ones that divide the device otherwise go first
+        if tickets[0].slots != slot.slots:  # earlier ones that divide the device otherwise go first
             start_workers(store)
             time.sleep(_LOOK_SECONDS / 2)
         elif queue.free_bytes(store) < LEAST_FREE_BYTES:

@@ -70,8 +70,11 @@ class RunResult:
     backbone_parameters: Count | None = None
     epochs: Count | None = None
     train_images: Count | None = None
-    train_seconds: Amount | None = None
+    load_seconds: Amount | None = None
+    """Of reading images before anything else; a test set that is streamed counts as testing."""
     score_seconds: Amount | None = None
+    train_seconds: Amount | None = None
+    test_seconds: Amount | None = None
     peak_memory_bytes: Count | None = None
     device: str | None = None
     device_name: str | None = None

@@ -20,8 +20,11 @@ _APART = ("limit", "shots")  # runs that differ in these say nothing about each 
 
 
 def run_seconds(row: "Mapping[str, Any] | RunRow") -> float | None:
-    """How long the run of a finished row took: scoring, training and testing; None if unknown."""
-    parts = [row.get(name) for name in ("score_seconds", "train_seconds", "test_seconds")]
+    """How long the run of a finished row took, as far as it was measured; None if unknown.
+
+    Reading images, scoring, training and testing; results of older versions have only the middle two.
+    """
+    parts = [row.get(f"{phase}_seconds") for phase in ("load", "score", "train", "test")]
     numbers = [float(part) for part in parts if isinstance(part, (int, float))]
     return sum(numbers) if numbers else None
 

@@ -10,7 +10,7 @@ import pytest
 
 from ict.errors import IctError
 from ict.machine import cores
-from ict.running import follow, local
+from ict.running import follow, local, queue
 from ict.running.slots import Slot
 from ict.store import Run, Store, atomic_write_json
 from ict.store.locks import RunLock
@@ -18,6 +18,7 @@ from tests.toy_runner import expected
 from tests.toys import kill, lines, processes, toys, until
 
 pytest_plugins = ("tests.toy_plugin",)
+FAKE = ("fake:0", "fake:1", "fake:2")
 
 
 def finish(store: Store, runs: list[Run]) -> None:
@@ -98,6 +99,51 @@ def test_two_devices_are_both_busy_and_never_exceed_their_slots(
     assert max_overlap([(float(a), float(b)) for a, b, _ in spans]) >= 3
     threads = {run.execution()["threads"] for run in runs}
     assert threads == {max(1, cores() // 4)}
+
+
+LENGTHS = (1, 1, 2, 2, 3, 3, 6)  # × 0.15 s: 18 in all, on three devices 6 at best
+
+
+def several(store: Store) -> list[Run]:
+    """One run of each of LENGTHS, told from each other by their epochs as real ones are."""
+    made = [
+        toys(store, 1, prefix=f"run{i}", steps=0, seconds=0.15, epochs=length)
+        for i, length in enumerate(LENGTHS)
+    ]
+    return [run for (run,) in made]
+
+
+def test_on_several_devices_the_longest_go_first_and_none_is_idle_while_a_run_waits(
+    toy_store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ict.running.local.choose_devices", lambda *_, **__: FAKE)
+    runs = several(toy_store)
+    ids = [run.id for run in runs]
+    assert local.submit(toy_store, ids) == ids
+    assert [ticket.run_id for ticket in queue.waiting(toy_store)][-2:] == ids[:2]
+    finish(toy_store, runs)
+    spans = [lines(run, "spans.txt")[0] for run in runs]
+    assert {len(lines(run, "starts.txt")) for run in runs} == {1}
+    by_device = {device: [] for device in FAKE}
+    for (begin, end, device), length in zip(spans, LENGTHS, strict=True):
+        by_device[device].append((float(begin), float(end), length))
+    assert [max_overlap([one[:2] for one in mine]) for mine in by_device.values()] == [1, 1, 1]
+    # Graham's bound, 4/3 of the best; in the order asked for the last would end after 10 of 18.
+    assert max(sum(one[2] for one in mine) for mine in by_device.values()) <= 8
+    turns = [[one[2] for one in sorted(mine)] for mine in by_device.values()]
+    assert sorted(mine[0] for mine in turns) == [3, 3, 6]
+    assert turns == [sorted(mine, reverse=True) for mine in turns]
+    last_begin = max(float(span[0]) for span in spans)
+    assert all(max(one[1] for one in mine) > last_begin - 2 for mine in by_device.values())
+
+
+def test_on_one_device_and_of_what_is_asked_for_later_the_first_come_goes_first(toy_store: Store):
+    runs = several(toy_store)
+    queue.enqueue(toy_store, runs[:3], slots=1, devices=["cpu"])
+    queue.enqueue(toy_store, runs[3:5], slots=1, devices=FAKE)
+    queue.enqueue(toy_store, runs[5:], slots=1, devices=FAKE)
+    order = [ticket.run_id for ticket in queue.waiting(toy_store)]
+    assert order == [runs[i].id for i in (0, 1, 2, 4, 3, 6, 5)]
 
 
 def test_a_run_has_the_threads_that_it_was_asked_for_with_unless_it_began_with_others(

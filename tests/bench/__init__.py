@@ -1,0 +1,1 @@
+"""What `bench/` measures with, and that it leaves nothing behind."""
