@@ -70,9 +70,10 @@ def set_up_compiler() -> None:
     between processes, in the user's own cache unless TORCHINDUCTOR_CACHE_DIR or TRITON_CACHE_DIR
     names another place: who can write it runs code as the user.
     """
-    for variable, folder in _CACHES.items():
-        if not os.environ.get(variable):
-            os.environ[variable] = str(make_private_folder(_cache() / folder))
+    unset = {name: folder for name, folder in _CACHES.items() if not os.environ.get(name)}
+    place = _cache() if unset else Path()
+    for name, folder in unset.items():
+        os.environ[name] = str(make_private_folder(place / folder))
     import torch._dynamo.config as dynamo
     import torch._inductor.config as inductor
 
@@ -85,7 +86,6 @@ def set_up_compiler() -> None:
     dynamo.accumulated_recompile_limit = max(dynamo.accumulated_recompile_limit, FORMS)
 
 
-@functools.cache
 def _cache() -> Path:
     """Where compiled code is kept; a folder for this process alone where no cache can be written."""
     try:
