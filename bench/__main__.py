@@ -17,6 +17,7 @@ from typing import Any
 BENCHES = {
     "speed": [],
     "adapter_gradient": [],
+    "compiled": [],
     "replicas": [],
     "k_step": [],
     "overlap": [],

@@ -27,7 +27,7 @@ class BlockSums:
     def add(self, values: Tensor, member: Tensor, *, totals: bool, keep: bool) -> None:
         """Adds a batch of activations (B, T, D) of images that belong to classes, member (B, C)."""
         values = values.float()  # float16 squares overflow past 255
-        energy = _energy(values)  # (B, D)
+        energy = token_energy(values)  # (B, D)
         self.class_squares += member.T @ energy.double()
         self.tokens = values.shape[1]
         if totals or keep:
@@ -122,7 +122,7 @@ class Replayed:
             tensor.copy_(value)
 
 
-def _energy(values: Tensor) -> Tensor:
+def token_energy(values: Tensor) -> Tensor:
     """Σ_t a² of (B, T, D), (B, D): on a GPU in one kernel that writes no squares."""
     if values.is_cuda:
         return torch.linalg.vector_norm(values, dim=1).square()
