@@ -144,7 +144,7 @@ def test_equal_blocks_are_compiled_once():
 
 
 class Untraceable(nn.Module):
-    """Reads a number in Python, which breaks a graph; draws and counts before it does."""
+    """Draws and counts, and then breaks the graph."""
 
     def __init__(self, inner, error=None):
         super().__init__()
@@ -156,7 +156,8 @@ class Untraceable(nn.Module):
         if self.error is not None:
             raise self.error
         x = x + 0.1 * torch.rand_like(x)
-        return self.inner(x) * (1 + 0 * x.sum().item())
+        torch._dynamo.graph_break()
+        return self.inner(x)
 
 
 def broken(error=None):
