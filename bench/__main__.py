@@ -20,6 +20,7 @@ BENCHES = {
     "speed": [],
     "decode": [],
     "adapter_gradient": [],
+    "compiled": [],
     "replicas": [],
     "k_step": [],
     "overlap": [],

@@ -14,6 +14,7 @@ import ict
 from ict.cli import main
 from ict.machine import devices
 from ict.training import Trainer, evaluate
+from ict.training.settings import Compile
 from ict.training.step import make_repeatable
 from tests.tiny_models import images_of, tiny_vit
 from tests.tiny_training import adapted, images, settings
@@ -142,3 +143,76 @@ def test_a_run_trains_on_the_gpu_and_loads_without_one(tmp_path, monkeypatch):
     assert result["precision"] == "bf16"
     assert 0 < result["peak_memory_bytes"] < 4 << 30
     assert next(ict.load(result["run_id"]).parameters()).device.type == "cpu"
+
+
+def compiled(tmp_path, monkeypatch, place, how=Compile.MUST, precision="bf16"):
+    """Two epochs of compiled steps, with a cache of their own: nothing is left of another start."""
+    torch._dynamo.reset()
+    for name in ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / place / name))
+    s = settings(compile=how, precision=precision, batch_size=20)
+    return Trainer(adapted(seed=5, drop_path=0.2).to(GPU), images(n=40).to(GPU), s)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_compiled_steps_repeat_and_resume_bit_for_bit(tmp_path, monkeypatch, precision):
+    one = compiled(tmp_path, monkeypatch, "one", precision=precision)
+    one.epoch(1)
+    between = {name: value.clone() for name, value in one.state().items()}
+    one.epoch(2)
+    other = compiled(tmp_path, monkeypatch, "other", precision=precision)
+    other.load_state(between)
+    other.epoch(2)
+    for name, value in one.state().items():
+        assert torch.equal(value, other.state()[name]), name
+    assert one.step.notes == [], "compiled blocks inside one deterministic CUDA graph"
+
+
+def test_compiled_steps_are_close_to_plain_ones(tmp_path, monkeypatch):
+    trainers = [
+        compiled(tmp_path, monkeypatch, how.name, how, "fp32") for how in (Compile.NO, Compile.MUST)
+    ]
+    for trainer in trainers:
+        trainer.epoch(1)
+        trainer.epoch(2)
+    for name, value in trainers[0].state().items():
+        torch.testing.assert_close(trainers[1].state()[name], value, rtol=1e-3, atol=1e-4, msg=name)
+
+
+@pytest.mark.parametrize("criterion", ["class_l2", "l2", "variance"])
+def test_scores_of_many_batches_by_one_graph_are_those_of_the_cpu(criterion):
+    pixels, labels = images_of(per_class=66)
+    model, found = tiny_vit(), []
+    for device in ("cpu", GPU):
+        data = list(zip(pixels.to(device).split(5), labels.to(device).split(5), strict=True))
+        found.append(ict.score(model.to(device), data, criterion=criterion).stacked("attn"))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
+
+
+def test_scores_are_computed_without_tf32_whatever_is_allowed():
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = True
+    try:
+        pixels, labels = images_of()
+        here = ict.score(tiny_vit(), [(pixels, labels)]).stacked("attn")
+        there = ict.score(tiny_vit().to(GPU), [(pixels, labels)]).stacked("attn")
+        np.testing.assert_allclose(here, there, rtol=2e-5)
+        assert torch.backends.cudnn.allow_tf32
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+def test_a_run_is_compiled_where_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("ICT_STORE", str(tmp_path))
+    words = ["train", "digits", "--set", "epochs=2", "--limit", "128", "--wait", "--json"]
+    told = CliRunner().invoke(main, [*words, "--compile", "on"], catch_exceptions=False)
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["compiled"] is True
+    (note,) = [
+        note
+        for note in json.loads(
+            CliRunner().invoke(main, [*words, "--seed", "1"], catch_exceptions=False).stdout
+        )["notes"]
+        if "compiled" in note
+    ]
+    assert note.startswith("steps are not compiled: 4 steps save some 0 s")

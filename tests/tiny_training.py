@@ -27,13 +27,13 @@ def settings(**changed):
     )
 
 
-def tiny(classes=4, drop_path=0.0):
+def tiny(classes=4, drop_path=0.0, depth=3):
     torch.manual_seed(0)
     model = VisionTransformer(
         img_size=16,
         patch_size=8,
         embed_dim=24,
-        depth=3,
+        depth=depth,
         num_heads=2,
         num_classes=0,
         drop_path_rate=drop_path,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ict.cli.common import command, emit, say_unreadable, table
-from ict.cli.options import SLOTS, THREADS
+from ict.cli.options import COMPILE, SLOTS, THREADS
 from ict.errors import InputError, did_you_mean, quoted
 from ict.store.run_folder import STATUSES
 from ict.store.store import Store
@@ -185,6 +185,7 @@ def cancel(runs: tuple[str, ...], *, as_json: bool) -> None:
 @click.option("--slots", type=SLOTS, help="Runs that share the device.")
 @click.option("--device", help="cpu, cuda:0, …; all GPUs by default.")
 @THREADS
+@COMPILE
 @click.option("--wait", is_flag=True, help="Follow the run to its end.")
 @click.option("--weights", metavar="FILE", help="Where the weights file lies now, if it was moved.")
 def resume(
@@ -193,6 +194,7 @@ def resume(
     slots: int | None,
     device: str | None,
     threads: int | None,
+    compile: str | None,
     wait: bool,
     weights: str | None,
     as_json: bool,
@@ -214,7 +216,8 @@ def resume(
         if weights is not None and weights_file is not None:
             store.record_weights(folder, weights_file)
         where = choose_device(device) if device else None
-        local.submit(store, [folder.id], slots=slots, device=where, threads=threads)
+        how: dict[str, Any] = {"device": where, "threads": threads, "compile": compile}
+        local.submit(store, [folder.id], slots=slots, **how)
     if wait:
         follow.wait(store, folder.id, quiet=as_json)
     text = f"{folder.id}\n{folder.status()}"

@@ -8,7 +8,7 @@ import click
 
 from ict.analysis.draws import shared_draw_words
 from ict.cli.common import NUMBER, Whole, command, emit, say_unreadable, table, typed_command
-from ict.cli.options import SLOTS, THREADS
+from ict.cli.options import COMPILE, SLOTS, THREADS
 from ict.cli.runs import confirm
 from ict.cli.study_words import plan_text, sentence, stage_text
 from ict.documents.bounded import whole_number
@@ -34,6 +34,7 @@ launcher_options = [
     click.option("--slots", type=SLOTS, help="Local: runs that share a device."),
     click.option("--device", help="cpu, cuda:0, …; all GPUs by default."),
     THREADS,
+    COMPILE,
     click.option("--parallel", type=Whole(1), help="Slurm: jobs at once."),
     click.option(
         "--slurm",
@@ -149,14 +150,15 @@ def _submitter(store: Store, here: studies.Study, device: str | None, how: dict[
             raise InputError("--threads: under Slurm --slurm cpus_per_task=N decides")
         settings = dict(_setting(text) for text in how["parameters"])
         return lambda ids: slurm.submit(
-            store, ids, parallel=how["parallel"], device=device, **settings
+            store, ids, parallel=how["parallel"], device=device, compile=how["compile"], **settings
         )
     from ict.running import local
 
+    given = {name: how[name] for name in ("threads", "compile")}
     if how["parallel"] or how["parameters"]:
         raise InputError("--parallel and --slurm need --launcher slurm")
     slots = how["slots"] or here.document.get("slots", 1)
-    return lambda ids: local.submit(store, ids, slots=slots, device=device, threads=how["threads"])
+    return lambda ids: local.submit(store, ids, slots=slots, device=device, **given)
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -44,6 +44,7 @@ from ict.tasks import fingerprint, is_here
 )
 @shared.DEVICE
 @shared.THREADS
+@shared.COMPILE
 @click.option("--slots", type=SLOTS, help="Runs that share the device.")
 @click.option("--wait", is_flag=True, help="Follow the run to its end.")
 @click.option("--dry-run", is_flag=True, help="Check, count parameters, start nothing.")
@@ -58,6 +59,7 @@ def train(
     device: str | None,
     slots: int | None,
     threads: int | None,
+    compile: str | None,
     wait: bool,
     dry_run: bool,
     as_json: bool,
@@ -93,7 +95,8 @@ def train(
     if unknown := unrecorded([run]):
         click.echo(f"ict: {unknown}", err=True)
     if run.status() != "done":
-        local.submit(store, [run.id], slots=slots, device=device, threads=threads)
+        how: dict[str, Any] = {"device": device, "threads": threads, "compile": compile}
+        local.submit(store, [run.id], slots=slots, **how)
     if wait:
         follow.wait(store, run.id, quiet=as_json)
         emit(follow.result_document(run), as_json=as_json)

@@ -10,7 +10,7 @@ with weights W / rms, reached by other steps.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -75,7 +75,8 @@ class ChannelAdapter(nn.Module):
         With `stream` (..., D), to which values are yet to be added: values + Δ(stream + values), in
         the wider type of the two (autocast). Only K channels of that sum are ever computed.
         """
-        chosen, values = _Read.apply(values, stream, self.indices, self.positions)
+        read_from, write_to = _functions()
+        chosen, values = read_from(values, stream, self.indices, self.positions)
         weight: Tensor = self.weight
         bias: Tensor = self.bias
         if not self.scale_on_x and self.scale != 1.0:
@@ -89,10 +90,10 @@ class ChannelAdapter(nn.Module):
         if self.writes is not None and self.write_positions is not None:
             into, places = self.writes, self.write_positions
             if self.scale_on_x:
-                own, values = _Read.apply(values, stream, into, places)
+                own, values = read_from(values, stream, into, places)
         if self.scale_on_x:
             delta = delta + (self.scale - 1.0) * own
-        return _Write.apply(values, delta, into, places)
+        return write_to(values, delta, into, places)
 
     def extra_repr(self) -> str:
         written = "" if self.writes is None else f", writes={len(self.writes)}"
@@ -110,19 +111,7 @@ class ChannelAdapter(nn.Module):
             self.write_positions.copy_(_positions(self.writes, self.width))
 
 
-class _Exact(torch.autograd.Function):
-    """Base of the two functions below: they go through torch.func's grad, vjp and vmap."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def jvp(context: Any, *tangents: Any) -> Any:
-        raise InputError(
-            "channel adapters have no forward-mode derivative; use torch.func.grad, vjp or jacrev"
-        )
-
-
-class _Read(_Exact):
+class _TracedRead(torch.autograd.Function):
     """The chosen channels (..., K) of values, or of stream + values; and values themselves.
 
     autograd's own rules would add up the whole stream first, make a gradient of zeros for each of
@@ -153,7 +142,7 @@ class _Read(_Exact):
         return _add(of_values, of_chosen, indices, positions), of_stream, None, None
 
 
-class _Write(_Exact):
+class _TracedWrite(torch.autograd.Function):
     """values (..., D) with delta (..., K) added to the chosen channels; backward is a plain gather."""
 
     @staticmethod
@@ -172,6 +161,33 @@ class _Write(_Exact):
         of_values, of_delta = context.dtypes
         chosen = gradient.index_select(-1, indices)
         return gradient.to(of_values), chosen.to(of_delta), None, None
+
+
+class _Exact(torch.autograd.Function):
+    """Base of the two functions below: they go through torch.func's grad, vjp and vmap."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def jvp(context: Any, *tangents: Any) -> Any:
+        raise InputError(
+            "channel adapters have no forward-mode derivative; use torch.func.grad, vjp or jacrev"
+        )
+
+
+class _Read(_Exact, _TracedRead):
+    """`_TracedRead` outside of torch.compile, which traces no function with a `jvp`."""
+
+
+class _Write(_Exact, _TracedWrite):
+    """`_TracedWrite` outside of torch.compile."""
+
+
+def _functions() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """How channels are read and written; the same arithmetic inside torch.compile and outside."""
+    if torch.compiler.is_compiling():
+        return _TracedRead.apply, _TracedWrite.apply
+    return _Read.apply, _Write.apply
 
 
 def _channels(indices: Sequence[int], width: int) -> Tensor:

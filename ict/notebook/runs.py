@@ -10,6 +10,7 @@ from ict.config import RunConfig
 from ict.errors import InputError, quoted
 from ict.resolve import resolve
 from ict.running.asked import asked_run
+from ict.running.compile_mode import MODES
 from ict.store.run_folder import Run
 from ict.store.store import Store
 
@@ -23,6 +24,7 @@ def train(
     weights: str | Path | None = None,
     device: str | None = None,
     where: str = "detached",
+    compile: str | None = None,
     store: str | Path | None = None,
 ) -> Run:
     """Starts the run of a table of fields (`{"task": "digits", "method": "ict"}`), or finds it.
@@ -31,6 +33,7 @@ def train(
     that `ict train` makes of them, with the same id. `where` is `detached`, in a process of its own
     that outlives the notebook (`run.status()` looks at it), or `here`, in this process, which then
     computes deterministically and with the run's number of threads; a finished run is only found.
+    `compile` is `auto` (the default), `on` or `off`, as of `ict train`.
     Raises InputError for what cannot be run, and IctError if a run `here` fails.
     """
     if isinstance(config, RunConfig) or not isinstance(config, Mapping):
@@ -39,6 +42,8 @@ def train(
         )
     if where not in PLACES:
         raise InputError(f"where={quoted(where)}: choose one of {', '.join(PLACES)}")
+    if compile not in (None, *MODES):
+        raise InputError(f"compile={quoted(compile)}: choose one of {', '.join(MODES)}")
     resolved = resolve(config, recipe=recipe, weights=weights, device=device)
     opened = Store(store)
     run = asked_run(resolved, opened, command=None)
@@ -47,11 +52,11 @@ def train(
     if where == "here":
         from ict.running import execute
 
-        execute.run(run.id, opened, device=device)
+        execute.run(run.id, opened, device=device, compile=compile)
     else:
         from ict.running import local
 
-        local.submit(opened, [run.id], device=device)
+        local.submit(opened, [run.id], device=device, compile=compile)
     return run
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from ict.errors import IctError, lacking
 from ict.files import FULL, StoreError, explain
 from ict.machine import Threads, calm_threads, choose_device, choose_threads, thread_limit
+from ict.running.compile_mode import at_start
 from ict.store import transitions
 from ict.store.live import log
 from ict.store.locks import RunLock
@@ -37,6 +38,7 @@ def run(
     threads: int | None = None,
     device: str | None = None,
     slots: int = 1,
+    compile: str | None = None,
 ) -> RunResult:
     """Executes a run of the store and gives its result; a finished one is only read.
 
@@ -56,6 +58,7 @@ def run(
             transitions.tidy(folder)
             return finished
         allowed, execution = _execution(folder, threads=threads, device=device, slots=slots)
+        execution |= at_start(folder, compile)
         # A worker has looked for a cancel before it began, and one that is here now is newer.
         if handed_down is None:
             transitions.take_back_cancel(folder)

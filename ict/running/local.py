@@ -31,13 +31,14 @@ def submit(
     slots: int | None = None,
     device: str | Sequence[str] | None = None,
     threads: int | None = None,
+    compile: str | None = None,
 ) -> list[str]:
     """Queues the runs and returns at once; gives the ids that were not done, running or queued.
 
     `slots` runs share a device (default 1) and divide the cores. `device` is one, several, or None
     for all of this machine. `threads` are the most CPU threads of a run (default: OMP_NUM_THREADS of
-    who submits); a run that was started before keeps its own. Asking twice, also from many processes
-    at once, runs once.
+    who submits); a run that was started before keeps its own. `compile` is `auto`, `on` or `off`, None as at
+    its first start. Asking twice, also from many processes at once, runs once.
     """
     if slots is not None and slots < 1:
         raise InputError(f"slots={slots}: choose 1 or more runs a device")
@@ -54,6 +55,7 @@ def submit(
             slots=1 if slots is None else slots,
             devices=chosen,
             threads=thread_limit() if threads is None else threads,
+            compile=compile,
         )
     start_workers(store)
     return queued

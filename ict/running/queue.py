@@ -35,6 +35,8 @@ class Ticket:
     data_root: str | None = None
     threads: int | None = None
     """At most, as asked by who submitted; None: the slot's share of the cores."""
+    compile: str | None = None
+    """`auto`, `on` or `off`; None: as at the run's first start (`ict.running.compile_mode`)."""
 
     def fits(self, device: str) -> bool:
         return not self.devices or device in self.devices
@@ -47,6 +49,7 @@ def enqueue(
     slots: int,
     devices: Sequence[str],
     threads: int | None = None,
+    compile: str | None = None,
 ) -> list[str]:
     """Queues those of `runs` that are not done, running or queued; gives their ids.
 
@@ -71,6 +74,7 @@ def enqueue(
             devices=tuple(devices),
             data_root=data_root(),
             threads=threads,
+            compile=compile,
         )
         transitions.queue(run, marker_of(ticket))
     return [run.id for run in to_queue]
@@ -145,8 +149,9 @@ def read_ticket(run: Run) -> Ticket | None:
             ticket[name] = marker[name]
     if isinstance(marker.get("devices"), list):
         ticket["devices"] = tuple(map(str, marker["devices"]))
-    if isinstance(marker.get("data_root"), str):
-        ticket["data_root"] = marker["data_root"]
+    for name in ("data_root", "compile"):
+        if isinstance(marker.get(name), str):
+            ticket[name] = marker[name]
     return Ticket(**ticket)
 
 

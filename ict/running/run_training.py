@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ict.files import append_line, read_json_lines
 from ict.running.checkpoint import Checkpoint, best_epoch
 from ict.running.job import Job
 from ict.running.probe_run import start_from_probe
+from ict.running.run_compiling import how_to_compile, keep_outcome, was_compiled
 from ict.running.run_images import RunImages
 from ict.store.live import Live, log
 from ict.training.evaluation import evaluate
@@ -29,6 +31,8 @@ def train(job: Job, model: nn.Module, images: RunImages) -> Row:
     Gives what `result.json` holds of it, and `earlier_seconds`: those of starts before this one.
     """
     settings, by_val = job.settings, job.config.select_by == "val"
+    how = how_to_compile(job, model, settings, images=len(images.train))
+    settings = replace(settings, compile=how)
     trainer, checkpoint = Trainer(model, images.train, settings), Checkpoint(job.run)
     behind = checkpoint.restore(trainer, select_by=job.config.select_by)
     rows = behind.rows
@@ -41,9 +45,10 @@ def train(job: Job, model: nn.Module, images: RunImages) -> Row:
         if by_val and best_epoch(rows) == number:
             checkpoint.keep_best(model, number)
         append_line(job.run.progress_path, json.dumps(rows[-1]))
+        keep_outcome(job, trainer.step)
         behind.notes += [note for note in trainer.step.notes if note not in behind.notes]
         checkpoint.save(trainer, behind)
-    job.notes.extend(behind.notes)
+    job.notes.extend(note for note in behind.notes if note not in job.notes)
     kept = settings.epochs
     if by_val:
         kept = given(best_epoch(rows))
@@ -52,6 +57,7 @@ def train(job: Job, model: nn.Module, images: RunImages) -> Row:
     return {
         **{name: rows[kept - 1][name] for name in measured},
         "selected_epoch": kept,
+        "compiled": was_compiled(job),
         "images_per_second": float(np.median([row["images_per_second"] for row in rows])),
         "earlier_seconds": checkpoint.earlier_seconds,
         **_best_test(job),

@@ -26,6 +26,7 @@ from ict.files import make_private_folder
 from ict.machine import choose_devices, cores
 from ict.running import queue
 from ict.running import run_process as child
+from ict.running.compile_mode import at_start
 from ict.store import transitions
 from ict.store.locks import RunLock, start_ticks, written_holder
 from ict.store.run_folder import Run, utc_now
@@ -49,11 +50,12 @@ def submit(
     *,
     parallel: int | None = None,
     device: str | None = None,
+    compile: str | None = None,
     **parameters: Any,
 ) -> list[str]:
     """Submits one job array for those of `ids` not done, running or queued; gives these ids.
 
-    At most `parallel` jobs at once. `parameters` are submitit's for Slurm (time in minutes,
+    At most `parallel` jobs at once; `compile` as in `ict.running.local`. `parameters` are submitit's for Slurm (time in minutes,
     partition, cpus_per_task, gpus_per_node, mem_gb, …). The store must be on a disk that the nodes
     share. A job that Slurm pre-empts or whose time runs out is requeued and goes on from its
     checkpoint. Raises InputError where there is no Slurm, or for a parameter it does not know.
@@ -72,7 +74,7 @@ def submit(
         _mark(run)
     try:
         root = queue.data_root()
-        tasks = [SlurmRun(str(store.root), run.id, device, root) for run in to_queue]
+        tasks = [SlurmRun(str(store.root), run.id, device, root, compile) for run in to_queue]
         jobs = executor.map_array(_call, tasks)
         make_private(executor.folder)
     except Exception as error:
@@ -147,6 +149,7 @@ class SlurmRun:
     run_id: str
     device: str | None
     data_root: str | None
+    compile: str | None = None
 
     def __call__(self) -> int:
         store = Store(self.root)
@@ -171,6 +174,7 @@ class SlurmRun:
             "slots": 1,
             "launcher": "slurm",
             "job": job,
+            **at_start(run, self.compile),
         }
         transitions.begin(run, execution)
         self._child = child.start(
@@ -200,7 +204,7 @@ class SlurmRun:
         deadline = time.monotonic() + 60  # longer than an epoch of a large run is not waited for
         while self._child.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
-        fresh = SlurmRun(self.root, self.run_id, self.device, self.data_root)
+        fresh = SlurmRun(self.root, self.run_id, self.device, self.data_root, self.compile)
         return submitit.helpers.DelayedSubmission(_call, fresh)
 
 

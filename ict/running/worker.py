@@ -16,6 +16,7 @@ from ict.files import FULL, StoreError
 from ict.machine import MOST_THREADS, cores
 from ict.running import queue
 from ict.running import run_process as child
+from ict.running.compile_mode import at_start
 from ict.running.local import start_workers
 from ict.running.queue import LEAST_FREE_BYTES, Ticket
 from ict.running.slots import Slot
@@ -102,6 +103,7 @@ def _run_ticket(store: Store, slot: Slot, ticket: Ticket, share: RunLock) -> boo
             "slots": slot.slots,
             "tries": ticket.tries,
             "launcher": "local",
+            **at_start(run, ticket.compile),
         }
         transitions.begin(run, execution)
         process = child.start(store, run, lock=lock, share=share, data_root=ticket.data_root)

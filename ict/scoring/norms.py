@@ -11,7 +11,6 @@ residual stream. Memory does not grow with the number of images, unless they are
 `top_token_share` (blocks,) is stored too: the share of the energy in the top 1 % of tokens.
 """
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,60 +19,53 @@ from torch import Tensor, nn
 
 from ict.criteria import Computed, Request
 from ict.errors import InputError
-from ict.scoring.reading import Meter, choose_tokens, following_norms, read_taps
+from ict.model.cuda_graph import Capture, capture_cuda_graph
+from ict.scoring.norm_sums import BlockSums, Replayed, Sums
+from ict.scoring.reading import Meter, exact_float32, tap_reader
 
 if TYPE_CHECKING:
     from ict.criteria import Batches
 
 
-@dataclass
-class BlockSums:
-    """What one pass keeps of one block at one site; D channels, C classes, T tokens an image."""
+def compute(
+    name: str,
+    model: nn.Module,
+    batches: "Batches",
+    request: Request,
+    *,
+    capture: Capture | None = None,
+) -> Computed:
+    """Scores all sites asked for in one pass. Raises InputError for tokens that the model lacks.
 
-    class_squares: Tensor  # (C, D) float64: Σ over images of the class and tokens of a²
-    totals: Tensor  # (D,) float64: Σ over images and tokens of a; zeros where no one asks
-    tokens: int = 0
-    energies: list[Tensor] = field(default_factory=list)  # (B, D) a batch, when images are kept
-    means: list[Tensor] = field(default_factory=list)
-    token_energies: list[Tensor] = field(default_factory=list)  # (B, T) a batch
-
-    def add(self, values: Tensor, member: Tensor, *, totals: bool, keep: bool) -> None:
-        """Adds a batch of activations (B, T, D) of images that belong to classes, member (B, C)."""
-        values = values.float()  # float16 squares overflow past 255
-        energy = values.square().sum(dim=1)  # (B, D)
-        self.class_squares += member.T @ energy.double()
-        self.tokens = values.shape[1]
-        if totals or keep:
-            total = values.sum(dim=1)
-            self.totals += total.double().sum(dim=0)
-        if keep:
-            self.energies.append(energy.cpu())
-            self.means.append((total / values.shape[1]).cpu())
-            self.token_energies.append(values.square().sum(dim=2).cpu())
-
-    def top_token_share(self) -> float:
-        """Share of the energy in the top 1 % of tokens, over all images (massive ones: 2402.17762)."""
-        energies = torch.cat(self.token_energies).flatten().double()
-        top = energies.topk(max(1, round(len(energies) / 100))).values
-        return float(top.sum() / energies.sum())
+    On a GPU batches are replayed as one CUDA graph (`capture` None), and nothing waits for it before
+    the end.
+    """
+    with exact_float32(model):
+        sums, labels = _collect(
+            model,
+            batches,
+            request,
+            totals=name == "variance",
+            capture=capture or _capture_for(model, request),
+        )
+    return _computed(name, sums, labels, request)
 
 
-def compute(name: str, model: nn.Module, batches: "Batches", request: Request) -> Computed:
-    """Scores all sites asked for in one pass. Raises InputError for tokens that the model lacks."""
-    sums, counts, labels = collect(model, batches, request, totals=name == "variance")
+def _computed(name: str, sums: Sums, labels: np.ndarray, request: Request) -> Computed:
+    counts, images = sums.counts, int(sums.counts.sum())
     arrays: dict[str, np.ndarray] = {}
-    for site, stages in sums.items():
+    for site, stages in sums.blocks.items():
         for stage, blocks in enumerate(stages):
             key = f"{site}.{stage}"
-            per_class = torch.stack([class_norms(b, counts, request) for b in blocks])
-            arrays[key] = _score(name, blocks, per_class, int(counts.sum()))
-            arrays[f"{key}.per_class"] = per_class.float().numpy()
+            per_class = _class_norms(blocks, counts, request)
+            arrays[key] = _score(name, blocks, per_class, images).float().cpu().numpy()
+            arrays[f"{key}.per_class"] = per_class.float().cpu().numpy()
             if request.keep_images:
                 arrays[f"{key}.per_image"] = _by_image([b.energies for b in blocks])
                 arrays[f"{key}.token_mean"] = _by_image([b.means for b in blocks])
                 share = [block.top_token_share() for block in blocks]
                 arrays[f"{key}.top_token_share"] = np.array(share, dtype=np.float32)
-    tokens = next(iter(sums.values()))[0][0].tokens
+    tokens = next(iter(sums.blocks.values()))[0][0].tokens
     meta: dict[str, Any] = {
         "tokens_per_image": tokens,
         "images_per_class": counts.int().tolist(),
@@ -82,65 +74,54 @@ def compute(name: str, model: nn.Module, batches: "Batches", request: Request) -
     return Computed(arrays, meta, labels if request.keep_images else None)
 
 
-def class_norms(block: BlockSums, counts: Tensor, request: Request) -> Tensor:
-    """L2 norm of each channel over the tokens of each class, (C, D); NaN for a class without images."""
-    squares = block.class_squares.cpu()
+def _class_norms(blocks: list[BlockSums], counts: Tensor, request: Request) -> Tensor:
+    """L2 norm of each channel over the tokens of each class, (blocks, C, D); NaN for a class without images."""
+    squares = torch.stack([block.class_squares for block in blocks])
     if request.options.get("normalise"):
-        squares = squares / (counts[:, None] * block.tokens).clamp_min(1)
+        squares = squares / (counts[:, None] * blocks[0].tokens).clamp_min(1)
     return squares.sqrt().masked_fill(counts[:, None] == 0, torch.nan)
 
 
 @torch.inference_mode()
-def collect(
-    model: nn.Module, batches: "Batches", request: Request, *, totals: bool
-) -> tuple[dict[str, list[list[BlockSums]]], Tensor, np.ndarray]:
-    """One pass that stops behind the last site: sums by site, stage and block; counts (C,); labels."""
-    members: list[Tensor] = []  # (C,) a batch
+def _collect(
+    model: nn.Module,
+    batches: "Batches",
+    request: Request,
+    *,
+    totals: bool,
+    capture: Capture | None,
+) -> tuple[Sums, np.ndarray]:
+    """One pass that stops behind the last site: what it adds up, and the labels."""
     seen: list[Tensor] = []
-    sums: dict[str, list[list[BlockSums]]] = {}
     meter = Meter(request.progress, request.images)
-    normed = bool(request.options.get("normed"))
-    views = {site: following_norms(model, site) for site in request.sites} if normed else {}
-
-    def add(taps: dict[str, list[list[Tensor]]], member: Tensor) -> None:
-        for site, stages in taps.items():
-            if site not in sums:
-                sums[site] = [[_empty(v, request.classes) for v in stage] for stage in stages]
-            for s, (blocks, stage) in enumerate(zip(sums[site], stages, strict=True)):
-                for b, (block, values) in enumerate(zip(blocks, stage, strict=True)):
-                    seen_by_next = views[site][s][b](values) if normed else values
-                    chosen = choose_tokens(seen_by_next, model, request.tokens)
-                    block.add(chosen, member, totals=totals, keep=request.keep_images)
-
-    for taps, labels in read_taps(model, batches, request.sites):
-        classes = torch.arange(request.classes, device=labels.device)
-        member = (labels[:, None] == classes).double()  # (B, C); one_hot would wait for the GPU
-        add(taps, member)
-        taps.clear()  # or this batch would live through the next one's forward pass
-        members.append(member.sum(dim=0))
-        seen.append(labels)
-        meter.add(len(labels))
+    with tap_reader(model, request.sites) as read:
+        sums = Sums(model, request, read, totals=totals)
+        add = sums.add if capture is None else Replayed(sums, capture)
+        for images, labels in batches():
+            add(images, labels)
+            seen.append(labels)
+            meter.add(len(labels))
     if not seen:
         raise InputError("there are no images to score")
-    return sums, torch.stack(members).sum(dim=0).cpu(), torch.cat(seen).cpu().numpy()
+    return sums, torch.cat(seen).cpu().numpy()
 
 
-def _empty(values: Tensor, classes: int) -> BlockSums:
-    width = values.shape[-1]
-    zeros = torch.zeros(classes, width, dtype=torch.float64, device=values.device)
-    return BlockSums(zeros, torch.zeros_like(zeros[0]))
+def _capture_for(model: nn.Module, request: Request) -> Capture | None:
+    """A CUDA graph on a GPU; none where images are kept, which waits for each of them."""
+    on_gpu = next(model.parameters()).is_cuda
+    return capture_cuda_graph if on_gpu and not request.keep_images else None
 
 
-def _score(name: str, blocks: list[BlockSums], per_class: Tensor, images: int) -> np.ndarray:
-    """(blocks, D) float32 of one stage."""
+def _score(name: str, blocks: list[BlockSums], per_class: Tensor, images: int) -> Tensor:
+    """(blocks, D) of one stage."""
     if name == "class_l2":
-        return per_class.nanmean(dim=1).float().numpy()
-    squares = torch.stack([b.class_squares.sum(dim=0) for b in blocks]).cpu()
+        return per_class.nanmean(dim=1)
+    squares = torch.stack([b.class_squares.sum(dim=0) for b in blocks])
     if name == "l2":
-        return squares.sqrt().float().numpy()
+        return squares.sqrt()
     values = images * blocks[0].tokens
-    means = torch.stack([b.totals for b in blocks]).cpu() / values
-    return (squares / values - means.square()).clamp_min(0).float().numpy()
+    means = torch.stack([b.totals for b in blocks]) / values
+    return (squares / values - means.square()).clamp_min(0)
 
 
 def _by_image(batches_of_blocks: list[list[Tensor]]) -> np.ndarray:

@@ -73,13 +73,24 @@ class _Stop(Exception):  # noqa: N818
     """Ends a forward pass behind the last site that was asked for."""
 
 
+Taps = dict[str, list[list[Tensor]]]
+
+
 def read_taps(
     model: nn.Module, batches: "Batches", sites: tuple[str, ...]
-) -> Iterator[tuple[dict[str, list[list[Tensor]]], Tensor]]:
+) -> Iterator[tuple[Taps, Tensor]]:
     """For each batch the values at the sites, {site: [stage][block]}, and the labels.
 
-    All values of one batch are alive at once; those of the batch before are not.
+    All values of one batch are alive at once; those of the batch before are not, once they are let go.
     """
+    with tap_reader(model, sites) as read:
+        for images, labels in batches():
+            yield read(images), labels
+
+
+@contextmanager
+def tap_reader(model: nn.Module, sites: tuple[str, ...]) -> Iterator[Callable[[Tensor], Taps]]:
+    """A function that passes images through the model, up to the last site, and gives the values there."""
     with open_sites(model, sites) as opened:
         order = all_sites(opened)
         values: dict[int, Tensor] = {}
@@ -89,16 +100,37 @@ def read_taps(
             if len(values) == len(order):
                 raise _Stop
 
+        def read(images: Tensor) -> Taps:
+            values.clear()
+            with suppress(_Stop):
+                model(images)
+            arranged = _arrange(opened, values, len(images))
+            values.clear()
+            return arranged
+
         handles = [site.tap.register_forward_hook(keep) for site in order]
         try:
-            for images, labels in batches():
-                values.clear()
-                with suppress(_Stop):
-                    model(images)
-                yield _arrange(opened, values, len(labels)), labels
+            yield read
         finally:
             for handle in handles:
                 handle.remove()
+
+
+@contextmanager
+def exact_float32(model: nn.Module) -> Iterator[None]:
+    """On a GPU, float32 products of float32 numbers: TF32 keeps 10 bits of them, in torch's default of convolutions."""
+    if not next(model.parameters()).is_cuda:
+        yield
+        return
+    places: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [place.allow_tf32 for place in places]
+    for place in places:
+        place.allow_tf32 = False
+    try:
+        yield
+    finally:
+        for place, allowed in zip(places, before, strict=True):
+            place.allow_tf32 = allowed
 
 
 def all_sites(opened: dict[str, list[list[Site]]]) -> list[Site]:
@@ -132,9 +164,7 @@ def following_norms(model: Any, site: str) -> list[list[nn.Module]]:
     return [[*norms[0], model.norm]]
 
 
-def _arrange(
-    opened: dict[str, list[list[Site]]], values: dict[int, Tensor], images: int
-) -> dict[str, list[list[Tensor]]]:
+def _arrange(opened: dict[str, list[list[Site]]], values: dict[int, Tensor], images: int) -> Taps:
     return {
         site: [[_by_image(values[id(s.tap)], images) for s in stage] for stage in stages]
         for site, stages in opened.items()

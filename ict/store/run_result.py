@@ -79,6 +79,8 @@ class RunResult:
     device: str | None = None
     device_name: str | None = None
     threads: Count | None = None
+    compiled: bool | None = None
+    """Whether training steps were compiled; None, as in all earlier results: they were not."""
     precision: str | None = None
     score_id: str | None = None
     official_data: bool | None = None

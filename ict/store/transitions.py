@@ -108,6 +108,11 @@ def begin(run: Run, execution: Document) -> dict[str, Any]:
     return document
 
 
+def note_execution(run: Run, known: Document) -> None:
+    """Running stays running: what is known of this execution only now."""
+    atomic_write_json(run.execution_path, {**(run.execution() or {}), **known})
+
+
 def finish(run: Run, result: Document) -> None:
     """Running ► done. The result is on disk, flushed, before the checkpoint goes: it is all there is."""
     atomic_write_json(run.result_path, result, durable=True)

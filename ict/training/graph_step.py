@@ -6,13 +6,14 @@ are tried in order, and the first that succeeds says what stood in the way of th
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+
+from ict.model.cuda_graph import Capture, Captured, State, capture_cuda_graph, first_line
 
 Gradients = tuple[Tensor | None, ...]
 Outcome = tuple[Gradients, Tensor, Tensor]  # gradients, loss, right answers
@@ -44,46 +45,6 @@ class Mode(Enum):
 
 
 ORDER = (Mode.STRICT_GRAPH, Mode.GRAPH, Mode.STRICT_EAGER, Mode.EAGER)
-
-
-@dataclass(frozen=True)
-class Captured:
-    """The step of one batch's shape: what `replay` reads, and what it writes."""
-
-    images: Tensor
-    labels: Tensor
-    outcome: Outcome
-    replay: Callable[[], None]
-
-    def __call__(self, images: Tensor, labels: Tensor) -> Outcome:
-        self.images.copy_(images)
-        self.labels.copy_(labels)
-        self.replay()
-        return self.outcome
-
-
-Capture = Callable[[Callable[[Tensor, Tensor], Outcome], Tensor, Tensor], Captured]
-
-
-def capture_cuda_graph(
-    compute: Callable[[Tensor, Tensor], Outcome], images: Tensor, labels: Tensor
-) -> Captured:
-    """Warms up and captures. Raises RuntimeError where the network cannot be captured."""
-    images, labels = images.clone(), labels.clone()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.device(images.device):
-        aside, main = torch.cuda.Stream(), torch.cuda.current_stream()
-        aside.wait_stream(main)
-        try:
-            with torch.cuda.stream(aside):
-                compute(images, labels)
-                with _refusing_to_wait():
-                    compute(images, labels)
-        finally:
-            main.wait_stream(aside)
-        with torch.cuda.graph(graph):
-            outcome = compute(images, labels)
-    return Captured(images, labels, outcome, graph.replay)
 
 
 class GraphStep:
@@ -138,17 +99,17 @@ class GraphStep:
             return self._captured(images, labels)
         self._captured = None  # its memory, before another is captured
         while len(self._modes) > 1:
-            before = _State(self.model, images.device)
+            before = State(self.model, images.device)
             try:
                 return self._computed(images, labels, before)
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError as error:
                 before.put_back()
-                self._given_up[self._modes.pop(0)] = _first_line(error)
-        return self._computed(images, labels, _State(self.model, images.device))
+                self._given_up[self._modes.pop(0)] = first_line(error)
+        return self._computed(images, labels, State(self.model, images.device))
 
-    def _computed(self, images: Tensor, labels: Tensor, before: "_State") -> Outcome:
+    def _computed(self, images: Tensor, labels: Tensor, before: State) -> Outcome:
         """In the present mode; a capture computes to no purpose, so that it is undone."""
         if not self.mode.graph:
             return self._compute(images, labels)
@@ -162,37 +123,6 @@ class GraphStep:
             return self.work(self.model, images, labels)
 
 
-class _State:
-    """What a forward pass changes beside its outcome: random generators and the model's buffers."""
-
-    def __init__(self, model: nn.Module, device: torch.device) -> None:
-        self.device = device
-        self.random = torch.get_rng_state()
-        self.random_there = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-        self.buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
-
-    def put_back(self) -> None:
-        torch.set_rng_state(self.random)
-        if self.random_there is not None:
-            torch.cuda.set_rng_state(self.random_there, self.device)
-        with torch.no_grad():
-            for buffer, value in self.buffers:
-                buffer.copy_(value)
-
-
-@contextlib.contextmanager
-def _refusing_to_wait() -> Iterator[None]:
-    """Raises RuntimeError where Python waits for a number of the GPU, as no graph can.
-
-    Asked before a capture, since one that fails leaves the allocator in a capturing state.
-    """
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        yield
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-
-
 @contextlib.contextmanager
 def _refusing_other_algorithms() -> Iterator[None]:
     """RuntimeError at an algorithm that is not deterministic, instead of a warning (`make_repeatable`).
@@ -204,7 +134,3 @@ def _refusing_other_algorithms() -> Iterator[None]:
         yield
     finally:
         torch.use_deterministic_algorithms(True, warn_only=True)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -47,7 +47,7 @@ class Trainer:
         self.settings = settings
         self.device = train.images.device
         self.drop_last = len(train) >= settings.batch_size
-        self.steps = max(1, _steps(len(train), settings.batch_size, self.drop_last))
+        self.steps = steps_of(len(train), settings.batch_size)
         groups, head = _groups(model, settings)
         self._schedules = [settings, *head]
         self.optimizer = torch.optim.AdamW(
@@ -64,6 +64,7 @@ class Trainer:
             precision=settings.precision,
             label_smoothing=settings.label_smoothing,
             threads=settings.threads,
+            compile_blocks=settings.compile,
         )
 
     def epoch(
@@ -168,8 +169,9 @@ def halve_frozen_layers(model: nn.Module) -> None:
                     parameter.data = parameter.data.to(torch.bfloat16)
 
 
-def _steps(images: int, batch_size: int, drop_last: bool) -> int:
-    return images // batch_size if drop_last else math.ceil(images / batch_size)
+def steps_of(images: int, batch_size: int) -> int:
+    """Steps of an epoch: whole batches, or the one that a few images make."""
+    return max(1, images // batch_size)
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from ict.data import Augment
 
@@ -10,6 +11,14 @@ WARMUP_LR = 1e-6  # where the authors' warm-up begins
 
 
 FINAL_LR = 1e-5  # where their cosine ends
+
+
+class Compile(Enum):
+    """Whether the blocks of a training step are compiled (`ict.training.compiled`)."""
+
+    NO = "no"
+    TRY = "where it can be done"
+    MUST = "or the training fails"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +48,7 @@ class Settings(Forward):
     """`batch`: a rate for every batch; `released`: one an epoch, as the authors' code has it."""
     head_lr: float | None = None
     """The peak of the head's own rate, on the same schedule; None: it is `lr`."""
+    compile: Compile = Compile.NO
 
 
 def learning_rate(position: float, settings: Settings) -> float:

@@ -7,28 +7,21 @@ them; a graph asks once for all (`python -m bench.speed` says what that gives).
 import contextlib
 import functools
 import os
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ict.model.class_token import last_block_for_class_token
+from ict.training.compiled import CompiledBlocks, Step, TriedStep
 from ict.training.graph_step import GraphStep, Outcome
 from ict.training.replicas import Replicas, draws_random_numbers
+from ict.training.settings import Compile
+
+Blocks = Callable[[], contextlib.AbstractContextManager[None]]
 
 _GRADIENT_VALUES = 1 << 26  # that all replicas together may hold: full fine-tuning takes one
-
-
-class Step(Protocol):
-    """Leaves the gradients of a batch's mean loss in the parameters; gives loss and right answers."""
-
-    @property
-    def notes(self) -> list[str]:
-        """What a user of the results should know."""
-
-    def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 def make_step(
@@ -38,10 +31,29 @@ def make_step(
     precision: str,
     label_smoothing: float,
     threads: int,
+    compile_blocks: Compile = Compile.NO,
 ) -> Step:
-    """The fastest step for this model and device. The model must not change its modules after this."""
+    """The fastest step for this model and device. The model must not change its modules after this.
+
+    With `compile_blocks` its blocks are compiled at the first batch; on a CPU one replica then has all
+    threads. MUST raises CompileError where that fails, TRY goes on without, and says so in the notes.
+    """
     work = _Work(model, device, precision, label_smoothing)
-    if device.type == "cuda":
+
+    def plain() -> Step:
+        return _plain_step(model, work, threads)
+
+    if compile_blocks is Compile.NO:
+        return plain()
+    faster = _Work(model, device, precision, label_smoothing, CompiledBlocks(model))
+    compiled: Step = (
+        GraphStep(model, faster) if device.type == "cuda" else ReplicaStep(Replicas(model), faster)
+    )
+    return compiled if compile_blocks is Compile.MUST else TriedStep(model, compiled, plain)
+
+
+def _plain_step(model: nn.Module, work: "_Work", threads: int) -> Step:
+    if work.device.type == "cuda":
         return GraphStep(model, work)
     values = threads * sum(parameter.numel() for parameter in work.parameters)
     if draws_random_numbers(model) or values > _GRADIENT_VALUES:
@@ -76,8 +88,15 @@ class _Work:
     """Loss, gradients and right answers of some images by one replica."""
 
     def __init__(
-        self, model: nn.Module, device: torch.device, precision: str, label_smoothing: float
+        self,
+        model: nn.Module,
+        device: torch.device,
+        precision: str,
+        label_smoothing: float,
+        blocks: Blocks = contextlib.nullcontext,
     ) -> None:
+        """`blocks` gives the context in which the model computes."""
+        self.blocks = blocks
         self.device = device
         self.precision = precision
         self.label_smoothing = label_smoothing
@@ -87,12 +106,13 @@ class _Work:
         self, model: nn.Module, images: Tensor, labels: Tensor, *, share: float = 1.0
     ) -> Outcome:
         """`share` is that of the images in a batch of which they are a part."""
-        with autocast(self.device, self.precision), last_block_for_class_token(model):
-            logits = model(images)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)
-        if share < 1:
-            loss = loss * share
-        gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+        with self.blocks():
+            with autocast(self.device, self.precision), last_block_for_class_token(model):
+                logits = model(images)
+            loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)
+            if share < 1:
+                loss = loss * share
+            gradients = torch.autograd.grad(loss, self.parameters, allow_unused=True)
         return gradients, loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()
 
 
