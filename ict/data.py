@@ -135,9 +135,14 @@ def open_set(
 ) -> ImageSet | StreamedSet:
     """`load_set`, or a StreamedSet where the images would take more than `keep_bytes`."""
     chosen = split if limit is None else split.part(0, limit)
-    if len(chosen) * 3 * size * size <= keep_bytes:
+    if fits(chosen, size, keep_bytes):
         return load_set(chosen, size, progress=progress)
     return StreamedSet(chosen, size, torch.from_numpy(chosen.labels.copy()), split.classes)
+
+
+def fits(split: Split, size: int, keep_bytes: int = KEEP_BYTES) -> bool:
+    """Whether `open_set` keeps the images of `split` in memory."""
+    return len(split) * 3 * size * size <= keep_bytes
 
 
 def normalise(

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,18 @@ def step_hash(state: str, seed: int, step: int) -> str:
     return hashlib.sha256(f"{state}/{seed}/{step}".encode()).hexdigest()
 
 
-def main() -> int:
+def start_up() -> None:
+    """A toy shares nothing with the next."""
+
+
+def main(arguments: Sequence[str] | None = None, kept: None = None) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("run_id")
     parser.add_argument("--store")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--device")
     parser.add_argument("--slots", type=int)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     run = Store(options.store).run(options.run_id)
     signal.signal(signal.SIGTERM, stop)
     lock = RunLock.inherited(run.path / "lock") or RunLock(run.path / "lock")

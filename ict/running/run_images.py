@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from ict.data import ImageSet, StreamedSet, load_set, open_set
+from ict.data import ImageSet, StreamedSet, fits, load_set, open_set
 from ict.running.job import Job
 from ict.tasks import Split
 from ict.tasks.decodable import check_decodable
+from ict.tasks.digests import listed
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,26 @@ def load_images(job: Job) -> RunImages:
 
 
 def _loaded(job: Job, name: str) -> ImageSet:
-    size, progress = job.backbone.image_size, job.live.phase(f"loading {name}")
-    return load_set(job.subset(name).of(job.whole(name)), size, progress=progress).to(job.device)
+    return _kept(job, name, job.subset(name).of(job.whole(name))).to(job.device)
 
 
 def _opened(job: Job, test: Split) -> ImageSet | StreamedSet:
-    size, progress = job.backbone.image_size, job.live.phase("loading test")
-    opened = open_set(test, size, progress=progress)
-    if isinstance(opened, StreamedSet):
-        checking = job.live.phase("checking test")
-        check_decodable(job.subset("test"), job.digests, progress=checking)
-    return opened.to(job.device)
+    size = job.backbone.image_size
+    if fits(test, size):
+        return _kept(job, "test", test).to(job.device)
+    checking = job.live.phase("checking test")
+    streamed = open_set(test, size)
+    check_decodable(job.subset("test"), job.digests, progress=checking)
+    return streamed.to(job.device)
+
+
+def _kept(job: Job, name: str, split: Split) -> ImageSet:
+    """The images of `split`, decoded unless an earlier run of this process has: same content, same size."""
+    size = job.backbone.image_size
+
+    def content() -> tuple[str, int, int]:
+        digests = job.digests.images(job.subset(name))
+        return listed(digests, split.labels), split.classes, size
+
+    progress = job.live.phase(f"loading {name}")
+    return job.kept.images(content, lambda: load_set(split, size, progress=progress))
