@@ -153,6 +153,14 @@ class RunProcess:
         if self._child is not None:
             self._child.process.send_signal(number)
 
+    def wait_for_end(self, seconds: float) -> None:
+        """Until the process, which was told to stop, is gone; also where a signal interrupts `wait`."""
+        deadline = time.monotonic() + seconds
+        while (child := self._child) is not None and child.process.poll() is None:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.1)
+
     def end(self) -> int:
         """Ends the process once its run has ended, so that the next run starts a new one."""
         child, self._child = self._child, None

@@ -56,7 +56,7 @@ _FILES: dict[str, Check] = {
             "first_started_at": text,
         },
     ),
-    names.JOB: fields({}, {"job": text}),
+    names.JOB: fields({}, {"job": text, "runs": list_of(text)}),
     names.LIVE: fields(
         {},
         {
