@@ -6,6 +6,7 @@ global generators have no state to go back to: a new process draws it from the s
 """
 
 import contextlib
+import functools
 import gc
 import logging
 import os
@@ -61,11 +62,11 @@ class Pristine:
 
 def settings() -> Iterator[Setting]:
     """All kinds of state that this process has by now."""
-    yield from _of_python()
-    if numpy := sys.modules.get("numpy"):
-        yield Setting("numpy errors", numpy.geterr, lambda before: numpy.seterr(**before))
     if torch := sys.modules.get("torch"):
         yield from _of_torch(torch)
+    if numpy := sys.modules.get("numpy"):
+        yield Setting("numpy errors", numpy.geterr, lambda before: numpy.seterr(**before))
+    yield from _of_python()  # last: what torch imports when it is asked sets some of these
 
 
 def forget_files() -> None:
@@ -182,30 +183,28 @@ def _of_autocast(torch: Any) -> Iterator[Setting]:
 
 
 def _of_backends(torch: Any) -> Iterator[Setting]:
-    backends = torch.backends
-    yield _attribute(torch.utils.deterministic, "fill_uninitialized_memory")
-    for name in ("enabled", "benchmark", "deterministic"):
-        yield _attribute(backends.cudnn, name)
-    for name in ("enabled", "deterministic"):
-        yield _attribute(backends.mkldnn, name)
+    names = "cudnn.enabled cudnn.benchmark cudnn.deterministic mkldnn.enabled mkldnn.deterministic"
     for kind in ("fp16", "bf16"):
-        yield _attribute(backends.cuda.matmul, f"allow_{kind}_reduced_precision_reduction")
-    if hasattr(backends, "fp32_precision"):  # torch 2.9: what is none follows from what is above it
-        parts = [getattr(place, part) for place in (backends.cudnn, backends.mkldnn)
-                 for part in ("matmul", "conv", "rnn") if hasattr(place, part)]  # fmt: skip
-        for place in (backends, backends.cudnn, backends.mkldnn, backends.cuda.matmul, *parts):
-            yield _attribute(place, "fp32_precision")
+        names += f" cuda.matmul.allow_{kind}_reduced_precision_reduction"
+    if hasattr(torch.backends, "fp32_precision"):  # torch 2.9; none follows from what stands before
+        names += " fp32_precision cudnn.fp32_precision mkldnn.fp32_precision"
+        for place in ("cuda.matmul", "cudnn.conv", "cudnn.rnn", "mkldnn.matmul", "mkldnn.conv"):
+            names += f" {place}.fp32_precision"
+        names += " mkldnn.rnn.fp32_precision"
     else:
-        yield _attribute(backends.cuda.matmul, "allow_tf32")
-        yield _attribute(backends.cudnn, "allow_tf32")
+        names += " cuda.matmul.allow_tf32 cudnn.allow_tf32"
+    yield _attribute(torch, "utils.deterministic.fill_uninitialized_memory")
+    for name in names.split():
+        yield _attribute(torch, f"backends.{name}")
     for kind in ("flash", "mem_efficient", "math", "cudnn"):
-        read = getattr(backends.cuda, f"{kind}_sdp_enabled")
-        yield Setting(f"{kind} attention", read, getattr(backends.cuda, f"enable_{kind}_sdp"))
+        read = getattr(torch.backends.cuda, f"{kind}_sdp_enabled")
+        yield Setting(f"{kind} attention", read, getattr(torch.backends.cuda, f"enable_{kind}_sdp"))
 
 
-def _attribute(of: Any, name: str) -> Setting:
-    title = f"{getattr(of, '__name__', type(of).__name__)}.{name}"
-    return Setting(title, lambda: getattr(of, name), lambda before: setattr(of, name, before))
+def _attribute(torch: Any, path: str) -> Setting:
+    *folders, name = path.split(".")
+    place = functools.reduce(getattr, folders, torch)
+    return Setting(path, lambda: getattr(place, name), lambda before: setattr(place, name, before))
 
 
 def _restore_devices(torch: Any) -> None:
