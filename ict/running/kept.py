@@ -38,6 +38,8 @@ class Kept:
 
     def __init__(self, most_bytes: int = 0) -> None:
         self._most = most_bytes
+        self.growing = True
+        """Whether more is kept: not for the sake of a run that none follows."""
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
 
     @property
@@ -47,7 +49,8 @@ class Kept:
 
     def images(self, key: Callable[[], Hashable], load: Callable[[], ImageSet]) -> ImageSet:
         """The set that `load` gives, or gave for the same `key`; on the CPU, to be read alone."""
-        return self._get(key, load, lambda made: (made.images, made.labels))
+        found: ImageSet = self._get(key, load, lambda made: (made.images, made.labels)).value
+        return found
 
     def backbone(self, key: Callable[[], Hashable], build: Callable[[], nn.Module]) -> nn.Module:
         """A model of one's own as `build` gives it; torch's generator is left as `build` leaves it."""
@@ -57,29 +60,33 @@ class Kept:
         def make() -> tuple[nn.Module, Tensor]:
             return build(), torch.get_rng_state()
 
-        pristine, random = self._get(key, make, lambda made: _tensors_of(made[0]))
+        entry = self._get(key, make, lambda made: _tensors_of(made[0]))
+        pristine, random = entry.value
         torch.set_rng_state(random)
-        return copy.deepcopy(pristine)
+        kept = any(one is entry for one in self._entries.values())
+        return copy.deepcopy(pristine) if kept else pristine
 
     def _get(
         self,
         key: Callable[[], Hashable],
         make: Callable[[], Any],
         tensors_of: Callable[[Any], tuple[Tensor, ...]],
-    ) -> Any:
+    ) -> _Entry:
         if not self._most:
-            return make()
+            return _Entry(make(), (), ())
         place = key()
         entry = self._entries.pop(place, None)
-        if entry is None or not entry.unchanged:
-            made = make()
-            tensors = tensors_of(made)
-            entry = _Entry(made, tensors, tuple(tensor._version for tensor in tensors))
-        if entry.bytes <= self._most:
+        if entry is not None and entry.unchanged:
+            self._entries[place] = entry  # the last to go
+            return entry
+        made = make()
+        tensors = tensors_of(made)
+        entry = _Entry(made, tensors, tuple(tensor._version for tensor in tensors))
+        if self.growing and entry.bytes <= self._most:
             self._entries[place] = entry
         while self.bytes > self._most:
             self._entries.popitem(last=False)
-        return entry.value
+        return entry
 
 
 def _tensors_of(model: nn.Module) -> tuple[Tensor, ...]:

@@ -113,11 +113,16 @@ class RunProcess:
         share: RunLock | None = None,
         data_root: str | None = None,
         job: str | None = None,
+        more: bool = True,
     ) -> None:
-        """Starts the run as execution.json says; log.txt takes what it prints. `wait` gives its end."""
+        """Starts the run as execution.json says; log.txt takes what it prints. `wait` gives its end.
+
+        `more` says that others are to follow, for which it is worth keeping what they may share.
+        """
         needs = _Needs.of(run, data_root)
         if self._child is not None and self._child.needs != needs:
             self.end()
+        question = {"words": needs.words(self._store, run), "more": more}
         with _open_log(run.log_path) as output:
             heirs = [lock.fd, output.fileno(), share.fd if share else None]
             fds = [fd for fd in heirs if fd is not None]
@@ -125,7 +130,7 @@ class RunProcess:
                 fresh = self._child is None
                 child = self._child or self._started(needs, output)
                 lock.describe(child.process.pid, job=job)
-                if self._taken(child, run, fds):
+                if _taken(child, question, fds):
                     return
                 code = (
                     self.end()
@@ -166,12 +171,6 @@ class RunProcess:
         child, self._child = self._child, None
         return 0 if child is None else child.end()
 
-    def _taken(self, child: _Child, run: Run, fds: list[int]) -> bool:
-        question = json.dumps({"words": child.needs.words(self._store, run)}).encode()
-        with contextlib.suppress(OSError):  # it is gone
-            socket.send_fds(child.asking, [question], fds)
-        return child.heard() is not None
-
     def _started(self, needs: _Needs, output: BinaryIO) -> _Child:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-m", "ict.running.warm", str(self._store.root)]
@@ -194,6 +193,13 @@ class RunProcess:
             )
         self._child = _Child(needs, process, ours)
         return self._child
+
+
+def _taken(child: _Child, question: dict[str, Any], fds: list[int]) -> bool:
+    """Whether the process took the run; it may have ended."""
+    with contextlib.suppress(OSError):
+        socket.send_fds(child.asking, [json.dumps(question).encode()], fds)
+    return child.heard() is not None
 
 
 def _open_log(path: Path) -> BinaryIO:

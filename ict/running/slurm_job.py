@@ -77,7 +77,8 @@ class SlurmRuns:
             "job": job,
         }
         transitions.begin(run, execution)
-        self._process.begin(run, lock=lock, data_root=self.data_root, job=job)
+        more = run.id != self.run_ids[-1]
+        self._process.begin(run, lock=lock, data_root=self.data_root, job=job, more=more)
         code = self._ended(run)
         lock.describe(None)  # whom to signal for this run; see `ict.running.worker`
         if run.is_cancelled:

@@ -6,7 +6,7 @@ locks belong to the open file, so they outlive whoever asked. What runs have in 
 the device's context, what `ict.running.kept` keeps. All else is put back (`ict.running.pristine`), and after a run that
 did not end as done, or left too much memory behind, the process ends. So it does once nobody asks.
 
-Messages are JSON. Asked: `words` of the runner's command line. Answered: `begun`, then `ended` with the
+Messages are JSON. Asked: `words` of the runner's command line, and whether `more` will follow. Answered: `begun`, then `ended` with the
 exit code that a process of its own would have had, and whether this one goes on (`again`).
 """
 
@@ -53,7 +53,8 @@ def serve(asking: socket.socket, runner: Runner) -> None:
         if not message or not host.fit:  # nobody asks any more, or the code on disk is another now
             return
         _answer(asking, begun=True)
-        code = host.run(json.loads(message)["words"], *fds)
+        question = json.loads(message)
+        code = host.run(question["words"], *fds, more=question["more"])
         again = code == 0 and host.clean()
         _answer(asking, ended=code, again=again)
 
@@ -74,12 +75,15 @@ class _Host:
         now = pristine.code_stamp()
         return all(now.get(path) == stamp for path, stamp in self._code.items())
 
-    def run(self, words: Sequence[str], lock: int, log: int, *share: int) -> int:
-        """Executes one run and gives its exit code; the descriptors are closed then."""
+    def run(self, words: Sequence[str], lock: int, log: int, *share: int, more: bool) -> int:
+        """Executes one run and gives its exit code; the descriptors are closed then.
+
+        `more`: others are expected to follow.
+        """
         os.environ[LOCK_FD] = str(lock)
         locked = os.fstat(lock)
         with _output_to(log):
-            code = self._executed(words)
+            code = self._executed(words, more)
         with contextlib.suppress(OSError):  # a run that began has closed its lock
             if os.path.samestat(os.fstat(lock), locked):
                 os.close(lock)
@@ -87,10 +91,12 @@ class _Host:
             os.close(descriptor)
         return code
 
-    def _executed(self, words: Sequence[str]) -> int:
+    def _executed(self, words: Sequence[str], more: bool) -> int:
         try:
             if self._pristine is None:
                 self._start()
+            if self._kept is not None:
+                self._kept.growing = more
             return int(self._runner.main(words, self._kept))
         except SystemExit as end:
             return end.code if isinstance(end.code, int) else int(end.code is not None)

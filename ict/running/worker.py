@@ -86,7 +86,7 @@ def _take_one(store: Store, slot: Slot, tickets: list[Ticket], process: child.Ru
     try:
         for ticket in tickets:
             if ticket.slots != slot.slots or _run_ticket(
-                store, slot, ticket, share=share, process=process
+                store, slot, ticket, share=share, process=process, more=len(tickets) > 1
             ):
                 return
     finally:
@@ -94,7 +94,13 @@ def _take_one(store: Store, slot: Slot, tickets: list[Ticket], process: child.Ru
 
 
 def _run_ticket(
-    store: Store, slot: Slot, ticket: Ticket, *, share: RunLock, process: child.RunProcess
+    store: Store,
+    slot: Slot,
+    ticket: Ticket,
+    *,
+    share: RunLock,
+    process: child.RunProcess,
+    more: bool,
 ) -> bool:
     """Runs one ticket to its end; False if someone else has it or it is no longer wanted."""
     run = Run(store.runs_dir / ticket.run_id)
@@ -116,7 +122,8 @@ def _run_ticket(
             "launcher": "local",
         }
         transitions.begin(run, execution)
-        process.begin(run, lock=lock, share=share, data_root=ticket.data_root)
+        root = ticket.data_root
+        process.begin(run, lock=lock, share=share, data_root=root, more=more)
         _settle(run, ticket, _ended(run, lock, process))
     except StoreError as error:
         _log(f"{run.id}: {error}")
