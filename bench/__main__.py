@@ -30,6 +30,7 @@ BENCHES = {
     "export": [],
     "app": [],
     "selectors": [],
+    "warm": [],
     "conductance": ["--images", "12", "--steps", "2"],
     "backbone": [],
     "peak": [],

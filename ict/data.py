@@ -135,11 +135,16 @@ def open_set(
     """`load_set`, or a StreamedSet where the images would take more than `keep_bytes`."""
     chosen = split if limit is None else split.part(0, limit)
     tally = tally or Tally()
-    if len(chosen) * 3 * size * size <= keep_bytes:
+    if fits(chosen, size, keep_bytes):
         return load_set(chosen, size, progress=progress, tally=tally)
     labels, kept = torch.from_numpy(chosen.labels.copy()), mapped(chosen, size)
     tally.cached += len(chosen) if kept else 0
     return StreamedSet(chosen, size, labels, split.classes, kept, tally)
+
+
+def fits(split: Split, size: int, keep_bytes: int = KEEP_BYTES) -> bool:
+    """Whether `open_set` keeps the images of `split` in memory."""
+    return len(split) * 3 * size * size <= keep_bytes
 
 
 def normalise(

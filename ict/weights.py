@@ -8,6 +8,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,11 @@ from ict.files import absolute
 
 _HUB_FILES = ("model.safetensors", "open_clip_model.safetensors")
 _BYTES_A_PARAMETER = 4  # fp32, as the files of timm's repositories are
+_SETTLED_NS = 3_000_000_000  # FAT keeps times to two seconds
 _SUFFIXES = (".safetensors", ".npz", ".pth", ".pt", ".bin", ".tar", ".ckpt", ".th")
+
+
+Stamp = tuple[int, int, int, int]  # inode, size, modified and changed in ns
 
 
 @dataclass(frozen=True)
@@ -87,10 +92,14 @@ def find_again(
 
 
 def digest_of(path: Path) -> str:
-    """`sha256:…` of the file, remembered while it is unchanged. InputError if it cannot be read."""
+    """`sha256:…` of the file, remembered while it is unchanged. InputError if it cannot be read.
+
+    One that changed in the last seconds is read again: a second change within a tick would not show.
+    """
     try:
-        stat = path.stat()
-        return f"sha256:{_sha256(path, stat.st_mtime_ns, stat.st_size)}"
+        stamp = stamp_of(path)
+        settled = max(stamp[2:]) < time.time_ns() - _SETTLED_NS
+        return f"sha256:{(_sha256 if settled else _read_sha256)(path, stamp)}"
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}); give another --weights FILE"
@@ -265,7 +274,15 @@ def _download(name: str, repository: str, revision: str | None = None) -> Path:
     ) from failure
 
 
-@functools.lru_cache(maxsize=32)
-def _sha256(path: Path, _mtime_ns: int, _size: int) -> str:
+def stamp_of(path: Path) -> Stamp:
+    """What changes with a file: a time of change cannot be set back. Raises OSError if it is not there."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _read_sha256(path: Path, _stamp: Stamp) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_sha256 = functools.lru_cache(maxsize=32)(_read_sha256)

@@ -4,7 +4,7 @@ A run of toy {"steps": N, "seconds": s} takes N steps of s seconds. Each step ha
 that the result tells whether a resumed run went the same way. toy "crash": dies that often
 (counted in crashes.txt) before its middle step; "fail": ends with an error; "deaf": ignores SIGTERM;
 "bulk": bytes that each checkpoint takes; "together": how many of the store must have begun before
-the first step.
+the first step; "leak": bytes that its process never gives back; "leaves": changes its environment.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from ict.files import append_line, atomic_write_bytes, atomic_write_json, read_j
 from ict.store import Run, Store
 from ict.store.locks import RunLock
 from tests.result_documents import result_document
+
+_leaked: list[bytes] = []
 
 
 def settings(run: Run) -> dict[str, Any]:
@@ -45,14 +48,18 @@ def step_hash(state: str, seed: int, step: int) -> str:
     return hashlib.sha256(f"{state}/{seed}/{step}".encode()).hexdigest()
 
 
-def main() -> int:
+def start_up() -> None:
+    """A toy shares nothing with the next."""
+
+
+def main(arguments: Sequence[str] | None = None, kept: None = None) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("run_id")
     parser.add_argument("--store")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--device")
     parser.add_argument("--slots", type=int)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     run = Store(options.store).run(options.run_id)
     signal.signal(signal.SIGTERM, stop)
     lock = RunLock.inherited(run.path / "lock") or RunLock(run.path / "lock")
@@ -62,6 +69,12 @@ def main() -> int:
     if run.has("result.json"):
         return 0
     append_line(run.path / "starts.txt", f"{os.getpid()} {options.device} {options.threads}")
+    append_line(run.path / "world.txt", f"{os.environ.get('ICT_VTAB_ROOT')} {os.getcwd()}")
+    print(f"toy {run.id}")
+    _leaked.append(b"x" * settings(run).get("leak", 0))
+    if settings(run).get("leaves"):
+        os.environ["ICT_VTAB_ROOT"] = "/elsewhere"
+        os.chdir("/")
     if settings(run).get("deaf"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if settings(run).get("fail"):

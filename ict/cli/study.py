@@ -36,6 +36,7 @@ launcher_options = [
     THREADS,
     COMPILE,
     click.option("--parallel", type=Whole(1), help="Slurm: jobs at once."),
+    click.option("--runs-per-job", type=Whole(1), help="Slurm: of a job, one after the other."),
     click.option(
         "--slurm",
         "parameters",
@@ -149,14 +150,14 @@ def _submitter(store: Store, here: studies.Study, device: str | None, how: dict[
         if how["threads"]:
             raise InputError("--threads: under Slurm --slurm cpus_per_task=N decides")
         settings = dict(_setting(text) for text in how["parameters"])
-        return lambda ids: slurm.submit(
-            store, ids, parallel=how["parallel"], device=device, compile=how["compile"], **settings
-        )
+        settings |= {"parallel": how["parallel"], "runs_per_job": how["runs_per_job"] or 1}
+        settings["compile"] = how["compile"]
+        return lambda ids: slurm.submit(store, ids, device=device, **settings)
     from ict.running import local
 
     given = {name: how[name] for name in ("threads", "compile")}
-    if how["parallel"] or how["parameters"]:
-        raise InputError("--parallel and --slurm need --launcher slurm")
+    if how["parallel"] or how["parameters"] or how["runs_per_job"]:
+        raise InputError("--parallel, --runs-per-job and --slurm need --launcher slurm")
     slots = how["slots"] or here.document.get("slots", 1)
     return lambda ids: local.submit(store, ids, slots=slots, device=device, **given)
 

@@ -1,7 +1,8 @@
 """From a configuration in the store to a finished run folder, once, whatever happens in between.
 
 `run` takes the run's lock, looks again for a result, resumes from the checkpoint or starts, and
-writes `result.json` last. `python -m ict.running.execute RUN_ID --store S` is what workers and jobs start.
+writes `result.json` last. `python -m ict.running.execute RUN_ID --store S` is one run as a command; workers and jobs call its `main` in a
+process that takes several (`ict.running.warm`).
 """
 
 import argparse
@@ -11,9 +12,10 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ict.errors import IctError, lacking
 from ict.files import FULL, StoreError, explain
@@ -25,6 +27,11 @@ from ict.store.locks import RunLock
 from ict.store.run_folder import Run, utc_now
 from ict.store.run_result import RunResult
 from ict.store.store import Store
+
+if TYPE_CHECKING:
+    from ict.running.kept import Kept
+
+KEPT_BYTES = 1 << 30  # of images and backbones that a process keeps from one run to the next
 
 
 class Terminated(BaseException):
@@ -39,9 +46,11 @@ def run(
     device: str | None = None,
     slots: int = 1,
     compile: str | None = None,
+    kept: "Kept | None" = None,
 ) -> RunResult:
     """Executes a run of the store and gives its result; a finished one is only read.
 
+    `kept` holds what earlier runs of this process computed and may be used again.
     Raises IctError with one sentence if it fails (stored in `error.json` too), or if another
     process holds the run.
     """
@@ -64,17 +73,17 @@ def run(
             transitions.take_back_cancel(folder)
             if allowed.note:
                 log(folder, f"{folder.id} {allowed.note}")
-        return _execute(folder, store, transitions.begin(folder, execution))
+        return _execute(folder, store, transitions.begin(folder, execution), kept)
     finally:
         lock.release()
 
 
-def _execute(run: Run, store: Store, execution: dict[str, Any]) -> RunResult:
+def _execute(run: Run, store: Store, execution: dict[str, Any], kept: "Kept | None") -> RunResult:
     """Runs the pipeline; whatever goes wrong is kept as the run's error."""
     try:
         from ict.running.pipeline import result_of
 
-        result = result_of(run, store, execution)
+        result = result_of(run, store, execution, kept)
         transitions.finish(run, result.to_dict())
     except (Terminated, KeyboardInterrupt):
         raise
@@ -148,7 +157,15 @@ def _on_sigterm(_number: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 
-def main() -> int:
+def start_up() -> "Kept":
+    """Imports what a run computes with; gives an empty memory for what runs of a process share."""
+    import ict.running.pipeline  # noqa: F401
+    from ict.running.kept import Kept
+
+    return Kept(KEPT_BYTES)
+
+
+def main(arguments: Sequence[str] | None = None, kept: "Kept | None" = None) -> int:
     """Executes one run of a store; what workers and batch jobs start."""
     parser = argparse.ArgumentParser(prog="python -m ict.running.execute", description=main.__doc__)
     parser.add_argument("run_id")
@@ -156,7 +173,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--device")
     parser.add_argument("--slots", type=int, default=1)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _on_sigterm)
     how: dict[str, Any] = {"device": options.device, "slots": options.slots}
     how["threads"] = options.threads or thread_limit()
@@ -164,7 +181,7 @@ def main() -> int:
     try:
         store = Store(options.store)
         calm_threads(_execution(store.run(options.run_id), **how)[0].count)
-        result = run(options.run_id, store, **how)
+        result = run(options.run_id, store, **how, kept=kept)
     except Terminated:
         _say("terminated; the last checkpoint stands")
         return 143

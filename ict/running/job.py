@@ -8,6 +8,7 @@ from typing import Any, Self
 from ict.catalogue import Backbone, get_backbone
 from ict.config import RunConfig, given, ran_otherwise
 from ict.errors import IctError, quoted
+from ict.running.kept import Kept
 from ict.store.live import Live, log
 from ict.store.run_folder import Run
 from ict.store.run_weights import weights_of
@@ -39,13 +40,15 @@ class Job:
     started_at: str
     digests: ImageDigests
     live: Live
+    kept: Kept
+    """What earlier runs of this process left for it."""
     notes: list[str] = field(default_factory=list)
     """What a user of the result should know, in the order found; only added to."""
     tally: Tally = field(default_factory=Tally)
     """How many of the run's images are decoded."""
 
     @classmethod
-    def of(cls, run: Run, store: Store, execution: Mapping[str, Any]) -> Self:
+    def of(cls, run: Run, store: Store, execution: Mapping[str, Any], kept: Kept) -> Self:
         """Raises InputError for a configuration that lacks a field, IctError where inputs changed.
 
         `execution` is what `execution.json` holds: device and threads of the first start.
@@ -78,6 +81,7 @@ class Job:
             started_at=execution["first_started_at"],
             digests=digests,
             live=Live(run.live_path, config.epochs),
+            kept=kept,
             notes=notes,
         )
 

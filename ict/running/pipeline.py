@@ -16,6 +16,7 @@ from ict.files import atomic_write_bytes
 from ict.methods.registry import get_method
 from ict.model.adapters import count_parameters, trained_state_bytes
 from ict.model.backbones import (
+    add_head,
     load_backbone,
     redraw_head,
     use_fastest_attention,
@@ -24,6 +25,7 @@ from ict.model.backbones import (
 from ict.model.class_token import class_token_notes
 from ict.provenance import device_name, package_versions, peak_memory_bytes
 from ict.running.job import Job
+from ict.running.kept import Kept
 from ict.running.probe_run import fit_linear_run
 from ict.running.run_channels import choose_channels
 from ict.running.run_images import RunImages, load_images
@@ -39,13 +41,16 @@ from ict.tasks.digests import ImageDigests, listed
 from ict.training.evaluation import Evaluation, evaluate
 from ict.training.methods import prepare
 from ict.training.step import make_repeatable
+from ict.weights import stamp_of
 
 
-def result_of(run: Run, store: Store, execution: Mapping[str, Any]) -> RunResult:
+def result_of(
+    run: Run, store: Store, execution: Mapping[str, Any], kept: Kept | None = None
+) -> RunResult:
     """Does the work of a run and gives what `result.json` will hold; model and answers are written."""
     torch.set_num_threads(execution["threads"])
     make_repeatable(execution["device"])
-    job = Job.of(run, store, execution)
+    job = Job.of(run, store, execution, kept or Kept())
     log(run, f"{run.id} on {job.device}, {job.threads} threads, {job.config.precision}")
     started = time.perf_counter()
     images = load_images(job)
@@ -93,15 +98,8 @@ def result_of(run: Run, store: Store, execution: Mapping[str, Any]) -> RunResult
 def build_model(job: Job, selection: Selection | None) -> nn.Module:
     """The backbone with its weights and head, and what the method adds to it, on the run's device."""
     c = job.config
-    model = load_backbone(
-        job.backbone,
-        weights=given(c.weights),
-        weights_file=job.weights_file,
-        classes=job.task.classes,
-        seed=c.generator_seed,
-        drop_path=0.0 if c.drop_path is None else c.drop_path,  # linear reads none
-        image_size=c.image_size,
-    )
+    model = _headless(job)
+    add_head(model, job.task.classes, seed=c.generator_seed)
     if c.head_init == "uniform":
         redraw_head(model, seed=c.generator_seed)
     job.notes.extend(weights_notes(model))
@@ -109,6 +107,28 @@ def build_model(job: Job, selection: Selection | None) -> nn.Module:
     prepared = prepare(model, c, selection).to(job.device)
     job.notes.extend(class_token_notes(prepared))
     return prepared
+
+
+def _headless(job: Job) -> nn.Module:
+    """The backbone without a head, built unless an earlier run of this process has: same weights."""
+    c = job.config
+    drop_path = 0.0 if c.drop_path is None else c.drop_path  # linear reads none
+
+    def made_of() -> tuple[object, ...]:
+        stamp = job.weights_file and stamp_of(job.weights_file)
+        return job.backbone, c.weights, job.weights_file, stamp, drop_path, c.image_size
+
+    def build() -> nn.Module:
+        return load_backbone(
+            job.backbone,
+            weights=given(c.weights),
+            weights_file=job.weights_file,
+            classes=0,
+            drop_path=drop_path,
+            image_size=c.image_size,
+        )
+
+    return job.kept.backbone(made_of, build)
 
 
 def fitted(job: Job, model: nn.Module, images: RunImages) -> dict[str, Any]:

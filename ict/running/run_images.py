@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from ict.data import ImageSet, StreamedSet, load_set, open_set
+from ict.data import ImageSet, StreamedSet, fits, load_set, open_set
 from ict.running.job import Job
 from ict.store.live import log
 from ict.tasks import Split
 from ict.tasks.decodable import check_decodable
+from ict.tasks.digests import listed
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,14 @@ def load_images(job: Job) -> RunImages:
 
 
 def _loaded(job: Job, name: str) -> ImageSet:
-    size, progress = job.backbone.image_size, job.live.phase(f"loading {name}")
-    split = job.subset(name).of(job.whole(name))
-    return load_set(split, size, progress=progress, tally=job.tally).to(job.device)
+    return _kept(job, name, job.subset(name).of(job.whole(name))).to(job.device)
 
 
 def _opened(job: Job, test: Split) -> ImageSet | StreamedSet:
-    size, progress = job.backbone.image_size, job.live.phase("loading test")
+    size = job.backbone.image_size
+    if fits(test, size):
+        return _kept(job, "test", test).to(job.device)
+    progress = job.live.phase("loading test")
     opened = open_set(test, size, progress=progress, tally=job.tally)
     if isinstance(opened, StreamedSet):
         opened = opened.filled(progress=progress)
@@ -49,3 +51,22 @@ def _opened(job: Job, test: Split) -> ImageSet | StreamedSet:
         checking = job.live.phase("checking test")
         check_decodable(job.subset("test"), job.digests, progress=checking)
     return opened.to(job.device)
+
+
+def _kept(job: Job, name: str, split: Split) -> ImageSet:
+    """The images of `split`; as an earlier run of this process had them: same content, same size."""
+    size, progress = job.backbone.image_size, job.live.phase(f"loading {name}")
+    read = False
+
+    def content() -> tuple[str, int, int]:
+        digests = job.digests.images(job.subset(name))
+        return listed(digests, split.labels), split.classes, size
+
+    def load() -> ImageSet:
+        nonlocal read
+        read = True
+        return load_set(split, size, progress=progress, tally=job.tally)
+
+    images = job.kept.images(content, load)
+    job.tally.cached += 0 if read else len(images)
+    return images

@@ -11,24 +11,20 @@ are the user's alone, and so are they.
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ict.documents.bounded import LONGEST, odd_word
+from ict.documents.identity import is_id
 from ict.errors import IctError, InputError, lacking, quoted
 from ict.files import make_private_folder
-from ict.machine import choose_devices, cores
 from ict.running import queue
-from ict.running import run_process as child
-from ict.running.compile_mode import at_start
+from ict.running.slurm_job import CALL, SlurmRuns
 from ict.store import transitions
-from ict.store.locks import RunLock, start_ticks, written_holder
+from ict.store.locks import start_ticks
 from ict.store.run_folder import Run, utc_now
 from ict.store.slurm_jobs import forget, job_state
 from ict.store.store import Store
@@ -49,17 +45,22 @@ def submit(
     ids: Iterable[str],
     *,
     parallel: int | None = None,
+    runs_per_job: int = 1,
     device: str | None = None,
     compile: str | None = None,
     **parameters: Any,
 ) -> list[str]:
     """Submits one job array for those of `ids` not done, running or queued; gives these ids.
 
-    At most `parallel` jobs at once; `compile` as in `ict.running.local`. `parameters` are submitit's for Slurm (time in minutes,
+    At most `parallel` jobs at once, each of `runs_per_job` runs (the last of fewer), one after the
+    other in a process that keeps what they share; `time` is the job's; `compile` as in
+    `ict.running.local`. `parameters` are submitit's for Slurm (time in minutes,
     partition, cpus_per_task, gpus_per_node, mem_gb, …). The store must be on a disk that the nodes
     share. A job that Slurm pre-empts or whose time runs out is requeued and goes on from its
     checkpoint. Raises InputError where there is no Slurm, or for a parameter it does not know.
     """
+    if runs_per_job < 1:
+        raise InputError(f"runs_per_job={runs_per_job}: choose 1 or more runs a job")
     runs = [store.run(run_id) for run_id in dict.fromkeys(ids)]
     to_queue = [run for run in runs if run.status() not in ("done", "running", "queued")]
     if not to_queue:
@@ -72,18 +73,21 @@ def submit(
     executor = _executor(store, settings)
     for run in to_queue:
         _mark(run)
+    together = [to_queue[i : i + runs_per_job] for i in range(0, len(to_queue), runs_per_job)]
+    names = [tuple(run.id for run in members) for members in together]
     try:
         root = queue.data_root()
-        tasks = [SlurmRun(str(store.root), run.id, device, root, compile) for run in to_queue]
-        jobs = executor.map_array(_call, tasks)
+        tasks = [SlurmRuns(str(store.root), run_ids, device, root, compile) for run_ids in names]
+        jobs = executor.map_array(CALL, tasks)
         make_private(executor.folder)
     except Exception as error:
         for run in to_queue:
             transitions.withdraw(run)
         raise IctError(f"Slurm refused the jobs: {_last_line(error)}") from error
-    for run, job in zip(to_queue, jobs, strict=True):
-        document = {"job": job.job_id, "folder": str(executor.folder), "submitted_at": utc_now()}
-        transitions.assign_job(run, document)
+    for members, run_ids, job in zip(together, names, jobs, strict=True):
+        document = {"job": job.job_id, "runs": run_ids, "folder": str(executor.folder)}
+        for run in members:
+            transitions.assign_job(run, {**document, "submitted_at": utc_now()})
     forget()
     return [run.id for run in to_queue]
 
@@ -141,86 +145,6 @@ def _last_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
-@dataclass
-class SlurmRun:
-    """What one task of the array does on its node: runs `ict.running.execute` as a child and passes signals on."""
-
-    root: str
-    run_id: str
-    device: str | None
-    data_root: str | None
-    compile: str | None = None
-
-    def __call__(self) -> int:
-        store = Store(self.root)
-        run = store.run(self.run_id)
-        lock = RunLock(run.lock_path)
-        if self._runs_as_another_job(run) or not lock.acquire():
-            return 0
-        try:
-            if transitions.dropped(run):
-                return 0
-            return self._run(store, run, lock)
-        finally:
-            lock.release()
-
-    def _run(self, store: Store, run: Run, lock: RunLock) -> int:
-        share = int(os.environ.get("SLURM_CPUS_PER_TASK") or cores())
-        job = os.environ.get("SLURM_JOB_ID")
-        device = choose_devices(self.device)[0]
-        execution = {
-            "threads": child.threads_of(run, device, None, slots=1, here=share),
-            "device": device,
-            "slots": 1,
-            "launcher": "slurm",
-            "job": job,
-            **at_start(run, self.compile),
-        }
-        transitions.begin(run, execution)
-        self._child = child.start(
-            store, run, lock=lock, new_session=False, data_root=self.data_root
-        )
-        os.umask(0o077)  # the run has its own by now; submitit writes its answer as a pickle
-        signal.signal(signal.SIGTERM, self._stop)
-        lock.describe(self._child.pid, job=job)
-        while self._child.poll() is None:  # not wait(): a signal handler waits for it as well
-            time.sleep(0.1)
-        return int(self._child.returncode)
-
-    def _runs_as_another_job(self, run: Run) -> bool:
-        """Where nodes do not see each other's locks, squeue knows of the other job."""
-        job = written_holder(run.lock_path).get("job")
-        return job != os.environ.get("SLURM_JOB_ID") and job_state(job) is not None
-
-    def _stop(self, _number: int = 0, _frame: object = None) -> None:
-        if self._child.poll() is None:
-            self._child.send_signal(signal.SIGTERM)
-
-    def checkpoint(self) -> Any:
-        """Called by submitit on its pre-emption signal: the run stops, the job is requeued."""
-        import submitit
-
-        self._stop()
-        deadline = time.monotonic() + 60  # longer than an epoch of a large run is not waited for
-        while self._child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.1)
-        fresh = SlurmRun(self.root, self.run_id, self.device, self.data_root, self.compile)
-        return submitit.helpers.DelayedSubmission(_call, fresh)
-
-
-class _Call:
-    """Calls a SlurmRun; submitit looks for `checkpoint` on the function it was given."""
-
-    def __call__(self, run: SlurmRun) -> int:
-        return run()
-
-    def checkpoint(self, run: SlurmRun) -> Any:
-        return run.checkpoint()
-
-
-_call = _Call()
-
-
 def job_of(run: Run) -> str | None:
     """The Slurm job that the run waits in or runs as; None for a local one."""
     job = run.job()
@@ -228,18 +152,35 @@ def job_of(run: Run) -> str | None:
 
 
 def cancel(store: Store, jobs: Mapping[str, str]) -> list[str]:
-    """Cancels the jobs of the runs (run id → job id), pending or running; gives the run ids."""
+    """Cancels the jobs of the runs (run id → job id), pending or running; gives the run ids.
+
+    A job that others wait for or run in goes on: it sees which of its runs are cancelled.
+    """
     if not jobs:
         return []
     for run_id in jobs:
         transitions.mark_cancelled(store.run(run_id))
+    unwanted = {
+        job for run_id, job in jobs.items() if not _has_others(store, store.run(run_id), job)
+    }
+    if not unwanted:
+        return list(jobs)
     done = subprocess.run(
-        ["scancel", *jobs.values()], capture_output=True, text=True, check=False, timeout=60
+        ["scancel", *unwanted], capture_output=True, text=True, check=False, timeout=60
     )
     forget()
     if done.returncode:
         raise IctError(f"scancel: {done.stderr.strip() or 'failed'}")
     return list(jobs)
+
+
+def _has_others(store: Store, run: Run, job: str) -> bool:
+    """Whether a run that is not cancelled waits for the job of `run`, or runs in it."""
+    others = [Run(store.runs_dir / run_id) for run_id in run.job_runs() if is_id(run_id)]
+    return any(
+        other.job() == job and not other.is_cancelled and other.status() in ("queued", "running")
+        for other in others
+    )
 
 
 def alive(store: Store, ids: Sequence[str]) -> set[str]:

@@ -1,7 +1,8 @@
 """One worker serves one device slot: it runs what is queued, in its order, and ends when nothing is.
 
-Each run is a child process that inherits the run's lock and the slot's share of the device: when
-the worker dies, the run goes on, stays locked and keeps its slot. Started by `ict.running.local` as
+Runs are executed in a child process, one after the other as long as they end well
+(`ict.running.run_process`). It holds the run's lock and the slot's share of the device as well: when the
+worker dies, the run goes on, stays locked and keeps its slot. Started by `ict.running.local` as
 `python -m ict.running.worker STORE DEVICE SLOTS INDEX`.
 """
 
@@ -40,51 +41,68 @@ def serve(store: Store, slot: Slot) -> None:
     The queue is looked at once more after the lock is gone: a run submitted in that moment saw a
     worker and started none.
     """
+    process = child.RunProcess(store)
     while True:
         lock = slot.worker_lock(store)
         if not lock.acquire():
-            return
+            break
         try:
-            _serve_queue(store, slot)
+            _serve_queue(store, slot, process)
         finally:
             lock.release()
         if not _own(queue.waiting(store, slot.device), slot):
-            return
+            break
+    process.end()
 
 
 def _own(tickets: list[Ticket], slot: Slot) -> list[Ticket]:
     return [ticket for ticket in tickets if ticket.slots == slot.slots]
 
 
-def _serve_queue(store: Store, slot: Slot) -> None:
+def _serve_queue(store: Store, slot: Slot, process: child.RunProcess) -> None:
     while _own(tickets := queue.waiting(store, slot.device), slot):
         if tickets[0].slots != slot.slots:  # earlier ones that divide the device otherwise go first
+            process.end()
             start_workers(store)
             time.sleep(_LOOK_SECONDS / 2)
         elif queue.free_bytes(store) < LEAST_FREE_BYTES:
             _log(f"the disk of {store.root} is full; waiting for space")
             time.sleep(_LOOK_SECONDS)
         else:
-            _take_one(store, slot, tickets)
+            _take_one(store, slot, tickets, process)
 
 
-def _take_one(store: Store, slot: Slot, tickets: list[Ticket]) -> None:
-    """Runs the first ticket that nobody else takes, once this slot's share of the device is free."""
+def _take_one(store: Store, slot: Slot, tickets: list[Ticket], process: child.RunProcess) -> None:
+    """Runs the first ticket that nobody else takes, once this slot's share of the device is free.
+
+    What waits for long keeps no memory from whoever has the device.
+    """
     share = slot.device_lock(store)
     give_up = time.monotonic() + _LOOK_SECONDS
     while not share.acquire():
         if time.monotonic() > give_up:
+            process.end()
             return
         time.sleep(_PAUSE_SECONDS)
     try:
         for ticket in tickets:
-            if ticket.slots != slot.slots or _run_ticket(store, slot, ticket, share):
+            if ticket.slots != slot.slots or _run_ticket(
+                store, slot, ticket, share=share, process=process, more=len(tickets) > 1
+            ):
                 return
     finally:
         share.release()
 
 
-def _run_ticket(store: Store, slot: Slot, ticket: Ticket, share: RunLock) -> bool:
+def _run_ticket(
+    store: Store,
+    slot: Slot,
+    ticket: Ticket,
+    *,
+    share: RunLock,
+    process: child.RunProcess,
+    more: bool,
+) -> bool:
     """Runs one ticket to its end; False if someone else has it or it is no longer wanted."""
     run = Run(store.runs_dir / ticket.run_id)
     lock = RunLock(run.lock_path)
@@ -106,9 +124,9 @@ def _run_ticket(store: Store, slot: Slot, ticket: Ticket, share: RunLock) -> boo
             **at_start(run, ticket.compile),
         }
         transitions.begin(run, execution)
-        process = child.start(store, run, lock=lock, share=share, data_root=ticket.data_root)
-        lock.describe(process.pid)
-        _settle(run, ticket, process.wait())
+        root = ticket.data_root
+        process.begin(run, lock=lock, share=share, data_root=root, more=more)
+        _settle(run, ticket, _ended(run, lock, process))
     except StoreError as error:
         _log(f"{run.id}: {error}")
         if error.errno in FULL:
@@ -118,6 +136,19 @@ def _run_ticket(store: Store, slot: Slot, ticket: Ticket, share: RunLock) -> boo
     finally:
         lock.release()
     return True
+
+
+def _ended(run: Run, lock: RunLock, process: child.RunProcess) -> int:
+    """Waits for the run's end; its exit code. No signal that is meant for it reaches the next run.
+
+    Who cancels marks the run first and then reads whom to signal: whoever read it before it was
+    taken back here has marked the run by now, and the process takes no other.
+    """
+    code = process.wait()
+    lock.describe(None)
+    if run.is_cancelled:
+        process.end()
+    return 0 if code is None else code
 
 
 def _settle(run: Run, ticket: Ticket, code: int) -> None:

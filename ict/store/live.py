@@ -45,7 +45,7 @@ class Live:
             "epochs": self.epochs,
             "images_per_second": rate,
             "eta_seconds": eta,
-            "memory_bytes": _memory_now(),
+            "memory_bytes": resident_bytes(),
             "updated_at": utc_now(),
         }
         with contextlib.suppress(StoreError):
@@ -61,7 +61,7 @@ def log(run: Run, line: str) -> None:
         append_line(run.log_path, f"{utc_now()} {line}")
 
 
-def _memory_now() -> int | None:
+def resident_bytes() -> int | None:
     """Resident memory of this process; None where the system does not say."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

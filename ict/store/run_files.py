@@ -57,7 +57,7 @@ _FILES: dict[str, Check] = {
             **dict.fromkeys(("compile_asked", "compile", "compile_why"), maybe(text)),
         },
     ),
-    names.JOB: fields({}, {"job": text}),
+    names.JOB: fields({}, {"job": text, "runs": list_of(text)}),
     names.LIVE: fields(
         {},
         {

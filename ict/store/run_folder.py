@@ -164,6 +164,11 @@ class Run(RunPaths):
         job: str | None = (self._read(names.JOB) or {}).get("job")
         return job
 
+    def job_runs(self) -> tuple[str, ...]:
+        """All runs of that job, this one among them."""
+        named: list[str] = (self._read(names.JOB) or {}).get("runs") or [self.id]
+        return tuple(named)
+
     def queued(self) -> dict[str, Any]:
         """The content of the `queued` marker: sequence, slots, devices, tries, launcher."""
         return self._read(names.QUEUED) or {}

@@ -62,6 +62,11 @@ def assign_job(run: Run, job: Document) -> None:
     atomic_write_json(run.job_path, job)
 
 
+def leave_job(run: Run) -> None:
+    """Running ► killed, by who holds the lock: its Slurm job lives on without it."""
+    remove_file(run.job_path)
+
+
 def withdraw(run: Run) -> None:
     """Queued ► what it was before."""
     remove_file(run.queued_path)

@@ -228,7 +228,7 @@ def test_a_study_with_failures_exits_1_and_says_how_many(toy_store: Store, study
 def test_the_words_of_a_study_are_checked(toy_store: Store, study_file: Path):
     assert "no study 'nix'" in ask("study", "run", "nix", code=2)["error"]
     error = ask("study", "run", study_file, "--parallel", 2, code=2)["error"]
-    assert error == "--parallel and --slurm need --launcher slurm"
+    assert error == "--parallel, --runs-per-job and --slurm need --launcher slurm"
 
 
 def test_waiting_replaces_a_dead_worker(toy_store: Store, monkeypatch):
