@@ -132,6 +132,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     """Everything that is printed, as one document."""
     from ict.data import KEEP_BYTES
 
+    load = os.getloadavg()[0]
     until = time.monotonic() + 60 * asked.minutes - _AFTER_SECONDS
     side = get_backbone(asked.backbone).image_size
     sizes = {t: size_of(t, asked.scale, side=side, keep_bytes=KEEP_BYTES) for t in NATIVE}
@@ -153,6 +154,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         "device": asked.device,
         "device_name": device_name(asked.device),
         "cores": len(os.sched_getaffinity(0)),
+        "load": load,
         "versions": versions_of(("ict", "torch", "timm")),
         **{name: getattr(asked, name) for name in ("backbone", "scale", "epochs", "minutes")},
         "generated_bytes": sum(written),
@@ -179,7 +181,8 @@ def text_of(found: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     lines = [
         f"`{found['command']}`, {found['date']}: {found['device_name']} ({found['device']}, "
-        f"{found['cores']} cores, {found['threads']} threads a run), {versions}, {found['precision']}.",
+        f"{found['cores']} cores, {found['threads']} threads a run), {versions}, {found['precision']}; "
+        f"load average of the machine as it began: {found['load']:.1f}.",
         "",
         f"{found['backbone']}, random weights, {found['epochs']} epochs"
         + ("." if found["scale"] == 1 else f", numbers of images × {found['scale']:g}."),

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     Fields = Mapping[str, Any] | RunRow
 
-Key, Value = TypeVar("Key"), TypeVar("Value")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 _SAME: Final = ("task", "backbone", "method")
 _NEAREST: Final = (("backbone", "method"), ("backbone",), ())
 # A step over a forward pass, by the multiplications of each: a frozen backbone saves the third part.

@@ -25,6 +25,8 @@ def test_a_finished_run_holds_what_the_design_promises(store):
     result = execute(here.id, store, threads=1, device="cpu")
     assert here.status() == "done"
     assert result == here.result()
+    phases = [getattr(result, f"{one}_seconds") for one in ("load", "score", "train", "test")]
+    assert min(phases) > 0
     assert 0 <= result.test_accuracy <= 1
     assert (result.adapter_parameters, result.head_parameters) == (12 * (24 * 24 + 24), 1930)
     assert result.notes[0].startswith("random backbone weights")
