@@ -30,7 +30,7 @@ def main(arguments: Sequence[str], kept: Any = None) -> int:
 
         return plain(trainer, number, on_step=noted)
 
-    Trainer.epoch = epoch  # type: ignore[method-assign]
+    Trainer.epoch = epoch  # type: ignore[method-assign,assignment]
     try:
         code = execute.main(arguments, kept)
     finally:

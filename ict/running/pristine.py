@@ -166,20 +166,23 @@ def _of_torch(torch: Any) -> Iterator[Setting]:
 
 
 def _of_autocast(torch: Any) -> Iterator[Setting]:
-    for kind in ("cpu", "cuda"):
-        yield Setting(
-            f"autocast {kind}",
-            lambda kind=kind: (torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)),
-            lambda before, kind=kind: (
-                torch.set_autocast_enabled(kind, before[0]),
-                torch.set_autocast_dtype(kind, before[1]),
-            ),
-        )
+    yield from (_autocast(torch, kind) for kind in ("cpu", "cuda"))
     yield Setting(
         "autocast cache",
         torch.is_autocast_cache_enabled,
         lambda before: (torch.set_autocast_cache_enabled(before), torch.clear_autocast_cache()),
     )
+
+
+def _autocast(torch: Any, kind: str) -> Setting:
+    def write(before: tuple[bool, Any]) -> None:
+        torch.set_autocast_enabled(kind, before[0])
+        torch.set_autocast_dtype(kind, before[1])
+
+    def read() -> tuple[bool, Any]:
+        return torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)
+
+    return Setting(f"autocast {kind}", read, write)
 
 
 def _of_backends(torch: Any) -> Iterator[Setting]:
