@@ -10,8 +10,10 @@ _OF_THE_MOMENT = (
     "seconds",
     "images_per_second",
     "peak_memory_bytes",
-    "train_seconds",
+    "load_seconds",
     "score_seconds",
+    "train_seconds",
+    "test_seconds",
     "started_at",
     "finished_at",
 )

