@@ -18,7 +18,6 @@ import random
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +25,7 @@ from pathlib import Path
 from signal import SIGKILL
 from typing import Any
 
+from bench.own_store import own_store
 from bench.timed_runner import MOMENTS
 from ict.files import read_json_lines
 from ict.store import Run, Store
@@ -144,9 +144,10 @@ def compare(quiet: Store, loud: Store) -> dict[str, int]:
 
 def measure(runs: int, kills: int) -> dict[str, Any]:
     """All that the heading of this file promises."""
-    with tempfile.TemporaryDirectory() as folder:
+    with own_store() as own:
+        beside = own.root.parent
         alone, together, killed = (
-            new_store(Path(folder), name) for name in ("alone", "together", "killed")
+            new_store(beside, name) for name in ("alone", "together", "killed")
         )
         seeds = range(1, runs + 1)
         half = runs // 2
