@@ -44,6 +44,7 @@ class Visit:
     """The bounds that each field was drawn with."""
     refused: dict[str, str] = field(default_factory=dict)
     notices: DeltaGenerator | None = None
+    counts: DeltaGenerator | None = None
     _wrote_in: object = None
 
     def arrive(self, page: str) -> None:
