@@ -20,7 +20,7 @@ CARRIED = (
     "store", "of", "with", "at", "block", "channel", "run", "study", "check", "gradients", "tuned_by",
 )  # fmt: skip
 """What goes along from page to page; the first goes with every link too."""
-RENAMED = {"kd_overlap": "kd", "kd_criteria": "kd"}
+RENAMED = {"kd_overlap": "kd", "kd_criteria": "kd", "read_at": "at", "order_of_run": "order"}
 Texts = dict[str, list[str]]
 
 
