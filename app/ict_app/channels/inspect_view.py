@@ -10,6 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from ict.analysis.ranks import Standing, rank_of, standing
+from ict.catalogue import SITE
 from ict.figures import class_profile, histogram
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_inspections import inspection_of
@@ -19,8 +20,7 @@ from ict.store import Run, Store
 from ict.store.adapter_files import ChannelWeights, channel_weights
 from ict.store.inspect_files import DrivingImage, channel_page
 from ict.tasks import limits
-from ict_app.common import plot, readers, shell, words
-from ict_app.common.controls import linked_select
+from ict_app.common import address, plot, readers, shell, words
 from ict_app.common.sources import Source
 
 
@@ -62,10 +62,8 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
         st.metric("Score", f"{scores[channel]:.4g}", width="content")
         st.metric("Rank in its block", f"{rank} of {len(scores)}", width="content")
         st.metric("Tuned by", words.runs(len(users)), width="content")
-    st.page_link(
-        shell.path("inspect"), label="Link to this channel", icon=":material/link:",
-        query_params={"of": source.key, "block": str(block), "channel": str(channel)},
-    )  # fmt: skip
+    address.link("inspect", "Link to this channel", icon="link", of=source.key, block=block,
+                 channel=channel)  # fmt: skip
     left, right = st.columns(2)
     theme, looked_at = shell.theme(), Choice(site=source.site, block=block, channel=channel)
     with left:
@@ -84,8 +82,11 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
                   request=Request("score-histogram", [source.key], looked_at))  # fmt: skip
     driving(shown, source, block, channel)
     st.subheader("Over tasks and criteria", anchor=False)
+    standings = over_tasks(shown, source, block, channel)
+    if sentence := words.unlike_images({str(one.task): one.images for one in standings}):
+        st.caption(sentence)
     st.dataframe(
-        pd.DataFrame(over_tasks(shown, source, block, channel)), hide_index=True, placeholder="", height="content",
+        pd.DataFrame(standings), hide_index=True, placeholder="", height="content",
         column_config={
             "score": st.column_config.NumberColumn(format="%.4g"),
             "top_share": st.column_config.ProgressColumn("in the top", format="percent"),
@@ -99,9 +100,12 @@ def driving(shown: Store, source: Source, block: int, channel: int) -> None:
     st.subheader("Images that drive it most", anchor=False)
     inspection = inspection_of(shown, source)
     if inspection is None:
-        st.caption("Not computed yet. This finds them, for all channels, in one pass:")
+        task = words.plain(source.task)
+        st.caption(f"No images of {task} yet. This finds them, for all channels, in one pass:")
         command = f"ict inspect {source.task} --backbone {source.record.backbone}"
-        st.code(command, language="bash")
+        st.code(
+            command + ("" if source.site == SITE else f" --site {source.site}"), language="bash"
+        )
         return
     page = channel_page(inspection, block, channel)
     task = words.plain(inspection.record.task)
@@ -145,7 +149,7 @@ def _adapter(shown: Store, users: Mapping[str, str], block: int, channel: int) -
     if not users:
         st.caption("No finished run tunes this channel.")
         return
-    run_id = linked_select("Run", users, "tuned_by")
+    run_id = address.select("Run", users, key="tuned_by", moving=True)
     adapter = readers.stamp(shown.run(run_id).adapter_path)
     weights = _weights(adapter, block, channel)
     if weights is None:

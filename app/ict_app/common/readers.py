@@ -5,7 +5,7 @@ A cached value is shared by all browsers: it is read, never changed.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,8 +24,11 @@ from ict.store.causal_files import CausalCheck
 from ict.store.epoch_rows import Epoch, epoch_rows
 from ict.store.run_rows import RunRow
 from ict.store.run_rows import run_rows as rows_of
+from ict_app.common import visit
 
 EXAMPLE = BUNDLED_WEIGHTS.parents[1] / "example_store"
+EXAMPLE_STAYS = "Part of the example study: it can be looked at, not changed."
+STORES = {"example": "Example", "own": "My store"}
 TABLE_SECONDS = 0.9  # how old the run table may be; a poll each second sees a new one
 Stamp = tuple[str, int, int]
 _looks: dict[tuple[str, str], tuple[float, Any]] = {}
@@ -46,10 +49,16 @@ def own_store() -> Store:
     return Store()
 
 
+def default_store() -> str:
+    """Which of STORES is shown where the address names none: the example while the own one is empty."""
+    return "example" if is_empty(own_store()) and EXAMPLE.is_dir() else "own"
+
+
 def store() -> Store:
-    """The store that pages show: the user's, or the example while that one is empty."""
-    own = own_store()
-    return Store(EXAMPLE) if is_empty(own) and EXAMPLE.is_dir() else own
+    """The store that pages show: that of the address, where it can be."""
+    asked = visit.current().now.get("store", [""])[-1]
+    which = asked if asked in STORES else default_store()
+    return Store(EXAMPLE) if which == "example" and EXAMPLE.is_dir() else own_store()
 
 
 def is_example(shown: Store) -> bool:
@@ -142,10 +151,27 @@ class LiveReport:
 
 
 def live(run: Run) -> LiveReport:
-    """The last report of a run."""
+    """The last report of a run since it was last started."""
     said = run.live() or {}
+    if _is_earlier(run, said):
+        return LiveReport()
     names = [one.name for one in fields(LiveReport) if said.get(one.name) is not None]
     return LiveReport(**{name: said[name] for name in names})
+
+
+def _is_earlier(run: Run, said: Mapping[str, Any]) -> bool:
+    """Whether a report is of an earlier start of the run."""
+    started = (run.execution() or {}).get("started_at")
+    return bool(started) and str(said.get("updated_at") or "") < str(started)
+
+
+def epochs_left_by(run: Run, status: str) -> int | None:
+    """How many epochs count of a run that goes on: those of the state that it goes on from.
+
+    None where all do. Until a resumed run trains, its folder holds epochs that it will train again.
+    """
+    begins = status == "running" and _is_earlier(run, run.live() or {})
+    return run.saved_epoch() if status == "queued" or begins else None
 
 
 def channel_scores(shown: Store, score_id: str) -> ChannelScores:
