@@ -1,0 +1,155 @@
+"""The sides that a store offers to be compared, spelled as `ict compare` takes them, newest study first."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ict.analysis import groups
+from ict.analysis.sides import Side, named, ratios
+from ict.analysis.summary import ratio_of
+from ict.errors import InputError
+from ict.store.run_rows import RunRow, run_rows, study_run_rows
+from ict.store.store import Store
+from ict.store.studies import Study, list_studies
+from ict.store.study_contrast import Contrast
+from ict.store.study_rows import rows_of
+
+MOST_GROUPS = 60
+"""Groups by settings of a whole store; of more, a filter is quicker written than found in a list."""
+MOST_CHARACTERS = 200
+"""Of a name: a link holds no more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offered:
+    """A side by its name, and in words."""
+
+    name: str
+    words: str
+    runs: int
+    tasks: frozenset[str]
+
+
+def offered(store: Store) -> list[Offered]:
+    """Rows of studies, then groups of the store's runs by their settings, of finished runs.
+
+    Each is of one setting a task, so that it can be compared.
+    """
+    found = [one for study in newest_first(store) for one in of_study(store, study)]
+    done = [row for row in run_rows(store) if row.done]
+    own = list(_narrowed("", "", done))
+    return found + (own if 1 < len(own) <= MOST_GROUPS else [])
+
+
+def newest_first(store: Store) -> list[Study]:
+    """Studies by when they were last asked for."""
+    return sorted(list_studies(store), key=lambda one: one.updated_at or "", reverse=True)
+
+
+def of_study(store: Store, study: Study) -> list[Offered]:
+    """The rows of a study that have finished runs, parted by K/D and whatever else differs in them."""
+    rows = [row for row in study_run_rows(store, study) if row.done and row.at_chosen_rate]
+    found: list[Offered] = []
+    for member in (str(row["name"]) for row in rows_of(study.document)):
+        own = [row for row in rows if row.member == member]
+        found += _narrowed(f"study:{study.name}/{member}", f"{study.name} · {member}", own)
+    return found
+
+
+def first_pair(store: Store) -> tuple[str, str] | None:
+    """What a reader asks first: the newest study's primary contrast, else its first two rows on one task.
+
+    Without a study that has two, the first two groups of the store; None where there are none.
+    """
+    for study in newest_first(store):
+        sides = of_study(store, study)
+        if pair := _declared(study, {one.name for one in sides}) or _first_two(sides):
+            return pair
+    return _first_two(offered(store))
+
+
+def _first_two(sides: Sequence[Offered]) -> tuple[str, str] | None:
+    for i, one in enumerate(sides):
+        for other in sides[i + 1 :]:
+            if one.tasks & other.tasks:
+                return one.name, other.name
+    return None
+
+
+def _declared(study: Study, names: set[str]) -> tuple[str, str] | None:
+    try:
+        contrast = study.primary
+    except InputError:
+        return None
+    if contrast is None:
+        return None
+    pair = (
+        _spelled(study, contrast.a, contrast, names),
+        _spelled(study, contrast.b, contrast, names),
+    )
+    return (pair[0], pair[1]) if pair[0] and pair[1] else None
+
+
+def _spelled(study: Study, row: str, contrast: Contrast, names: set[str]) -> str | None:
+    plain = f"study:{study.name}/{row}"
+    at = f"{plain},ratio={contrast.ratio:g}" if contrast.ratio is not None else plain
+    return at if at in names else plain if plain in names else None
+
+
+def _narrowed(prefix: str, words: str, rows: Sequence[RunRow]) -> Iterator[Offered]:
+    """`rows` of one name, parted into sides of one setting a task by further filters."""
+    if not rows or "," in prefix:
+        return
+    fields = groups.varying_within(rows, ("task",))
+    by_ratio = "k" in fields and len(ratios(named(rows, ""))) > 1
+    if by_ratio:
+        fields = [name for name in fields if name != "k"]
+        parts = _parted(rows, fields)
+        parts = {
+            (*filters, *at): members
+            for filters, own in parts.items()
+            for at, members in _by_ratio(own).items()
+        }
+    else:
+        parts = _parted(rows, fields)
+    for filters, members in parts.items():
+        plain = filters if filters or prefix else (f"method={members[0].method}",)
+        name = ",".join(filter(None, [prefix, *plain]))
+        told = " · ".join(filter(None, [words, *plain]))
+        if _fits(name, plain) and not _several(members):
+            tasks = frozenset(str(row.task) for row in members)
+            yield Offered(name=name, words=told, runs=len(members), tasks=tasks)
+
+
+def _by_ratio(rows: Sequence[RunRow]) -> Mapping[tuple[str, ...], list[RunRow]]:
+    parts: dict[tuple[str, ...], list[RunRow]] = defaultdict(list)
+    for row in rows:
+        ratio = ratio_of(row)
+        parts[() if ratio is None else (f"ratio={ratio:g}",)].append(row)
+    return parts
+
+
+def _parted(
+    rows: Sequence[RunRow], fields: Sequence[str]
+) -> Mapping[tuple[str, ...], list[RunRow]]:
+    parts: dict[tuple[str, ...], list[RunRow]] = defaultdict(list)
+    for row in rows:
+        parts[tuple(f"{name}={_value(row.get(name))}" for name in fields)].append(row)
+    return parts
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    missing = value is None or (isinstance(value, float) and math.isnan(value))
+    return "null" if missing else str(value)
+
+
+def _fits(name: str, filters: Sequence[str]) -> bool:
+    return len(name) <= MOST_CHARACTERS and not any("," in one for one in filters)
+
+
+def _several(rows: Sequence[RunRow]) -> bool:
+    side = Side("", tuple(rows))
+    return any(groups.telling(side.on(task).rows) for task in side.tasks)
