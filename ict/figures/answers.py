@@ -23,7 +23,7 @@ def confusion(
 ) -> go.Figure:
     """Classes × answers: wrong answers in % of the images of their class; what is right is not coloured.
 
-    customdata of a cell is [class, answer, images].
+    customdata of a cell is [class, answer, images, % of the class].
     """
     counts = found.counts
     C = len(counts)
@@ -39,18 +39,11 @@ def confusion(
             colorbar={"title": {"text": "of the class (%)"}},
             text=[["" if not n else str(n) for n in row] for row in counts],
             texttemplate="%{text}" if C <= MOST_COUNTED else None,
-            customdata=[[[a, b, int(counts[a, b])] for b in range(C)] for a in range(C)],
+            customdata=[[_cell(counts[a], a, b) for b in range(C)] for a in range(C)],
             hovertemplate="class %{customdata[0]} answered %{customdata[1]}: %{customdata[2]} images, "
-            "%{z:.1f} % of the class<extra></extra>",
+    "%{customdata[3]:.1f} % of the class<extra></extra>",
         )
     )  # fmt: skip
-    if C <= MOST_COUNTED:
-        right = np.diag(counts)
-        figure.add_scatter(
-            x=list(range(C)), y=list(range(C)), mode="text", text=[str(n) for n in right],
-            hovertext=[f"class {c}: {n} of {w} right" for c, (n, w) in enumerate(zip(right, whole[:, 0], strict=True))],
-            hoverinfo="text", showlegend=False,
-        )  # fmt: skip
     _axes(figure, words)
     caption = (
         f"Test images of each class (rows) by the answer of {run} (columns), "
@@ -61,6 +54,10 @@ def confusion(
         figure, title=title, caption=caption, theme=theme, height=210 + 26 * min(max(C, 6), 25),
         aspect=0.9, span="column" if C <= 12 else "text",
     )  # fmt: skip
+
+
+def _cell(row: np.ndarray, label: int, answer: int) -> list[float]:
+    return [label, answer, int(row[answer]), 100 * float(row[answer]) / max(1, int(row.sum()))]
 
 
 def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -105,9 +102,10 @@ def class_accuracy(
     shown = sorted(lowest, key=lambda one: one.label)
     overall = 100 * float(found.right.mean())
     figure = go.Figure()
+    least = min(one.low for one in shown)
     figure.add_vline(x=overall, line={"width": 1, "dash": "dot"})
     _add_classes(figure, shown)
-    figure.update_xaxes(title_text="test accuracy (%)", range=[-2, 102])
+    figure.update_xaxes(title_text="test accuracy (%)", range=[max(-2.0, 100 * least - 3), 102])
     figure.update_yaxes(
         title_text="class", tickvals=list(range(len(shown))), range=[len(shown) - 0.4, -0.6],
         ticktext=[_short(class_words(one.label, _names(names))) for one in shown],
