@@ -8,16 +8,19 @@ server runs it as a script for each visitor.
 import streamlit as st
 
 if __name__ == "__main__":
-    from ict_app.common import links, shell
+    from ict_app.common import places, shell, visit
 
     st.set_page_config(
         page_title="ict", page_icon=shell.ICON, layout="wide", initial_sidebar_state=220
     )
     page = st.navigation(shell.pages())
+    visit.current().arrive(places.name_of(page.title))
     shell.require_store()
-    links.check()
     shell.sidebar()
-    page.run()
+    try:
+        page.run()
+    finally:  # a page that has nothing more to draw stops
+        visit.current().settle()
 else:
     from ict_app.common import browser, hosts
     from starlette.middleware import Middleware

@@ -1,7 +1,7 @@
 """Ablation: how accuracy depends on K, against random, lowest, linear and full."""
 
 import streamlit as st
-from ict_app.common import readers, shell
+from ict_app.common import address, readers, shell
 from ict_app.studies import ablation_view
 from ict_app.tune import run_table
 
@@ -26,11 +26,9 @@ if table.empty:
 if others := ablation_view.mixed(rows):
     st.warning(f"These runs also differ in {', '.join(others)}: filter, or choose a study.")
 ablation_view.panels(table, rows, ablation_view.fair_words(shown, rows))
-means, pairs = st.tabs(
-    ["Means", "Paired differences"], key="ablation", on_change="rerun", bind="query-params"
-)
-with means:
+tabs = address.tabs({"means": "Means", "pairs": "Paired differences"}, key="ablation")
+with tabs["means"]:
     ablation_view.summary_table(table)
-if pairs.open:
-    with pairs:
+if tabs["pairs"].open:
+    with tabs["pairs"]:
         ablation_view.paired(shown, table, rows)

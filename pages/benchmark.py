@@ -1,7 +1,7 @@
 """Benchmark: this store's runs on VTAB-1K beside published numbers."""
 
 import streamlit as st
-from ict_app.common import readers, shell
+from ict_app.common import address, readers, shell
 from ict_app.studies import benchmark_view
 
 from ict.analysis.benchmark import SOURCE, average_table, store_table
@@ -15,13 +15,10 @@ if own.empty:
     real_tasks = [row.name for row in readers.tasks() if row.available and row.group != "bundled"]
     label, page = ("Start a run", "train") if real_tasks else ("How to get VTAB-1K", "data")
     if st.button(label, icon=":material/arrow_forward:"):
-        query = (
-            {"tasks": real_tasks[0], "backbone": "vit_base_patch16_224.orig_in21k"}
-            if real_tasks
-            else None
-        )
-        st.switch_page(shell.path(page), query_params=query)
-published = st.toggle("Published methods", value=True, key="published", bind="query-params")
+        backbone = "vit_base_patch16_224.orig_in21k"
+        asked = {"tasks": real_tasks[0], "backbone": backbone} if real_tasks else {}
+        address.go(page, **asked)
+published = address.toggle("Published methods", default=True, key="published")
 table = average_table(rows, published=published)
 if table.empty:
     st.stop()

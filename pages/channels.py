@@ -2,8 +2,7 @@
 
 import streamlit as st
 from ict_app.channels import channel_view
-from ict_app.common import shell, sources, words
-from ict_app.common.controls import linked_select
+from ict_app.common import address, shell, sources, words
 
 from ict.errors import IctError
 
@@ -21,16 +20,15 @@ if not labels:
     st.stop()
 left, right = st.columns([3, 2])
 with left:
-    key = linked_select("Run or scores", labels, "of")
+    key = address.select("Run or scores", labels, key="of", noun="run or scores", moving=True)
 with right:
-    other = linked_select("Compare with", {"nothing": "nothing", **labels}, "with")
+    other = address.select(
+        "Compare with", {"nothing": "nothing", **labels}, key="with", noun="run or scores"
+    )
 try:
     source = sources.open_source(shown, key)
     if len(source.scores.sites) > 1:
-        site = st.segmented_control(
-            "Site", source.scores.sites, default=source.site, required=True, key="at",
-            bind="query-params",
-        )  # fmt: skip
+        site = address.segmented("Site", source.scores.sites, default=source.site, key="at")
         source = sources.open_source(shown, key, site)
     st.fragment(channel_view.draw)(source, other, str(shown.root))
 except IctError as error:

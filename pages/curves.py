@@ -1,7 +1,7 @@
 """Curves: any runs over their epochs, the run table, means over seeds."""
 
 import streamlit as st
-from ict_app.common import readers, shell
+from ict_app.common import address, readers, shell
 from ict_app.tune import curve_view, run_table
 
 shown = shell.heading("Curves", "Runs over their epochs, side by side, with every seed in sight.")
@@ -16,13 +16,11 @@ if not rows:
     st.info("No run matches these filters.", icon=":material/filter_alt_off:")
     st.stop()
 place = st.container()
-single, grouped = st.tabs(
-    ["Runs", "Means over seeds"], key="as", on_change="rerun", bind="query-params"
-)
-with single:
+tabs = address.tabs({"runs": "Runs", "means": "Means over seeds"}, key="as")
+with tabs["runs"]:
     picked = curve_view.table(rows)
     curve_view.actions(shown, picked)
-with grouped:
+with tabs["means"]:
     curve_view.groups(rows)
 with place:
     curve_view.curves(shown, picked or rows)

@@ -1,42 +1,32 @@
 """Data: what can be trained on here, and how to get the rest."""
 
 import streamlit as st
-from ict_app.common import readers, shell, words
+from ict_app.common import address, readers, shell, words
 
 shell.heading("Data", "Tasks on this machine, and how to get the others.")
 rows = readers.tasks()
 available = [row for row in rows if row.available]
 st.markdown(f"**{len(available)} of {len(rows)} tasks** are on this machine.")
-only = st.segmented_control(
-    "Show",
-    ["all", "here", "missing"],
-    default="all",
-    required=True,
-    key="show",
-    bind="query-params",
-)
+only = address.segmented("Show", ["all", "here", "missing"], key="show")
 kept = [row for row in rows if only == "all" or row.available == (only == "here")]
 table = [
     {**vars(row), "on this machine": "●" if row.available else "", "missing": ", ".join(row.missing)}
     for row in kept
 ]  # fmt: skip
-picked = st.dataframe(
-    table, hide_index=True, placeholder="", height="content", key="task_rows", on_select="rerun",
-    selection_mode="single-row",
+picked = address.rows(
+    table, [row.name for row in kept], key="task", noun="task", several=False,
+    hide_index=True, placeholder="", height="content",
     column_order=("title", "name", "group", "on this machine", "classes", "train", "val", "test",
                   "missing", "path"),
 )  # fmt: skip
-if not picked.selection.rows:
+if not picked:
     st.caption("Select a task to train on it, or to see how to get it.")
     st.stop()
-row = kept[picked.selection.rows[0]]
+row = next(row for row in kept if row.name == picked[0])
 with st.container(border=True):
     st.markdown(f"**{words.plain(row.title)}**")
     if row.available:
-        st.page_link(
-            shell.path("train"), label="Train on it", icon=":material/play_arrow:",
-            query_params={"tasks": row.name},
-        )  # fmt: skip
+        address.link("train", "Train on it", icon="play_arrow", tasks=row.name)
     if row.how_to_get:
         st.text(row.how_to_get)
     if row.missing:

@@ -1,7 +1,7 @@
 """Figures: what was collected on the other pages, at its size on paper, in one zip."""
 
 import streamlit as st
-from ict_app.common import plot, shell, words
+from ict_app.common import address, plot, shell, words
 
 from ict.figures.export import FORMATS, NEED_CHROME, export_all
 from ict.figures.styles import STYLES, restyle
@@ -17,8 +17,8 @@ if not basket:
     )  # fmt: skip
     st.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    style = st.segmented_control(
-        "Style", list(STYLES), default="iclr", required=True, key="style", bind="query-params",
+    style = address.segmented(
+        "Style", list(STYLES), default="iclr", key="style",
         help="Column width and letter size of the venue.",
     )  # fmt: skip
     lacking = plot.no_chrome()

@@ -2,8 +2,8 @@
 
 import streamlit as st
 from ict_app.channels import inspect_view
-from ict_app.common import shell, sources, words
-from ict_app.common.controls import linked_select, place
+from ict_app.common import address, shell, sources, words
+from ict_app.common.controls import place
 
 from ict.errors import IctError
 
@@ -18,7 +18,7 @@ if not labels:
         page="train",
     )
     st.stop()
-key = linked_select("Run or scores", labels, "of")
+key = address.select("Run or scores", labels, key="of", noun="run or scores", moving=True)
 try:
     source = sources.open_source(shown, key)
     inspect_view.draw(shown, source, *place(source))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 from ict_app.channels import overlap_view
-from ict_app.common import readers, shell, words
+from ict_app.common import address, readers, shell, words
 from ict_app.tune import plan
 
 from ict.analysis.families import of_tasks
@@ -21,14 +21,20 @@ if not families:
     )  # fmt: skip
     st.stop()
 left, middle, right = st.columns([2, 1.4, 1])
-family = left.selectbox("Scores", list(families), key="family", bind="query-params")
+by_slug = {address.slug(name): name for name in families}
+family = by_slug[address.select("Scores", by_slug, key="family", place=left)]
 files = {str(record.task): record for record in families[family]}
 sites = families[family][0].sites or (SITE,)
-share = middle.select_slider(
-    "K/D, share of the channels", plan.SHARES[:-1], "1/8", key="kd_overlap", bind="query-params"
+share = address.select_slider(
+    "K/D, share of the channels",
+    plan.SHARES[:-1],
+    key="kd",
+    default="1/8",
+    noun="K/D",
+    place=middle,
 )
-site = right.selectbox("Site", sites, key="at", bind="query-params")
-tasks = st.multiselect("Tasks", list(files), default=list(files), key="among", bind="query-params")
+site = address.select("Site", sites, key="at", place=right)
+tasks = address.multiselect("Tasks", list(files), key="among", default=list(files), noun="task")
 if len(tasks) < 2:
     st.info("Choose two tasks or more.", icon=":material/join_inner:")
     st.stop()

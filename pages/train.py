@@ -1,7 +1,7 @@
 """Train: what should be trained, what that costs, start; and what runs now."""
 
 import streamlit as st
-from ict_app.common import shell, words
+from ict_app.common import address, shell, words
 from ict_app.tune import launch_form, run_table
 
 from ict.errors import IctError
@@ -28,7 +28,7 @@ with st.container(border=True):
             st.error(words.plain(error), icon=":material/error:")
         else:
             if len(started) == 1:
-                st.switch_page(shell.path("run"), query_params={"run": started[0]})
+                address.go("run", run=started[0], store=None)
             st.toast(f"{words.runs(len(started))} handed to the workers", icon=":material/check:")
 
 st.subheader("Latest runs", anchor=False)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 from ict_app.channels import transfer_view
-from ict_app.common import readers, shell, words
+from ict_app.common import address, readers, shell, words
 
 from ict.analysis.transfer import transfer_table, without_partner
 
@@ -22,7 +22,8 @@ if not table:
     )  # fmt: skip
     st.stop()
 settings = transfer_view.settings(table)
-name = st.selectbox("Setting", list(settings), key="setting", bind="query-params")
+by_slug = {address.slug(name): name for name in settings}
+name = by_slug[address.select("Setting", by_slug, key="setting")]
 transfer_view.matrix(settings[name])
 if alone:
     st.info(

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from fractions import Fraction
+from typing import Literal, cast
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -18,8 +19,8 @@ from ict.figures.sources import chosen_in_block
 from ict.selection import Selection, resolve_k
 from ict.store import Store
 from ict_app.channels import sets_view, sums_view
-from ict_app.common import plot, readers, shell, words
-from ict_app.common.controls import carry, place, write_link
+from ict_app.common import address, plot, readers, shell, words
+from ict_app.common.controls import place
 from ict_app.common.sources import (
     RATIOS,
     Box,
@@ -66,7 +67,6 @@ def _map(
 
 def draw(source: Source, other_key: str | None, root: str) -> None:
     """Everything below the choice of the source; a fragment, so that a slider moves only this."""
-    write_link("of", source.key)
     _open_clicked(source)
     sets = sets_view.fitting(source)
     view, ks, order = _controls(source, with_sets=bool(sets))
@@ -98,14 +98,11 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
 
 
 def _open_clicked(source: Source) -> None:
-    """Goes to the page of the channel whose mark was clicked.
-
-    Block and channel are bound to the link here, so a switch may not name them: the session takes
-    them along, and the fields of the other page write them into its link.
-    """
+    """Goes to the page of the channel whose mark was clicked."""
     if clicked := st.session_state.pop("clicked", None):
-        carry("Inspect", block=clicked[0], channel=clicked[1])
-        st.switch_page(shell.path("inspect"), query_params={"of": source.key})
+        address.go(
+            "inspect", of=source.key, at=address.said("at"), block=clicked[0], channel=clicked[1]
+        )
 
 
 def _open_other(key: str | None, source: Source, root: str) -> Source | None:
@@ -120,41 +117,34 @@ def _open_other(key: str | None, source: Source, root: str) -> Source | None:
 
 def _controls(source: Source, *, with_sets: bool) -> tuple[View, tuple[int, ...], Marked]:
     bar = st.container(horizontal=True, gap="small")
-    view = bar.segmented_control(
-        "Colour", list(VIEWS), default="raw", required=True, format_func=VIEWS.__getitem__, key="view",
-        bind="query-params", help="z and rank are within each block: norms grow with depth.",
-    )  # fmt: skip
+    view = cast(View, address.segmented(
+        "Colour", VIEWS, key="view", place=bar,
+        help="z and rank are within each block: norms grow with depth.",
+    ))  # fmt: skip
     absent: set[Marked] = {"own"} if source.own is None else set()
     absent |= set() if with_sets else {"set"}
-    orders = [name for name in ORDERS if name not in absent]
-    order = bar.segmented_control(
-        "Marked", orders, default=orders[0], required=True, format_func=ORDERS.__getitem__,
-        key="order" if source.own is None else "order_of_run", bind="query-params",
+    orders = {name: label for name, label in ORDERS.items() if name not in absent}
+    order = cast(Marked, address.segmented(
+        "Marked", orders, key="order", place=bar, noun="marking",
         help="What is marked on the map at this K. Nothing is trained again.",
-    )  # fmt: skip
-    bar.segmented_control(
-        "Dragging", list(DRAGS), default="zoom", required=True, format_func=DRAGS.__getitem__, key="drag",
-        bind="query-params",
-    )  # fmt: skip
-    bar.segmented_control(
-        "A click on a mark", list(CLICKS), default="open", required=True, format_func=CLICKS.__getitem__,
-        key="click", bind="query-params",
-    )  # fmt: skip
+    ))  # fmt: skip
+    address.segmented("Dragging", DRAGS, key="drag", place=bar)
+    address.segmented("A click on a mark", CLICKS, key="click", place=bar)
     default = default_ks(source)
     if len(source.widths) == 1:
         width = source.widths[0]
-        if st.session_state.get("k", 1) > width:  # of a wider backbone
-            st.session_state["k"] = default[0]
-        k = st.slider(f"K, channels of {width} in each block", 1, width, default[0], key="k",
-                         bind="query-params")  # fmt: skip
-        return view, (k,), order
-    own = default[0] / source.widths[0]
-    ratios = sorted({*RATIOS, own})
-    ratio = st.select_slider(
-        "K/D, share of the channels in each block", ratios, own, key="kd", bind="query-params",
-        format_func=lambda value: f"{value:.4g}",
-    )  # fmt: skip
-    return view, resolve_k(source.widths, k=None, ratio=ratio), order
+        label = f"K, channels of {width} in each block"
+        return (
+            view,
+            (address.slider(label, 1, width, key="k", default=default[0], noun="K"),),
+            order,
+        )
+    own = Fraction(default[0], source.widths[0])
+    ratios = {str(ratio): f"{float(ratio):.4g}" for ratio in sorted({*RATIOS, own})}
+    ratio = address.select_slider(
+        "K/D, share of the channels in each block", ratios, key="kd", default=str(own), noun="K/D"
+    )
+    return view, resolve_k(source.widths, k=None, ratio=float(Fraction(ratio))), order
 
 
 def _numbers(source: Source, picked: Selection, rows: Sequence[OverlapRow]) -> None:
@@ -200,9 +190,10 @@ def _followed() -> None:
     for key in ("map", "map_other"):
         if values := plot.clicked(key):
             block, channel = int(values[3]), int(values[2])
-            st.session_state["block"], st.session_state["channel"] = block, channel
             if st.session_state.get("click", "open") == "open":
                 st.session_state["clicked"] = (block, channel)
+            else:
+                address.put(block=block, channel=channel)
             return
 
 
@@ -245,10 +236,8 @@ def _one_channel(source: Source, picked: Selection, other: Source | None, how: C
         f"score **{scores[channel]:.4g}**, rank **{rank}** of {len(scores)}, "
         + _chosen_words(picked, block, channel)
     )
-    st.page_link(
-        shell.path("inspect"), label="Inspect this channel", icon=":material/frame_inspect:",
-        query_params={"of": source.key, "block": str(block), "channel": str(channel)},
-    )  # fmt: skip
+    address.link("inspect", "Inspect this channel", icon="frame_inspect", of=source.key,
+                 at=address.said("at"), block=block, channel=channel)  # fmt: skip
     left, right = st.columns(2)
     theme = shell.theme()
     with left:

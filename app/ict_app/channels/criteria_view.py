@@ -16,30 +16,24 @@ from ict.figures.draw_causal import causal_curves, effects_by_block, effects_fig
 from ict.figures.draw_checks import measure_unit
 from ict.store import Store
 from ict.store.causal_files import CausalCheck
-from ict_app.common import plot, readers, shell, words
-from ict_app.common.controls import linked_select
+from ict_app.common import address, plot, readers, shell, words
 from ict_app.tune import plan
 
-MEASURES = {"Spearman": "spearman", "top K": "top-k"}
+MEASURES = {"spearman": "Spearman", "top-k": "top K"}
 EVERY = "all"
 
 
 def agreement(shown: Store, families: Mapping[str, list[ScoreRecord]]) -> None:
     """The matrix over criteria, and one of them against the others block by block."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        files = families[st.selectbox("Scores", list(families), key="scored", bind="query-params")]
+        by_slug = {address.slug(name): name for name in families}
+        files = families[by_slug[address.select("Scores", by_slug, key="scored")]]
         sites = list(dict.fromkeys(site for one in files for site in one.sites or (SITE,)))
-        site = str(st.selectbox("Site", sites, width=140, key="read_at", bind="query-params"))
-        measure = str(
-            st.segmented_control(
-                "Measure", list(MEASURES), default="Spearman", required=True, key="agree",
-                bind="query-params",
-            )
-        )  # fmt: skip
-        share = st.select_slider(
-            "K/D", plan.SHARES[:-1], "1/8", width=180, key="kd_criteria", bind="query-params",
-            disabled=measure == "Spearman",
-        )  # fmt: skip
+        site = address.select("Site", sites, width=140, key="at")
+        kind = address.segmented("Measure", MEASURES, key="agree")
+        share = address.select_slider(
+            "K/D", plan.SHARES[:-1], default="1/8", width=180, key="kd", disabled=kind == "spearman"
+        )
     read = [one for one in files if site in (one.sites or (SITE,))]
     ids = {criterion_name(one, read): one.score_id for one in read}
     scores = {name: readers.channel_scores(shown, key).site(site) for name, key in ids.items()}
@@ -48,7 +42,7 @@ def agreement(shown: Store, families: Mapping[str, list[ScoreRecord]]) -> None:
             f"Only one criterion was scored at {words.plain(site)}.", icon=":material/join_inner:"
         )
         return
-    ratio, kind = plan.share_of(share), MEASURES[measure]
+    ratio = plan.share_of(share)
     values, unit = measured(scores, kind, ratio), measure_unit(kind, ratio)
     how = Choice(site=site, measure=kind)
     if kind == "top-k":
@@ -62,7 +56,7 @@ def agreement(shown: Store, families: Mapping[str, list[ScoreRecord]]) -> None:
 
 def _matrix(names: list[str], values: np.ndarray, unit: str, request: Request) -> None:
     blocks = [EVERY, *map(str, range(len(values)))]
-    where = st.selectbox("Block", blocks, key="agree_in", bind="query-params", width=120)
+    where = address.select("Block", blocks, key="agree_in", width=120)
     block = None if where == EVERY else int(where)
     mean, n = mean_over_blocks(values, block)
     plot.draw(
@@ -77,7 +71,7 @@ def _matrix(names: list[str], values: np.ndarray, unit: str, request: Request) -
 
 
 def _lines(names: list[str], values: np.ndarray, unit: str, request: Request) -> None:
-    against = st.selectbox("Against", names, key="against", bind="query-params", width=200)
+    against = address.select("Against", names, key="against", noun="criterion", width=200)
     rows = against_rows(values, names, against)
     plot.draw(
         agreement_lines(rows, unit=unit, against=against, theme=shell.theme()), "criteria-by-block",
@@ -106,7 +100,9 @@ def _label(check: CausalCheck) -> str:
 def causal(checks: Mapping[str, CausalCheck]) -> None:
     """Deletion and insertion curves of one check, then score against effect."""
     check = checks[
-        linked_select("Check", {key: _label(one) for key, one in checks.items()}, "check")
+        address.select(
+            "Check", {key: _label(one) for key, one in checks.items()}, key="check", moving=True
+        )
     ]
     for note in check.notes:
         st.warning(words.plain(note), icon=":material/warning:")
@@ -138,11 +134,9 @@ def _effects(check: CausalCheck) -> None:
     left, right = st.columns(2)
     with left:
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            criterion = st.selectbox(
-                "Criterion", check.criteria, key="effect_of", bind="query-params", width=200
-            )
+            criterion = address.select("Criterion", check.criteria, key="effect_of", width=200)
             blocks = [EVERY, *(str(b) for b in sorted({one.block for one in check.scatter}))]
-            where = st.selectbox("Block", blocks, key="effect_in", bind="query-params", width=140)
+            where = address.select("Block", blocks, key="effect_in", width=140)
         block = None if where == EVERY else int(where)
         plot.draw(
             effects_figure(check, criterion, block, theme=shell.theme()), "score-effect",

@@ -22,8 +22,7 @@ from ict.figures.first_step import told
 from ict.figures.frames import frame
 from ict.store import Store
 from ict.store.names import gradient_file
-from ict_app.common import plot, readers, shell, words
-from ict_app.common.controls import linked_select
+from ict_app.common import address, plot, readers, shell, words
 from ict_app.tune import plan
 
 BOTH = "both"
@@ -67,15 +66,13 @@ def _asked(found: dict[str, ScoreRecord], records: Sequence[ScoreRecord]) -> tup
     """Which gradients, where, how many channels, and by which norm."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         labels = {score_id: words.score_label(one) for score_id, one in found.items()}
-        gradients = found[linked_select("Gradients", labels, "gradients")]
+        gradients = found[address.select("Gradients", labels, key="gradients", moving=True)]
         sites = gradients.sites or (SITE,)
-        site = str(st.selectbox("Site", sites, width=140, key="step_at", bind="query-params"))
-        share = st.select_slider(
-            "K/D", plan.SHARES[:-1], "1/8", width=180, key="kd_step", bind="query-params"
+        site = address.select("Site", sites, width=140, key="step_at")
+        share = address.select_slider(
+            "K/D", plan.SHARES[:-1], default="1/8", width=180, key="kd_step"
         )
-        norm = st.segmented_control(
-            "Step", [BOTH, *NORMS], default=BOTH, required=True, key="norm", bind="query-params"
-        )
+        norm = address.segmented("Step", [BOTH, *NORMS], key="norm")
     ratio, others = plan.share_of(share), rankings_beside(gradients, records, site=site)
     asked = Asked(gradients=gradients, others=others, site=site, ratio=ratio)
     return asked, Choice(site=site, ratio=ratio, norm=None if norm == BOTH else str(norm))

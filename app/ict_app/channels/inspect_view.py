@@ -19,8 +19,7 @@ from ict.store import Run, Store
 from ict.store.adapter_files import ChannelWeights, channel_weights
 from ict.store.inspect_files import DrivingImage, channel_page
 from ict.tasks import limits
-from ict_app.common import plot, readers, shell, words
-from ict_app.common.controls import linked_select
+from ict_app.common import address, plot, readers, shell, words
 from ict_app.common.sources import Source
 
 
@@ -62,10 +61,8 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
         st.metric("Score", f"{scores[channel]:.4g}", width="content")
         st.metric("Rank in its block", f"{rank} of {len(scores)}", width="content")
         st.metric("Tuned by", words.runs(len(users)), width="content")
-    st.page_link(
-        shell.path("inspect"), label="Link to this channel", icon=":material/link:",
-        query_params={"of": source.key, "block": str(block), "channel": str(channel)},
-    )  # fmt: skip
+    address.link("inspect", "Link to this channel", icon="link", of=source.key, block=block,
+                 channel=channel)  # fmt: skip
     left, right = st.columns(2)
     theme, looked_at = shell.theme(), Choice(site=source.site, block=block, channel=channel)
     with left:
@@ -145,7 +142,7 @@ def _adapter(shown: Store, users: Mapping[str, str], block: int, channel: int) -
     if not users:
         st.caption("No finished run tunes this channel.")
         return
-    run_id = linked_select("Run", users, "tuned_by")
+    run_id = address.select("Run", users, key="tuned_by", moving=True)
     adapter = readers.stamp(shown.run(run_id).adapter_path)
     weights = _weights(adapter, block, channel)
     if weights is None:

@@ -22,12 +22,12 @@ from ict.figures.asked import Choice, Request
 from ict.figures.draw_pairs import overlap_squares, task_tree
 from ict.selection import resolve_k
 from ict.store import Store
-from ict_app.common import plot, readers, shell, sources
+from ict_app.common import address, plot, readers, shell, sources
 from ict_app.common.controls import block_input
 
 VALUES = {"kuncheva": "Kuncheva's index", "overlap": "shared channels", "jaccard": "Jaccard"}
 Rows = Sequence[OverlapRow]
-LOOKS = ("By block", "At every K", "More images")
+LOOKS = {"blocks": "By block", "ks": "At every K", "images": "More images"}
 FEW = 6  # tasks whose ceiling is computed without asking
 
 
@@ -38,7 +38,7 @@ def table(shown: Store, files: Sequence[ScoreRecord], *, site: str, ratio: float
     """
     lacking = without_sums(files, site)
     if lacking is None:
-        if len(files) <= FEW or st.toggle("Noise ceiling", key="ceiling", bind="query-params"):
+        if len(files) <= FEW or address.toggle("Noise ceiling", key="ceiling"):
             root = "" if readers.is_example(shown) else str(shown.root)
             return _with_ceiling(root, tuple(one.path for one in files), site, ratio)
     elif (
@@ -84,15 +84,12 @@ def matrix(rows: Rows, files: Sequence[ScoreRecord], how: Choice) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         extra = ["ratio_to_ceiling"] if has_ceiling(rows) else []
         names = {**VALUES, "ratio_to_ceiling": "ratio to ceiling"}
-        value = st.segmented_control(
-            "Measure", [*VALUES, *extra], default="kuncheva", required=True, format_func=names.__getitem__,
-            key="measure", bind="query-params",
-        )  # fmt: skip
-        where = st.selectbox(
-            "Where", ["all blocks", *map(str, range(blocks))], key="in_block", bind="query-params",
-            width=160, format_func=lambda b: b if b == "all blocks" else f"block {b}",
-        )  # fmt: skip
-    block = None if where == "all blocks" else int(where)
+        value = address.segmented(
+            "Measure", {name: names[name] for name in (*VALUES, *extra)}, key="measure"
+        )
+        everywhere = {"all": "all blocks", **{str(b): f"block {b}" for b in range(blocks)}}
+        where = address.select("Where", everywhere, key="in_block", noun="block", width=160)
+    block = None if where == "all" else int(where)
     left, right = st.columns([1.15, 1])
     figure = overlap_squares(rows, value, block, theme=shell.theme())
     how, ids = replace(how, ceiling=has_ceiling(rows), block=block), _ids(files)
@@ -138,7 +135,7 @@ def _clickable(matrix: go.Figure) -> go.Figure:
 def _pair_clicked() -> None:
     """A click on a cell chooses its two tasks for *One pair*."""
     if names := plot.clicked("overlap-matrix"):
-        st.session_state["task_a"], st.session_state["task_b"] = map(str, names)
+        address.put(task_a=names[0], task_b=names[1])
 
 
 def pair(
@@ -147,24 +144,23 @@ def pair(
     """One pair: block by block, at every K, with more images; the channels shared in one block."""
     tasks = [str(one.task) for one in files]
     first, second, third = st.columns([2, 2, 1])
-    a = first.selectbox("Task", tasks, key="task_a", bind="query-params")
-    b = second.selectbox(
-        "and task", [task for task in tasks if task != a], key="task_b", bind="query-params"
-    )
+    a = address.select("Task", tasks, key="task_a", place=first)
+    others = [task for task in tasks if task != a]
+    b = address.select("and task", others, key="task_b", noun="other task", place=second)
     own = [row for row in rows if set(row.pair) == {a, b}]
     block = block_input(len(own) - 1, third)
     two = [next(one for one in files if one.task == task) for task in (a, b)]
-    tabs = st.tabs(LOOKS, key="pair_as", on_change="rerun", bind="query-params")
+    tabs = address.tabs(LOOKS, key="pair_as")
     k = own[block].k
-    if tabs[0].open:
-        with tabs[0]:
+    if tabs["blocks"].open:
+        with tabs["blocks"]:
             shown_as = Choice(site=site, ratio=ratio, ceiling=has_ceiling(rows), pair=(a, b))
             _by_block(own, Request("overlap-lines", _ids(files), shown_as), _both(two))
-    if tabs[1].open:
-        with tabs[1]:
+    if tabs["ks"].open:
+        with tabs["ks"]:
             _at_every_k(shown, two, site, block, k)
-    if tabs[2].open:
-        with tabs[2]:
+    if tabs["images"].open:
+        with tabs["images"]:
             _with_more_images(shown, two, site, ratio)
     st.markdown(f"**Block {block}: {own[block].overlap} of {k} channels are shared**")
     ids = _ids(two)
@@ -172,10 +168,8 @@ def pair(
         shared(shown, ids[0], ids[1], block, k), hide_index=True, placeholder="", height=240,
         column_config={"a": f"rank in {a}", "b": f"rank in {b}"},
     )  # fmt: skip
-    st.page_link(
-        shell.path("channels"), label="Both maps in Channels", icon=":material/grid_on:",
-        query_params={"of": ids[0], "with": ids[1], "block": str(block)},
-    )  # fmt: skip
+    both = {"of": ids[0], "with": ids[1], "block": block}
+    address.link("channels", "Both maps in Channels", icon="grid_on", **both)
 
 
 def _by_block(own: Rows, request: Request, both: str) -> None:

@@ -10,7 +10,7 @@ from ict.errors import IctError
 from ict.selection import Selection
 from ict.store import channel_sets
 from ict.store.channel_sets import ChannelSet
-from ict_app.common import readers, words
+from ict_app.common import address, readers, words
 from ict_app.common.sources import Boxed, Source
 
 
@@ -27,10 +27,8 @@ def fitting(source: Source) -> list[ChannelSet]:
 def choose(sets: Sequence[ChannelSet]) -> tuple[Selection, str]:
     """The set that is marked on the map, and its name."""
     by_name = {one.name: one for one in sets}
-    if st.session_state.get("set") not in by_name:
-        st.session_state.pop("set", None)
-    name = st.selectbox("Set", list(by_name), key="set", bind="query-params")
-    return by_name[name].selection, str(name)
+    name = address.select("Set", list(by_name), key="set")
+    return by_name[name].selection, name
 
 
 def draw(source: Source, picked: Selection, boxed: Sequence[Boxed]) -> None:

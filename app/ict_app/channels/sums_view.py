@@ -24,17 +24,17 @@ from ict.figures.sources import chosen_in_block, ranked_in_block
 from ict.selection import Selection
 from ict.store import Store
 from ict_app.channels import made_of_view
-from ict_app.common import plot, readers, shell
+from ict_app.common import address, plot, readers, shell
 from ict_app.common.controls import followed_block
 from ict_app.common.sources import Source
 
-TABS = ("Classes", "Energy", "Stability", "Made of")
+TABS = {"classes": "Classes", "energy": "Energy", "stability": "Stability", "made_of": "Made of"}
 
 
 def draw(shown: Store, source: Source, picked: Selection, how: Choice) -> None:
     """Four looks behind the scores; only the open one is computed."""
     st.subheader("Behind the scores", anchor=False)
-    tabs = st.tabs(TABS, key="behind", on_change="rerun", bind="query-params")
+    tabs = address.tabs(TABS, key="behind").values()
     for tab, look in zip(tabs, (_classes, _energy, _stability, _made_of), strict=True):
         if tab.open:
             with tab:

@@ -1,16 +1,13 @@
 """What a link says, looked at before any field reads it.
 
-Fields are bound to the link, and streamlit turns `epochs=Infinity` into a number before a page can
-look. What no field could have written is taken out of the link, and named once.
+What no field could have written is taken out of the link, and named once. Nothing here knows streamlit.
 """
 
-import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from collections.abc import Mapping
 
 from ict.documents.bounded import number, odd_word
 from ict.documents.identity import is_id
 from ict.errors import quoted
-from ict_app.common import words
 
 LONGEST = 201  # a run's id; a share or a seed is shorter
 MOST = 200  # values of one field; rows of a table that were picked may be more
@@ -36,32 +33,11 @@ LISTS = {
     "among",
 }  # an emptied one is empty in the link
 _ROWS = "pick"
-_REFUSED = "link_refused"
 
 
-def check() -> None:
-    """Takes out of the link what is too long, too much, or no number where one belongs."""
-    refused = {
-        key: why for key in st.query_params if (why := trouble(key, st.query_params.get_all(key)))
-    }
-    if not refused:
-        return
-    st.session_state[_REFUSED] = sentence(refused)
-    context = get_script_run_ctx()
-    if context is None:
-        return
-    with context.session_state.query_params() as params:
-        *others, last = refused
-        for key in others:
-            params.discard_param_no_forward_msg(key)
-        params.remove_param(last)  # also of a field that is drawn already: the browser's Back
-    st.rerun()
-
-
-def say() -> None:
-    """Names once what was taken out of the link."""
-    if text := st.session_state.pop(_REFUSED, None):
-        st.warning(words.plain(text), icon=":material/link_off:")
+def refused(named: Mapping[str, list[str]]) -> dict[str, str]:
+    """Which names of a link are too long, too much, or no number where one belongs, and why."""
+    return {key: why for key, values in named.items() if (why := trouble(key, values))}
 
 
 def trouble(key: str, values: list[str]) -> str:

@@ -24,8 +24,10 @@ from ict.store.causal_files import CausalCheck
 from ict.store.epoch_rows import Epoch, epoch_rows
 from ict.store.run_rows import RunRow
 from ict.store.run_rows import run_rows as rows_of
+from ict_app.common import visit
 
 EXAMPLE = BUNDLED_WEIGHTS.parents[1] / "example_store"
+STORES = {"example": "Example", "own": "My store"}
 TABLE_SECONDS = 0.9  # how old the run table may be; a poll each second sees a new one
 Stamp = tuple[str, int, int]
 _looks: dict[tuple[str, str], tuple[float, Any]] = {}
@@ -46,10 +48,16 @@ def own_store() -> Store:
     return Store()
 
 
+def default_store() -> str:
+    """Which of STORES is shown where the address names none: the example while the own one is empty."""
+    return "example" if is_empty(own_store()) and EXAMPLE.is_dir() else "own"
+
+
 def store() -> Store:
-    """The store that pages show: the user's, or the example while that one is empty."""
-    own = own_store()
-    return Store(EXAMPLE) if is_empty(own) and EXAMPLE.is_dir() else own
+    """The store that pages show: that of the address, where it can be."""
+    asked = visit.current().now.get("store", [""])[-1]
+    which = asked if asked in STORES else default_store()
+    return Store(EXAMPLE) if which == "example" and EXAMPLE.is_dir() else own_store()
 
 
 def is_example(shown: Store) -> bool:

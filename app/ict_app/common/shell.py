@@ -1,7 +1,5 @@
 """The frame of every page: navigation, sidebar, heading, empty states, theme."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import streamlit as st
@@ -10,32 +8,11 @@ from ict.documents.records import Odd
 from ict.documents.shapes import shown as quotable
 from ict.errors import InputError
 from ict.store import Store
-from ict_app.common import links, readers, words
-from ict_app.common.controls import arrive
+from ict_app.common import address, links, readers, visit, words
+from ict_app.common.places import ROOT, SECTIONS, path
 
-_ROOT = Path(__file__).parents[3]
-_PAGES = _ROOT / "pages"
-ICON = str(_ROOT / "assets" / "icon.png")  # a named icon would be fetched from the network
+ICON = str(ROOT / "assets" / "icon.png")  # a named icon would be fetched from the network
 MOST_NAMED = 200  # things that cannot be read; more would be a page of them
-_SECTIONS: dict[str, Sequence[tuple[str, str, str]]] = {
-    "Tune": (
-        ("train", "Train", "play_arrow"),
-        ("run", "Run", "monitoring"),
-        ("curves", "Curves", "show_chart"),
-    ),
-    "Channels": (
-        ("channels", "Channels", "grid_on"),
-        ("criteria", "Criteria", "compare_arrows"),
-        ("overlap", "Overlap", "join_inner"),
-        ("transfer", "Transfer", "swap_horiz"),
-        ("inspect", "Inspect", "frame_inspect"),
-    ),
-    "Studies": (
-        ("ablation", "Ablation", "stacked_line_chart"),
-        ("benchmark", "Benchmark", "leaderboard"),
-    ),
-    "Results": (("export", "Figures", "picture_as_pdf"), ("data", "Data", "database")),
-}
 
 
 def pages() -> dict[str, list[st.Page]]:
@@ -48,7 +25,7 @@ def pages() -> dict[str, list[st.Page]]:
             )
             for name, title, icon in entries
         ]
-        for section, entries in _SECTIONS.items()
+        for section, entries in SECTIONS.items()
     }  # fmt: skip
     typed = st.Page(path("train"), title="Train", url_path="train", visibility="hidden")
     next(iter(by_slug.values())).append(typed)
@@ -63,11 +40,6 @@ _NARROW = """<style>
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .stPlotlyChart) { flex-wrap: wrap; }
 }
 </style>"""
-
-
-def path(name: str) -> str:
-    """Absolute path of a page, for links and switches."""
-    return str(_PAGES / f"{name}.py")
 
 
 def theme() -> Literal["light", "dark"]:
@@ -86,30 +58,57 @@ def require_store() -> None:
 
 def sidebar() -> None:
     """Which store is shown, and what is running in it."""
-    shown = readers.store()
     st.html(_NARROW)
     with st.sidebar:
-        if readers.is_example(shown):
-            st.info("Your store is empty: what you see is the **example study**.")
+        shown = _switch()
         rows = readers.run_rows(shown)
-        running = sum(row.status == "running" for row in rows)
-        queued = sum(row.status == "queued" for row in rows)
-        state = f"{running} running" + (f", {queued} queued" if queued else "")
-        where = "In the example: " if readers.is_example(shown) else ""
-        st.caption(f"{where}{words.runs(len(rows))}, {state}")
+        alive = any(row.status in ("running", "queued") for row in rows)
+        st.fragment(_counts, run_every=2 if alive else None)(str(shown.root))
         st.caption(f"Your store: {words.plain(readers.own_store().root)}")
+
+
+def _switch() -> Store:
+    """The switch between the example and the visitor's own store; gives the store that is shown."""
+    first = readers.default_store()
+    if readers.EXAMPLE.is_dir():
+        address.segmented("Store", readers.STORES, key="store", default=first, width="stretch")
+    shown = readers.store()
+    if readers.is_example(shown):
+        why = "Your store is empty: what you see is" if first == "example" else "What you see is"
+        st.info(f"{why} the **example study**. Runs that you start go to your own store.")
+    return shown
+
+
+def _counts(root: str) -> None:
+    """How many runs there are and are on their way; looks again while one is."""
+    shown = Store(root)
+    rows = readers.run_rows(shown)
+    running = sum(row.status == "running" for row in rows)
+    queued = sum(row.status == "queued" for row in rows)
+    state = f"{running} running" + (f", {queued} queued" if queued else "")
+    where = "In the example: " if readers.is_example(shown) else ""
+    st.caption(f"{where}{words.runs(len(rows))}, {state}")
 
 
 def heading(title: str, sentence: str) -> Store:
     """Title and one sentence on what the page is for; gives the store that is shown."""
-    arrive(title)
+    tab(title)
     st.title(title, anchor=False)
     st.caption(sentence)
-    links.say()
+    here = visit.current()
+    here.notices = st.container()
+    if here.refused:
+        address.tell(links.sentence(here.refused))
+        here.refused = {}
     shown = readers.store()
     if trouble := readers.unreadable(shown):
         _report(trouble)
     return shown
+
+
+def tab(title: str, of: str | None = None) -> None:
+    """What the browser's tab is called: the page, after what it shows."""
+    st.set_page_config(page_title=" · ".join(filter(None, (of, title))) + " – ict")
 
 
 def _report(trouble: list[Odd]) -> None:
@@ -130,4 +129,4 @@ def empty(sentence: str, *, button: str, page: str, **query: str | list[str]) ->
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown(sentence, text_alignment="center")
         if st.button(button, type="primary", icon=":material/arrow_forward:", key=f"empty_{page}"):
-            st.switch_page(path(page), query_params=query or None)
+            address.go(page, **query)

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from fractions import Fraction
 
 from ict.documents.score_record import ScoreRecord
 from ict.figures.sources import Source as Scored
@@ -23,7 +24,7 @@ __all__ = [
     "RATIOS", "Source", "boxed", "by_stage", "chosen", "comparable", "default_ks", "marks",
     "open_source", "options", "ranked_in_block",
 ]  # fmt: skip
-RATIOS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1.0)
+RATIOS = tuple(map(Fraction, "1/64 1/32 1/16 1/8 3/16 1/4 3/8 1/2 3/4 1".split()))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,7 @@ from ict.methods.registry import chooses_channels
 from ict.store import Store
 from ict.store.run_rows import RunRow, as_rows, study_run_rows
 from ict.store.studies import create, list_studies, load_study, standing
-from ict_app.common import plot, readers, shell, words
-from ict_app.common.controls import linked_select
+from ict_app.common import address, plot, readers, shell, words
 from ict_app.tune.run_view import action, alive, cancel
 
 ALL = "all"
@@ -37,13 +36,14 @@ def studies(shown: Store) -> dict[str, str]:
 def choose(shown: Store, found: dict[str, str]) -> list[RunRow]:
     """The rows of one study, live while it runs, or of all runs."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = linked_select("Study", found, "study", first=list(found)[-1])
+        name = address.select("Study", found, key="study", default=list(found)[-1], moving=True)
         if name == ALL:
             return readers.run_rows(shown)
         everything = rows = study_run_rows(shown, load_study(shown, name))
         tuned = any(not row.chosen for row in rows)
-        if tuned and st.toggle("Best learning rate of each only", value=True, key="best_rate",
-                               bind="query-params"):  # fmt: skip
+        if tuned and address.toggle(
+            "Best learning rate of each only", default=True, key="best_rate"
+        ):
             rows = [row for row in rows if row.chosen]
     stand = standing(shown, load_study(shown, name))
     statuses = {row.run_id: row.status for row in everything}
@@ -255,7 +255,7 @@ def paired(shown: Store, table: pd.DataFrame, rows: Sequence[RunRow]) -> None:
     if len(names) < 2:
         st.caption("One series only: no contrast. Add a control, such as criterion *random*.")
         return
-    primary = st.selectbox("Against each other series", names, key="primary", bind="query-params")
+    primary = address.select("Against each other series", names, key="primary", noun="series")
     contrasts, notes = differences(shown, table, rows, primary)
     if contrasts:
         number = st.column_config.NumberColumn

@@ -7,7 +7,7 @@ from ict.analysis.benchmark import AVERAGES, GROUP_OF, TASKS
 from ict.figures import accuracy_against_parameters, benchmark_dots
 from ict.figures.asked import Choice, Request
 from ict.figures.from_store import IMPORTED, PUBLISHED
-from ict_app.common import plot, shell
+from ict_app.common import address, plot, shell
 
 AVERAGE_WORDS = {
     "mean_of_tasks": "mean of the 19 tasks",
@@ -17,9 +17,8 @@ AVERAGE_WORDS = {
 
 def figures(table: pd.DataFrame, *, published: bool) -> None:
     """Accuracy against parameters, and by group of tasks."""
-    average = st.segmented_control(
-        "Average", list(AVERAGES), default="mean_of_tasks", required=True, key="average",
-        format_func=AVERAGE_WORDS.__getitem__, bind="query-params",
+    average = address.segmented(
+        "Average", {name: AVERAGE_WORDS[name] for name in AVERAGES}, default="mean_of_tasks", key="average",
         help="Two averages circulate for VTAB-1K, and differ by more than methods do.",
     )  # fmt: skip
     theme = shell.theme()

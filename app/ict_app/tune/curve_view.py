@@ -15,7 +15,7 @@ from ict.figures.asked import Choice, Request
 from ict.figures.curves import Curve
 from ict.store import Run, Store
 from ict.store.run_rows import RunRow
-from ict_app.common import plot, readers, shell, words
+from ict_app.common import address, plot, readers, shell, words
 from ict_app.tune import curve_data, run_table, run_view
 
 METRICS = {
@@ -49,14 +49,12 @@ def _has(shown: Store, row: RunRow, metric: str) -> bool:
 def curves(shown: Store, rows: Sequence[RunRow]) -> None:
     """One colour for what differs, thin lines for seeds, a band where there are two or more."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        metric = st.segmented_control(
-            "Metric", list(METRICS), default="val_accuracy", required=True, format_func=METRICS.__getitem__,
-            key="metric", bind="query-params",
-        )  # fmt: skip
-        smooth = st.number_input(
-            "Mean over the last epochs", 1, 50, 1, key="smooth", bind="query-params", width=200,
+        metric = address.segmented("Metric", METRICS, key="metric")
+        smooth = address.number(
+            "Mean over the last epochs", 1, 50, default=1, key="smooth", width=200,
             help="1 is off: what was measured.",
         )  # fmt: skip
+    smooth = int(smooth or 1)
     epochs = (row for row in rows if run_groups.has_epochs(row) and _stamp(shown, row)[2])
     drawn = list(islice(epochs, DRAWN))
     if not drawn:
@@ -68,11 +66,11 @@ def curves(shown: Store, rows: Sequence[RunRow]) -> None:
     labelled = tuple(
         (names[row.run_id], run_groups.seed_of(row), _stamp(shown, row)) for row in drawn
     )
-    figure = _figure(labelled, metric, int(smooth), shell.theme())
+    figure = _figure(labelled, metric, smooth, shell.theme())
     plot.draw(
         figure, "curves", f"{METRICS[metric]} over epochs of {len(drawn)} runs",
         request=Request("curves", [row.run_id for row in drawn],
-                        Choice(metric=metric, smooth=int(smooth))),
+                        Choice(metric=metric, smooth=smooth)),
     )  # fmt: skip
     note = f"{words.runs(len(drawn))} drawn"
     if len(drawn) == DRAWN < len(rows):
@@ -84,20 +82,11 @@ def curves(shown: Store, rows: Sequence[RunRow]) -> None:
 
 def table(rows: Sequence[RunRow]) -> list[RunRow]:
     """All runs as rows that can be selected; gives the selected ones."""
-    linked = set(st.query_params.get_all("pick"))
-    default = [i for i, row in enumerate(rows) if row.run_id in linked]
-    # the browser keeps row numbers under the key: other rows need another key, or runs swap
-    shown_ids = tuple(row.run_id for row in rows)
-    chosen = st.dataframe(
-        run_table.frame(rows), hide_index=True, column_config=run_table.column_config(), height=380,
-        key=f"run_table_{hash(shown_ids)}", on_select="rerun", selection_mode="multi-row", placeholder="",
-        selection_default={"selection": {"rows": default}},
+    picked = address.rows(
+        run_table.frame(rows), [row.run_id for row in rows], key="pick", noun="run", hide_index=True,
+        column_config=run_table.column_config(), height=380, placeholder="",
     )  # fmt: skip
-    picked = [rows[i] for i in chosen.selection.rows if i < len(rows)]
-    ids = [row.run_id for row in picked]
-    if set(ids) != linked:
-        st.query_params["pick"] = ids
-    return picked
+    return [row for row in rows if row.run_id in set(picked)]
 
 
 def _plain(value: Any) -> str:

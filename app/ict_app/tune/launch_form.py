@@ -13,7 +13,7 @@ from ict.errors import IctError, InputError, quoted
 from ict.methods.registry import chooses_channels, find_method, methods
 from ict.recipes import RECIPES
 from ict.store import Store
-from ict_app.common import readers, words
+from ict_app.common import address, readers, words
 from ict_app.tune import plan
 from ict_app.tune.more_fields import more_fields
 from ict_app.tune.plan import Field
@@ -24,17 +24,16 @@ def form() -> tuple[plan.Plan, plan.Wishes]:
     with st.container(horizontal=True, gap="small"):
         tasks = _tasks()
         backbone = _backbone()
-        recipe = st.segmented_control(
-            "Recipe", RECIPES, default="quick", required=True, key="recipe", bind="query-params",
+        recipe = address.segmented(
+            "Recipe", list(RECIPES), default="quick", key="recipe",
             help="quick: 20 epochs on 800 images; less, and smaller images, for bundled tasks with ict_tiny. "
             "paper: the authors' settings for each VTAB task.",
         )  # fmt: skip
-    _weights_hint(backbone)
+    random = _weights_hint(backbone)
     with st.container(horizontal=True, gap="small"):
-        chosen = st.pills(
-            "Methods", methods(), selection_mode="multi", default=[DEFAULTS["method"]],
-            format_func=_method_words, key="methods", bind="query-params",
-            help="Each method is a run of its own.",
+        chosen = address.pills(
+            "Methods", {name: _method_words(name) for name in methods()}, noun="method",
+            default=[DEFAULTS["method"]], key="methods", help="Each method is a run of its own.",
         )  # fmt: skip
         seeds = _seeds()
     fields = [Field("task", tasks), Field("method", chosen), Field("backbone", [backbone])]
@@ -46,7 +45,7 @@ def form() -> tuple[plan.Plan, plan.Wishes]:
     except InputError as error:
         trouble = str(error)
     fields += more_fields(get_backbone(backbone), fields)
-    weights = "none" if st.session_state.get("random_weights") else None
+    weights = "none" if random else None
     wishes = plan.Wishes((), recipe, weights)
     if trouble:
         return plan.Plan((), trouble), wishes
@@ -80,8 +79,8 @@ def _preview(wishes: plan.Wishes) -> plan.Plan:
 def _tasks() -> list[str]:
     rows = readers.tasks()
     available = [row.name for row in rows if row.available]
-    return st.multiselect(
-        "Tasks", available, width=270, default=["digits"], key="tasks", bind="query-params",
+    return address.multiselect(
+        "Tasks", available, width=270, default=["digits"], key="tasks", noun="task",
         placeholder="Choose one or more",
         help=f"{len(available)} of {len(rows)} tasks are on this machine; *Data* says how to get more.",
     )  # fmt: skip
@@ -89,22 +88,22 @@ def _tasks() -> list[str]:
 
 def _backbone() -> str:
     names = [backbone.name for backbone in known()]
-    name = st.selectbox(
-        "Backbone", names, width=250, index=names.index(BUNDLED), key="backbone", bind="query-params",
+    return address.select(
+        "Backbone",
+        names,
+        width=250,
+        default=BUNDLED,
+        key="backbone",
         help="Any supported timm model; ict_tiny comes with this repository.",
-    )  # fmt: skip
-    return str(name)
+    )
 
 
-def _weights_hint(name: str) -> None:
+def _weights_hint(name: str) -> bool:
     """What to do about weights that would have to be fetched: say how, or train on random ones."""
     if readers.weights_here(name):
-        st.session_state.pop("random_weights", None)
-        return
+        return False
     st.caption(f":material/cloud_off: Weights not on this machine: {_fetch_hint(name)}")
-    st.toggle(
-        "Random weights instead", key="random_weights", bind="query-params", help="For trials only."
-    )
+    return address.toggle("Random weights instead", key="random_weights", help="For trials only.")
 
 
 def _fetch_hint(name: str) -> str:
@@ -116,37 +115,35 @@ def _channels(backbone: str) -> list[Field]:
     """Criterion, site, and K as shares or numbers."""
     chosen = get_backbone(backbone)
     bar = st.container(horizontal=True, gap="small")
-    criterion = bar.selectbox(
-        "Criterion", of_runs(), width=200, format_func=named, key="criterion", bind="query-params",
+    criterion = address.select(
+        "Criterion", {name: named(name) for name in of_runs()}, width=200, key="criterion", place=bar,
         help="How the importance of a channel is measured on the training images.",
     )  # fmt: skip
-    site = bar.selectbox(
-        "Site", chosen.sites, width=160, key="site", bind="query-params",
+    site = address.select(
+        "Site", chosen.sites, width=160, key="site", place=bar,
         help="attn: the stream after attention was added (the paper's). Scored and tuned there.",
     )  # fmt: skip
-    unit = bar.segmented_control(
-        "K as", ["share", "number"], default="share", required=True, key="k_as", bind="query-params"
-    )
+    unit = address.segmented("K as", ["share", "number"], key="k_as", place=bar)
     chosen_by = [Field("criterion", [criterion]), Field("tune_site", [site])]
     if unit == "share":
-        shares = bar.multiselect(
-            "Share of channels, K/D", plan.SHARES, width=260, default=["1/8"], key="shares",
-            accept_new_options=True, bind="query-params", help="One run for each.",
+        shares = address.multiselect(
+            "Share of channels, K/D", plan.SHARES, width=260, default=["1/8"], key="shares", place=bar,
+            accept_new_options=True, help="One run for each.",
         )  # fmt: skip
         return [*chosen_by, Field("ratio", [plan.share_of(text) for text in shares])]
     width = min(chosen.widths)
     options = [str(max(1, width // 2**power)) for power in range(6, -1, -1)]
-    numbers = bar.multiselect(
+    numbers = address.multiselect(
         f"Channels a block, K (of {width})", options, width=260, default=[str(width // 8)], key="ks",
-        accept_new_options=True, bind="query-params", help="One run for each.",
+        place=bar, accept_new_options=True, help="One run for each.",
     )  # fmt: skip
     return [*chosen_by, Field("k", [_whole(text, "K") for text in numbers])]
 
 
 def _seeds() -> list[str]:
-    return st.multiselect(
-        "Seeds", width=260, options= [str(seed) for seed in plan.SEEDS], default=["42"], key="seeds",
-        accept_new_options=True, bind="query-params",
+    return address.multiselect(
+        "Seeds", width=260, options=[str(seed) for seed in plan.SEEDS], default=["42"], key="seeds",
+        accept_new_options=True,
         help="Three for a quick look; with fewer than two there is no interval.",
     )  # fmt: skip
 
@@ -231,7 +228,7 @@ def hindrance(found: plan.Plan) -> str | None:
     if not found.runs:
         return "Nothing to start: choose a task, a method and a seed."
     names = {run.config.backbone for run in found.runs}
-    if st.session_state.get("random_weights") or all(map(readers.weights_here, names)):
+    if address.said("random_weights") == "true" or all(map(readers.weights_here, names)):
         return None
     return "The weights of the backbone are not on this machine: fetch them, or choose random ones."
 

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from ict.catalogue import Backbone
 from ict.config import ABOUT
 from ict.criteria import choice
-from ict_app.common import readers
+from ict_app.common import address, readers
 from ict_app.tune.plan import Field
 
 _MORE = (
@@ -17,58 +17,54 @@ _MORE = (
     "augment", "score_on", "tokens", "budget", "whiten",
 )  # fmt: skip
 WIDTH = 205  # pixels of a field that stands in a row of others
-AS_RECIPE = "as the recipe"
+AS_RECIPE = ("recipe", "as the recipe")
+OWN_TASK = ("own", "the run's own task")
+AS_CRITERION = ("criterion", "as the criterion")
 
 
 def more_fields(backbone: Backbone, asked: Sequence[Field]) -> list[Field]:
     """Fields that a recipe sets; empty ones stay with the recipe. `asked` are the fields above them."""
-    opened = any(name in st.query_params for name in _MORE)
+    opened = any(address.said(name) is not None for name in _MORE)
     with st.expander("More fields (empty: as the recipe says)", expanded=opened):
         bar = st.container(horizontal=True, gap="small")
         fields: dict[str, Any] = {
-            "epochs": bar.number_input("Epochs", 1, 100_000, None, key="epochs", width=WIDTH, bind="query-params"),
-            "lr": bar.number_input(
-                "Learning rate", 0.0, 1e3, None, format="%g", key="lr", width=WIDTH, bind="query-params"
+            "epochs": address.number("Epochs", 1, 100_000, default=None, place=bar, key="epochs", width=WIDTH),
+            "lr": address.number("Learning rate", 0.0, 1e3, default=None, place=bar, format="%g", key="lr", width=WIDTH
             ),
-            "batch_size": bar.number_input(
-                "Batch size", 1, 65_536, None, key="batch", width=WIDTH, bind="query-params"
+            "batch_size": address.number("Batch size", 1, 65_536, default=None, place=bar, key="batch", width=WIDTH
             ),
-            "limit": bar.number_input(
-                "So many images only", 1, None, None, key="limit", width=WIDTH, bind="query-params",
+            "limit": address.number("So many images only", 1, None, default=None, place=bar, key="limit", width=WIDTH,
                 help="For trials: of each split, shared out over the classes.",
             ),
-            "shots": bar.number_input(
-                "Shots", 1, int(ABOUT["shots"].limits[1]), None, key="shots", width=WIDTH,
-                bind="query-params", help=ABOUT["shots"].help,
+            "shots": address.number("Shots", 1, int(ABOUT["shots"].limits[1]), default=None, place=bar, key="shots", width=WIDTH,
+                help=ABOUT["shots"].help,
             ),
-            "shot_seed": bar.number_input(
-                "Seed of the shots", 0, int(ABOUT["shot_seed"].limits[1]), None, key="shot_seed",
-                width=WIDTH, bind="query-params", help=ABOUT["shot_seed"].help,
+            "shot_seed": address.number("Seed of the shots", 0, int(ABOUT["shot_seed"].limits[1]), default=None, place=bar, key="shot_seed",
+                width=WIDTH, help=ABOUT["shot_seed"].help,
             ),
-            "image_size": bar.number_input(
-                "Image size", 0, int(ABOUT["image_size"].limits[1]), None, step=backbone.size_step,
-                key="image_size", width=WIDTH, bind="query-params",
+            "image_size": address.number("Image size", 0, int(ABOUT["image_size"].limits[1]), default=None, place=bar, step=backbone.size_step,
+                key="image_size", width=WIDTH,
                 help=f"Side in pixels, a multiple of {backbone.size_step}; tables of positions are "
                 f"resized. Empty: the recipe's, else the backbone's own {backbone.image_size}.",
             ),
-            "init": bar.selectbox(
-                "Start of the adapter", ["trunc_normal", "zero"], key="init", width=WIDTH, bind="query-params"
+            "init": address.select(
+                "Start of the adapter", ["trunc_normal", "zero"], key="init", width=WIDTH, place=bar
             ),
-            "select_by": bar.selectbox(
-                "Epoch reported", ["last", "val"], key="select_by", width=WIDTH, bind="query-params",
+            "select_by": address.select(
+                "Epoch reported", ["last", "val"], key="select_by", width=WIDTH, place=bar,
                 help="val: the best on the 200 validation images. Never chosen on the test set.",
             ),
-            "train_split": bar.selectbox(
-                "Trained on", [AS_RECIPE, "train800", "train800val200"], key="trained_on",
-                width=WIDTH, bind="query-params",
+            "train_split": address.select(
+                "Trained on", _or(AS_RECIPE, "train800", "train800val200"), key="trained_on",
+                width=WIDTH, place=bar,
             ),
-            "augment": bar.selectbox(
-                "Augmentation", [AS_RECIPE, "none", "randaugment"], key="augment",
-                width=WIDTH, bind="query-params",
+            "augment": address.select(
+                "Augmentation", _or(AS_RECIPE, "none", "randaugment"), key="augment",
+                width=WIDTH, place=bar,
             ),
         }  # fmt: skip
         of_channels = _of_channels(bar, asked)
-    of_recipe = [Field(name, [None if v == AS_RECIPE else v]) for name, v in fields.items()]
+    of_recipe = [Field(name, [_unless(AS_RECIPE, v)]) for name, v in fields.items()]
     return of_recipe + of_channels
 
 
@@ -77,29 +73,37 @@ def _of_channels(bar: DeltaGenerator, asked: Sequence[Field]) -> list[Field]:
     criteria = [value for one in asked if one.name == "criterion" for value in one.values]
     if not criteria:
         return []
-    own = "the run's own task"
     others = [row.name for row in readers.tasks() if row.available]
-    score_task = bar.selectbox(
-        "Scored on", [own, "others", "noise", *others], key="score_on", width=WIDTH, bind="query-params",
+    score_task = address.select(
+        "Scored on", _or(OWN_TASK, "others", "noise", *others), key="score_on", width=WIDTH, place=bar,
         help=ABOUT["score_task"].help,
     )  # fmt: skip
-    tokens = bar.selectbox(
-        "Tokens", ["as the criterion", *ABOUT["tokens"].choices], key="tokens", width=WIDTH,
-        bind="query-params", help=ABOUT["tokens"].help,
+    tokens = address.select(
+        "Tokens", _or(AS_CRITERION, *ABOUT["tokens"].choices), key="tokens", width=WIDTH, place=bar,
+        help=ABOUT["tokens"].help,
     )  # fmt: skip
-    whiten = bar.selectbox(
-        "Divided by its size", ["no", "yes"], key="whiten", width=WIDTH, bind="query-params",
+    whiten = address.select(
+        "Divided by its size", ["no", "yes"], key="whiten", width=WIDTH, place=bar,
         help=ABOUT["whiten"].help,
     )  # fmt: skip
     fields = [
-        Field("score_task", [None if score_task == own else score_task]),
-        Field("tokens", [None if tokens == "as the criterion" else tokens]),
+        Field("score_task", [_unless(OWN_TASK, score_task)]),
+        Field("tokens", [_unless(AS_CRITERION, tokens)]),
         Field("whiten", [True if whiten == "yes" else None]),
     ]
     if any(choice(criterion).reads_gradient for criterion in criteria):
-        budget = bar.selectbox(
-            "Budget over blocks", ABOUT["budget"].choices, key="budget", width=WIDTH, bind="query-params",
+        budget = address.select(
+            "Budget over blocks", ABOUT["budget"].choices, key="budget", width=WIDTH, place=bar,
             help=ABOUT["budget"].help,
         )  # fmt: skip
         fields.append(Field("budget", [budget]))
     return fields
+
+
+def _or(unset: tuple[str, str], *values: str) -> dict[str, str]:
+    """Options of which the first leaves the field to what it names."""
+    return dict([unset]) | {value: value for value in values}
+
+
+def _unless(unset: tuple[str, str], value: Any) -> Any:
+    return None if value == unset[0] else value

@@ -9,7 +9,7 @@ import streamlit as st
 from ict.documents.bounded import whole_number
 from ict.store import Store
 from ict.store.run_rows import RunRow
-from ict_app.common import readers, shell, words
+from ict_app.common import address, readers, words
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
@@ -95,7 +95,7 @@ def _urgency(row: RunRow) -> int:
 
 def open_run(run_id: str) -> None:
     """Goes to the run's page."""
-    st.switch_page(shell.path("run"), query_params={"run": run_id})
+    address.go("run", run=run_id)
 
 
 def filters(rows: Sequence[RunRow]) -> list[RunRow]:
@@ -109,9 +109,9 @@ def filters(rows: Sequence[RunRow]) -> list[RunRow]:
         values = sorted(
             {str(row.get(name)) for row in rows if row.get(name) is not None}, key=_order
         )
-        chosen = column.multiselect(
-            "K" if name == "k" else name.capitalize(), values, key=f"only_{name}",
-            bind="query-params", placeholder="all", wrap=False,
+        chosen = address.multiselect(
+            "K" if name == "k" else name.capitalize(), values, key=f"only_{name}", place=column,
+            placeholder="all", wrap=False,
         )  # fmt: skip
         if chosen:
             kept = [row for row in kept if str(row.get(name)) in chosen]

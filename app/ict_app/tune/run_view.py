@@ -15,8 +15,7 @@ from ict.figures.curves import Curve
 from ict.store import Run, Store
 from ict.store.epoch_rows import Epoch
 from ict.store.run_result import RunResult
-from ict_app.common import plot, readers, shell, words
-from ict_app.common.controls import linked_select
+from ict_app.common import address, plot, readers, shell, visit, words
 from ict_app.common.readers import LiveReport
 
 Colour = Literal["red", "orange", "blue", "green", "violet", "gray"]
@@ -46,7 +45,7 @@ def curve(of: readers.Stamp, metric: str, method: str, theme: Theme) -> go.Figur
 def draw(run: Run, shown: Store) -> None:
     """The run, polled each second while it is on its way and not paused."""
     status = run.status()
-    st.session_state["of_kept"] = run.id  # Channels and Inspect open where this page was
+    address.keep(of=run.id)  # Channels and Inspect open where this page was
     with st.container(horizontal=True, vertical_alignment="center"):
         colour, icon = _BADGES[status]
         st.badge(status, color=colour, icon=f":material/{icon}:")
@@ -183,10 +182,7 @@ def _actions(run: Run, status: str, shown: Store) -> None:
     if not alive(status) and st.button("Delete", icon=":material/delete:"):
         confirm_delete([run.id], str(shown.root))
     if status == "done" and run.has_selection:
-        st.page_link(
-            shell.path("channels"), label="Its channels", icon=":material/grid_on:",
-            query_params={"of": run.id},
-        )  # fmt: skip
+        address.link("channels", "Its channels", icon="grid_on", of=run.id)
 
 
 def action(label: str, icon: str, act: Callable[[], object]) -> None:
@@ -234,9 +230,9 @@ def confirm_delete(ids: list[str], root: str) -> None:
             st.error(words.plain(error))
             return
         readers.forget_rows()
-        if st.session_state.get("page") == "Curves":  # its filters are bound to the URL: stay
+        if visit.current().page == "curves":  # with its filters
             st.rerun()
-        st.switch_page(shell.path("curves"))
+        address.go("curves")
 
 
 def _papers(run: Run) -> None:
@@ -279,6 +275,7 @@ def choose(shown: Store) -> str | None:
         return None
     labels = {row.run_id: words.run_label(row) for row in rows}
     busy = [row.run_id for row in rows if row.status == "running"]
-    return linked_select(
-        "Run", labels, "run", first=busy[0] if busy else ids[0], label_visibility="collapsed"
-    )
+    return address.select(
+        "Run", labels, key="run", default=busy[0] if busy else ids[0], moving=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
