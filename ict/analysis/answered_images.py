@@ -12,7 +12,7 @@ import numpy as np
 
 from ict.errors import InputError
 from ict.store.predictions import Predictions
-from ict.tasks import bundled, find_place, fingerprint, get_task, load_split, load_subset
+from ict.tasks import bundled, find_place, fingerprint, get_task, load_split
 from ict.tasks.limits import FIRST, Subset, chosen
 from ict.tasks.lists import read_list
 from ict.tasks.task import Split, Task
@@ -43,21 +43,25 @@ def images_of(config: Mapping[str, Any], answers: Predictions) -> AnsweredImages
     limit, rule = config.get("limit"), str(config.get("limit_rule") or FIRST)
     try:
         task = get_task(str(config.get("task")))
-        split = load_subset(Subset(task, "test", limit, rule))
+        whole = load_split(task, "test")
     except InputError as error:
         return _names_alone(config, answers, str(error))
+    kept = chosen(whole, limit, rule)
+    split = Subset(task, "test", limit, rule).of(whole)
     if not np.array_equal(split.labels, answers.labels):
         return AnsweredImages(None, None, split.class_names, _other(task))
+    names = _names(task, whole)
     return AnsweredImages(
-        _names(task, split, answers), split, split.class_names, _doubt(task, config)
+        tuple(names[i] for i in kept), split, split.class_names, _doubt(task, config)
     )
 
 
-def _names(task: Task, split: Split, answers: Predictions) -> tuple[str, ...]:
-    if split.paths is None:
-        return tuple(f"{task.name} test {place}" for place in range(len(answers)))
+def _names(task: Task, whole: Split) -> tuple[str, ...]:
+    """Of every image of the test list: its path inside the task, or what a bundled task calls it."""
+    if whole.paths is None:
+        return bundled.image_names(task.name, "test")
     root = find_place(task).images
-    return tuple(os.path.relpath(path, root) for path in split.paths)
+    return tuple(os.path.relpath(path, root) for path in whole.paths)
 
 
 def _other(task: Task) -> str:
@@ -89,7 +93,7 @@ def _names_alone(config: Mapping[str, Any], answers: Predictions, why: str) -> A
     if problems or not len(labels):
         return AnsweredImages(None, None, None, note)
     limit, rule = config.get("limit"), str(config.get("limit_rule") or FIRST)
-    kept = chosen(_listed(labels, task), limit, rule) if limit else np.arange(len(labels))
+    kept = chosen(_listed(labels, task), limit, rule)
     if not np.array_equal(labels[kept], answers.labels):
         return AnsweredImages(None, None, None, note)
     return AnsweredImages(tuple(entries[i].path for i in kept), None, None, note)

@@ -57,12 +57,13 @@ def of_study(store: Store, study: Study) -> list[Offered]:
     return found
 
 
-def first_pair(store: Store) -> tuple[str, str] | None:
+def first_pair(store: Store, study_name: str | None = None) -> tuple[str, str] | None:
     """What a reader asks first: the newest study's primary contrast, else its first two rows on one task.
 
-    Without a study that has two, the first two groups of the store; None where there are none.
+    `study_name` is looked at before newer ones. Without a study that has two, the first two groups of
+    the store; None where there are none.
     """
-    for study in newest_first(store):
+    for study in sorted(newest_first(store), key=lambda one: one.name != study_name):
         sides = of_study(store, study)
         if pair := _declared(study, {one.name for one in sides}) or _first_two(sides):
             return pair
@@ -153,3 +154,38 @@ def _fits(name: str, filters: Sequence[str]) -> bool:
 def _several(rows: Sequence[RunRow]) -> bool:
     side = Side("", tuple(rows))
     return any(groups.telling(side.on(task).rows) for task in side.tasks)
+
+
+def is_declared(store: Store, a: str, b: str) -> Study | None:
+    """The study whose primary contrast is `a` minus `b`, as `first_pair` spells it; None without one."""
+    for study in newest_first(store):
+        if a.startswith(f"study:{study.name}/"):
+            names = {one.name for one in of_study(store, study)}
+            return study if _declared(study, names) == (a, b) else None
+    return None
+
+
+def pair_words(a: str, b: str) -> str:
+    """`an eighth − random-K at K/D = 0.125`: two names as a sentence says them, what they share once."""
+    (one, own), (other, its) = (_head_and_filters(name) for name in (a, b))
+    study = one.partition("/")[0]
+    if study.startswith("study:") and other.startswith(f"{study}/"):
+        one, other = (head.removeprefix(f"{study}/") for head in (one, other))
+    if not (one and other):  # filters alone
+        return f"{_filter_words(own)} − {_filter_words(its)}"
+    if own == its:
+        return f"{one} − {other}" + (f" at {_filter_words(own)}" if own else "")
+    sides = (
+        f"{head} ({_filter_words(f)})" if f else head for head, f in ((one, own), (other, its))
+    )
+    return " − ".join(sides)
+
+
+def _head_and_filters(name: str) -> tuple[str, str]:
+    head, _, rest = name.partition(",")
+    return (head, rest) if "=" not in head or head.startswith("study:") else ("", name)
+
+
+def _filter_words(filters: str) -> str:
+    parts = (part.partition("=") for part in filters.split(","))
+    return ", ".join(f"{'K/D' if name == 'ratio' else name} = {value}" for name, _, value in parts)

@@ -16,7 +16,7 @@ from tests.app import fixture_store  # noqa: E402
 
 STATES = ("empty", "one", "failed", "killed", "running", "foreign", "many")
 PAGES = ("train", "run", "curves", "channels", "overlap", "inspect", "ablation", "benchmark")
-PAGES += ("export", "data", "criteria", "transfer")
+PAGES += ("export", "data", "criteria", "transfer", "compare", "predictions")
 Open = Callable[..., AppTest]
 
 
