@@ -14,7 +14,7 @@ try:
     if pair is None:
         shell.empty(
             "No two finished runs of one task yet. A comparison needs two methods, best with five seeds each.",
-            button="Plan runs with a control", page="train", criteria=["class_l2", "random"],
+            button="Plan runs with a control", page="train", seeds=["42", "44", "82", "83", "84"],
         )  # fmt: skip
     else:
         compare_view.draw(shown, pair)

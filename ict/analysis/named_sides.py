@@ -12,7 +12,6 @@ from ict.errors import InputError
 from ict.store.run_rows import RunRow, run_rows, study_run_rows
 from ict.store.store import Store
 from ict.store.studies import Study, list_studies
-from ict.store.study_contrast import Contrast
 from ict.store.study_rows import rows_of
 
 MOST_GROUPS = 60
@@ -79,23 +78,23 @@ def _first_two(sides: Sequence[Offered]) -> tuple[str, str] | None:
 
 
 def _declared(study: Study, names: set[str]) -> tuple[str, str] | None:
+    """The primary contrast, each side by the first of its names that is offered."""
+    spelled = [next((one for one in side if one in names), None) for side in _contrast(study)]
+    a, b = spelled or (None, None)
+    return (a, b) if a and b else None
+
+
+def _contrast(study: Study) -> list[list[str]]:
+    """How its two sides can be spelled; nothing without a primary contrast."""
     try:
         contrast = study.primary
     except InputError:
-        return None
+        return []
     if contrast is None:
-        return None
-    pair = (
-        _spelled(study, contrast.a, contrast, names),
-        _spelled(study, contrast.b, contrast, names),
-    )
-    return (pair[0], pair[1]) if pair[0] and pair[1] else None
-
-
-def _spelled(study: Study, row: str, contrast: Contrast, names: set[str]) -> str | None:
-    plain = f"study:{study.name}/{row}"
-    at = f"{plain},ratio={contrast.ratio:g}" if contrast.ratio is not None else plain
-    return at if at in names else plain if plain in names else None
+        return []
+    at = [] if contrast.ratio is None else [f",ratio={contrast.ratio:g}"]
+    rows = (f"study:{study.name}/{row}" for row in (contrast.a, contrast.b))
+    return [[f"{row}{filters}" for filters in (*at, "")] for row in rows]
 
 
 def _narrowed(prefix: str, words: str, rows: Sequence[RunRow]) -> Iterator[Offered]:
@@ -157,11 +156,14 @@ def _several(rows: Sequence[RunRow]) -> bool:
 
 
 def is_declared(store: Store, a: str, b: str) -> Study | None:
-    """The study whose primary contrast is `a` minus `b`, as `first_pair` spells it; None without one."""
+    """The study whose primary contrast is `a` minus `b`; None without one."""
     for study in newest_first(store):
         if a.startswith(f"study:{study.name}/"):
             names = {one.name for one in of_study(store, study)}
-            return study if _declared(study, names) == (a, b) else None
+            pair, sides = _declared(study, names), _contrast(study)
+            same = pair and a in sides[0] and b in sides[1]
+            whole = {name for name in (a, b) if name not in names and ",ratio=" not in name}
+            return study if same and not whole else None
     return None
 
 

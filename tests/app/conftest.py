@@ -22,9 +22,9 @@ Open = Callable[..., AppTest]
 
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Store]]:
-    """A store for each of STATES, and `study`, which fills every page."""
+    """A store for each of STATES, `study`, which fills every page, and `answered`, with predictions."""
     base = tmp_path_factory.mktemp("stores")
-    made = {state: Store(base / state) for state in (*STATES, "study")}
+    made = {state: Store(base / state) for state in (*STATES, "study", "answered")}
     fixture_store.add_done(made["one"], score_id=fixture_store.add_scores(made["one"]))
     fixture_store.add_failed(made["failed"])
     fixture_store.add_killed(made["killed"])
@@ -35,6 +35,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Store
     fixture_store.tiny_study(made["study"])
     fixture_store.add_inspection(made["study"])
     fixture_store.add_study(made["study"])
+    fixture_store.add_answered_study(made["answered"])
     yield made
     lock.release()
 
