@@ -37,13 +37,18 @@ def confusion(
         go.Heatmap(
             z=shares, x=list(range(C)), y=list(range(C)), zmin=0, zmax=most or 1,
             colorbar={"title": {"text": "of the class (%)"}},
-            text=[["" if not n else str(n) for n in row] for row in counts],
+            text=[["" if a == b or not n else str(n) for b, n in enumerate(row)] for a, row in enumerate(counts)],
             texttemplate="%{text}" if C <= MOST_COUNTED else None,
             customdata=[[_cell(counts[a], a, b) for b in range(C)] for a in range(C)],
             hovertemplate="class %{customdata[0]} answered %{customdata[1]}: %{customdata[2]} images, "
     "%{customdata[3]:.1f} % of the class<extra></extra>",
         )
     )  # fmt: skip
+    if C <= MOST_COUNTED:  # a cell without colour has its text in the ink of the theme
+        figure.add_scatter(
+            x=list(range(C)), y=list(range(C)), mode="text", text=[str(n) for n in np.diag(counts)],
+            hoverinfo="skip", showlegend=False,
+        )  # fmt: skip
     _axes(figure, words)
     caption = (
         f"Test images of each class (rows) by the answer of {run} (columns), "

@@ -32,13 +32,13 @@ def controls(shown: Store) -> Pair | None:
         done = [row for row in readers.run_rows(shown) if row.done]
         b = compare_data.beside(a, done) or next((one for one in first if one != a), b)
     options = options | {name: options.get(name, name) for name in (*asked.values(), a, b) if name}
-    left, middle, right = st.columns([5, 5, 2], vertical_alignment="bottom")
+    left, right = st.columns(2)
     how = "A row of a study, a group or a run; or write a run's id, study:NAME/ROW or FIELD=VALUE,…"
     a = address.select("A", options, key="a", default=a, moving=True, place=left, help=how,
                        accept_new_options=True)  # fmt: skip
-    b = address.select("B", options, key="b", default=b, moving=True, place=middle, help=how,
+    b = address.select("B", options, key="b", default=b, moving=True, place=right, help=how,
                        accept_new_options=True)  # fmt: skip
-    outcome = address.segmented("Outcome", list(OUTCOMES), key="outcome", place=right)
+    outcome = address.segmented("Outcome", list(OUTCOMES), key="outcome")
     return compare_data.find_pair(shown, a, b, outcome)
 
 
