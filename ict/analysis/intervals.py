@@ -67,3 +67,18 @@ def sampling_half_width(accuracy: float, images: int, level: float = 0.95) -> fl
     z = NormalDist().inv_cdf((1 + level) / 2)
     spread = accuracy * (1 - accuracy) / images + z * z / (4 * images * images)
     return z * sqrt(spread) / (1 + z * z / images)
+
+
+def wilson(right: int, images: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval (1927) of a share of `right` among `images`; NaN of no image.
+
+    (p + z²/2n ± z · sqrt(p (1 − p)/n + z²/4n²)) / (1 + z²/n): it stays within 0 and 1, and has a width
+    where every image is right.
+    """
+    if images < 1:
+        return nan, nan
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = right / images
+    centre = (share + z * z / (2 * images)) / (1 + z * z / images)
+    half = sampling_half_width(share, images, level)
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -7,6 +7,7 @@ sources is in it, so that nothing else is said to be and nothing is left out in 
 from collections.abc import Callable
 
 from ict.figures import (
+    draw_answers,
     draw_causal,
     draw_checks,
     draw_classes,
@@ -35,6 +36,8 @@ FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
     "flips": (draw_comparisons.flipped, "images that one of two runs alone gets right, by class"),
     "agreement-methods": (draw_comparisons.agreements, "runs × runs: errors that they share"),
     "power": (draw_comparisons.what_seeds_find, "the difference that n seeds find"),
+    "confusion": (draw_answers.confused, "one run: which classes are taken for which"),
+    "class-accuracy": (draw_answers.by_class, "one run: accuracy of each class, with its interval"),
     "score-map": (draw_scores.score_map, "scores of all blocks and channels, chosen ones marked"),
     "block-profile": (draw_scores.block_profile, "sorted scores of one block (--block)"),
     "class-profile": (draw_classes.class_bars, "one channel by class (--block, --channel)"),

@@ -3,12 +3,15 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from ict.analysis.answers import Answered
 from ict.analysis.differences import over_seeds, over_seeds_and_images, over_tasks
 from ict.analysis.flips import agreement, flips, flips_by_class
 from ict.analysis.power import spread
 from ict.analysis.verdicts import judge
+from ict.figures.answers import class_accuracy, confusion
 from ict.figures.comparisons import Line, agreement_matrix, flip_bars, forest, power_curves
 from ict.figures.theme import Theme
+from ict.store.predictions import Predictions
 
 IMAGES, CLASSES = 700, 10
 TASKS = ("cifar", "dtd", "kitti")
@@ -53,6 +56,8 @@ def figures(theme: Theme = "light") -> dict[str, go.Figure]:
     labels, said = answers()
     names = [f"digit {i}" for i in range(CLASSES)]
     classes = flips_by_class(said[0], said[1], labels)
+    certain = np.full(IMAGES, 0.9, np.float32)
+    one = Answered(Predictions(said[0], labels, certain, classes=CLASSES))
     d = gains(0)[:3]
     kinds = [over_seeds(d.mean(axis=1), IMAGES).over, over_seeds_and_images(d).over]
     return {
@@ -63,5 +68,7 @@ def figures(theme: Theme = "light") -> dict[str, go.Figure]:
         "agreement-methods": agreement_matrix(
             agreement(said, labels), ["ict", "lora", "full"], IMAGES, theme=theme
         ),
+        "confusion": confusion(one, names, "ict", theme=theme),
+        "class-accuracy": class_accuracy(one, names, "ict", theme=theme),
         "power": power_curves(spread(d), IMAGES, kinds, "ict", "random", theme=theme),
     }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ict.analysis.answered_images import class_names_of
 from ict.analysis.comparing import Comparison, TaskComparison, compare
 from ict.analysis.flips import agreement
 from ict.analysis.outcomes import LOSS, find_outcome
@@ -19,7 +20,6 @@ from ict.figures.labels import labels
 from ict.store.predictions import Predictions, read_predictions
 from ict.store.run_rows import RunRow
 from ict.store.studies import load_study
-from ict.tasks import load_split
 
 
 def _sides(found: Found, choice: Choice) -> tuple[Side, Side]:
@@ -123,21 +123,13 @@ def flipped(found: Found, choice: Choice) -> Drawn:
     rows = _rows_of(found, comparison)
     return Drawn(
         figure=comparisons.flip_bars(
-            one.flips, one.by_class, _class_names(one.task), comparison.a, comparison.b
+            one.flips, one.by_class, class_names_of(one.task), comparison.a, comparison.b
         ),
         table=table[["class", "images", "lost", "gained", "changed_wrong", "p_exact", "p_holm"]],
         context=" ".join([of_runs(rows), *one.notes]),
         runs=rows,
         facts={"a": comparison.a, "b": comparison.b, "n": {"images": one.images}},
     )
-
-
-def _class_names(task: str) -> tuple[str, ...] | None:
-    """None where the task is not on this machine, or has no names."""
-    try:
-        return load_split(task, "test").class_names
-    except InputError:
-        return None
 
 
 def _only_task(told: Comparison) -> TaskComparison:

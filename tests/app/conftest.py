@@ -16,15 +16,15 @@ from tests.app import fixture_store  # noqa: E402
 
 STATES = ("empty", "one", "failed", "killed", "running", "foreign", "many")
 PAGES = ("train", "run", "curves", "channels", "overlap", "inspect", "ablation", "benchmark")
-PAGES += ("export", "data", "criteria", "transfer")
+PAGES += ("export", "data", "criteria", "transfer", "compare", "predictions")
 Open = Callable[..., AppTest]
 
 
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Store]]:
-    """A store for each of STATES, and `study`, which fills every page."""
+    """A store for each of STATES, `study`, which fills every page, and `answered`, with predictions."""
     base = tmp_path_factory.mktemp("stores")
-    made = {state: Store(base / state) for state in (*STATES, "study")}
+    made = {state: Store(base / state) for state in (*STATES, "study", "answered")}
     fixture_store.add_done(made["one"], score_id=fixture_store.add_scores(made["one"]))
     fixture_store.add_failed(made["failed"])
     fixture_store.add_killed(made["killed"])
@@ -35,6 +35,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Store
     fixture_store.tiny_study(made["study"])
     fixture_store.add_inspection(made["study"])
     fixture_store.add_study(made["study"])
+    fixture_store.add_answered_study(made["answered"])
     yield made
     lock.release()
 

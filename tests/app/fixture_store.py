@@ -16,6 +16,8 @@ from ict.config import RunConfig, run_id
 from ict.scores import ChannelScores, to_bytes
 from ict.selection import select
 from ict.store import Run, Store
+from ict.store.predictions import Predictions, write_predictions
+from ict.tasks import load_split
 from tests.result_documents import result_document
 
 VIT_SMALL = ((12, 192),)
@@ -264,6 +266,30 @@ def tiny_study(store: Store) -> None:
     add_done(store, method="full", accuracy=0.951, **off)
 
 
-def save_predictions(run: Run, images: int = 797, classes: int = 10) -> None:
-    labels = np.arange(images) % classes
-    save_file({"label": labels, "argmax": labels}, run.path / "predictions.safetensors")
+def add_answers(run: Run, *, wrong: float) -> Predictions:
+    """Answers on the test images of digits, of which a share is wrong; drawn from the run's id."""
+    labels = load_split("digits", "test").labels
+    generator = np.random.default_rng([*run.id.encode()])
+    hard = np.arange(len(labels)) % 5 == 0  # images that every method errs on more
+    errs = generator.random(len(labels)) < wrong * np.where(hard, 3, 0.5)
+    certain = generator.uniform(0.2, 1, len(labels)).astype(np.float32)
+    said = np.where(errs, (labels + generator.integers(1, 4, len(labels))) % 10, labels)
+    losses = np.where(errs, 2.0, 0.1).astype(np.float32)
+    answers = Predictions(said, labels, certain, losses, test_sha256="a" * 64, classes=10)
+    write_predictions(run.path, answers)
+    result = json.loads((run.path / "result.json").read_text())
+    write(run.path / "result.json", {**result, "test_accuracy": float((~errs).mean())})
+    return answers
+
+
+def add_answered_study(store: Store, name: str = "answered") -> Study:
+    """K/D = 1/8 against random channels, three seeds each, with answers on the images of digits."""
+    document = {
+        "name": name, "base": {"task": "digits", "epochs": 4, "ratio": 0.125},
+        "grid": {"seed": [42, 44, 82]}, "compare": [{"name": "random-K", "criterion": "random"}],
+    }  # fmt: skip
+    study = create(store, document)
+    for run in map(store.run, study.run_ids):
+        finish(run)
+        add_answers(run, wrong=0.1 if run.config["criterion"] == "random" else 0.06)
+    return study

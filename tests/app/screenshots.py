@@ -12,7 +12,7 @@ from tests.app.served import Server, Visitor, browser
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("train", "run", "curves", "channels", "overlap", "inspect", "ablation", "benchmark")
-PAGES += ("export", "data", "criteria", "transfer")
+PAGES += ("export", "data", "criteria", "transfer", "compare", "predictions")
 HIGHEST = 3000
 SAME, MOST_LOOKS = 4, 60  # looks at a page that have to be alike, and looks at most
 EXTENT = """(() => {

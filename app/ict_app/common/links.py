@@ -23,6 +23,7 @@ NUMBERS = {
     "channel",
     "smooth",
     "k",
+    "sheet",
 }
 LISTS = {
     "tasks",

@@ -9,6 +9,7 @@ SECTIONS: dict[str, Sequence[tuple[str, str, str]]] = {
         ("train", "Train", "play_arrow"),
         ("run", "Run", "monitoring"),
         ("curves", "Curves", "show_chart"),
+        ("predictions", "Predictions", "checklist"),
     ),
     "Channels": (
         ("channels", "Channels", "grid_on"),
@@ -18,6 +19,7 @@ SECTIONS: dict[str, Sequence[tuple[str, str, str]]] = {
         ("inspect", "Inspect", "frame_inspect"),
     ),
     "Studies": (
+        ("compare", "Compare", "balance"),
         ("ablation", "Ablation", "stacked_line_chart"),
         ("benchmark", "Benchmark", "leaderboard"),
     ),

@@ -189,6 +189,8 @@ def _actions(run: Run, status: str, shown: Store) -> None:
         confirm_delete([run.id], str(shown.root))
     if status == "done" and run.has_selection:
         address.link("channels", "Its channels", icon="grid_on", of=run.id)
+    if status == "done":
+        address.link("predictions", "Its predictions", icon="checklist", run=run.id)
 
 
 def action(label: str, icon: str, act: Callable[[], object]) -> None:

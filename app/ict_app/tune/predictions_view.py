@@ -1,0 +1,147 @@
+"""*Predictions*: which classes a run takes for which, the accuracy of each, and the images behind it."""
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from ict.analysis.answered_images import AnsweredImages
+from ict.analysis.answers import Answered, class_words
+from ict.errors import InputError
+from ict.figures.asked import Request
+from ict.store import Run, Store
+from ict_app.common import address, drawn, gallery, plot, readers, words
+from ict_app.common import answer_formulas as formulas
+
+ORDERS = {
+    "wrong": "wrong, most certain first",
+    "unsure": "least certain first",
+    "cell": "of one cell",
+}
+
+
+def choose(shown: Store) -> str | None:
+    """A finished run: that of the link, else the newest; None where there is none."""
+    labels = {row.run_id: words.run_label(row) for row in readers.run_rows(shown) if row.done}
+    if not labels:
+        return None
+    return address.select("Run", labels, key="run", moving=True, label_visibility="collapsed")
+
+
+def draw(run: Run) -> None:
+    """Everything that the run's answers tell."""
+    with st.container(horizontal=True):
+        address.link("run", "This run", icon="monitoring", run=run.id)
+        address.link("compare", "Compare it", icon="balance", a=run.id)
+    try:
+        own = gallery.answers_of(run)
+    except InputError as error:
+        _lacking(run, error)
+        return
+    of = gallery.images(run, own)
+    names = of.class_names
+    st.markdown(f"**{words.plain(own.sentence(names))}**", help=formulas.WILSON)
+    _numbers(own, names)
+    _figures(run, own)
+    st.subheader("Images", anchor=False)
+    _images(own, of)
+    with st.expander("Commands", icon=":material/terminal:"):
+        shown = readers.store()
+        requests = (
+            Request(name, [run.id]).command(shown) for name in ("confusion", "class-accuracy")
+        )
+        st.code("\n".join(f"{command} --out FILE.pdf" for command in requests), language="bash")
+
+
+def _lacking(run: Run, error: InputError) -> None:
+    """What is missing, and the commands that bring it back."""
+    st.info(words.plain(error), icon=":material/folder_off:")
+    asked = str(run.record.get("command") or "")
+    again = asked if asked.startswith("ict ") else "ict train …  # or the form on page Train"
+    st.code(f"ict remove {run.id}\n{again}", language="bash")
+
+
+def _numbers(own: Answered, names: tuple[str, ...] | None) -> None:
+    low, high = own.interval
+    right = float(own.right.mean())
+    cells = [
+        ("Test accuracy", words.percent(right, 2), "Right answers / test images."),
+        ("95 % interval", f"{100 * low:.2f} to {100 * high:.2f} %", formulas.WILSON),
+        ("Balanced accuracy", words.percent(own.balanced, 2), formulas.BALANCED),
+        ("Wrong", f"{int((~own.right).sum()):,} of {len(own.answers):,}", "Test images with another answer than their class."),
+    ]  # fmt: skip
+    if own.mistakes:
+        most = own.mistakes[0]
+        mixed = f"{class_words(most.label, names)} → {class_words(most.answer, names)}"
+        cells.append(("Mixed up most", mixed, formulas.MOST_MISTAKEN))
+    with st.container(horizontal=True, gap="large"):
+        for label, value, note in cells:
+            st.metric(label, value, help=note, width="content")
+
+
+def _figures(run: Run, own: Answered) -> None:
+    seen = readers.stamp(run.predictions_path)
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Which classes are taken for which**", help=formulas.CONFUSION)
+        drawn.draw(
+            Request("confusion", [run.id]), "Images of each class by the answer that they got",
+            seen=seen, on_page=lambda figure: _clickable(figure, own), on_select=_cell_clicked,
+            selection_mode="points",
+        )  # fmt: skip
+    with right:
+        st.markdown("**Accuracy of each class**", help=formulas.WILSON)
+        drawn.draw(
+            Request("class-accuracy", [run.id]), "Accuracy of each class with its interval", seen=seen
+        )  # fmt: skip
+
+
+def _clickable(figure: go.Figure, own: Answered) -> go.Figure:
+    """With unseen marks on the cells that have images: Plotly selects no cell of a heatmap."""
+    cells = np.argwhere(own.counts)
+    unseen = {"marker": {"opacity": 0}}
+    return go.Figure(figure).add_scatter(
+        x=cells[:, 1].tolist(), y=cells[:, 0].tolist(),
+        customdata=[list(figure.data[0].customdata[a][b]) for a, b in cells], mode="markers",
+        marker={"size": 22, "symbol": "square", "opacity": 0}, selected=unseen, unselected=unseen,
+        showlegend=False, hovertemplate=figure.data[0].hovertemplate,
+    )  # fmt: skip
+
+
+def _cell_clicked() -> None:
+    """A click on a cell chooses its class and its answer."""
+    if cell := plot.clicked("confusion"):
+        address.put(images="cell", label=int(cell[0]), answer=int(cell[1]), sheet=None)
+
+
+def _images(own: Answered, of: AnsweredImages) -> None:
+    places = _places(own, of.class_names)
+
+    def row(place: int) -> gallery.Row:
+        label = int(own.answers.labels[place])
+        return {
+            "class": class_words(label, of.class_names),
+            "answer": gallery.answer_words(own, place, of.class_names),
+        }
+
+    gallery.draw(of, places, row)
+
+
+def _places(own: Answered, names: tuple[str, ...] | None) -> np.ndarray:
+    """The images that are asked for, in their order."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        order = address.segmented(
+            "Which", ORDERS, key="images", noun="kind of images", help=formulas.CERTAINTY
+        )
+        if order == "wrong":
+            return own.wrong()
+        if order == "unsure":
+            return own.least_certain()
+        classes = {str(c): class_words(c, names) for c in range(own.classes)}
+        most = own.mistakes[0] if own.mistakes else None
+        label = address.select(
+            "Class", classes, key="label", default=str(most.label) if most else None, width=200
+        )
+        answer = address.select(
+            "Answer", classes, key="answer", default=str(most.answer) if most else None, width=200
+        )
+    return own.cell(int(label), int(answer))
