@@ -142,7 +142,7 @@ def step(
     return work
 
 
-def timed(work: Callable[[], None], device: str) -> float:
+def timed(work: Callable[[], object], device: str) -> float:
     """Seconds of the device: CPU time of this process, or events around the work."""
     if device.startswith("cuda"):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))

@@ -190,4 +190,4 @@ def test_a_detached_run_is_queued(tmp_path, monkeypatch):
         "ict.running.local.submit", lambda store, ids, **how: asked.append((ids, how))
     )
     run = ict.train(FIELDS, store=tmp_path)
-    assert asked == [([run.id], {"device": None})]
+    assert asked == [([run.id], {"device": None, "compile": None})]
