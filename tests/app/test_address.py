@@ -178,5 +178,5 @@ def test_the_example_stays_in_reach_and_nothing_is_started_or_deleted_in_it(
 
 
 def test_a_run_in_the_tab_of_a_browser():
-    assert words.short_label({"task": "digits", "method": "ict", "k": [24]}) == "digits · ict k=24"
-    assert words.short_label({"task": "digits", "method": "full"}) == "digits · full"
+    assert words.short_label("digits", "ict", [24]) == "digits · ict k=24"
+    assert words.short_label("digits", "full") == "digits · full"

@@ -107,8 +107,8 @@ def test_a_run_that_was_brought_back_says_so(
     assert "Started" not in texts(open_page("run", "again"))
     fixture_store.write(run.path / "execution.json", {"starts": 3, "resumed_epoch": 7})
     assert "Started 3 times, last resumed at epoch 7." in texts(open_page("run", "again"))
-    assert words.starts({"starts": 2, "resumed_epoch": 0}) == "Started 2 times, last begun anew."
-    assert words.starts({"starts": 2}) == "Started 2 times."
+    assert words.starts(2, 0) == "Started 2 times, last begun anew."
+    assert words.starts(2, None) == "Started 2 times."
 
 
 def test_the_counts_are_those_after_what_the_page_did(

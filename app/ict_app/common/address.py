@@ -67,7 +67,9 @@ def said(key: str) -> str | None:
 
 def link(page: str, label: str, *, icon: str, place: Any = st, **values: object) -> None:
     """A link to a page that shows these values, and all else at its default."""
-    place.page_link(path(page), label=label, icon=f":material/{icon}:", query_params=_query(values))
+    place.page_link(
+        path(page), label=label, icon=f":material/{icon}:", query_params=_query(**values)
+    )
 
 
 def go(page: str, **values: object) -> None:
@@ -77,11 +79,11 @@ def go(page: str, **values: object) -> None:
     with the other's values. So the address stays as it is until the other page stands.
     """
     visit = visits.current()
-    visit.going = page, _query(values)
+    visit.going = page, _query(**values)
     st.switch_page(path(page), query_params=visits.as_parameters(visit.now))
 
 
-def _query(values: Mapping[str, object]) -> visits.Texts:
+def _query(**values: object) -> visits.Texts:
     always = visits.CARRIED[0]
     store = {always: visits.current().now[always]} if always in visits.current().now else {}
     if always in values:
@@ -107,7 +109,7 @@ def select(
 ) -> str:  # fmt: skip
     """One of `options` in a box."""
     field = one_of(options, key, default=default, noun=noun or label.lower(), moving=moving)
-    return _choice(place.selectbox, label, options, field, attributes)
+    return _choice(place.selectbox, label, options, field, **attributes)
 
 
 def segmented(
@@ -116,7 +118,7 @@ def segmented(
 ) -> str:  # fmt: skip
     """One of `options`, side by side."""
     field = one_of(options, key, default=default, noun=noun or label.lower())
-    return _choice(place.segmented_control, label, options, field, {"required": True, **attributes})
+    return _choice(place.segmented_control, label, options, field, required=True, **attributes)
 
 
 def select_slider(
@@ -125,12 +127,11 @@ def select_slider(
 ) -> str:  # fmt: skip
     """One of `options`, in their order."""
     field = one_of(options, key, default=default, noun=noun or label.lower())
-    return _choice(place.select_slider, label, options, field, attributes)
+    return _choice(place.select_slider, label, options, field, **attributes)
 
 
 def _choice(
-    widget: Callable[..., Any], label: str, options: Options, field: Field[str],
-    attributes: Mapping[str, Any],
+    widget: Callable[..., Any], label: str, options: Options, field: Field[str], **attributes: Any
 ) -> str:  # fmt: skip
     labels, value = labels_of(options), field.value()
     _set(field.key, value, tuple(labels))
@@ -150,7 +151,7 @@ def multiselect(
         options, key, default=default, noun=noun or label.lower(), new=accept_new_options
     )
     return _choices(place.multiselect, label, options, field,
-                    {"accept_new_options": accept_new_options, **attributes})  # fmt: skip
+                    accept_new_options=accept_new_options, **attributes)  # fmt: skip
 
 
 def pills(
@@ -159,12 +160,11 @@ def pills(
 ) -> list[str]:  # fmt: skip
     """Any of `options`, side by side."""
     field = some_of(options, key, default=default, noun=noun or label.lower(), new=False)
-    return _choices(place.pills, label, options, field, {"selection_mode": "multi", **attributes})
+    return _choices(place.pills, label, options, field, selection_mode="multi", **attributes)
 
 
 def _choices(
-    widget: Callable[..., Any], label: str, options: Options, field: Field[list[str]],
-    attributes: Mapping[str, Any],
+    widget: Callable[..., Any], label: str, options: Options, field: Field[list[str]], **attributes: Any
 ) -> list[str]:  # fmt: skip
     labels, value = labels_of(options), field.value()
     _set(field.key, value, tuple(labels))

@@ -5,7 +5,7 @@ A cached value is shared by all browsers: it is read, never changed.
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -153,16 +153,16 @@ class LiveReport:
 def live(run: Run) -> LiveReport:
     """The last report of a run since it was last started."""
     said = run.live() or {}
-    if _is_earlier(run, said):
+    if _is_earlier(run, said.get("updated_at")):
         return LiveReport()
     names = [one.name for one in fields(LiveReport) if said.get(one.name) is not None]
     return LiveReport(**{name: said[name] for name in names})
 
 
-def _is_earlier(run: Run, said: Mapping[str, Any]) -> bool:
+def _is_earlier(run: Run, updated_at: object) -> bool:
     """Whether a report is of an earlier start of the run."""
     started = (run.execution() or {}).get("started_at")
-    return bool(started) and str(said.get("updated_at") or "") < str(started)
+    return bool(started) and str(updated_at or "") < str(started)
 
 
 def epochs_left_by(run: Run, status: str) -> int | None:
@@ -170,7 +170,7 @@ def epochs_left_by(run: Run, status: str) -> int | None:
 
     None where all do. Until a resumed run trains, its folder holds epochs that it will train again.
     """
-    begins = status == "running" and _is_earlier(run, run.live() or {})
+    begins = status == "running" and _is_earlier(run, (run.live() or {}).get("updated_at"))
     return run.saved_epoch() if status == "queued" or begins else None
 
 

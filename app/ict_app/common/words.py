@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from ict.criteria import CRITERION
 from ict.documents.score_record import ScoreRecord
@@ -73,16 +73,14 @@ def run_label(row: RunRow) -> str:
     return " · ".join(str(part) for part in parts if part) + f" · {row.run_id[-6:]}"
 
 
-def short_label(config: Mapping[str, Any]) -> str:
+def short_label(task: object, method: object, k: object = None) -> str:
     """What a run is, in the few words of a browser's tab: task, method, K."""
-    k = config.get("k")
     size = f" k={'/'.join(map(str, k)) if isinstance(k, list | tuple) else k}" if k else ""
-    return f"{config.get('task')} · {config.get('method')}{size}"
+    return f"{task} · {method}{size}"
 
 
-def starts(execution: Mapping[str, Any]) -> str | None:
+def starts(times: int, epoch: int | None) -> str | None:
     """That a run was ended and brought back, and where it went on; None where it started once."""
-    times, epoch = execution.get("starts") or 1, execution.get("resumed_epoch")
     if times < 2:
         return None
     if epoch is None:

@@ -47,7 +47,7 @@ def curve(
 def draw(run: Run, shown: Store) -> None:
     """The run, polled each second while it is on its way and not paused."""
     status = run.status()
-    shell.tab("Run", words.short_label(run.config))
+    shell.tab("Run", words.short_label(*map(run.config.get, ("task", "method", "k"))))
     address.keep(of=run.id)  # Channels and Inspect open where this page was
     with st.container(horizontal=True, vertical_alignment="center"):
         colour, icon = _BADGES[status]
@@ -96,7 +96,8 @@ def _body(root: str, run_id: str, status_then: str) -> None:
 
 
 def _sentence(run: Run, status: str) -> None:
-    if again := words.starts(run.execution() or {}):
+    execution = run.execution() or {}
+    if again := words.starts(execution.get("starts") or 1, execution.get("resumed_epoch")):
         st.caption(f":material/restart_alt: {again}")
     if status == "failed":
         error = run.error() or {}
