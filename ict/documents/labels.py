@@ -3,7 +3,7 @@
 None of it is part of what a run is: ids, fingerprints and numbers never read it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -105,13 +105,6 @@ def changes(seen: Label, wanted: Label) -> Change:
         untag=tuple({*seen.tags} - {*wanted.tags}),
         archived=None if wanted.archived == seen.archived else wanted.archived,
         seen=seen,
-    )
-
-
-def label_of(columns: Mapping[str, Any]) -> Label:
-    """The label that a row's columns tell (`Label.columns`)."""
-    return Label.from_dict(
-        {name: columns.get(name) for name in ("name", "note", "tags", "archived")}
     )
 
 
