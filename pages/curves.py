@@ -2,24 +2,26 @@
 
 import streamlit as st
 from ict_app.common import address, readers, shell
-from ict_app.tune import curve_view, run_table
+from ict_app.tune import curve_view, manage, run_table
 
 shown = shell.heading("Curves", "Runs over their epochs, side by side, with every seed in sight.")
+manage.undo()
 everything = readers.run_rows(shown)
 if not everything:
     shell.empty(
         "No run yet. A digits run takes about a minute.", button="Start a run", page="train"
     )
     st.stop()
-rows = run_table.filters(everything)
+rows = run_table.filters(run_table.unarchived(everything))
 if not rows:
     st.info("No run matches these filters.", icon=":material/filter_alt_off:")
     st.stop()
 place = st.container()
 tabs = address.tabs({"runs": "Runs", "means": "Means over seeds"}, key="as")
 with tabs["runs"]:
-    picked = curve_view.table(rows)
-    curve_view.actions(shown, picked)
+    columns = run_table.columns(rows)
+    picked = curve_view.table(rows, columns)
+    curve_view.actions(shown, picked, columns)
 with tabs["means"]:
     curve_view.groups(rows)
 with place:

@@ -49,7 +49,7 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[s
         found = group.get_command(context, name)
         if isinstance(found, click.Group):
             yield from commands(found, (*path, name))
-        else:
+        if not isinstance(found, click.Group) or found.invoke_without_command:
             yield (*path, name)
 
 

@@ -1,12 +1,13 @@
 """`ict runs`, `ict cancel`, `ict resume`, `ict remove`."""
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from ict.cli.common import command, emit, say_unreadable, table
+from ict.cli import run_labels
+from ict.cli.asking import confirm
+from ict.cli.common import command, emit, json_option, reports_errors, say_unreadable, table
 from ict.cli.options import COMPILE, SLOTS, THREADS
 from ict.errors import InputError, did_you_mean, quoted
 from ict.store.run_folder import STATUSES
@@ -43,17 +44,24 @@ _GROUP_COLUMNS = [
 ]
 
 
-@command("runs")
+@click.group("runs", invoke_without_command=True)
 @click.option("--task", multiple=True)
 @click.option("--method", multiple=True)
 @click.option("--backbone", multiple=True)
 @click.option("--criterion", multiple=True)
 @click.option("--status", multiple=True, type=click.Choice(STATUSES))
+@click.option("--tag", multiple=True)
+@click.option("--all", "everything", is_flag=True, help="Also the archived ones.")
 @click.option("--study", help="Only the runs of this study.")
 @click.option("--sort", help="Column to sort by; -COLUMN for the other way round.")
 @click.option("--group", is_flag=True, help="One row for runs that differ in their seeds alone.")
+@json_option
+@click.pass_context
+@reports_errors
 def runs(
+    context: click.Context,
     *,
+    everything: bool,
     study: str | None,
     sort: str | None,
     group: bool,
@@ -61,10 +69,16 @@ def runs(
     **wanted: tuple[str, ...],
 ) -> None:
     """All runs: status, what was asked, what came out. Options filter and may be repeated."""
+    if context.invoked_subcommand is not None:
+        _refuse_options(context)
+        return
     store = Store()
     table_rows, odd = store.read_table()
     rows = list(filter(_keeps(store, study, wanted), table_rows))
-    columns = _COLUMNS
+    archived = 0 if everything else sum(bool(row.get("archived")) for row in rows)
+    if archived:
+        rows = [row for row in rows if not row.get("archived")]
+    columns = _columns(rows)
     if group:
         rows, columns = _grouped(rows)
     if sort:
@@ -72,7 +86,25 @@ def runs(
     if sort and sort.lstrip("-") not in columns:
         columns = [*columns, sort.lstrip("-")]
     emit(rows, as_json=as_json, text=None if as_json else _run_table(rows, columns))
+    if archived and not as_json:
+        click.echo(f"ict: {archived} archived left out; `ict runs --all` shows them", err=True)
     say_unreadable(store, odd)
+
+
+def _refuse_options(context: click.Context) -> None:
+    """Options of the list say nothing to `ict runs delete` and its like."""
+    given = [name for name, value in context.params.items() if value]
+    if given:
+        word = context.invoked_subcommand
+        raise click.UsageError(
+            f"options of `ict runs` do not go with {word}; give {word}'s own after it"
+        )
+
+
+def _columns(rows: list[dict[str, Any]]) -> list[str]:
+    """The columns of the list, with those of labels that any of the runs has."""
+    labels = [name for name in ("name", "tags") if any(row.get(name) for row in rows)]
+    return [_COLUMNS[0], *labels, *_COLUMNS[1:]]
 
 
 def _grouped(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -144,9 +176,16 @@ def _keeps(
 
     def keeps(row: dict[str, Any]) -> bool:
         of_study = ids is None or row["run_id"] in ids
-        return of_study and all(row.get(field) in values for field, values in chosen.items())
+        return of_study and all(_has(row, field, values) for field, values in chosen.items())
 
     return keeps
+
+
+def _has(row: dict[str, Any], field: str, values: tuple[str, ...]) -> bool:
+    """Whether a row has one of these values; a run has many tags."""
+    if field == "tag":
+        return not {*values}.isdisjoint(row.get("tags") or ())
+    return row.get(field) in values
 
 
 def _sorted(rows: list[dict[str, Any]], sort: str) -> list[dict[str, Any]]:
@@ -243,14 +282,6 @@ def remove(runs: tuple[str, ...], *, yes: bool, as_json: bool) -> None:
     emit({"removed": removed}, as_json=as_json, text="\n".join(f"removed {run}" for run in removed))
 
 
-def confirm(question: str, *, yes: bool, as_json: bool) -> None:
-    """Asks on a terminal; elsewhere `--yes` is needed. Raises InputError when not confirmed."""
-    if yes:
-        return
-    if as_json or not sys.stdin.isatty():
-        raise InputError("deleting needs --yes here, where nobody can be asked")
-    if not click.confirm(question, default=False):
-        raise InputError("nothing deleted")
-
-
+for _one in run_labels.COMMANDS:
+    runs.add_command(_one)
 COMMANDS = {"runs": runs, "cancel": cancel, "resume": resume, "remove": remove}

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from ict.analysis.draws import shared_draw_words
+from ict.cli.asking import confirm
 from ict.cli.common import NUMBER, Whole, command, emit, say_unreadable, table, typed_command
 from ict.cli.options import COMPILE, SLOTS, THREADS
-from ict.cli.runs import confirm
 from ict.cli.study_words import plan_text, sentence, stage_text
 from ict.documents.bounded import whole_number
 from ict.errors import InputError, quoted

@@ -37,6 +37,7 @@ class BaseStore:
         self.sets_dir = self.root / "sets"
         self.imported_dir = self.root / "imported"
         self.workers_dir = self.root / "workers"
+        self.trash_dir = self.root / "trash"
         self.images_dir = self.root / "images"
         self.index_path = self.root / names.INDEX
 

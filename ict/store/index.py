@@ -19,14 +19,18 @@ from ict.files import StoreError, atomic_write_bytes, read_regular
 from ict.store import names
 from ict.store.run_files import read_file, read_run_row
 from ict.store.run_folder import Run
+from ict.store.run_labels import read_label
 from ict.store.sound import Stamp, stamp
 
-VERSION: Final = 6
+VERSION: Final = 7
 _HEAD: Final = re.compile(rb'\{"version": %d, "sha256": "([0-9a-f]{64})", ' % VERSION)
 _MOST_BYTES: Final = 1 << 30
-_READ: Final = tuple(f"/{name}" for name in (names.CONFIG, names.RESULT, names.SELECTION))
+_READ: Final = tuple(
+    f"/{name}" for name in (names.CONFIG, names.RESULT, names.SELECTION, names.LABEL)
+)
 _RESULT: Final = 1
-_SELECTION: Final = 2  # places in `_READ`
+_SELECTION: Final = 2
+_LABEL: Final = 3  # places in `_READ`
 _READ_WHILE: Final = {  # files that tell about a run in this state; an odd one is named
     "failed": (names.ERROR, names.EXECUTION),
     "queued": (names.QUEUED,),
@@ -85,8 +89,12 @@ def _entry(
         record, result = read
         if stamps[_SELECTION]:
             odd += _odd_files(folder, (names.SELECTION,))
+        row = _flat_row(record, result)
+        if stamps[_LABEL]:
+            odd += _odd_files(folder, (names.LABEL,))
+            row |= read_label(Run(Path(folder))).columns()
         stamps[_RESULT] = stamps[_RESULT] if result else None
-        cached = {"files": stamps, "row": _flat_row(record, result)}
+        cached = {"files": stamps, "row": row}
     row = {"run_id": run_id, "status": "done", **cached["row"]}
     if cached["files"][_RESULT] is None:
         row |= _unfinished(Run(Path(folder)), row)

@@ -19,6 +19,8 @@ LOG = "log.txt"
 LOCK = "lock"
 QUEUED = "queued"  # a marker
 CANCELLED = "cancelled"  # a marker
+LABEL = "label.json"  # what people call the run; no part of what it is
+LABEL_LOCK = "label.lock"
 CHECKPOINT = "checkpoint"  # folder of what a run resumes from
 
 GRADIENTS = "adapter_gradient.safetensors"  # beside the scores of criterion adapter_gradient
@@ -68,6 +70,8 @@ class RunPaths:
     lock_path = _At(LOCK)
     queued_path = _At(QUEUED)
     cancelled_path = _At(CANCELLED)
+    label_path = _At(LABEL)
+    label_lock_path = _At(LABEL_LOCK)
     checkpoint_path = _At(CHECKPOINT)
     state_path = _At(CHECKPOINT, "state.safetensors")
     state_epoch_path = _At(CHECKPOINT, "state.json")

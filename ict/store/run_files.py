@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ict.documents.identity import is_id
+from ict.documents.labels import check_label
 from ict.documents.records import Odd, read_record
 from ict.documents.selection_files import check_selection
 from ict.documents.shapes import (
@@ -82,6 +83,7 @@ _FILES: dict[str, Check] = {
         },
     ),
     names.SELECTION: check_selection,
+    names.LABEL: check_label,
 }
 
 
@@ -90,6 +92,8 @@ def read_file(folder: Path, name: str) -> dict[str, Any] | Odd | None:
     advice = f"`ict remove {shown(folder.name)}` deletes the run"
     if name in (names.LIVE, names.QUEUED, names.JOB, names.EXECUTION):
         advice = "delete the file: it only says how the run was started"
+    elif name == names.LABEL:
+        advice = "delete the file: it only holds the name, note and tags that people gave the run"
     return read_record(folder / name, reader(_FILES[name]), advice=advice, most=MOST_RUN_BYTES)
 
 

@@ -28,6 +28,12 @@ class RunRow:
     error: str | None = None
     """Why it failed."""
 
+    name: str | None = None
+    """What people call it, as `note`, `tags` and `archived` are theirs: no part of what the run is."""
+    note: str | None = None
+    tags: tuple[str, ...] = ()
+    archived: bool = False
+
     task: str | None = None
     backbone: str | None = None
     method: str | None = None
@@ -75,7 +81,7 @@ class RunRow:
             if name not in NAMED:
                 more[name] = value
             elif value is not None:
-                named[name] = value
+                named[name] = tuple(value) if isinstance(value, list) else value
         return cls(**named, more=more)
 
     def get(self, name: str, default: Any = None) -> Any:

@@ -32,6 +32,9 @@ LISTS = {
     "ks",
     "seeds",
     "among",
+    "columns",
+    "filter_by",
+    "group_by",
 }  # an emptied one is empty in the link
 _ROWS = "pick"
 

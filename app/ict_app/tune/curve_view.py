@@ -16,7 +16,7 @@ from ict.figures.curves import Curve
 from ict.store import Run, Store
 from ict.store.run_rows import RunRow
 from ict_app.common import address, plot, readers, shell, words
-from ict_app.tune import curve_data, run_table, run_view
+from ict_app.tune import curve_data, manage, run_table
 
 METRICS = {
     "val_accuracy": "validation accuracy",
@@ -80,10 +80,10 @@ def curves(shown: Store, rows: Sequence[RunRow]) -> None:
     )
 
 
-def table(rows: Sequence[RunRow]) -> list[RunRow]:
+def table(rows: Sequence[RunRow], columns: Sequence[str]) -> list[RunRow]:
     """All runs as rows that can be selected; gives the selected ones."""
     picked = address.rows(
-        run_table.frame(rows), [row.run_id for row in rows], key="pick", noun="run", hide_index=True,
+        run_table.frame(rows, columns), [row.run_id for row in rows], key="pick", noun="run", hide_index=True,
         column_config=run_table.column_config(), height=380, placeholder="",
     )  # fmt: skip
     return [row for row in rows if row.run_id in set(picked)]
@@ -93,18 +93,36 @@ def _plain(value: Any) -> str:
     """A field of a configuration as text: nothing for what is not read, whole numbers as such."""
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return ""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _grouped(done: Sequence[RunRow]) -> tuple[list[str], list[run_groups.Group]]:
+    """The fields that a visitor groups by, else all settings but the seed; and the groups."""
+    options = [name for name in run_table.fields(done) if name not in _GROUP_COLUMNS]
+    names = address.multiselect(
+        "Group by", options, key="group_by",
+        placeholder="all settings but the seed", wrap=False,
+    )  # fmt: skip
+    if not names:
+        fields = run_groups.telling(done)
+        names = [n for n in run_groups.varying(done) if n in fields or n not in run_groups.DERIVED]
+        return names, run_groups.over_seeds(done)
+    if mixed := run_groups.varying_within(done, names):
+        said = words.plain(", ".join(map(run_table.title, mixed)))
+        st.caption(f":material/info: Runs of one group also differ in {said}.")
+    return names, run_groups.over_seeds(done, by=names)
+
+
 def groups(rows: Sequence[RunRow]) -> None:
-    """Runs that differ in the seed alone, in one row with n, mean, interval and best."""
+    """Runs that differ in the seed alone, or agree in chosen fields: n, mean, interval and best."""
     done = [row for row in rows if row.done]
     if not done:
         st.caption("No finished run to group.")
         return
-    fields = run_groups.telling(done)
-    names = [n for n in run_groups.varying(done) if n in fields or n not in run_groups.DERIVED]
-    frame = pd.DataFrame([group.to_dict() for group in run_groups.over_seeds(done)])
+    names, found = _grouped(done)
+    frame = pd.DataFrame([group.to_dict() for group in found])
     for name in ("mean", "low", "high", "best", "sampling"):
         frame[name] = pd.to_numeric(frame[name]) * 100
     frame["interval"] = [
@@ -120,7 +138,7 @@ def groups(rows: Sequence[RunRow]) -> None:
         frame, hide_index=True, placeholder="", height="content" if len(frame) < 12 else 420,
         column_order=[*names, *_GROUP_COLUMNS],
         column_config={
-            **{name: run_groups.words(name, "").strip() for name in names},
+            **{name: run_table.title(name) for name in names},
             "over": st.column_config.TextColumn("n counts", help="Nothing, where the method reads "
                                                 "no seed: run again, it gives the same numbers."),
             "mean": number("test %, mean", format="%.2f"),
@@ -146,18 +164,18 @@ _GROUP_COLUMNS = (
 )  # fmt: skip
 
 
-def actions(shown: Store, picked: Sequence[RunRow]) -> None:
-    """Open one, compare two, delete any of the selected runs."""
+def actions(shown: Store, picked: Sequence[RunRow], columns: Sequence[str]) -> None:
+    """Open one, compare two, or do something with all of the selected runs."""
     if not picked:
-        st.caption("Select rows to draw only those, to compare two, or to delete.")
+        st.caption(
+            "Select rows to draw only those, to compare two, or to name, tag, archive, resume, cancel, "
+            "export or delete them."
+        )
         return
     with st.container(horizontal=True):
         if len(picked) == 1 and st.button("Open", icon=":material/open_in_full:"):
             run_table.open_run(picked[0].run_id)
-        fixed = readers.is_example(shown)
-        label, why = f"Delete {words.runs(len(picked))}", readers.EXAMPLE_STAYS if fixed else None
-        if st.button(label, icon=":material/delete:", disabled=fixed, help=why):
-            run_view.confirm_delete([row.run_id for row in picked], str(shown.root))
+        manage.bulk(shown, picked, columns)
     if len(picked) == 2:
         difference(shown, picked)
 

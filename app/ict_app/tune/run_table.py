@@ -1,14 +1,15 @@
 """Runs as tables: the latest ones, live; all of them, filtered and grouped."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
+from ict.analysis import groups
 from ict.documents.bounded import whole_number
 from ict.store import Store
-from ict.store.run_rows import RunRow
+from ict.store.run_rows import NAMED, RunRow
 from ict_app.common import address, readers, words
 
 if TYPE_CHECKING:
@@ -24,27 +25,82 @@ MARKS = {
     "cancelled": "○ cancelled",
     "created": "· not started",
 }
+_NUMBERS = {
+    "seed", "epochs", "test_accuracy", "val_accuracy", "train_accuracy", "trainable_parameters",
+    "train_seconds", "peak_memory_bytes",
+}  # fmt: skip
 _PERCENT = {"test_accuracy": "test", "val_accuracy": "val", "train_accuracy": "train"}
+_LABELS = ("name", "tags")
 _COLUMNS = (
-    "status", "task", "backbone", "method", "criterion", "tune_site", "k", "seed", "epochs",
+    "status", *_LABELS, "task", "backbone", "method", "criterion", "tune_site", "k", "seed", "epochs",
     "test_accuracy", "val_accuracy", "trainable_parameters", "train_seconds", "peak_memory_bytes",
     "created_at", "run_id",
 )  # fmt: skip
 
 
-def frame(rows: Sequence[RunRow]) -> pd.DataFrame:
+_ONE_LINE = 6  # filters side by side
+_MOST_VALUES = 200  # of a field that is filtered by
+_FILTERS = (
+    "status", "task", "backbone", "method", "criterion", "score_task", "k", "seed", "epochs", "tags",
+)  # fmt: skip
+
+
+def frame(rows: Sequence[RunRow], columns: Sequence[str] = _COLUMNS) -> pd.DataFrame:
     """The columns that people look at, in percent, MiB and words; text stays text."""
-    shown = [{name: row.get(name) for name in _COLUMNS} for row in rows]
-    for row in shown:
-        row["k"] = "" if row["k"] is None else str(row["k"])
-    table = pd.DataFrame(shown, columns=_COLUMNS)
-    table["status"] = table["status"].map(lambda status: MARKS.get(status, status))
+    said = [n for n in columns if n not in _LABELS or any(row.get(n) for row in rows)]
+    table = pd.DataFrame([{n: _plain(n, row.get(n)) for n in said} for row in rows], columns=said)
     for name in _PERCENT:
         if name in table:
             table[name] = pd.to_numeric(table[name]) * 100
-    table["peak_memory_bytes"] = pd.to_numeric(table["peak_memory_bytes"]) / 2**20
-    table["created_at"] = pd.to_datetime(table["created_at"], errors="coerce", utc=True)
+    if "peak_memory_bytes" in table:
+        table["peak_memory_bytes"] = pd.to_numeric(table["peak_memory_bytes"]) / 2**20
+    if "created_at" in table:
+        table["created_at"] = pd.to_datetime(table["created_at"], errors="coerce", utc=True)
     return table
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A value as the table shows it; what is neither a number nor text is made text."""
+    if name == "status":
+        return MARKS.get(value, value)
+    if name == "k" and value is None:
+        return ""
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(str, value))
+    if name in _NUMBERS or value is None or isinstance(value, str):
+        return value
+    return str(value)
+
+
+def fields(rows: Sequence[RunRow]) -> list[str]:
+    """Every column in which the rows differ, those that people look at first."""
+    known = dict.fromkeys((*_FILTERS, *_COLUMNS, *sorted(NAMED)))
+    names = known | dict.fromkeys(sorted({name for row in rows for name in row.more}))
+    return [n for n in names if any(row.get(n) != rows[0].get(n) for row in rows)]
+
+
+def columns(rows: Sequence[RunRow]) -> list[str]:
+    """A field for the columns of the table, kept in the link; those that people look at by default."""
+    options = list(dict.fromkeys((*_COLUMNS, *fields(rows))))
+    with st.popover("Columns", icon=":material/view_column:"):
+        chosen = address.multiselect(
+            "Columns of the table", options, key="columns", default=_COLUMNS,
+            placeholder="those of before", wrap=False,
+        )  # fmt: skip
+    return chosen or list(_COLUMNS)
+
+
+def title(name: str) -> str:
+    """A column as people call it."""
+    return "run" if name == "run_id" else groups.words(name, "").strip()
+
+
+def unarchived(rows: Sequence[RunRow]) -> list[RunRow]:
+    """The rows without the archived ones, unless these are asked for."""
+    if not any(row.archived for row in rows):
+        return list(rows)
+    wanted = address.toggle("Archived runs too", key="archived")
+    return [row for row in rows if wanted or not row.archived]
 
 
 def column_config() -> "dict[str, ColumnConfig]":
@@ -52,6 +108,8 @@ def column_config() -> "dict[str, ColumnConfig]":
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     return {
         "status": text("status", width=105, pinned=True),
+        "tags": text("tags"),
+        "score_task": text("score task"),
         "tune_site": text("site"),
         "k": text("K", width=60),
         "seed": number("seed", format="%d", width=60),
@@ -77,11 +135,12 @@ def latest(shown: Store) -> None:
 
 
 def _latest(root: str) -> None:
-    rows = sorted(readers.run_rows(Store(root)), key=_urgency)[:LATEST]
+    rows = [row for row in readers.run_rows(Store(root)) if not row.archived]
+    rows = sorted(rows, key=_urgency)[:LATEST]
     chosen = st.dataframe(
         frame(rows), hide_index=True, column_config=column_config(), key="latest_runs",
         on_select="rerun", selection_mode="single-row", height="content", placeholder="",
-        column_order=("status", "task", "method", "k", "seed", "test_accuracy", "val_accuracy",
+        column_order=("status", *_LABELS, "task", "method", "k", "seed", "test_accuracy", "val_accuracy",
                       "trainable_parameters", "train_seconds", "created_at", "run_id"),
     )  # fmt: skip
     st.caption("Select a row to open the run.")
@@ -99,23 +158,46 @@ def open_run(run_id: str) -> None:
 
 
 def filters(rows: Sequence[RunRow]) -> list[RunRow]:
-    """Multiselects for what differs between the runs; gives the rows that remain."""
-    names = [n for n in ("status", "task", "backbone", "method", "criterion", "k", "epochs")
-             if len({row.get(n) for row in rows}) > 1]  # fmt: skip
+    """Multiselects for what differs between the runs, and for any field that is asked for.
+
+    Gives the rows that remain.
+    """
+    values = {n: found for n in fields(rows) if len(found := _values(rows, n)) <= _MOST_VALUES}
+    names = [n for n in _FILTERS if n in values]
     kept = list(rows)
     if not names:
         return kept
-    for column, name in zip(st.columns(len(names)), names, strict=True):
-        values = sorted(
-            {str(row.get(name)) for row in rows if row.get(name) is not None}, key=_order
-        )
-        chosen = address.multiselect(
-            "K" if name == "k" else name.capitalize(), values, key=f"only_{name}", place=column,
-            placeholder="all", wrap=False,
-        )  # fmt: skip
-        if chosen:
-            kept = [row for row in kept if str(row.get(name)) in chosen]
+    if others := [n for n in values if n not in names]:
+        with st.popover("More filters", icon=":material/filter_list:"):
+            names += address.multiselect(
+                "Filter by", others, key="filter_by", placeholder="any field in which runs differ",
+                wrap=False,
+            )  # fmt: skip
+    for start in range(0, len(names), _ONE_LINE):
+        line = names[start : start + _ONE_LINE]
+        for column, name in zip(
+            st.columns(min(len(names), _ONE_LINE))[: len(line)], line, strict=True
+        ):
+            label = title(name)
+            chosen = address.multiselect(
+                label[:1].upper() + label[1:], values[name], key=f"only_{name}", place=column,
+                placeholder="all", wrap=False,
+            )  # fmt: skip
+            if chosen:
+                kept = [row for row in kept if not {*chosen}.isdisjoint(_texts(row, name))]
     return kept
+
+
+def _texts(row: RunRow, name: str) -> list[str]:
+    """The values of a field as text: a run has many tags."""
+    value = row.get(name)
+    if name == "tags":
+        return [str(tag) for tag in value]
+    return [] if value is None else [str(value)]
+
+
+def _values(rows: Sequence[RunRow], name: str) -> list[str]:
+    return sorted({text for row in rows for text in _texts(row, name)}, key=_order)
 
 
 def _order(text: str) -> tuple[int, float, str]:
@@ -123,4 +205,7 @@ def _order(text: str) -> tuple[int, float, str]:
     return (1, 0.0, text) if value is None else (0, float(value), "")
 
 
-__all__ = ["MARKS", "column_config", "filters", "frame", "latest", "open_run", "words"]
+__all__ = [
+    "MARKS", "column_config", "columns", "fields", "filters", "frame", "latest", "open_run", "title",
+    "unarchived", "words",
+]  # fmt: skip

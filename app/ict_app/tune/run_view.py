@@ -1,22 +1,22 @@
 """One run: what it does now, its curves, its log, what it was asked and what came out."""
 
 import json
-from collections.abc import Callable, Sequence
 from typing import Literal
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from ict.config import ran_otherwise
-from ict.errors import IctError
 from ict.figures import Theme, training_curves
 from ict.figures.asked import Choice, Request
 from ict.figures.curves import Curve
 from ict.store import Run, Store
 from ict.store.epoch_rows import Epoch
+from ict.store.run_labels import read_label
 from ict.store.run_result import RunResult
-from ict_app.common import address, plot, readers, shell, visit, words
+from ict_app.common import address, plot, readers, shell, words
 from ict_app.common.readers import LiveReport
+from ict_app.tune import manage
 
 Colour = Literal["red", "orange", "blue", "green", "violet", "gray"]
 _BADGES: dict[str, tuple[Colour, str]] = {
@@ -32,7 +32,7 @@ _BADGES: dict[str, tuple[Colour, str]] = {
 
 def alive(status: str) -> bool:
     """On its way: worth looking at each second."""
-    return status in ("running", "queued")
+    return status in manage.BUSY
 
 
 @st.cache_resource(max_entries=400, show_spinner=False)
@@ -54,6 +54,7 @@ def draw(run: Run, shown: Store) -> None:
         st.badge(status, color=colour, icon=f":material/{icon}:")
         _actions(run, status, shown)
         paused = alive(status) and st.toggle("Pause updates", key="pause")
+    manage.label_words(read_label(run))
     st.fragment(_body, run_every=1 if alive(status) and not paused else None)(
         str(shown.root), run.id, status
     )
@@ -182,66 +183,18 @@ def _actions(run: Run, status: str, shown: Store) -> None:
         st.caption(readers.EXAMPLE_STAYS)
         return
     if alive(status):
-        action("Cancel", "stop", lambda: cancel(shown, [run.id]))
-    elif status in ("killed", "failed", "cancelled", "created"):
+        manage.action("Cancel", "stop", lambda: manage.cancel(shown, [run.id]))
+    elif status in manage.RESUMABLE:
         label = "Start" if status == "created" else "Resume"
-        action(label, "play_arrow", lambda: _submit(shown, run))
-    if not alive(status) and st.button("Delete", icon=":material/delete:"):
-        confirm_delete([run.id], str(shown.root))
+        manage.action(label, "play_arrow", lambda: manage.submit(shown, [run.id]))
+    manage.label_button(shown, [run.id])
+    asked = not alive(status) and st.button("Delete", icon=":material/delete:")
+    if asked and manage.attempt(lambda: manage.delete(shown, [run.id])):
+        address.go("curves")  # where the way back is
     if status == "done" and run.has_selection:
         address.link("channels", "Its channels", icon="grid_on", of=run.id)
     if status == "done":
         address.link("predictions", "Its predictions", icon="checklist", run=run.id)
-
-
-def action(label: str, icon: str, act: Callable[[], object]) -> None:
-    """A button that does `act`, says what went wrong, and draws the page anew."""
-    if st.button(label, icon=f":material/{icon}:"):
-        try:
-            act()
-        except IctError as error:
-            st.error(words.plain(error), icon=":material/error:")
-            return
-        readers.forget_rows()
-        st.rerun()
-
-
-def cancel(shown: Store, ids: Sequence[str]) -> None:
-    """Cancels runs wherever they wait or run."""
-    from ict.running.cancel import cancel as cancel_runs
-
-    cancel_runs(shown, ids)
-
-
-def _submit(shown: Store, run: Run) -> None:
-    from ict.running import local
-
-    local.submit(shown, [run.id])
-
-
-@st.dialog("Delete for good?")
-def confirm_delete(ids: list[str], root: str) -> None:
-    """Asks once more, then removes the folders."""
-    st.markdown(f"**{words.runs(len(ids))}** with curves, adapter and result will be deleted.")
-    for run_id in ids[:8]:
-        st.text(run_id)
-    if len(ids) > 8:
-        st.caption(f"and {len(ids) - 8} more")
-    with st.container(horizontal=True):
-        sure = st.button("Delete", type="primary", icon=":material/delete:", key="delete_confirmed")
-        if st.button("Keep them", key="delete_refused"):
-            st.rerun()
-    if sure:
-        try:
-            for run_id in ids:
-                Store(root).remove(run_id)
-        except IctError as error:
-            st.error(words.plain(error))
-            return
-        readers.forget_rows()
-        if visit.current().page == "curves":  # with its filters
-            st.rerun()
-        address.go("curves")
 
 
 def _papers(run: Run) -> None:
