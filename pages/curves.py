@@ -21,7 +21,7 @@ single, grouped = st.tabs(
     ["Runs", "Means over seeds"], key="as", on_change="rerun", bind="query-params"
 )
 with single:
-    columns = run_table.columns(rows)
+    columns = run_table.columns(everything)
     picked = curve_view.table(rows, columns)
     curve_view.actions(shown, picked, columns)
 with grouped:
