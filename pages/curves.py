@@ -19,7 +19,7 @@ if not rows:
 place = st.container()
 tabs = address.tabs({"runs": "Runs", "means": "Means over seeds"}, key="as")
 with tabs["runs"]:
-    columns = run_table.columns(rows)
+    columns = run_table.columns(everything)
     picked = curve_view.table(rows, columns)
     curve_view.actions(shown, picked, columns)
 with tabs["means"]:

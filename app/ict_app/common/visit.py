@@ -40,6 +40,8 @@ class Visit:
     """What would come along to the next page."""
     going: tuple[str, Texts] | None = None
     """A page that this session switches to, and what its address shall say."""
+    arrivals: int = 0
+    """How often this tab has come to a page."""
     shapes: dict[str, object] = field(default_factory=dict)
     """The bounds that each field was drawn with."""
     refused: dict[str, str] = field(default_factory=dict)
@@ -65,6 +67,7 @@ class Visit:
 
     def _come_to(self, page: str, came: Texts, back: bool) -> None:
         self.page = page
+        self.arrivals += 1
         plain = not came and not back
         if self.going and self.going[0] == page:
             self._take(self.going[1])

@@ -20,9 +20,10 @@ from ict.figures.tables import to_csv
 from ict.store import Store
 from ict.store.run_labels import change_label, read_label
 from ict.store.run_rows import RunRow
-from ict_app.common import readers, words
+from ict_app.common import readers, visit, words
 
 _DELETED = "runs_deleted"  # root and ids of the last deletion of this visitor
+_OPEN = "label_open"  # what the fields of a label were opened for
 BUSY = ("running", "queued")
 RESUMABLE = ("killed", "failed", "cancelled", "created")
 
@@ -130,15 +131,24 @@ def _cell(value: object) -> object:
 
 def label_button(shown: Store, ids: Sequence[str]) -> None:
     """Opens the fields of one run's label; of several runs' the tags that all have."""
+    here = visit.current().arrivals
     if st.button("Name and tags" if len(ids) == 1 else "Tags", icon=":material/label:"):
         labels = [read_label(shown.run(run_id)) for run_id in ids]
         common = set(labels[0].tags).intersection(*(one.tags for one in labels))
         seen = labels[0] if len(labels) == 1 else Label(tags=tuple(sorted(common)))
         known = {tag for row in readers.run_rows(shown) for tag in row.tags} | {*seen.tags}
-        _edit(str(shown.root), list(ids), seen, sorted(known))
+        st.session_state[_OPEN] = here, (str(shown.root), list(ids), seen, sorted(known))
+    # also when the page is drawn anew, as a run has ended; not when the visitor comes back to it
+    since, opened = st.session_state.get(_OPEN, (None, None))
+    if since == here and opened[1] == list(ids):
+        _edit(*opened)
 
 
-@st.dialog("Name, note and tags")
+def _close() -> None:
+    st.session_state.pop(_OPEN, None)
+
+
+@st.dialog("Name, note and tags", on_dismiss=_close)
 def _edit(root: str, ids: list[str], seen: Label, known: list[str]) -> None:
     """`seen` is what was there when the button was pressed: what others change meanwhile stands."""
     name, note = seen.name, seen.note
@@ -153,6 +163,7 @@ def _edit(root: str, ids: list[str], seen: Label, known: list[str]) -> None:
     wanted = Label(name=name, note=note, tags=tuple(tags), archived=seen.archived)
     save = st.button("Save", type="primary", icon=":material/save:")
     if save and attempt(lambda: _label(root, ids, changes(seen, wanted))):
+        _close()
         st.rerun()
 
 

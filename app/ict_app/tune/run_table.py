@@ -74,17 +74,21 @@ def _plain(name: str, value: Any) -> Any:
 
 def fields(rows: Sequence[RunRow]) -> list[str]:
     """Every column in which the rows differ, those that people look at first."""
-    known = dict.fromkeys((*_FILTERS, *_COLUMNS, *sorted(NAMED)))
-    names = known | dict.fromkeys(sorted({name for row in rows for name in row.more}))
-    return [n for n in names if any(row.get(n) != rows[0].get(n) for row in rows)]
+    first = rows[0] if rows else RunRow()
+    return [n for n in _every(rows) if any(row.get(n) != first.get(n) for row in rows)]
+
+
+def _every(rows: Sequence[RunRow]) -> list[str]:
+    """Every column, those that people look at first."""
+    more = sorted({name for row in rows for name in row.more})
+    return list(dict.fromkeys((*_COLUMNS, *_FILTERS, *sorted(NAMED), *more)))
 
 
 def columns(rows: Sequence[RunRow]) -> list[str]:
     """A field for the columns of the table, kept in the link; those that people look at by default."""
-    options = list(dict.fromkeys((*_COLUMNS, *fields(rows))))
     with st.popover("Columns", icon=":material/view_column:"):
         chosen = address.multiselect(
-            "Columns of the table", options, key="columns", default=_COLUMNS,
+            "Columns of the table", _every(rows), key="columns", default=_COLUMNS,
             placeholder="those of before", wrap=False,
         )  # fmt: skip
     return chosen or list(_COLUMNS)
