@@ -1,5 +1,6 @@
 """What is shown belongs to what is chosen: images, ceilings, progress, counts, numbers of images."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,8 @@ def test_a_resumed_run_shows_the_epochs_that_it_goes_on_from(
     fixture_store.write(run.state_epoch_path, {"epoch": 3})
     fixture_store.write(run.path / "queued", {"sequence": 1})
     assert metric(open_page("run", "resumed"), "Epoch") == "3 of 20"
-    lines = [chart.proto.spec for chart in open_page("run", "resumed").get("plotly_chart")]
-    assert lines
+    drawn = json.loads(open_page("run", "resumed").get("plotly_chart")[0].proto.spec)
+    assert list(drawn["data"][0]["x"]) == [1, 2, 3]
 
 
 def test_a_report_of_an_earlier_start_is_none(tmp_path: Path):

@@ -95,12 +95,17 @@ def _query(**values: object) -> visits.Texts:
     }
 
 
-def _set(key: str, value: object, shape: object) -> None:
-    """The widget shows the value; it is left alone where it does, as the visitor may be at it."""
-    shapes = visits.current().shapes
-    if key not in st.session_state or st.session_state[key] != value or shapes.get(key) != shape:
+def _set(key: str, value: object, bounds: object) -> None:
+    """The widget shows the value; it is left alone where it does, as the visitor may be at it.
+
+    Of other bounds, or on another page, it is another widget to streamlit, which knows no value yet.
+    """
+    visit = visits.current()
+    shape = (visit.page, bounds)
+    known = key in st.session_state and visit.shapes.get(key) == shape
+    if not known or st.session_state[key] != value:
         st.session_state[key] = value
-    shapes[key] = shape
+    visit.shapes[key] = shape
 
 
 def select(

@@ -16,7 +16,6 @@ import streamlit as st
 from ict.catalogue import BUNDLED_WEIGHTS
 from ict.documents.records import Odd
 from ict.documents.score_record import ScoreRecord
-from ict.errors import InputError
 from ict.scores import ChannelScores, load_scores
 from ict.selection import Selection
 from ict.store import Run, Store, causal_files
@@ -188,17 +187,6 @@ def selection(run: Run) -> Selection | None:
     """The channels of a run; None while there are none, or if its file is damaged."""
     form = run.selection()
     return Selection.from_dict(form) if form else None
-
-
-def find_run(shown: Store, run_id: str | None) -> Run | None:
-    """The run of an id from a link; None, after a sentence on the page, if there is none."""
-    if not run_id:
-        return None
-    try:
-        return shown.run(run_id)
-    except InputError as error:
-        st.error(str(error), icon=":material/link_off:")
-        return None
 
 
 @dataclass(frozen=True, kw_only=True)
