@@ -130,11 +130,11 @@ def test_losses_are_told_in_nats(open_page: Open, stores: dict[str, Store]) -> N
     assert not app.exception
     assert metrics(app)["Margin"] == "± 0.05 nats"
     assert "lower is better" in texts(app, "markdown")
-    assert "this figure is of accuracies" in texts(app, "info")
+    assert "Of accuracies: what seeds find of losses says" in texts(app, "caption")
 
 
 def test_a_filter_that_no_list_offers_is_taken_from_the_link(open_page: Open) -> None:
-    app = open_page("compare", "answered", a="seed=42,criterion=class_l2", b=B)
+    app = open_page("compare", "answered", a="seed=42,criterion=class_l2", b=f"{B},seed=42")
     assert not app.exception
     assert {box.key: box.value for box in app.selectbox}["a"] == "seed=42,criterion=class_l2"
     assert metrics(app)["Seeds"] == "1"

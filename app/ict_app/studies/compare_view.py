@@ -1,5 +1,6 @@
 """*Compare*: is A better than B, on which tasks, on which images, and what can these runs tell?"""
 
+import shlex
 from collections.abc import Sequence
 
 import streamlit as st
@@ -202,6 +203,4 @@ def _commands(pair: Pair, request: Request) -> None:
 
 
 def _compare_command(names: Sequence[str], more: Sequence[str]) -> str:
-    import shlex
-
     return shlex.join(["ict", "compare", *names, *more])
