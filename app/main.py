@@ -20,6 +20,7 @@ if __name__ == "__main__":
     try:
         page.run()
     finally:  # a page that has nothing more to draw stops
+        shell.counts()
         visit.current().settle()
 else:
     from ict_app.common import browser, hosts

@@ -27,6 +27,7 @@ with right:
     )
 try:
     source = sources.open_source(shown, key)
+    shell.tab("Channels", f"{source.task} · {source.criterion}")
     if len(source.scores.sites) > 1:
         site = address.segmented("Site", source.scores.sites, default=source.site, key="at")
         source = sources.open_source(shown, key, site)

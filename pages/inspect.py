@@ -21,6 +21,7 @@ if not labels:
 key = address.select("Run or scores", labels, key="of", noun="run or scores", moving=True)
 try:
     source = sources.open_source(shown, key)
+    shell.tab("Inspect", f"{source.task} · {source.criterion}")
     inspect_view.draw(shown, source, *place(source))
 except IctError as error:
     st.error(words.plain(error), icon=":material/error:")

@@ -41,6 +41,8 @@ if len(tasks) < 2:
 chosen = [files[task] for task in tasks]
 try:
     ratio = plan.share_of(share)
+    if sentence := words.unlike_images({str(one.task): one.images for one in chosen}):
+        st.caption(sentence)
     rows = overlap_view.table(shown, chosen, site=site, ratio=ratio)
     overlap_view.matrix(rows, chosen, Choice(site=site, ratio=ratio))
     st.subheader("One pair", anchor=False)

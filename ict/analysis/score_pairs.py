@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ict.analysis.ceiling import GrowthRow
 from ict.analysis.growth import growth_rows, kept_growth_rows
-from ict.analysis.overlap_row import OverlapRow
+from ict.analysis.overlap_row import CeilingRow, OverlapRow
 from ict.analysis.pairs import kept_rows, overlap_rows, plain_rows
 from ict.analysis.sources import lacking_sums, open_source
 from ict.documents.score_record import ScoreRecord
@@ -20,12 +20,16 @@ def overlap_of_files(
 ) -> Sequence[OverlapRow]:
     """Rows of every pair and block of score files by task.
 
-    With a noise ceiling where the files have per-image sums, or the store kept what was made of them;
-    else, and without `ceiling`, on all images only.
+    With a noise ceiling for the pairs of which both files have per-image sums, or for all where the
+    store kept what was made of them; else, and without `ceiling`, on all images only.
     """
-    if ceiling and lacking_sums(paths.values(), site) is None:
-        sums = [open_source(path, site=site, name=task) for task, path in paths.items()]
-        return overlap_rows(sums, ratio=ratio, permutations=0, store=store)
+    summed = {task: path for task, path in paths.items() if ceiling and has_sums(path, site)}
+    ceilings: Sequence[CeilingRow] = ()
+    if len(summed) > 1:
+        sums = [open_source(path, site=site, name=task) for task, path in summed.items()]
+        ceilings = overlap_rows(sums, ratio=ratio, permutations=0, store=store)
+    if len(summed) == len(paths):
+        return ceilings
     scores = {task: _at(path, site) for task, path in paths.items()}
     if ceiling:
         records = [_record(paths[task], one).of_task(task) for task, one in scores.items()]
@@ -33,7 +37,20 @@ def overlap_of_files(
             return kept
     stages = [(task, one.site(site)) for task, one in scores.items()]
     ks = resolve_k([stage.shape[1] for stage in stages[0][1]], k=None, ratio=ratio)
-    return plain_rows(stages, ks)
+    return with_ceilings(plain_rows(stages, ks), ceilings)
+
+
+def has_sums(path: Path, site: str) -> bool:
+    """Whether a score file keeps what a noise ceiling is computed from."""
+    return lacking_sums([path], site) is None
+
+
+def with_ceilings(
+    rows: Sequence[OverlapRow], ceilings: Sequence[CeilingRow]
+) -> Sequence[OverlapRow]:
+    """The rows, those of pairs that have a ceiling with it."""
+    known = {(row.pair, row.block): row for row in ceilings}
+    return [known.get((row.pair, row.block), row) for row in rows]
 
 
 def growth_of_files(

@@ -56,16 +56,18 @@ def _inspection(found: Found, choice: Choice) -> tuple[Inspection, Source | None
     if one is None:
         backbone = source.record.backbone
         raise InputError(
-            f"no inspection yet: `ict inspect {source.task} --backbone {backbone}` makes one"
+            f"no inspection of {source.task} yet: `ict inspect {source.task} --backbone {backbone}` "
+            "makes one"
         )
     return one, source, file
 
 
 def inspection_of(store: Store, source: Source) -> Inspection | None:
-    """The inspection at the backbone and site of scores: of their own task if there is one."""
-    backbone_and_site = (source.record.backbone, source.site)
-    fitting = [
-        one for one in inspections(store) if (one.record.backbone, one.site) == backbone_and_site
-    ]
-    fitting.sort(key=lambda one: one.record.task != source.task)
-    return fitting[0] if fitting else None
+    """The inspection of the task of scores at their backbone and site; None without one."""
+    wanted = (source.task, source.record.backbone, source.site)
+    fitting = (
+        one
+        for one in inspections(store)
+        if (one.record.task, one.record.backbone, one.site) == wanted
+    )
+    return next(fitting, None)

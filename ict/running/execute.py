@@ -138,6 +138,7 @@ def _execution(
         "slots": slots,
         "first_started_at": before.get("first_started_at") or utc_now(),
         "starts": int(before.get("starts") or 0) + 1,
+        "resumed_epoch": run.saved_epoch(),
     }
 
 

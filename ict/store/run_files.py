@@ -49,6 +49,7 @@ _FILES: dict[str, Check] = {
             "slots": whole(1, 4096),
             "tries": whole(),
             "starts": whole(),
+            "resumed_epoch": whole(),
             "device": text,
             "host": text,
             "launcher": text,

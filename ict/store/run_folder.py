@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ict.files import open_regular, read_json_lines
+from ict.files import open_regular, read_json, read_json_lines
 from ict.store import names
 from ict.store.locks import is_process, lock_holder, written_holder
 from ict.store.names import RunPaths
@@ -186,6 +186,12 @@ class Run(RunPaths):
     def live(self) -> dict[str, Any] | None:
         """Phase, done, total, eta_seconds, … of a running run; None before its first report."""
         return self._read(names.LIVE)
+
+    def saved_epoch(self) -> int:
+        """The epoch whose state a start goes on from; 0 where it begins anew."""
+        document = read_json(self.state_epoch_path) if self.is_resumable else None
+        epoch = document.get("epoch") if isinstance(document, dict) else None
+        return epoch if isinstance(epoch, int) else 0
 
     def selection(self) -> dict[str, Any] | None:
         """selection.json as `Selection.from_dict` takes it; None while there is none, or if it is odd."""

@@ -54,7 +54,7 @@ def open_page(stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch) -> Open
 
     def run(page: str, state: str, **query: str | list[str]) -> AppTest:
         monkeypatch.setenv("ICT_STORE", str(stores[state].root))
-        app = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=300)
         app.switch_page(str(ROOT / "pages" / f"{page}.py"))
         for name, value in query.items():
             app.query_params[name] = value

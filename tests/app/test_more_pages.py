@@ -141,7 +141,7 @@ def test_matrix_and_lines_are_the_correlations_of_the_score_files(
 def test_top_k_agreement_is_kunchevas_index(open_page: Open, filled: Store) -> None:
     app = open_page("criteria", "filled", agree="top K", kd_criteria="1/4", agree_in="0")
     assert not app.exception
-    assert app.select_slider(key="kd_criteria").value == "1/4"
+    assert app.select_slider(key="kd").value == "1/4"
     tops = [set(np.argsort(-scores[0])[:48].tolist()) for scores in score_arrays(filled)]
     index = (len(tops[0] & tops[1]) * 192 - 48**2) / (48 * 144)
     assert figures(app)[0]["data"][0]["text"][0][1] == f"{index:.2f}"[1:]

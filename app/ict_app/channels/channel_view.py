@@ -85,6 +85,9 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
     st.caption(f"Scores: {words.plain(source.origin())}.")
     if other and theirs:
         st.caption(f"Against **{words.plain(other.label)}**")
+        images = {one.label: one.record.images for one in (source, other)}
+        if sentence := words.unlike_images(images):
+            st.caption(sentence)
         theirs_how = replace(how, view=view, order=theirs_order, set=None)
         _draw_map("map_other", other, theirs, theirs_how)
         plot.draw(

@@ -10,6 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from ict.analysis.ranks import Standing, rank_of, standing
+from ict.catalogue import SITE
 from ict.figures import class_profile, histogram
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_inspections import inspection_of
@@ -81,8 +82,11 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
                   request=Request("score-histogram", [source.key], looked_at))  # fmt: skip
     driving(shown, source, block, channel)
     st.subheader("Over tasks and criteria", anchor=False)
+    standings = over_tasks(shown, source, block, channel)
+    if sentence := words.unlike_images({str(one.task): one.images for one in standings}):
+        st.caption(sentence)
     st.dataframe(
-        pd.DataFrame(over_tasks(shown, source, block, channel)), hide_index=True, placeholder="", height="content",
+        pd.DataFrame(standings), hide_index=True, placeholder="", height="content",
         column_config={
             "score": st.column_config.NumberColumn(format="%.4g"),
             "top_share": st.column_config.ProgressColumn("in the top", format="percent"),
@@ -96,9 +100,12 @@ def driving(shown: Store, source: Source, block: int, channel: int) -> None:
     st.subheader("Images that drive it most", anchor=False)
     inspection = inspection_of(shown, source)
     if inspection is None:
-        st.caption("Not computed yet. This finds them, for all channels, in one pass:")
+        task = words.plain(source.task)
+        st.caption(f"No images of {task} yet. This finds them, for all channels, in one pass:")
         command = f"ict inspect {source.task} --backbone {source.record.backbone}"
-        st.code(command, language="bash")
+        st.code(
+            command + ("" if source.site == SITE else f" --site {source.site}"), language="bash"
+        )
         return
     page = channel_page(inspection, block, channel)
     task = words.plain(inspection.record.task)

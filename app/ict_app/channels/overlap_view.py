@@ -14,6 +14,7 @@ from ict.analysis.overlap import at_every_k
 from ict.analysis.overlap_row import CeilingRow, OverlapRow
 from ict.analysis.pairs import kept_rows, overlap_rows, plain_rows
 from ict.analysis.ranks import shared_channels
+from ict.analysis.score_pairs import has_sums, with_ceilings
 from ict.analysis.sources import lacking_sums
 from ict.analysis.sources import open_source as open_sums
 from ict.documents.score_record import ScoreRecord
@@ -22,7 +23,7 @@ from ict.figures.asked import Choice, Request
 from ict.figures.draw_pairs import overlap_squares, task_tree
 from ict.selection import resolve_k
 from ict.store import Store
-from ict_app.common import address, plot, readers, shell, sources
+from ict_app.common import address, plot, readers, shell, sources, words
 from ict_app.common.controls import block_input
 
 VALUES = {"kuncheva": "Kuncheva's index", "overlap": "shared channels", "jaccard": "Jaccard"}
@@ -34,20 +35,32 @@ FEW = 6  # tasks whose ceiling is computed without asking
 def table(shown: Store, files: Sequence[ScoreRecord], *, site: str, ratio: float) -> Rows:
     """Every pair and block, with a noise ceiling where per-image sums, or a kept result, allow it.
 
-    Says why there is none. Many tasks take a while, so their ceiling is asked for.
+    Says which tasks have none. Many tasks take a while, so their ceiling is asked for.
     """
-    lacking = without_sums(files, site)
-    if lacking is None:
-        if len(files) <= FEW or address.toggle("Noise ceiling", key="ceiling"):
-            root = "" if readers.is_example(shown) else str(shown.root)
-            return _with_ceiling(root, tuple(one.path for one in files), site, ratio)
-    elif (
-        rows := kept_rows(_in_files(shown, files), site=site, ratio=ratio, store=shown)
-    ) is not None:
-        return rows
-    else:
-        st.caption(f"No noise ceiling: {lacking}.")
-    return _plain(str(shown.root), tuple(_ids(files)), site, ratio)
+    summed = [one for one in files if has_sums(Path(one.path), site)]
+    lacking = [one for one in files if one not in summed]
+    if lacking:
+        in_files = _in_files(shown, files)
+        if (rows := kept_rows(in_files, site=site, ratio=ratio, store=shown)) is not None:
+            return rows
+        st.caption(_without_ceiling(lacking, some=len(summed) > 1))
+    ceilings: Sequence[CeilingRow] = ()
+    if len(summed) > 1 and (len(summed) <= FEW or address.toggle("Noise ceiling", key="ceiling")):
+        root = "" if readers.is_example(shown) else str(shown.root)
+        ceilings = _with_ceiling(root, tuple(one.path for one in summed), site, ratio)
+    plain = _plain(str(shown.root), tuple(_ids(files)), site, ratio)
+    return with_ceilings(plain, ceilings)
+
+
+def _without_ceiling(lacking: Sequence[ScoreRecord], *, some: bool) -> str:
+    """Which pairs have no ceiling, and the command that mends it."""
+    tasks = [str(one.task) for one in lacking]
+    which = f"for pairs with {words.plain(', '.join(tasks))}" if some else ""
+    return (
+        f"No noise ceiling {which}".rstrip()
+        + f": the scores of {words.plain(', '.join(tasks))} keep "
+        f"no sums by image; `ict score {tasks[0]} --keep-images` does."
+    )
 
 
 @st.cache_data(max_entries=30, show_spinner=f"Splitting the images in halves, {SPLITS} times …")

@@ -18,10 +18,9 @@ say all that the other page shall show. By the navigation bar, the names in `vis
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from ict_app.common import visit as visits
 from ict_app.common.fields import (
@@ -36,6 +35,9 @@ from ict_app.common.fields import (
     tell,
 )
 from ict_app.common.places import path
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 __all__ = ["tell"]
 
@@ -91,12 +93,17 @@ def _query(values: Mapping[str, object]) -> visits.Texts:
     }
 
 
-def _set(key: str, value: object, shape: object) -> None:
-    """The widget shows the value; it is left alone where it does, as the visitor may be at it."""
-    shapes = visits.current().shapes
-    if key not in st.session_state or st.session_state[key] != value or shapes.get(key) != shape:
+def _set(key: str, value: object, bounds: object) -> None:
+    """The widget shows the value; it is left alone where it does, as the visitor may be at it.
+
+    Of other bounds, or on another page, it is another widget to streamlit, which knows no value yet.
+    """
+    visit = visits.current()
+    shape = (visit.page, bounds)
+    known = key in st.session_state and visit.shapes.get(key) == shape
+    if not known or st.session_state[key] != value:
         st.session_state[key] = value
-    shapes[key] = shape
+    visit.shapes[key] = shape
 
 
 def select(
@@ -218,7 +225,7 @@ def text(label: str, *, key: str, default: str = "", place: Any = st, **attribut
     return value
 
 
-def tabs(options: Mapping[str, str], *, key: str, place: Any = st) -> dict[str, DeltaGenerator]:
+def tabs(options: Mapping[str, str], *, key: str, place: Any = st) -> "dict[str, TabContainer]":
     """Containers behind tabs, by option; that of the chosen one is `open`."""
     field = one_of(options, key, default=None, noun="tab")
     _set(key, options[field.value()], tuple(options))

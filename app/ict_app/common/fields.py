@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ from ict_app.common import visit as visits
 from ict_app.common import words
 
 T = TypeVar("T")
-Options = Mapping[str, str] | Sequence[str]
+Options = Mapping[Any, str] | Sequence[str]
 EMPTY = [""]  # a list that was emptied, where the default is not empty
 
 

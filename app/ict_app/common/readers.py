@@ -5,7 +5,7 @@ A cached value is shared by all browsers: it is read, never changed.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ from ict.store.run_rows import run_rows as rows_of
 from ict_app.common import visit
 
 EXAMPLE = BUNDLED_WEIGHTS.parents[1] / "example_store"
+EXAMPLE_STAYS = "Part of the example study: it can be looked at, not changed."
 STORES = {"example": "Example", "own": "My store"}
 TABLE_SECONDS = 0.9  # how old the run table may be; a poll each second sees a new one
 Stamp = tuple[str, int, int]
@@ -150,10 +151,27 @@ class LiveReport:
 
 
 def live(run: Run) -> LiveReport:
-    """The last report of a run."""
+    """The last report of a run since it was last started."""
     said = run.live() or {}
+    if _is_earlier(run, said):
+        return LiveReport()
     names = [one.name for one in fields(LiveReport) if said.get(one.name) is not None]
     return LiveReport(**{name: said[name] for name in names})
+
+
+def _is_earlier(run: Run, said: Mapping[str, Any]) -> bool:
+    """Whether a report is of an earlier start of the run."""
+    started = (run.execution() or {}).get("started_at")
+    return bool(started) and str(said.get("updated_at") or "") < str(started)
+
+
+def epochs_left_by(run: Run, status: str) -> int | None:
+    """How many epochs count of a run that goes on: those of the state that it goes on from.
+
+    None where all do. Until a resumed run trains, its folder holds epochs that it will train again.
+    """
+    begins = status == "running" and _is_earlier(run, run.live() or {})
+    return run.saved_epoch() if status == "queued" or begins else None
 
 
 def channel_scores(shown: Store, score_id: str) -> ChannelScores:

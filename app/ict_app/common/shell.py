@@ -60,23 +60,27 @@ def sidebar() -> None:
     """Which store is shown, and what is running in it."""
     st.html(_NARROW)
     with st.sidebar:
-        shown = _switch()
-        rows = readers.run_rows(shown)
-        alive = any(row.status in ("running", "queued") for row in rows)
-        st.fragment(_counts, run_every=2 if alive else None)(str(shown.root))
+        _switch()
+        visit.current().counts = st.container()
         st.caption(f"Your store: {words.plain(readers.own_store().root)}")
 
 
-def _switch() -> Store:
-    """The switch between the example and the visitor's own store; gives the store that is shown."""
+def _switch() -> None:
+    """The switch between the example and the visitor's own store."""
     first = readers.default_store()
     if readers.EXAMPLE.is_dir():
         address.segmented("Store", readers.STORES, key="store", default=first, width="stretch")
-    shown = readers.store()
-    if readers.is_example(shown):
+    if readers.is_example(readers.store()):
         why = "Your store is empty: what you see is" if first == "example" else "What you see is"
         st.info(f"{why} the **example study**. Runs that you start go to your own store.")
-    return shown
+
+
+def counts() -> None:
+    """In the sidebar, once the page has done what was asked of it: how many runs there are."""
+    shown = readers.store()
+    alive = any(row.status in ("running", "queued") for row in readers.run_rows(shown))
+    with visit.current().counts or st.sidebar:
+        st.fragment(_counts, run_every=2 if alive else 10)(str(shown.root))
 
 
 def _counts(root: str) -> None:

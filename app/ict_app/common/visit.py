@@ -20,7 +20,7 @@ CARRIED = (
     "store", "of", "with", "at", "block", "channel", "run", "study", "check", "gradients", "tuned_by",
 )  # fmt: skip
 """What goes along from page to page; the first goes with every link too."""
-RENAMED = {"kd_overlap": "kd", "kd_criteria": "kd"}
+RENAMED = {"kd_overlap": "kd", "kd_criteria": "kd", "read_at": "at", "order_of_run": "order"}
 Texts = dict[str, list[str]]
 
 
@@ -44,6 +44,7 @@ class Visit:
     """The bounds that each field was drawn with."""
     refused: dict[str, str] = field(default_factory=dict)
     notices: DeltaGenerator | None = None
+    counts: DeltaGenerator | None = None
     _wrote_in: object = None
 
     def arrive(self, page: str) -> None:

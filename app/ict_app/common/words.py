@@ -2,7 +2,8 @@
 
 import math
 import re
-from typing import TypeGuard
+from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 from ict.criteria import CRITERION
 from ict.documents.score_record import ScoreRecord
@@ -72,11 +73,41 @@ def run_label(row: RunRow) -> str:
     return " · ".join(str(part) for part in parts if part) + f" · {row.run_id[-6:]}"
 
 
+def short_label(config: Mapping[str, Any]) -> str:
+    """What a run is, in the few words of a browser's tab: task, method, K."""
+    k = config.get("k")
+    size = f" k={'/'.join(map(str, k)) if isinstance(k, list | tuple) else k}" if k else ""
+    return f"{config.get('task')} · {config.get('method')}{size}"
+
+
+def starts(execution: Mapping[str, Any]) -> str | None:
+    """That a run was ended and brought back, and where it went on; None where it started once."""
+    times, epoch = execution.get("starts") or 1, execution.get("resumed_epoch")
+    if times < 2:
+        return None
+    if epoch is None:
+        return f"Started {times} times."
+    where = f"resumed at epoch {epoch}" if epoch else "begun anew"
+    return f"Started {times} times, last {where}."
+
+
 def score_label(record: ScoreRecord) -> str:
     """One line that tells a score file from the others."""
     parts = [record.task, record.criterion, ", ".join(record.sites), record.backbone]
     parts.append(None if record.images is None else f"{record.images:,} images")
     return " · ".join([*filter(None, parts), record.score_id[-6:]])
+
+
+def unlike_images(images: Mapping[str, int | None]) -> str | None:
+    """What to think of when scores of different numbers of images stand beside each other, by task."""
+    known = {task: number for task, number in images.items() if number is not None}
+    if len(set(known.values())) < 2:
+        return None
+    named = ", ".join(f"{number:,} of {plain(task)}" for task, number in known.items())
+    return (
+        f"The scores are of different numbers of images ({named}): norms grow with that number, and "
+        "ranks from few images are noisier."
+    )
 
 
 def _is_number(number: float | None) -> TypeGuard[float]:

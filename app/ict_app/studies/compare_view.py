@@ -174,9 +174,12 @@ def _power(pair: Pair, one: TaskComparison) -> None:
     st.markdown("**What n seeds find**", help=formulas.POWER)
     if pair.outcome == LOSS.name:
         st.caption("Of accuracies: what seeds find of losses says `ict compare study:NAME`.")
-    _figure(
-        Request("power", pair.names, _of_task(pair, one)), "The difference that n seeds find", pair
-    )
+    with st.spinner("Looking for what n seeds find"):
+        _figure(
+            Request("power", pair.names, _of_task(pair, one)),
+            "The difference that n seeds find",
+            pair,
+        )
 
 
 def _of_task(pair: Pair, one: TaskComparison) -> Choice:

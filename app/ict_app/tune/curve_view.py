@@ -154,10 +154,10 @@ def actions(shown: Store, picked: Sequence[RunRow]) -> None:
     with st.container(horizontal=True):
         if len(picked) == 1 and st.button("Open", icon=":material/open_in_full:"):
             run_table.open_run(picked[0].run_id)
-        if not readers.is_example(shown):
-            label = f"Delete {words.runs(len(picked))}"
-            if st.button(label, icon=":material/delete:"):
-                run_view.confirm_delete([row.run_id for row in picked], str(shown.root))
+        fixed = readers.is_example(shown)
+        label, why = f"Delete {words.runs(len(picked))}", readers.EXAMPLE_STAYS if fixed else None
+        if st.button(label, icon=":material/delete:", disabled=fixed, help=why):
+            run_view.confirm_delete([row.run_id for row in picked], str(shown.root))
     if len(picked) == 2:
         difference(shown, picked)
 

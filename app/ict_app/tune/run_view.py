@@ -36,15 +36,18 @@ def alive(status: str) -> bool:
 
 
 @st.cache_resource(max_entries=400, show_spinner=False)
-def curve(of: readers.Stamp, metric: str, method: str, theme: Theme) -> go.Figure:
-    """A curve of one run; the same object, so the same zoom, until the file changes."""
-    rows = readers.epochs(of)
+def curve(
+    of: readers.Stamp, metric: str, method: str, theme: Theme, *, count: int | None
+) -> go.Figure:
+    """A curve of one run over its first epochs; the same object, so the same zoom, until the file changes."""
+    rows = readers.epochs(of)[:count]
     return training_curves([Curve(method, None, rows)], metric, theme=theme)
 
 
 def draw(run: Run, shown: Store) -> None:
     """The run, polled each second while it is on its way and not paused."""
     status = run.status()
+    shell.tab("Run", words.short_label(run.config))
     address.keep(of=run.id)  # Channels and Inspect open where this page was
     with st.container(horizontal=True, vertical_alignment="center"):
         colour, icon = _BADGES[status]
@@ -76,14 +79,14 @@ def _body(root: str, run_id: str, status_then: str) -> None:
         st.caption(f":material/info: {words.plain(note)}")
     left, right = st.columns(2)
     of = readers.stamp(run.progress_path)
-    theme = shell.theme()
+    theme, count = shell.theme(), readers.epochs_left_by(run, status)
     for column, metric in ((left, "train_loss"), (right, "val_accuracy")):
         drawn = metric
         if metric == "val_accuracy" and not any(r.get(metric) for r in readers.epochs(of)):
             drawn = "train_accuracy"
         with column:
             plot.draw(
-                curve(of, drawn, str(run.config.get("method")), theme), drawn, f"{drawn.replace('_', ' ')} over epochs of this run",
+                curve(of, drawn, str(run.config.get("method")), theme, count=count), drawn, f"{drawn.replace('_', ' ')} over epochs of this run",
                 key=f"curve_{metric}", request=None if alive(status) or not readers.epochs(of)
                 else Request("curves", [run_id], Choice(metric=drawn)),
             )  # fmt: skip
@@ -93,6 +96,8 @@ def _body(root: str, run_id: str, status_then: str) -> None:
 
 
 def _sentence(run: Run, status: str) -> None:
+    if again := words.starts(run.execution() or {}):
+        st.caption(f":material/restart_alt: {again}")
     if status == "failed":
         error = run.error() or {}
         st.error(
@@ -122,7 +127,7 @@ def _numbers(run: Run, status: str) -> None:
     live = readers.live(run) if status == "running" else LiveReport()
     if status == "running":
         _bar(live)
-    rows = readers.progress(run)
+    rows = readers.progress(run)[: readers.epochs_left_by(run, status)]
     last = rows[-1] if rows else Epoch(0, {})
     epochs = run.config.get("epochs")
     epoch = f"{len(rows)} of {epochs}" if epochs else words.count(len(rows))
@@ -172,7 +177,8 @@ def _bar(live: LiveReport) -> None:
 
 def _actions(run: Run, status: str, shown: Store) -> None:
     if readers.is_example(shown):
-        st.caption("Part of the example study: it can be looked at, not changed.")
+        st.button("Delete", icon=":material/delete:", disabled=True, help=readers.EXAMPLE_STAYS)
+        st.caption(readers.EXAMPLE_STAYS)
         return
     if alive(status):
         action("Cancel", "stop", lambda: cancel(shown, [run.id]))
