@@ -4,14 +4,14 @@ Answers are held to the list of now by their labels in order, and to the data by
 """
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Self
 
 import numpy as np
 
 from ict.errors import InputError
 from ict.store.predictions import Predictions
+from ict.store.run_folder import Run
 from ict.tasks import bundled, find_place, fingerprint, get_task, load_split
 from ict.tasks.limits import FIRST, Subset, chosen
 from ict.tasks.lists import read_list
@@ -20,6 +20,27 @@ from ict.tasks.task import Split, Task
 CHANGED = (
     "The data are not those that the run saw (their fingerprint differs): a picture may be another."
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenImages:
+    """Which test images a run saw, as its configuration says."""
+
+    task: str
+    limit: int | None = None
+    rule: str = FIRST
+    data: str | None = None
+    """The data's fingerprint when it was asked for."""
+
+    @classmethod
+    def by(cls, run: Run) -> Self:
+        config = run.config
+        return cls(
+            task=str(config.get("task")),
+            limit=config.get("limit"),
+            rule=str(config.get("limit_rule") or FIRST),
+            data=config.get("data"),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,21 +59,20 @@ class AnsweredImages:
         return self.names[place] if self.names else f"image {place} of the test list"
 
 
-def images_of(config: Mapping[str, Any], answers: Predictions) -> AnsweredImages:
-    """The images that a run of `config` answered; never raises for data that are missing or others."""
-    limit, rule = config.get("limit"), str(config.get("limit_rule") or FIRST)
+def images_of(tested: SeenImages, answers: Predictions) -> AnsweredImages:
+    """The images that were answered; never raises for data that are missing or others."""
     try:
-        task = get_task(str(config.get("task")))
+        task = get_task(tested.task)
         whole = load_split(task, "test")
     except InputError as error:
-        return _names_alone(config, answers, str(error))
-    kept = chosen(whole, limit, rule)
-    split = Subset(task, "test", limit, rule).of(whole)
+        return _names_alone(tested, answers, str(error))
+    kept = chosen(whole, tested.limit, tested.rule)
+    split = Subset(task, "test", tested.limit, tested.rule).of(whole)
     if not np.array_equal(split.labels, answers.labels):
         return AnsweredImages(None, None, split.class_names, _other(task))
     names = _names(task, whole)
     return AnsweredImages(
-        tuple(names[i] for i in kept), split, split.class_names, _doubt(task, config)
+        tuple(names[i] for i in kept), split, split.class_names, _doubt(task, tested.data)
     )
 
 
@@ -71,29 +91,28 @@ def _other(task: Task) -> str:
     )
 
 
-def _doubt(task: Task, config: Mapping[str, Any]) -> str:
+def _doubt(task: Task, then: str | None) -> str:
     if task.name in bundled.DRAWN:
-        return "" if config.get("data") in (None, fingerprint(task)) else CHANGED
+        return "" if then in (None, fingerprint(task)) else CHANGED
     try:
         now = fingerprint(task, splits=("test",))
     except InputError:
         return CHANGED
-    return "" if now == config.get("data") else CHANGED
+    return "" if now == then else CHANGED
 
 
-def _names_alone(config: Mapping[str, Any], answers: Predictions, why: str) -> AnsweredImages:
+def _names_alone(tested: SeenImages, answers: Predictions, why: str) -> AnsweredImages:
     """Names from the test list where it is here without its images."""
     note = f"No pictures: {why}."
     try:
-        task = get_task(str(config.get("task")))
+        task = get_task(tested.task)
         entries, problems = read_list(find_place(task).list_of("test"))
     except InputError:
         return AnsweredImages(None, None, None, note)
     labels = np.array([entry.label for entry in entries], np.int64)
     if problems or not len(labels):
         return AnsweredImages(None, None, None, note)
-    limit, rule = config.get("limit"), str(config.get("limit_rule") or FIRST)
-    kept = chosen(_listed(labels, task), limit, rule)
+    kept = chosen(_listed(labels, task), tested.limit, tested.rule)
     if not np.array_equal(labels[kept], answers.labels):
         return AnsweredImages(None, None, None, note)
     return AnsweredImages(tuple(entries[i].path for i in kept), None, None, note)

@@ -44,11 +44,9 @@ def confusion(
     "%{customdata[3]:.1f} % of the class<extra></extra>",
         )
     )  # fmt: skip
-    if C <= MOST_COUNTED:  # a cell without colour has its text in the ink of the theme
-        figure.add_scatter(
-            x=list(range(C)), y=list(range(C)), mode="text", text=[str(n) for n in np.diag(counts)],
-            hoverinfo="skip", showlegend=False,
-        )  # fmt: skip
+    for place, right in enumerate(np.diag(counts) if C <= MOST_COUNTED else ()):
+        # a cell without colour has its text in the ink of the theme, and a click does not fade it
+        figure.add_annotation(x=place, y=place, text=str(right), showarrow=False)
     _axes(figure, words)
     caption = (
         f"Test images of each class (rows) by the answer of {run} (columns), "

@@ -130,11 +130,11 @@ def test_losses_are_told_in_nats(open_page: Open, stores: dict[str, Store]) -> N
     assert not app.exception
     assert metrics(app)["Margin"] == "± 0.05 nats"
     assert "lower is better" in texts(app, "markdown")
-    assert "this figure is of accuracies" in texts(app, "info")
+    assert "Of accuracies: what seeds find of losses says" in texts(app, "caption")
 
 
 def test_a_filter_that_no_list_offers_is_taken_from_the_link(open_page: Open) -> None:
-    app = open_page("compare", "answered", a="seed=42,criterion=class_l2", b=B)
+    app = open_page("compare", "answered", a="seed=42,criterion=class_l2", b=f"{B},seed=42")
     assert not app.exception
     assert {box.key: box.value for box in app.selectbox}["a"] == "seed=42,criterion=class_l2"
     assert metrics(app)["Seeds"] == "1"
@@ -175,14 +175,15 @@ def test_predictions_are_counted_and_shown_as_the_file_has_them(
     counts = np.zeros((10, 10), int)
     for label, answer in zip(own.labels, own.predictions, strict=True):
         counts[label, answer] += 1
-    confusion = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+    spec = json.loads(app.get("plotly_chart")[0].proto.spec)
+    confusion, right = spec["data"], [one["text"] for one in spec["layout"]["annotations"]]
     wrong_cells = [
         ["" if a == b or not n else str(n) for b, n in enumerate(row)]
         for a, row in enumerate(counts)
     ]
     assert confusion[0]["text"] == wrong_cells
-    assert confusion[1]["text"] == [str(n) for n in np.diag(counts)]
-    assert len(confusion[2]["x"]) == (counts > 0).sum()  # what can be clicked
+    assert right == [str(n) for n in np.diag(counts)]
+    assert len(confusion[1]["x"]) == (counts > 0).sum()  # what can be clicked
     wrong = [i for i in range(len(own)) if own.predictions[i] != own.labels[i]]
     wrong.sort(key=lambda i: (-own.probabilities[i], i))
     assert metrics(app)["Wrong"] == f"{len(wrong)} of 797"
@@ -203,7 +204,7 @@ def test_a_click_on_a_cell_shows_its_images(open_page: Open, stores: dict[str, S
     run_id = runs_of(stores["answered"])["b"][0]
     own = answers(stores["answered"], run_id)
     app = open_page("predictions", "answered", run=run_id)
-    cells = json.loads(app.get("plotly_chart")[0].proto.spec)["data"][2]["customdata"]
+    cells = json.loads(app.get("plotly_chart")[0].proto.spec)["data"][1]["customdata"]
     label, answer, images, _ = next(cell for cell in cells if cell[0] != cell[1])
     linked = open_page("predictions", "answered", run=run_id, images="cell",
                        label=str(label), answer=str(answer))  # fmt: skip

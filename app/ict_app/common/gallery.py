@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from ict.analysis.answered_images import AnsweredImages, images_of
+from ict.analysis.answered_images import AnsweredImages, SeenImages, images_of
 from ict.analysis.answers import Answered, answered, class_words
 from ict.errors import InputError
 from ict.store import Run
@@ -31,7 +31,7 @@ def answers_of(run: Run) -> Answered:
 
 @st.cache_resource(max_entries=100, ttl=300, show_spinner=False)
 def _images(of: readers.Stamp, _run: Run, _answers: Answered) -> AnsweredImages:
-    return images_of(_run.config, _answers.answers)
+    return images_of(SeenImages.by(_run), _answers.answers)
 
 
 def images(run: Run, own: Answered) -> AnsweredImages:

@@ -1,5 +1,6 @@
 """*Compare*: is A better than B, on which tasks, on which images, and what can these runs tell?"""
 
+import shlex
 from collections.abc import Sequence
 
 import streamlit as st
@@ -173,9 +174,12 @@ def _power(pair: Pair, one: TaskComparison) -> None:
     st.markdown("**What n seeds find**", help=formulas.POWER)
     if pair.outcome == LOSS.name:
         st.caption("Of accuracies: what seeds find of losses says `ict compare study:NAME`.")
-    _figure(
-        Request("power", pair.names, _of_task(pair, one)), "The difference that n seeds find", pair
-    )
+    with st.spinner("Looking for what n seeds find"):
+        _figure(
+            Request("power", pair.names, _of_task(pair, one)),
+            "The difference that n seeds find",
+            pair,
+        )
 
 
 def _of_task(pair: Pair, one: TaskComparison) -> Choice:
@@ -202,6 +206,4 @@ def _commands(pair: Pair, request: Request) -> None:
 
 
 def _compare_command(names: Sequence[str], more: Sequence[str]) -> str:
-    import shlex
-
     return shlex.join(["ict", "compare", *names, *more])

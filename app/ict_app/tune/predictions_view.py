@@ -54,6 +54,10 @@ def draw(run: Run) -> None:
 
 def _lacking(run: Run, error: InputError) -> None:
     """What is missing, and the commands that bring it back."""
+    if readers.is_example(readers.store()):
+        st.info("The answers of these runs were left behind. The example comes without them: a run of "
+                "your own keeps its answers.", icon=":material/folder_off:")  # fmt: skip
+        return
     st.info(words.plain(error), icon=":material/folder_off:")
     asked = str(run.record.get("command") or "")
     again = asked if asked.startswith("ict ") else "ict train …  # or the form on page Train"
