@@ -1,11 +1,12 @@
 """Every page on every store, and what single controls do."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ict.store import Store
+from ict.store import Store, basket
 from tests.app import fixture_store
 from tests.app.conftest import PAGES, STATES, Open
 
@@ -214,10 +215,52 @@ def test_overlap_names_why_there_is_no_ceiling(open_page: Open) -> None:
 def test_collected_figure_is_in_the_basket(open_page: Open) -> None:
     app = open_page("curves", "one")
     app.button(key="add_curves").click().run()
-    assert list(app.session_state["basket"]) == ["curves"]
+    assert [one.name for one in basket.entries(Store())] == ["curves"]
     after = app.switch_page("../pages/export.py").run()
     assert not after.exception
     assert "curves" in texts(after)
+
+
+def test_the_basket_is_there_in_a_new_browser_session_and_is_ordered_named_and_captioned(
+    open_page: Open,
+) -> None:
+    app = open_page("curves", "one")
+    app.button(key="add_curves").click().run()
+    app.button(key="add_curves").click().run()
+    assert len(basket.entries(Store())) == 1  # the same figure is there once
+    first = basket.entries(Store())[0]
+    second = basket.add(Store(), replace(first, id="second", store="own", name="b",
+                                         request={**first.request, "choice": {"metric": "lr"}}))  # fmt: skip
+    assert second is not None
+    app = open_page("export", "one")  # another session
+    assert "curves" in texts(app)
+    app.button(key=f"up_{second.id}").click().run()
+    assert [one.name for one in basket.entries(Store())] == ["b", "curves"]
+    [name] = [one for one in app.text_input if one.value == "curves"]
+    name.set_value("figure-1")
+    [caption] = [one for one in app.text_area if one.key is None and "accuracy" in one.value]
+    caption.set_value("Ours & theirs.")
+    save = [button for button in app.button if button.label == "Save"][1]
+    save.click().run()
+    assert not app.exception
+    changed = basket.entries(Store())[1]
+    assert (changed.name, changed.caption) == ("figure-1", "Ours & theirs.")
+    assert "\\includegraphics{figure-1/figure-1.pdf}" in app.code[1].value
+    assert "\\caption{Ours \\& theirs.}" in app.code[1].value
+    app.button(key=f"remove_{second.id}").click().run()
+    assert [one.name for one in basket.entries(Store())] == ["figure-1"]
+
+
+def test_a_collected_figure_whose_run_is_gone_is_said_and_can_be_removed(open_page: Open) -> None:
+    open_page("curves", "one")
+    form = {"name": "curves", "sources": ["digits-gone-000000"], "choice": {}}
+    entry = basket.add(Store(), basket.Entry(name="gone", request=form))
+    assert entry is not None
+    app = open_page("export", "one")
+    assert not app.exception
+    assert "no run" in app.error[0].value
+    app.button(key=f"remove_{entry.id}").click().run()
+    assert basket.entries(Store()) == []
 
 
 def test_example_study_stands_in_for_an_empty_store(
