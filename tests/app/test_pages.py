@@ -238,8 +238,7 @@ def test_the_basket_is_there_in_a_new_browser_session_and_is_ordered_named_and_c
     assert [one.name for one in basket.entries(Store())] == ["b", "curves"]
     [name] = [one for one in app.text_input if one.value == "curves"]
     name.set_value("figure-1")
-    [caption] = [one for one in app.text_area if one.key is None and "accuracy" in one.value]
-    caption.set_value("Ours & theirs.")
+    app.text_area[1].set_value("Ours & theirs.")
     save = [button for button in app.button if button.label == "Save"][1]
     save.click().run()
     assert not app.exception
