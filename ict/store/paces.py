@@ -126,13 +126,16 @@ class Expected:
 def expected_here(
     config: Mapping[str, Any], rows: "Sequence[RunRow]", task: Task, where: Where
 ) -> Expected | None:
-    """From finished runs (`rows`) with this device and these threads, else from a calibration.
+    """From finished runs (`rows`) on such a device with these threads, else from a calibration.
 
-    None where neither is there.
+    A run on a CPU of another name tells nothing of this one. None where neither is there.
     """
     wanted = {**config, "device": where.device, "threads": where.threads}
     alike = ("backbone", "method", "device", "threads")
     same = [row for row in rows if all(row.get(name) == wanted.get(name) for name in alike)]
+    if same and where.device == "cpu":
+        cpu = device_name("cpu")
+        same = [row for row in same if row.get("device_name") in (None, cpu)]
     if (seconds := expected_seconds(wanted, same)) is not None:
         return Expected(seconds, len(same))
     if (pace := known_pace(config, where)) is not None:

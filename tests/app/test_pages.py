@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ict.store import Store, basket
+from ict.store import Store, basket, paces
 from tests.app import fixture_store
 from tests.app.conftest import PAGES, STATES, Open
 
@@ -79,6 +79,27 @@ def test_expected_time_comes_from_finished_runs(open_page: Open) -> None:
     assert metrics(app)["Expected time"] == "1 min 11 s"  # 800 × 20 / 236 + 3.1 seconds
     less = open_page("train", "one", epochs="10", image_size="32")
     assert metrics(less)["Expected time"] == "9 s"  # half of the epochs, a quarter of the pixels
+
+
+def test_without_a_finished_run_the_time_is_measured_on_this_machine_when_asked(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def start(config: dict, where: paces.Where) -> None:  # as the child does at its end
+        asked.append(config["method"])
+        rates = {"train_images_per_second": 200.0, "forward_images_per_second": 400.0}
+        paces.keep_pace(config, where, paces.Pace(**rates, start_seconds=5.0))
+
+    monkeypatch.setattr("ict.running.calibration.start", start)
+    app = open_page("train", "empty", epochs="10", image_size="64")
+    assert metrics(app)["Expected time"] == "–"
+    app.button(key="calibrate").click().run()
+    assert asked == ["ict"]
+    # (800 + 797) / 400 + 10 × (800 / 200 + 200 / 400) + 5 to start
+    assert metrics(app)["Expected time"] == "54 s"
+    assert "by a two-second calibration on this machine" in texts(app)
+    assert not [button for button in app.button if button.key == "calibrate"]
 
 
 def test_start_writes_the_run_and_hands_it_over(

@@ -137,7 +137,7 @@ def _source(found: Expected) -> str:
     if found.runs is None:
         return "by a two-second calibration on this machine"
     if not found.runs:
-        return "from finished runs with other threads or on another device"
+        return "from finished runs with other threads or on another machine"
     return f"from {found.runs} finished run{'' if found.runs == 1 else 's'} like it"
 
 
