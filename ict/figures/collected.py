@@ -36,10 +36,25 @@ def request_of(form: Mapping[str, Any]) -> Request:
         raise InputError(f"no figure {quoted(name)} in this version; remove it")
     if not isinstance(sources, list) or not all(isinstance(one, str) for one in sources):
         raise InputError(f"the sources of {quoted(name)} are no list of names; remove it")
-    if not isinstance(choice, dict) or not set(choice) <= set(_CHOICE):
+    if not isinstance(choice, dict) or not all(_fits(key, v) for key, v in choice.items()):
         raise InputError(f"the options of {quoted(name)} are not of this version; remove it")
-    plain = {key: tuple(v) if isinstance(v, list) else v for key, v in choice.items()}
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in choice.items()}
     return Request(cast("str", name), sources, Choice(**plain))
+
+
+def _fits(option: str, value: object) -> bool:
+    """Whether an option of a choice is one of this version, with a value of its type."""
+    if option in ("smooth", "block", "channel"):
+        return isinstance(value, int)
+    if option == "ratio":
+        return isinstance(value, (int, float))
+    if option in ("published", "ceiling"):
+        return isinstance(value, bool)
+    if option == "k":
+        return isinstance(value, list) and all(isinstance(one, int) for one in value)
+    if option == "pair":
+        return isinstance(value, list) and [type(one) for one in value] == [str, str]
+    return option in _CHOICE and isinstance(value, str)
 
 
 def entry_of(request: Request, name: str, *, example: bool = False) -> Entry:

@@ -39,6 +39,8 @@ def test_a_request_comes_back_from_json_as_it_was(request_):
         ({"name": "corves", "sources": [], "choice": {}}, "no figure 'corves' in this version"),
         ({"name": "curves", "sources": "run", "choice": {}}, "no list of names"),
         ({"name": "curves", "sources": [], "choice": {"colour": 1}}, "not of this version"),
+        ({"name": "curves", "sources": [], "choice": {"k": "24"}}, "not of this version"),
+        ({"name": "curves", "sources": [], "choice": {"smooth": "2"}}, "not of this version"),
     ],
 )
 def test_a_request_of_another_version_is_refused_with_what_to_do(form, words):
