@@ -5,9 +5,11 @@ import json
 import numpy as np
 
 from ict import studies
+from ict.figures import collected
+from ict.figures.export import FigureBundle
 from ict.scores import ChannelScores, to_bytes
 from ict.selection import select
-from ict.store import Store
+from ict.store import Store, basket
 from tests.result_documents import result_document
 
 DOCUMENT = {
@@ -90,3 +92,9 @@ def add_scores(store: Store, task: str, *, images: int = 40) -> str:
     (folder / "scores.safetensors").write_bytes(to_bytes(ChannelScores(as_float32, meta, labels)))
     (folder / "meta.json").write_text(json.dumps(meta))
     return score_id
+
+
+def collected_figures() -> dict[str, FigureBundle]:
+    """What the basket of the user's store draws, by name."""
+    store = Store()
+    return {one.name: collected.draw(one, store) for one in basket.entries(store)}

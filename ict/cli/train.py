@@ -12,6 +12,8 @@ from ict.config import NEUTRAL, SELECTOR, RunConfig, parse_setting
 from ict.errors import InputError, quoted
 from ict.recipes import RECIPES
 from ict.resolve import Resolved, resolve
+from ict.store.paces import Where, expected_here
+from ict.store.run_rows import run_rows
 from ict.store.store import Store
 from ict.tasks import fingerprint, is_here
 
@@ -48,6 +50,11 @@ from ict.tasks import fingerprint, is_here
 @click.option("--slots", type=SLOTS, help="Runs that share the device.")
 @click.option("--wait", is_flag=True, help="Follow the run to its end.")
 @click.option("--dry-run", is_flag=True, help="Check, count parameters, start nothing.")
+@click.option(
+    "--measure",
+    is_flag=True,
+    help="With --dry-run: calibrate this machine for two seconds if no finished run tells the time.",
+)
 def train(
     task: str,
     *,
@@ -62,6 +69,7 @@ def train(
     compile: str | None,
     wait: bool,
     dry_run: bool,
+    measure: bool,
     as_json: bool,
     **fields: Any,
 ) -> None:
@@ -79,8 +87,11 @@ def train(
     resolved = resolve(asked, recipe=recipe, weights=weights, device=device, fetch=not dry_run)
     _say_unread(asked, resolved.config)
     if dry_run:
-        emit(_plan(resolved), as_json=as_json)
+        where = Where.here(device, threads)
+        emit(_plan(resolved) | _time(resolved, where, measure=measure), as_json=as_json)
         return
+    if measure:
+        raise InputError("--measure goes with --dry-run")
     from ict.running import follow, local
     from ict.running.asked import asked_run
     from ict.store.same_images import unrecorded
@@ -161,6 +172,26 @@ def _plan(resolved: Resolved) -> dict[str, Any]:
         "parameters_at_most": resolved.shares_k,
         **resolved.counts(),
     }
+
+
+def _time(resolved: Resolved, where: Where, *, measure: bool) -> dict[str, Any]:
+    """How long the run is expected to take, start included, and what says so; None where nothing does."""
+    config, task = resolved.config.to_dict(), resolved.tasks[str(resolved.config.task)]
+    rows = run_rows(Store(), lambda row: row.done)
+    found = expected_here(config, rows, task, where)
+    if found is None and measure:
+        from ict.running import calibration
+
+        click.echo("ict: measuring this machine for two seconds", err=True)
+        calibration.measure(config, where)
+        found = expected_here(config, rows, task, where)
+    if found is None:
+        return {"expected_seconds": None, "expected_from": None}
+    source = (
+        "a calibration of this machine" if found.runs is None else f"{found.runs} finished runs"
+    )
+    seconds = round(found.seconds + found.start_seconds, 1)
+    return {"expected_seconds": seconds, "expected_from": source}
 
 
 COMMANDS = {"train": train}

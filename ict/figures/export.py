@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
 
 from ict.analysis.standings import Standing
 from ict.errors import InputError, quoted
@@ -31,6 +32,8 @@ FORMATS = ("pdf", "svg", "png", "html", "csv", "tex", "txt", "json")
 NEED_CHROME = ("pdf", "svg", "png")
 PNG_DPI = 300
 MISSING = "missing-formats.txt"
+MISSING_FIGURES = "missing-figures.txt"
+PLOTLY = "plotly.min.js"
 _copying = threading.Lock()  # Plotly takes a figure apart while it copies it: one thread at a time
 _GL = ("scattergl", "heatmapgl", "scatter3d", "surface", "mesh3d", "scatterpolargl", "splom")
 
@@ -74,12 +77,13 @@ def export(
     formats: Sequence[str] = FORMATS,
     *,
     span: Span | None = None,
+    library: str | None = None,
 ) -> dict[str, bytes]:
     """Files by name, e.g. {"overlap.pdf": …, "overlap.csv": …}, in the order of `formats`.
 
     `span` overrides whether the figure takes one column or the whole text. Where Chrome is missing
     the formats that need it are left out, and "missing-formats.txt" says so in one sentence.
-    Raises InputError for an unknown style or format.
+    `library` is where the HTML page finds a plotly.js that lies beside it; None: in itself. Raises InputError for an unknown style or format.
     """
     chosen = get_style(style)
     _check_formats(formats)
@@ -90,31 +94,74 @@ def export(
     files: dict[str, bytes] = {}
     for kind in formats:
         try:
-            files[f"{bundle.name}.{kind}"] = _one(bundle, drawing, (style, span), kind)
+            made = (
+                html(bundle, library=library).encode()
+                if kind == "html"
+                else _one(bundle, drawing, (style, span), kind)
+            )
+            files[f"{bundle.name}.{kind}"] = made
         except browser.NoChromeError as error:
             files[MISSING] = f"{error}\n".encode()
     return files
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A figure and how it goes on paper."""
+
+    bundle: FigureBundle
+    style: str = "iclr"
+    span: Span | None = None
+    """None: the figure's own."""
 
 
 def export_all(
     bundles: Iterable[FigureBundle], style: str = "iclr", formats: Sequence[str] = FORMATS
 ) -> bytes:
     """A zip with a folder for each figure; equal inputs give equal bytes of CSV and LaTeX."""
+    return export_each([Printed(bundle, style) for bundle in bundles], formats)
+
+
+def export_each(
+    sheets: Sequence[Printed],
+    formats: Sequence[str] = FORMATS,
+    *,
+    missing: Mapping[str, str] | None = None,
+) -> bytes:
+    """`export_all` of figures that each have a style and a width of their own.
+
+    HTML pages of several figures share one plotly.js, which lies in the zip beside their folders.
+    `missing` says why figures are not in it, by name: "missing-figures.txt".
+    """
+    shared = "html" in formats and len(sheets) > 1
+    library = f"../{PLOTLY}" if shared else None
     buffer = io.BytesIO()
-    chosen = list(bundles)
     with (
         zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive,
         ThreadPoolExecutor(browser.PAGES) as pool,
     ):
+        if shared:
+            _put(archive, PLOTLY, get_plotlyjs().encode())
         taken: set[str] = set()
-        exported = pool.map(lambda bundle: export(bundle, style, formats), chosen)
-        for bundle, files in zip(chosen, exported, strict=True):
-            folder = _free_name(bundle.name, taken)
+        exported = pool.map(
+            lambda one: export(one.bundle, one.style, formats, span=one.span, library=library),
+            sheets,
+        )
+        for sheet, files in zip(sheets, exported, strict=True):
+            folder = _free_name(sheet.bundle.name, taken)
             for name, content in files.items():
-                entry = zipfile.ZipInfo(f"{folder}/{name}", date_time=(1980, 1, 1, 0, 0, 0))
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, content)
+                _put(archive, f"{folder}/{name}", content)
+        if missing:
+            lines = "".join(f"{name}: {why}\n" for name, why in missing.items())
+            _put(archive, MISSING_FIGURES, lines.encode())
     return buffer.getvalue()
+
+
+def _put(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Puts a file into a zip, dated alike whenever it was made."""
+    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(entry, content)
 
 
 def missing_formats() -> str | None:
@@ -148,11 +195,14 @@ def provenance(
     }
 
 
-def html(bundle: FigureBundle) -> str:
-    """One page that needs no server and no network: the figure, its caption, its data's origin."""
+def html(bundle: FigureBundle, *, library: str | None = None) -> str:
+    """One page that needs no server and no network: the figure, its caption, its data's origin.
+
+    `library` is the path of a plotly.js beside it; None: it is in the page.
+    """
     origin = json.dumps(provenance(bundle, kind="html"), indent=1, default=str)
     drawn = Section(figure=bundle.figure, name=bundle.name, caption=bundle.caption_text)
-    return page(bundle.name, [drawn, Section(summary="Provenance", folded=origin)])
+    return page(bundle.name, [drawn, Section(summary="Provenance", folded=origin)], library=library)
 
 
 def _one(
@@ -174,8 +224,6 @@ def _one(
             best=bundle.best,
             standings=bundle.standings,
         ).encode()
-    if kind == "html":
-        return html(bundle).encode()
     if kind == "txt":
         return (bundle.caption_text + "\n").encode()
     return (json.dumps(provenance(bundle, *how), indent=1, default=str) + "\n").encode()

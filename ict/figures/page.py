@@ -32,6 +32,8 @@ _PAGE = """<!doctype html>
 <meta http-equiv="Content-Security-Policy" content="{{ policy }}">
 <meta name="viewport" content="width=device-width">
 <title>{{ title }}</title><style>{{ style }}</style>
+{% if library %}<script src="{{ library }}"></script>
+{% endif -%}
 {% for script in libraries %}<script>{{ script }}</script>
 {% endfor -%}
 </head><body>
@@ -74,15 +76,21 @@ class Section:
     folded: str = ""
 
 
-def page(title: str, sections: Sequence[Section], *, heading: str = "") -> str:
-    """The page as text, in UTF-8 without lone surrogates; equal inputs give equal text."""
+def page(
+    title: str, sections: Sequence[Section], *, heading: str = "", library: str | None = None
+) -> str:
+    """The page as text, in UTF-8 without lone surrogates; equal inputs give equal text.
+
+    plotly.js is in it, or at `library`, a path from the page, if that is given.
+    """
     scripts = [_script(number, one) for number, one in enumerate(sections, start=1)]
-    libraries = [get_plotlyjs()] if any(scripts) else []
+    libraries = [get_plotlyjs()] if any(scripts) and library is None else []
     text = _TEMPLATE.render(
         title=title,
         heading=heading,
         style=Markup(_STYLE),
-        policy=_policy([*libraries, *filter(None, scripts)]),
+        policy=_policy([*libraries, *filter(None, scripts)], beside=library is not None),
+        library=library,
         libraries=[Markup(text) for text in libraries],
         sections=[(one, Markup(script)) for one, script in zip(sections, scripts, strict=True)],
     )
@@ -101,10 +109,15 @@ def _script(number: int, section: Section) -> str:
     return f'Plotly.newPlot("figure-{number}", {data}, {layout}, {how})'
 
 
-def _policy(scripts: Sequence[str]) -> str:
-    """Nothing from anywhere, but these scripts; styles that Plotly sets, pictures that it makes."""
+def _policy(scripts: Sequence[str], *, beside: bool = False) -> str:
+    """Nothing from anywhere, but these scripts; styles that Plotly sets, pictures that it makes.
+
+    `beside` lets in scripts of the page's own folder or site: a browser checks no hash of a file.
+    """
     hashes = [hashlib.sha256(text.encode()).digest() for text in scripts]
-    allowed = " ".join(f"'sha256-{base64.b64encode(one).decode()}'" for one in hashes) or "'none'"
+    sources = [f"'sha256-{base64.b64encode(one).decode()}'" for one in hashes]
+    sources += ["'self'", "file:"] if beside else []
+    allowed = " ".join(sources) or "'none'"
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"

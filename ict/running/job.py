@@ -119,29 +119,38 @@ class Job:
 
     @property
     def forward(self) -> Forward:
-        mean, std = self.backbone.pixels(self.config.pixel_normalisation)
-        return Forward(precision=self.config.precision, mean=mean, std=std, threads=self.threads)
+        return forward_of(self.config, self.threads)
 
     @property
     def settings(self) -> Settings:
         """Of training, for every method but the probe."""
-        c = self.config
-        lr = given(c.lr) * given(c.lr_multiplier)
-        meant = lr == 0 and c.zeros is not None  # otherwise version 0.1.0's: see RunConfig.zeros
-        return Settings(
-            **vars(self.forward),
-            epochs=given(c.epochs),
-            batch_size=given(c.batch_size),
-            lr=lr,
-            weight_decay=given(c.weight_decay),
-            warmup_epochs=given(c.warmup_epochs),
-            warmup_lr=0.0 if meant else WARMUP_LR,
-            label_smoothing=given(c.label_smoothing),
-            seed=c.generator_seed,
-            augment=_augmentation(c.augment),
-            schedule=c.schedule,
-            head_lr=c.head_lr,
-        )
+        return settings_of(self.config, self.forward)
+
+
+def forward_of(c: RunConfig, threads: int) -> Forward:
+    """How images go through the model of a run."""
+    mean, std = get_backbone(c.backbone).at(c.image_size).pixels(c.pixel_normalisation)
+    return Forward(precision=c.precision, mean=mean, std=std, threads=threads)
+
+
+def settings_of(c: RunConfig, forward: Forward) -> Settings:
+    """Of a run's training."""
+    lr = given(c.lr) * given(c.lr_multiplier)
+    meant = lr == 0 and c.zeros is not None  # otherwise version 0.1.0's: see RunConfig.zeros
+    return Settings(
+        **vars(forward),
+        epochs=given(c.epochs),
+        batch_size=given(c.batch_size),
+        lr=lr,
+        weight_decay=given(c.weight_decay),
+        warmup_epochs=given(c.warmup_epochs),
+        warmup_lr=0.0 if meant else WARMUP_LR,
+        label_smoothing=given(c.label_smoothing),
+        seed=c.generator_seed,
+        augment=_augmentation(c.augment),
+        schedule=c.schedule,
+        head_lr=c.head_lr,
+    )
 
 
 def _check_data(run: Run, store: Store, config: RunConfig, data: str, reading: Reading) -> None:

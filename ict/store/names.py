@@ -29,6 +29,8 @@ CAUSAL = "causal.json"
 STUDY = "study.json"
 INDEX = "index.json"
 SOUND = "sound.json"
+BASKET = "figures.json"
+BASKET_LOCK = "figures.lock"
 
 
 def meta_file(folder: Path) -> Path:

@@ -84,7 +84,7 @@ def work(config: "Fields", task_of: "Callable[[str], Task | None] | None" = None
     tuning, else 2; one in all for the probe), one over the test images. An image counts as the
     backbone's parameters × patches. What is not known counts as 1.
     """
-    train, test = _images(config, (task_of or _task_here)(str(config.get("task"))))
+    train, test = images_of(config, (task_of or _task_here)(str(config.get("task"))))
     method = find_method(config.get("method"))
     steps = method is None or method.trains_in_steps
     a_step = _PASSES_A_STEP.get(str(config.get("method")), _FROZEN_PASSES)
@@ -99,7 +99,7 @@ def _task_here(name: str) -> Task | None:
         return None
 
 
-def _images(config: "Fields", task: Task | None) -> tuple[int, int]:
+def images_of(config: "Fields", task: Task | None) -> tuple[int, int]:
     """Those trained on and tested on; 1 and 0 of a task that is not here any more."""
     if task is None:
         return 1, 0

@@ -28,7 +28,15 @@ def everything(store: BaseStore, of_table: list[Odd] | None = None) -> list[Odd]
             read: Callable[[BaseStore], tuple[object, list[Odd]]]
             read = getattr(importlib.import_module(module), name)
             troubles += read(store)[1]
-    return troubles + _links(store)
+    return troubles + _basket(store) + _links(store)
+
+
+def _basket(store: BaseStore) -> list[Odd]:
+    if not os.path.lexists(store.root / names.BASKET):
+        return []
+    from ict.store.basket import read_basket
+
+    return read_basket(store)[1]
 
 
 def _links(store: BaseStore) -> list[Odd]:

@@ -51,6 +51,8 @@ def open_page(stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch) -> Open
     st.cache_data.clear()
     st.cache_resource.clear()
     readers.forget_rows()
+    for store in stores.values():  # they are shared by all tests
+        (store.root / "figures.json").unlink(missing_ok=True)
 
     def run(page: str, state: str, **query: str | list[str]) -> AppTest:
         monkeypatch.setenv("ICT_STORE", str(stores[state].root))

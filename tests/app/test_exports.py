@@ -11,6 +11,7 @@ from ict.figures.asked import Choice, Request
 from ict.figures.from_store import request_bundle
 from ict.store import Store
 from tests.app.conftest import Open
+from tests.figure_store import collected_figures
 
 VIEWS = {
     "curves": {"metric": "train_loss", "smooth": "2"},
@@ -37,7 +38,7 @@ def exported(app: AppTest) -> dict:
     app.run()
     assert not app.exception
     assert not app.error
-    return dict(app.session_state["basket"])
+    return collected_figures()
 
 
 @pytest.mark.parametrize("page", VIEWS)

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from ict.cli import main
 from ict.figures.export import FigureBundle
 from ict.store import Store
+from tests.figure_store import collected_figures
 
 ROOT = Path(__file__).parents[2]
 PLANTED = """<img src=x onerror="document.title='planted'">"""
@@ -80,7 +81,7 @@ def exported(page: str, **query: str) -> dict[str, FigureBundle]:
     app.run()
     assert not app.exception
     assert not app.error
-    return dict(app.session_state["basket"])
+    return collected_figures()
 
 
 def sources(store: Store, words: list[str]) -> list[str]:

@@ -12,9 +12,9 @@ from ict.figures import browser_config
 from ict.figures.asked import Request
 from ict.figures.export import FORMATS, NEED_CHROME, FigureBundle, export, missing_formats
 from ict.figures.from_store import request_bundle
-from ict_app.common import readers, words
+from ict.store import Store
+from ict_app.common import basket, readers, words
 
-BASKET = "basket"
 KINDS = {"tex": "LaTeX table", "txt": "Caption", "json": "Provenance"}  # others as they are
 
 
@@ -40,7 +40,7 @@ def draw(
     )  # fmt: skip
     if request is not None:
         shown = readers.store()
-        _menu(key, _safe(name), lambda: request_bundle(request, shown, name=_safe(name)))
+        _menu(key, _safe(name), request, shown)
 
 
 def clicked(key: str) -> list[Any] | None:
@@ -56,14 +56,18 @@ def _safe(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
 
 
-def _menu(key: str, name: str, bundle: Callable[[], FigureBundle]) -> None:
+def _menu(key: str, name: str, request: Request, shown: Store) -> None:
+    def bundle() -> FigureBundle:
+        return request_bundle(request, shown, name=name)
+
     place = st.container(horizontal=True, horizontal_alignment="right")
     menu = place.popover("Export", type="tertiary", icon=":material/download:", key=f"menu_{key}")
     with menu:
         if st.button("Add to Figures", icon=":material/add:", key=f"add_{key}"):
             with _said():
-                add(bundle())
-                st.toast("Added: see the page Figures", icon=":material/check:")
+                new = basket.add(request, name, shown)
+                said = "Added: see the page Figures" if new else "It is in Figures already"
+                st.toast(said, icon=":material/check:")
         for kind in FORMATS:
             if kind not in NEED_CHROME or not _no_chrome():
                 st.download_button(
@@ -99,20 +103,6 @@ class _Download:
 @st.cache_data(ttl=300, show_spinner=False)
 def _no_chrome() -> str | None:
     return missing_formats()
-
-
-def add(bundle: FigureBundle) -> None:
-    """Puts a figure into the basket of this browser session; a second one of its name beside it."""
-    basket = st.session_state.setdefault(BASKET, {})
-    name, number = bundle.name, 2
-    while name in basket and basket[name].figure.to_json() != bundle.figure.to_json():
-        name, number = f"{bundle.name}-{number}", number + 1
-    basket[name] = bundle
-
-
-def basket() -> dict[str, FigureBundle]:
-    kept: dict[str, FigureBundle] = st.session_state.setdefault(BASKET, {})
-    return kept
 
 
 def no_chrome() -> str | None:

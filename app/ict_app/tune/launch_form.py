@@ -14,7 +14,7 @@ from ict.methods.registry import chooses_channels, find_method, methods
 from ict.recipes import RECIPES
 from ict.store import Store
 from ict_app.common import address, readers, words
-from ict_app.tune import plan
+from ict_app.tune import calibration_view, plan
 from ict_app.tune.more_fields import more_fields
 from ict_app.tune.plan import Field
 
@@ -157,12 +157,12 @@ def _whole(text: str, what: str) -> int:
 
 def summary(found: plan.Plan, shown: Store) -> None:
     """Runs, trained parameters and their share, expected time."""
-    rows = readers.run_rows(shown)
     runs = found.runs
+    # the example's runs are another machine's: they tell nothing of this one
+    rows = [] if readers.is_example(shown) else readers.run_rows(shown)
+    time = plan.expected_time(runs, rows)
     counts = [plan.trainable_parameters(run) for run in runs]
     wholes = [get_backbone(run.config.backbone).parameters for run in runs]
-    seconds = [plan.expected_seconds(run, rows) for run in runs]
-    known_seconds = [value for value in seconds if value is not None]
     cells = st.container(horizontal=True, gap="medium")
     cells.metric("Runs", len(runs), width="content")
     cells.metric(
@@ -170,19 +170,10 @@ def summary(found: plan.Plan, shown: Store) -> None:
     )
     cells.metric("Share of the backbone", _share_span(counts, wholes), width="content")
     cells.metric(
-        "Expected time", words.duration(sum(known_seconds)) if known_seconds else words.NOTHING,
-        width="content",
-        help="From finished runs with the same backbone and method.",
+        "Expected time", words.duration(time.seconds), width="content",
+        help="One run after the other: from finished runs like it, or a calibration of this machine.",
     )  # fmt: skip
-    if runs and not known_seconds:
-        st.caption("No finished run of this kind yet, so the time is not known.")
-    elif len(known_seconds) < len(runs):
-        st.caption(f"Time of {len(known_seconds)} of {len(runs)} runs; the others are not known.")
-    if known_seconds and readers.is_example(shown):
-        st.caption(
-            "The time is that of the example's runs, one thread of another machine each; your first run "
-            "tells yours."
-        )
+    calibration_view.draw(time, len(runs))
     if runs and runs[0].recipe_fields:
         st.caption(f"Recipe *{runs[0].recipe}* sets {words.plain(plan.recipe_words(*runs))}.")
 

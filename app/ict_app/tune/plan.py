@@ -11,7 +11,8 @@ from typing import Any
 from ict.documents.bounded import fraction
 from ict.errors import InputError, quoted
 from ict.resolve import Resolved, resolve
-from ict.store import run_times as study_plan
+from ict.store import run_times
+from ict.store.paces import Expected, Where, expected_here
 from ict.store.run_rows import RunRow
 from ict.store.study_grid import product
 
@@ -98,10 +99,46 @@ def trainable_parameters(run: Resolved) -> int:
     return run.counts()["trainable_parameters"]
 
 
-def expected_seconds(run: Resolved, rows: Sequence[RunRow]) -> float | None:
-    """Seconds of this run, from finished runs like it; None without any."""
+@dataclass(frozen=True)
+class Time:
+    """How long a plan takes, run after run, and what says so."""
+
+    seconds: float | None
+    """Of the runs whose time is known; None without any."""
+    known: int
+    source: str
+    unmeasured: Resolved | None
+    """A run whose kind neither finished runs nor a calibration of this machine tell."""
+
+
+def expected_time(runs: Sequence[Resolved], rows: Sequence[RunRow]) -> Time:
+    """From finished runs (`rows`, none of another machine) or a calibration of this one, for each run.
+
+    Where neither tells, finished runs with other threads do, and the run counts as unmeasured.
+    """
     done = [row for row in rows if row.done]
-    return study_plan.expected_seconds(run.config.to_dict(), done)
+    where = Where.here()
+    total, known, start, sources, unmeasured = 0.0, 0, 0.0, dict[str, None](), None
+    for run in runs:
+        config = run.config.to_dict()
+        found = expected_here(config, done, run.tasks[str(run.config.task)], where)
+        if found is None:
+            unmeasured = unmeasured or run
+            if (seconds := run_times.expected_seconds(config, done)) is None:
+                continue
+            found = Expected(seconds, 0)
+        total, known = total + found.seconds, known + 1
+        start = max(start, found.start_seconds)  # of the process; the runs after the first share it
+        sources[_source(found)] = None
+    return Time(total + start if known else None, known, "; ".join(sources), unmeasured)
+
+
+def _source(found: Expected) -> str:
+    if found.runs is None:
+        return "by a two-second calibration on this machine"
+    if not found.runs:
+        return "from finished runs with other threads or on another machine"
+    return f"from {found.runs} finished run{'' if found.runs == 1 else 's'} like it"
 
 
 def recipe_words(*runs: Resolved) -> str:
