@@ -11,6 +11,7 @@ import streamlit as st
 
 from ict.analysis.overlap_row import OverlapRow, mean_index, of_selections
 from ict.analysis.ranks import rank_of
+from ict.documents.number_words import share_words
 from ict.figures import Theme, block_profile, class_profile, overlap_lines, score_map
 from ict.figures.asked import Choice, Order, Request
 from ict.figures.maps import View
@@ -152,7 +153,7 @@ def _controls(source: Source, *, with_sets: bool) -> tuple[View, tuple[int, ...]
     ratios = sorted({*RATIOS, own})
     ratio = st.select_slider(
         "K/D, share of the channels in each block", ratios, own, key="kd", bind="query-params",
-        format_func=lambda value: f"{value:.4g}",
+        format_func=share_words,
     )  # fmt: skip
     return view, resolve_k(source.widths, k=None, ratio=ratio), order
 

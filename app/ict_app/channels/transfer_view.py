@@ -6,6 +6,7 @@ import streamlit as st
 
 from ict.analysis.groups import varying_within
 from ict.analysis.transfer import WHOSE, TransferRow
+from ict.documents.number_words import range_words
 from ict.figures import transfer_matrix
 from ict.figures.asked import Request
 from ict.methods.registry import chooses_channels
@@ -77,4 +78,4 @@ def cells(rows: Sequence[TransferRow]) -> None:
 
 
 def _interval(row: TransferRow) -> str:
-    return words.NOTHING if row.n < 2 else f"{row.low:+.2f} to {row.high:+.2f}"
+    return words.NOTHING if row.n < 2 else range_words(row.low, row.high, "+.2f")

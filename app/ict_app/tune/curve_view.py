@@ -10,6 +10,7 @@ import streamlit as st
 
 from ict.analysis import groups as run_groups
 from ict.analysis.summary import config_difference
+from ict.documents.number_words import range_words
 from ict.figures import Theme, training_curves
 from ict.figures.asked import Choice, Request
 from ict.figures.curves import Curve
@@ -119,7 +120,7 @@ def groups(rows: Sequence[RunRow]) -> None:
     for name in ("mean", "low", "high", "best", "sampling"):
         frame[name] = pd.to_numeric(frame[name]) * 100
     frame["interval"] = [
-        "" if pd.isna(low) else f"{low:.1f} – {high:.1f}"
+        "" if pd.isna(low) else range_words(low, high, ".1f")
         for low, high in zip(frame["low"], frame["high"], strict=True)
     ]
     frame["seeds"] = frame["seeds"].map(lambda seeds: ", ".join(map(str, seeds)))
