@@ -50,9 +50,9 @@ from ict.figures.overlap_curves import (
     overlap_at_k,
     score_against_effect,
     stability_lines,
-    transfer_matrix,
 )
 from ict.figures.theme import Theme, apply, browser_config, caption_of, look
+from ict.figures.transfer import transfer_matrix
 
 __all__ = [
     "Theme",
