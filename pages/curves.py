@@ -4,6 +4,8 @@ import streamlit as st
 from ict_app.common import readers, shell
 from ict_app.tune import curve_view, run_table
 
+from ict.figures import findings
+
 shown = shell.heading("Curves", "Runs over their epochs, side by side, with every seed in sight.")
 everything = readers.run_rows(shown)
 if not everything:
@@ -25,4 +27,5 @@ with single:
 with grouped:
     curve_view.groups(rows)
 with place:
+    shell.finding(findings.of_runs(picked or rows, shown))
     curve_view.curves(shown, picked or rows)

@@ -8,6 +8,7 @@ from ict_app.tune import plan
 from ict.analysis.families import of_tasks
 from ict.catalogue import SITE
 from ict.errors import IctError
+from ict.figures import findings
 from ict.figures.asked import Choice
 
 shown = shell.heading(
@@ -36,6 +37,9 @@ chosen = [files[task] for task in tasks]
 try:
     ratio = plan.share_of(share)
     rows = overlap_view.table(shown, chosen, site=site, ratio=ratio)
+    shell.finding(findings.of_overlap(rows))
+    if alike := findings.shared_images(tasks):
+        st.caption(words.plain(alike))
     overlap_view.matrix(rows, chosen, Choice(site=site, ratio=ratio))
     st.subheader("One pair", anchor=False)
     overlap_view.pair(shown, rows, chosen, site=site, ratio=ratio)

@@ -56,6 +56,8 @@ def _points(
         mode="markers",
         marker={
             "color": style.colour,
+            "opacity": 1,
+            "line": {"width": 0},
             "size": [9 if one else 6 for one in pooled],
             "symbol": ["diamond" if one else style.symbol for one in pooled],
         },

@@ -10,13 +10,13 @@ from ict.analysis.overlap import at_every_k
 from ict.figures import comparison_samples
 from ict.figures.agreement import agreement_lines
 from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots, task_dots
-from ict.figures.channels import class_map, class_profile, energy_split, histogram
+from ict.figures.channels import block_profile, class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
 from ict.figures.draw_weights import weight_bars
 from ict.figures.effects import effect_points
 from ict.figures.first_step import first_step_dots
 from ict.figures.made_of import made_of_lines
-from ict.figures.maps import block_profile, score_map
+from ict.figures.maps import score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
 from ict.figures.overlap_curves import (
     overlap_against_n,

@@ -51,18 +51,20 @@ ORDERS: dict[Marked, str] = {
 def _map(
     _source: Source,
     _picked: Selection,
-    of: readers.Stamp,
+    _beside: Source | None,
+    of: tuple[readers.Stamp, readers.Stamp | None],
     picked: str,
     look: tuple[str, View, str, Theme],
 ) -> go.Figure:
-    """The map; cached by the score file, the chosen channels as text, and (site, view, drag, theme)."""
+    """The map; cached by the score file and the one beside it, the chosen channels as text, and (site, view, drag, theme)."""
     site, view, drag, theme = look
     figure = score_map(
         _source.stages, view=view, selection=marks(_source, _picked),
         written=marks(_source, _picked, written=True), theme=theme, criterion=_source.criterion,
+        beside=_beside.stages if _beside else (),
     )  # fmt: skip
     # with dragmode select a click selects nothing, so boxes are drawn only when asked for
-    return figure.update_layout(uirevision=f"{of[0]}{site}", dragmode=drag)
+    return figure.update_layout(uirevision=f"{of[0][0]}{site}", dragmode=drag)
 
 
 def draw(source: Source, other_key: str | None, root: str) -> None:
@@ -82,12 +84,12 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
     theirs = chosen(other, ks, theirs_order) if other and other.widths == source.widths else None
     rows = of_selections((source.task, other.task), picked, theirs) if other and theirs else []
     _numbers(source, picked, rows)
-    _draw_map("map", source, picked, replace(how, view=view))
+    _draw_map("map", source, picked, replace(how, view=view), other if theirs else None)
     st.caption(f"Scores: {words.plain(source.origin())}.")
     if other and theirs:
         st.caption(f"Against **{words.plain(other.label)}**")
         theirs_how = replace(how, view=view, order=theirs_order, set=None)
-        _draw_map("map_other", other, theirs, theirs_how)
+        _draw_map("map_other", other, theirs, theirs_how, source)
         plot.draw(
             overlap_lines(rows, theme=shell.theme()), "shared-channels",
             "Shared channels by block, with the chance band",
@@ -122,7 +124,7 @@ def _open_other(key: str | None, source: Source, root: str) -> Source | None:
 def _controls(source: Source, *, with_sets: bool) -> tuple[View, tuple[int, ...], Marked]:
     bar = st.container(horizontal=True, gap="small")
     view = bar.segmented_control(
-        "Colour", list(VIEWS), default="raw", required=True, format_func=VIEWS.__getitem__, key="view",
+        "Colour", list(VIEWS), default="z", required=True, format_func=VIEWS.__getitem__, key="view",
         bind="query-params", help="z and rank are within each block: norms grow with depth.",
     )  # fmt: skip
     absent: set[Marked] = {"own"} if source.own is None else set()
@@ -183,10 +185,17 @@ def _numbers(source: Source, picked: Selection, rows: Sequence[OverlapRow]) -> N
             st.metric(label, value, help=note, width="content")
 
 
-def _draw_map(key: str, source: Source, picked: Selection, how: Choice) -> None:
+def _draw_map(
+    key: str, source: Source, picked: Selection, how: Choice, beside: Source | None
+) -> None:
+    """One map, with the colours of the other one where two are compared."""
+    how = replace(how, beside=beside.key if beside else None)
     names = json.dumps([[block.indices, block.writes] for block in picked.blocks])
     drag = st.session_state.get("drag", "zoom")
-    figure = _map(source, picked, source.stamp, names, (source.site, how.view, drag, shell.theme()))
+    figure = _map(
+        source, picked, beside, (source.stamp, beside.stamp if beside else None), names,
+        (source.site, how.view, drag, shell.theme()),
+    )  # fmt: skip
     plot.draw(
         figure, "score-map", f"Scores of {source.blocks} blocks by channel of {source.label}, chosen "
         "ones marked", key=key, request=Request("score-map", [source.key], how),

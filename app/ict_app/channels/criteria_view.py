@@ -10,7 +10,7 @@ from ict.analysis.agreement import against_rows, mean_over_blocks, measured
 from ict.analysis.families import criterion_name
 from ict.catalogue import SITE
 from ict.documents.score_record import ScoreRecord
-from ict.figures import agreement_lines, agreement_matrix
+from ict.figures import agreement_lines, agreement_matrix, findings
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_causal import causal_curves, effects_by_block, effects_figure
 from ict.figures.draw_checks import measure_unit
@@ -53,6 +53,7 @@ def agreement(shown: Store, families: Mapping[str, list[ScoreRecord]]) -> None:
     how = Choice(site=site, measure=kind)
     if kind == "top-k":
         how = replace(how, ratio=ratio)
+    shell.finding(findings.of_agreement(list(scores), values, unit))
     left, right = st.columns(2)
     with left:
         _matrix(list(scores), values, unit, Request("agreement", list(ids.values()), how))
@@ -108,6 +109,7 @@ def causal(checks: Mapping[str, CausalCheck]) -> None:
     check = checks[
         linked_select("Check", {key: _label(one) for key, one in checks.items()}, "check")
     ]
+    shell.finding(findings.of_check(check))
     for note in check.notes:
         st.warning(words.plain(note), icon=":material/warning:")
     for place, mode in zip(st.columns(2), ("deletion", "insertion"), strict=True):

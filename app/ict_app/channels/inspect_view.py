@@ -88,7 +88,10 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
         pd.DataFrame(over_tasks(shown, source, block, channel)), hide_index=True, placeholder="", height="content",
         column_config={
             "score": st.column_config.NumberColumn(format="%.4g"),
-            "top_share": st.column_config.ProgressColumn("in the top", format="percent"),
+            "stronger_than": st.column_config.ProgressColumn(
+                "stronger than", format="percent", min_value=0, max_value=1,
+                help="(D − rank) / (D − 1): the share of the other channels of the block with a lower score.",
+            ),
         },
     )  # fmt: skip
     _adapter(shown, users, block, channel)

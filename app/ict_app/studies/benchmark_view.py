@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from ict.analysis.benchmark import AVERAGES, GROUP_OF, TASKS
-from ict.figures import accuracy_against_parameters, benchmark_dots
+from ict.analysis.benchmark import AVERAGES, GROUP_OF, TASKS, UNOFFICIAL
+from ict.figures import accuracy_against_parameters, benchmark_dots, findings
 from ict.figures.asked import Choice, Request
 from ict.figures.from_store import IMPORTED, PUBLISHED
 from ict_app.common import plot, shell
@@ -22,6 +22,7 @@ def figures(table: pd.DataFrame, *, published: bool) -> None:
         format_func=AVERAGE_WORDS.__getitem__, bind="query-params",
         help="Two averages circulate for VTAB-1K, and differ by more than methods do.",
     )  # fmt: skip
+    shell.finding(findings.of_benchmark(table, average))
     theme = shell.theme()
     sources, choice = _sources(table), Choice(average=average, published=published)
     plot.draw(
@@ -43,10 +44,16 @@ def _sources(table: pd.DataFrame) -> list[str]:
     return [*ids, *([IMPORTED] if imported else [])] or [PUBLISHED]
 
 
+def _test_set(source: str) -> str:
+    """In so few letters that no column cuts them."""
+    return "not official" if source.endswith(UNOFFICIAL) else "official"
+
+
 def tasks_table(table: pd.DataFrame) -> None:
     """All tasks, in percent; a task without a run stays empty."""
     number = st.column_config.NumberColumn
-    names = ["method", "source", "tasks", "parameters", *AVERAGES, *TASKS]
+    table = table.assign(**{"test set": table["source"].map(_test_set)})
+    names = ["method", "test set", "source", "tasks", "parameters", *AVERAGES, *TASKS]
     st.dataframe(
         table[[name for name in names if name in table]].sort_values("mean_of_tasks", ascending=False),
         hide_index=True, height="content", placeholder="",

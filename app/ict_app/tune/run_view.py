@@ -7,6 +7,7 @@ from typing import Literal
 import plotly.graph_objects as go
 import streamlit as st
 
+from ict.analysis.groups import has_epochs
 from ict.config import ran_otherwise
 from ict.errors import IctError
 from ict.figures import Theme, training_curves
@@ -15,6 +16,7 @@ from ict.figures.curves import Curve
 from ict.store import Run, Store
 from ict.store.epoch_rows import Epoch
 from ict.store.run_result import RunResult
+from ict.store.run_rows import RunRow
 from ict_app.common import plot, readers, shell, words
 from ict_app.common.controls import linked_select
 from ict_app.common.readers import LiveReport
@@ -75,6 +77,20 @@ def _body(root: str, run_id: str, status_then: str) -> None:
         )
     for note in result.notes if result else ():
         st.caption(f":material/info: {words.plain(note)}")
+    _curves(run, status)
+    if log := run.log_tail(12):
+        st.caption("Log, last lines")
+        st.code(log, language=None, wrap_lines=True, height=min(240, 60 + 20 * log.count("\n")))
+
+
+def _curves(run: Run, status: str) -> None:
+    """Loss and accuracy over epochs; a converged probe has none, and no line."""
+    if not has_epochs(RunRow(method=run.config.get("method"))):
+        st.caption(
+            "A converged probe is solved once for each C and has no epochs: there is no curve to draw."
+        )
+        return
+    run_id = run.id
     left, right = st.columns(2)
     of = readers.stamp(run.progress_path)
     theme = shell.theme()
@@ -88,9 +104,6 @@ def _body(root: str, run_id: str, status_then: str) -> None:
                 key=f"curve_{metric}", request=None if alive(status) or not readers.epochs(of)
                 else Request("curves", [run_id], Choice(metric=drawn)),
             )  # fmt: skip
-    if log := run.log_tail(12):
-        st.caption("Log, last lines")
-        st.code(log, language=None, wrap_lines=True, height=min(240, 60 + 20 * log.count("\n")))
 
 
 def _sentence(run: Run, status: str) -> None:
