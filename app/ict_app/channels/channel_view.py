@@ -11,7 +11,7 @@ import streamlit as st
 
 from ict.analysis.overlap_row import OverlapRow, mean_index, of_selections
 from ict.analysis.ranks import rank_of
-from ict.documents.number_words import share_words
+from ict.documents.number_words import number_words, share_words
 from ict.figures import Theme, block_profile, class_profile, overlap_lines, score_map
 from ict.figures.asked import Choice, Order, Request
 from ict.figures.maps import View
@@ -33,6 +33,7 @@ from ict_app.common.sources import (
     marks,
     open_source,
 )
+from ict_app.common.terms import help_of
 
 VIEWS: dict[View, str] = {"raw": "raw", "z": "z in block", "rank": "rank", "log": "log"}
 DRAGS = {"zoom": "zooms in", "select": "draws a box"}
@@ -174,11 +175,10 @@ def _numbers(source: Source, picked: Selection, rows: Sequence[OverlapRow]) -> N
     if rows:
         shared = sum(row.overlap for row in rows)
         floor = sum(row.floor for row in rows)
-        by_chance = "What two random choices of this size would share on average."
         cells += [
             ("Shared by the two", f"{shared:,} of {channels:,}", None),
-            ("By chance", f"{floor:,.0f}", by_chance),
-            ("Kuncheva's index", f"{mean_index(rows):.2f}", "0 chance, 1 equal"),
+            ("By chance", f"{floor:,.0f}", help_of("chance")),
+            ("Kuncheva's index", number_words(mean_index(rows), ".2f"), help_of("kuncheva")),
         ]  # fmt: skip
     with st.container(horizontal=True, gap="large"):
         for label, value, note in cells:
@@ -230,7 +230,7 @@ def _box(source: Source, picked: Selection) -> list[Boxed]:
     with st.container(border=True):
         st.markdown(f"**{len(inside):,} channels in the box**")
         st.dataframe(pd.DataFrame(inside), hide_index=True, height=240, key="boxed", placeholder="",
-                     column_config={"score": st.column_config.NumberColumn(format="%.4g")})  # fmt: skip
+                     column_config={"score": st.column_config.NumberColumn(format="%.4g", help=help_of("score"))})  # fmt: skip
     return inside
 
 

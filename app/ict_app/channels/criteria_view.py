@@ -18,6 +18,7 @@ from ict.store import Store
 from ict.store.causal_files import CausalCheck
 from ict_app.common import plot, readers, shell, words
 from ict_app.common.controls import linked_select
+from ict_app.common.terms import help_of
 from ict_app.tune import plan
 
 MEASURES = {"Spearman": "spearman", "top K": "top-k"}
@@ -33,6 +34,7 @@ def agreement(shown: Store, families: Mapping[str, list[ScoreRecord]]) -> None:
         measure = str(
             st.segmented_control(
                 "Measure", list(MEASURES), default="Spearman", required=True, key="agree",
+                help=f"{help_of('spearman')}\n\n---\n\ntop K: {help_of('kuncheva')}",
                 bind="query-params",
             )
         )  # fmt: skip

@@ -24,6 +24,7 @@ from ict.selection import resolve_k
 from ict.store import Store
 from ict_app.common import plot, readers, shell, sources
 from ict_app.common.controls import block_input
+from ict_app.common.terms import help_of
 
 VALUES = {"kuncheva": "Kuncheva's index", "overlap": "shared channels", "jaccard": "Jaccard"}
 Rows = Sequence[OverlapRow]
@@ -87,6 +88,7 @@ def matrix(rows: Rows, files: Sequence[ScoreRecord], how: Choice) -> None:
         value = st.segmented_control(
             "Measure", [*VALUES, *extra], default="kuncheva", required=True, format_func=names.__getitem__,
             key="measure", bind="query-params",
+            help="\n\n---\n\n".join(map(help_of, ("kuncheva", "jaccard", "ceiling"))),
         )  # fmt: skip
         where = st.selectbox(
             "Where", ["all blocks", *map(str, range(blocks))], key="in_block", bind="query-params",
@@ -170,7 +172,10 @@ def pair(
     ids = _ids(two)
     st.dataframe(
         shared(shown, ids[0], ids[1], block, k), hide_index=True, placeholder="", height=240,
-        column_config={"a": f"rank in {a}", "b": f"rank in {b}"},
+        column_config={
+            name: st.column_config.Column(f"rank in {task}", help=help_of("rank"))
+            for name, task in (("a", a), ("b", b))
+        },
     )  # fmt: skip
     st.page_link(
         shell.path("channels"), label="Both maps in Channels", icon=":material/grid_on:",

@@ -12,6 +12,7 @@ from ict.figures.asked import Request
 from ict.methods.registry import chooses_channels
 from ict.store.run_rows import RunRow
 from ict_app.common import plot, shell, words
+from ict_app.common.terms import help_of
 
 _NAMED = ("backbone", "criterion", "k", "tune_site")
 
@@ -71,7 +72,9 @@ def cells(rows: Sequence[TransferRow]) -> None:
         ],
         hide_index=True, placeholder="", height="content" if len(rows) < 14 else 480,
         column_config={
-            "difference": number("points", format="%+.2f"), "interval": "95 % paired t interval",
+            "difference": number("points", format="%+.2f", help=help_of("difference")),
+            "interval": st.column_config.Column("95 % paired t interval", help=help_of("paired interval")),
+            "without 0": st.column_config.Column(help=help_of("paired interval")),
             "test": number("test %", format="%.2f"), "own": number("test % on its own", format="%.2f"),
         },
     )  # fmt: skip

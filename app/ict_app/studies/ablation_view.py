@@ -24,6 +24,7 @@ from ict.store.run_rows import RunRow, as_rows, study_run_rows
 from ict.store.studies import create, list_studies, load_study, standing
 from ict_app.common import plot, readers, shell, words
 from ict_app.common.controls import linked_select
+from ict_app.common.terms import help_of
 from ict_app.tune.run_view import action, alive, cancel
 
 ALL = "all"
@@ -198,8 +199,9 @@ def summary_table(table: pd.DataFrame) -> None:
     st.dataframe(
         summary(table), hide_index=True, placeholder="", height="content",
         column_config={
-            "mean": number("test %, mean", format="%.2f"),
-            "interval": "95 % interval", "parameters": number("trained parameters", format="localized"),
+            "mean": number("test %, mean", format="%.2f", help=help_of("accuracy")),
+            "interval": st.column_config.Column("95 % interval", help=help_of("interval")),
+            "parameters": number("trained parameters", format="localized"),
             "seconds": number(format="%.0f"), "memory": number("memory MiB", format="%.0f"),
         },
     )  # fmt: skip
@@ -276,7 +278,9 @@ def paired(shown: Store, table: pd.DataFrame, rows: Sequence[RunRow]) -> None:
             height="content" if len(contrasts) < 14 else 480,
             column_config={
                 "n": "seeds",
-                "difference": number("points", format="%+.2f"), "interval": "95 % interval",
+                "difference": number("points", format="%+.2f", help=help_of("difference")),
+                "interval": st.column_config.Column("95 % interval", help=help_of("paired interval")),
+                "verdict": st.column_config.Column(help=help_of("verdict")),
             },
         )  # fmt: skip
     else:

@@ -8,11 +8,15 @@ from ict.figures import accuracy_against_parameters, benchmark_dots, findings
 from ict.figures.asked import Choice, Request
 from ict.figures.from_store import IMPORTED, PUBLISHED
 from ict_app.common import plot, shell
+from ict_app.common.terms import help_of
 
 AVERAGE_WORDS = {
     "mean_of_tasks": "mean of the 19 tasks",
     "mean_of_groups": "mean of the group means",
 }
+
+
+_TERMS = {"mean_of_tasks": "mean of tasks", "mean_of_groups": "mean of groups"}
 
 
 def figures(table: pd.DataFrame, *, published: bool) -> None:
@@ -60,7 +64,7 @@ def tasks_table(table: pd.DataFrame) -> None:
         column_config={
             "method": st.column_config.TextColumn(pinned=True),
             "parameters": number("parameters", format="compact"),
-            **{name: number(AVERAGE_WORDS[name], format="%.2f") for name in AVERAGES},
+            **{name: number(AVERAGE_WORDS[name], format="%.2f", help=help_of(term)) for name, term in _TERMS.items()},
             **{task: number(task, format="%.1f", help=GROUP_OF[task]) for task in TASKS},
         },
     )  # fmt: skip

@@ -17,6 +17,7 @@ from ict.figures.curves import Curve
 from ict.store import Run, Store
 from ict.store.run_rows import RunRow
 from ict_app.common import plot, readers, shell, words
+from ict_app.common.terms import help_of
 from ict_app.tune import curve_data, run_table, run_view
 
 METRICS = {
@@ -135,11 +136,10 @@ def groups(rows: Sequence[RunRow]) -> None:
             **{name: run_groups.words(name, "").strip() for name in names},
             "over": st.column_config.TextColumn("n counts", help="Nothing, where the method reads "
                                                 "no seed: run again, it gives the same numbers."),
-            "mean": number("test %, mean", format="%.2f"),
-            "interval": "95 % interval",
+            "mean": number("test %, mean", format="%.2f", help=help_of("accuracy")),
+            "interval": st.column_config.Column("95 % interval", help=help_of("interval")),
             "best": number("best %", format="%.2f"),
-            "sampling": number("± test set", format="%.1f", help="Half the 95 % interval that the "
-                               "number of test images allows; seeds do not contain it."),
+            "sampling": number("± test set", format="%.1f", help=help_of("sampling")),
             "trainable_parameters": number("trained parameters", format="localized"),
             "train_seconds": number("seconds", format="%.0f"),
             "peak_memory_bytes": number("memory MiB", format="%.0f"),

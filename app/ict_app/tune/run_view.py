@@ -20,6 +20,7 @@ from ict.store.run_rows import RunRow
 from ict_app.common import plot, readers, shell, words
 from ict_app.common.controls import linked_select
 from ict_app.common.readers import LiveReport
+from ict_app.common.terms import help_of
 
 Colour = Literal["red", "orange", "blue", "green", "violet", "gray"]
 _BADGES: dict[str, tuple[Colour, str]] = {
@@ -143,7 +144,7 @@ def _numbers(run: Run, status: str) -> None:
     cells: list[tuple[str, str, str | None]] = [("Epoch", epoch, None)]
     if result is None:
         cells += [
-            ("Validation", words.percent(last.get("val_accuracy")), None),
+            ("Validation", words.percent(last.get("val_accuracy")), help_of("accuracy")),
             ("Time left", words.duration(live.eta_seconds), None),
             ("Images a second", words.count(_speed(live, last)), None),
             ("Peak memory", words.size(live.memory_bytes), None),
@@ -151,7 +152,7 @@ def _numbers(run: Run, status: str) -> None:
     else:
         cells = [
             ("Test accuracy", words.percent(result.test_accuracy), _test_help(result)),
-            ("Validation", words.percent(result.val_accuracy), None),
+            ("Validation", words.percent(result.val_accuracy), help_of("accuracy")),
             *cells,
             ("Training time", words.duration(result.train_seconds), None),
             ("Images a second", words.count(result.images_per_second), None),
