@@ -10,7 +10,7 @@ import pandas as pd
 from ict.analysis.groups import over_seeds
 from ict.analysis.standings import Standing
 from ict.analysis.verdicts import TO_THE_HIGHEST
-from ict.documents.number_words import share_words
+from ict.documents.number_words import number_words, share_words
 from ict.store.run_rows import as_rows
 
 Best = Mapping[str, str]  # column → "max" or "min"
@@ -261,5 +261,5 @@ def _readable(value: Any) -> str:
     if pd.isna(value):
         return "–"
     if isinstance(value, float):  # NumPy's double is one
-        return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+        return number_words(value, ",.0f" if abs(value) >= 1e4 else ".4g")
     return str(value)
