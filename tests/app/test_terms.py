@@ -15,7 +15,7 @@ from tests.app.conftest import Open
 from tests.app.test_more_pages import add_check, add_transfer
 
 EXPLAINED = re.compile(
-    r"\b(score|rank|index|ceiling|interval|chance|points|verdict|stronger|gain|regret|± test set|mean of)\b",
+    r"\b(score(?! (?:task|site|data|split))|rank|index|ceiling|interval|chance|points|verdict|stronger|gain|regret|± test set|mean of)\b",
     re.IGNORECASE,
 )
 VIEWS: tuple[tuple[str, dict[str, str]], ...] = (
