@@ -1,7 +1,7 @@
 """What a page finds, in one sentence by the verdicts of `ict.analysis.verdicts`. Nothing is told twice."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -178,7 +178,7 @@ def of_benchmark(table: pd.DataFrame, average: str) -> str:
     )
 
 
-def _level(row: Mapping[str, object] | pd.Series, average: str) -> str:
+def _level(row: pd.Series, average: str) -> str:
     return f"{row['method']} {row[average]:.2f} %"
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 from ict.analysis.overlap_row import OverlapRow, mean_index, of_selections
 from ict.analysis.ranks import rank_of
 from ict.documents.number_words import number_words, share_words
-from ict.figures import Theme, block_profile, class_profile, overlap_lines, score_map
+from ict.figures import Theme, block_profile, caption_of, class_profile, overlap_lines, score_map
 from ict.figures.asked import Choice, Order, Request
 from ict.figures.maps import View
 from ict.figures.sources import chosen_in_block
@@ -201,6 +201,7 @@ def _draw_map(
         "ones marked", key=key, request=Request("score-map", [source.key], how),
         on_select=_followed, selection_mode=("points", "box"),
     )  # fmt: skip
+    st.caption(words.plain(caption_of(figure)))
     if not any(trace.type == "scatter" for trace in figure.data):
         st.caption("So many are chosen that single marks are left out; the numbers above hold.")
 

@@ -164,6 +164,7 @@ def _effects(check: CausalCheck) -> None:
             "Correlation of score and effect by block", request=Request("effect-by-block", ids),
         )  # fmt: skip
         st.caption(
-            "It shows where a criterion orders channels by what they do to the prediction. With a few "
-            "channels a block each value is rough, and cannot show small differences of criteria."
+            "It shows whether a criterion orders channels by what they do to the prediction: diamonds are "
+            "all blocks, points single ones, with 95 % intervals. Where these overlap it cannot tell "
+            "criteria apart."
         )

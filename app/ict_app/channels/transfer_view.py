@@ -53,7 +53,8 @@ def matrix(rows: Sequence[TransferRow]) -> None:
         st.warning("Cells of one seed have no interval: run two seeds or more.")
     st.caption(
         "It shows what a task gains or loses on test accuracy, in points, when nothing changes but whose "
-        "channels are tuned; a star marks a 95 % paired t interval without 0. It cannot show that two "
+        "channels are tuned; a star marks a 95 % paired t interval without 0, a grey cell one that holds 0, or "
+        "none. It cannot show that two "
         "tasks need the same channels where the random column loses nothing either, nor, without a star, "
         "that there is no loss: few seeds see only large ones, and many cells give some stars by chance."
     )
