@@ -5,6 +5,8 @@ from ict_app.common import address, readers, shell
 from ict_app.studies import ablation_view
 from ict_app.tune import run_table
 
+from ict.figures import findings
+
 shown = shell.heading(
     "Ablation", "How much depends on K, and on choosing these channels and no others."
 )
@@ -25,6 +27,7 @@ if table.empty:
     st.stop()
 if others := ablation_view.mixed(rows):
     st.warning(f"These runs also differ in {', '.join(others)}: filter, or choose a study.")
+shell.finding(findings.of_ablation(rows, shown))
 ablation_view.panels(table, rows, ablation_view.fair_words(shown, rows))
 tabs = address.tabs({"means": "Means", "pairs": "Paired differences"}, key="ablation")
 with tabs["means"]:

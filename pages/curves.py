@@ -4,6 +4,8 @@ import streamlit as st
 from ict_app.common import address, readers, shell
 from ict_app.tune import curve_view, manage, run_table
 
+from ict.figures import findings
+
 shown = shell.heading("Curves", "Runs over their epochs, side by side, with every seed in sight.")
 manage.undo()
 everything = readers.run_rows(shown)
@@ -25,4 +27,5 @@ with tabs["runs"]:
 with tabs["means"]:
     curve_view.groups(rows)
 with place:
+    shell.finding(findings.of_runs(picked or rows, shown))
     curve_view.curves(shown, picked or rows)

@@ -3,10 +3,13 @@
 import streamlit as st
 from ict_app.common import address, readers, shell, words
 
+from ict.figures import findings
+
 shell.heading("Data", "Tasks on this machine, and how to get the others.")
 rows = readers.tasks()
 available = [row for row in rows if row.available]
 st.markdown(f"**{len(available)} of {len(rows)} tasks** are on this machine.")
+st.caption(words.plain(findings.shared_images(row.name for row in rows)))
 only = address.segmented("Show", ["all", "here", "missing"], key="show")
 kept = [row for row in rows if only == "all" or row.available == (only == "here")]
 table = [

@@ -8,6 +8,7 @@ from ict_app.tune import plan
 from ict.analysis.families import of_tasks
 from ict.catalogue import SITE
 from ict.errors import IctError
+from ict.figures import findings
 from ict.figures.asked import Choice
 
 shown = shell.heading(
@@ -44,6 +45,9 @@ try:
     if sentence := words.unlike_images({str(one.task): one.images for one in chosen}):
         st.caption(sentence)
     rows = overlap_view.table(shown, chosen, site=site, ratio=ratio)
+    shell.finding(findings.of_overlap(rows))
+    if alike := findings.shared_images(tasks):
+        st.caption(words.plain(alike))
     overlap_view.matrix(rows, chosen, Choice(site=site, ratio=ratio))
     st.subheader("One pair", anchor=False)
     overlap_view.pair(shown, rows, chosen, site=site, ratio=ratio)

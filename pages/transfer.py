@@ -5,6 +5,7 @@ from ict_app.channels import transfer_view
 from ict_app.common import address, readers, shell, words
 
 from ict.analysis.transfer import transfer_table, without_partner
+from ict.figures import findings
 
 shown = shell.heading(
     "Transfer", "Does a task lose when it is tuned on channels chosen for another, or by chance?"
@@ -24,6 +25,9 @@ if not table:
 settings = transfer_view.settings(table)
 by_slug = {address.slug(name): name for name in settings}
 name = by_slug[address.select("Setting", by_slug, key="setting")]
+shell.finding(findings.of_transfer(settings[name]))
+if alike := findings.shared_images(task for row in table for task in (row.task, row.source)):
+    st.caption(words.plain(alike))
 transfer_view.matrix(settings[name])
 if alone:
     st.info(

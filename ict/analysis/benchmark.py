@@ -24,6 +24,8 @@ from ict.store.run_rows import RunRow, as_rows
 
 BACKBONE = "vit_base_patch16_224.orig_in21k"
 SOURCE = "V-PETL Bench (published)"
+UNOFFICIAL = "not the official test set"
+"""What ends the source of rows that were measured on another test set than the published ones."""
 GROUPS = {
     "natural": (
         "cifar", "caltech101", "dtd", "oxford_flowers102", "oxford_iiit_pet", "svhn", "sun397",
@@ -103,7 +105,7 @@ class BenchmarkRow:
 
 def _filled(row: RunRow) -> RunRow:
     """The row with what an imported one may lack, and with words for where it was measured."""
-    own = "this store" if row.official_data else "this store, not the official test set"
+    own = "this store" if row.official_data else f"this store, {UNOFFICIAL}"
     return replace(
         row,
         source=row.source or own,

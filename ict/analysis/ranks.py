@@ -26,8 +26,8 @@ class Standing:
     rank: int
     score: float
     images: int | None
-    top_share: float
-    """Its rank over D: 0.1 is in the first tenth."""
+    stronger_than: float
+    """The share of the other channels that it outranks: 1 for the strongest, 0 for the weakest."""
 
 
 def rank_of(scores: np.ndarray, channel: int) -> int:
@@ -44,7 +44,7 @@ def standing(scores: np.ndarray, channel: int, record: ScoreRecord) -> Standing:
         rank=rank,
         score=float(scores[channel]),
         images=record.images,
-        top_share=rank / len(scores),
+        stronger_than=(len(scores) - rank) / max(len(scores) - 1, 1),
     )
 
 

@@ -22,6 +22,7 @@ from ict.analysis.verdicts import (
     Verdict,
     judge_family,
 )
+from ict.documents.number_words import share_words
 from ict.errors import InputError
 from ict.store.run_rows import study_run_rows
 from ict.store.store import Store
@@ -44,8 +45,8 @@ class Told:
 
     @property
     def name(self) -> str:
-        """`grid − random-K at K/D = 0.125`."""
-        at = "" if self.ratio is None else f" at K/D = {self.ratio:g}"
+        """`grid − random-K at K/D = 1/8`."""
+        at = "" if self.ratio is None else f" at K/D = {share_words(self.ratio)}"
         return f"{self.a} − {self.b}{at}"
 
     @property
@@ -155,7 +156,7 @@ def study_contrasts(
     tell = _Teller(store, sides, outcome, margin, notes)
     if contrast is None:
         notes.append(
-            "This study declares no primary contrast, and has no random channels beside [grid] at K/D = 0.125."
+            "This study declares no primary contrast, and has no random channels beside [grid] at K/D = 1/8."
         )
     first = tell.told(contrast, PRIMARY) if contrast else None
     family = [tell.told(one, FAMILY) for one in _other_ratios(contrast, sides)] if contrast else []
@@ -184,7 +185,7 @@ class _Teller:
 
     def told(self, wanted: Contrast, role: str) -> Told | None:
         a, b = (self._side(name, wanted.ratio) for name in (wanted.a, wanted.b))
-        at = "" if wanted.ratio is None else f" at K/D = {wanted.ratio:g}"
+        at = "" if wanted.ratio is None else f" at K/D = {share_words(wanted.ratio)}"
         lacking = [side.name for side in (a, b) if not side.rows]
         if lacking:
             if role == PRIMARY:

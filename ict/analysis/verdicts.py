@@ -66,6 +66,19 @@ class Verdict:
             f"{self.words}{outcome.direction}{looked}"
         ).replace("-", "−")
 
+    @property
+    def brief(self) -> str:
+        """`−0.13 points [−0.44, +0.19], 3 seeds: not told by these data`."""
+        difference, outcome = self.difference, self.outcome
+        form = f"+.{outcome.digits}f"
+        low, high = difference.interval()
+        bounds = f" [{outcome.number(low, form)}, {outcome.number(high, form)}]"
+        seeds = f"{difference.seeds} seed{'s' * (difference.seeds != 1)}"
+        return (
+            f"{outcome.said(difference.mean, form)}{bounds if low <= high else ', no interval'}, {seeds}: "
+            f"{self.words}{outcome.direction}"
+        ).replace("-", "−")
+
     def to_dict(self) -> dict[str, Any]:
         return {
             **self.difference.to_dict(),

@@ -52,7 +52,16 @@ _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items(
     type=Whole(1, 1000),
     help="curves: mean of so many last epochs.",
 )
-@click.option("--view", default="raw", type=click.Choice(["raw", "z", "rank", "log"]))
+@click.option(
+    "--view",
+    default="z",
+    show_default=True,
+    type=click.Choice(["raw", "z", "rank", "log"]),
+    help="score-map: scores as they are, z or rank in their block, log10.",
+)
+@click.option(
+    "--beside", metavar="SOURCE", help="score-map: a run or scores whose map has the same colours."
+)
 @click.option("--site", help="Where channels are read; default: where a run's were.")
 @click.option("--block", type=Whole(0), help="Counted over all stages, from 0.")
 @click.option("--channel", type=Whole(0))

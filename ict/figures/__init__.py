@@ -39,20 +39,20 @@ config=browser_config(name))`). Files for a paper come from `ict.figures.export`
 
 from ict.figures.agreement import agreement_lines
 from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots, task_dots
-from ict.figures.channels import class_map, class_profile, energy_split, histogram
+from ict.figures.channels import block_profile, class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
 from ict.figures.first_step import first_step_dots
 from ict.figures.made_of import made_of_lines
-from ict.figures.maps import block_profile, chosen_in, score_map
+from ict.figures.maps import chosen_in, score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
 from ict.figures.overlap_curves import (
     overlap_against_n,
     overlap_at_k,
     score_against_effect,
     stability_lines,
-    transfer_matrix,
 )
 from ict.figures.theme import Theme, apply, browser_config, caption_of, look
+from ict.figures.transfer import transfer_matrix
 
 __all__ = [
     "Theme",

@@ -40,7 +40,7 @@ def agreement_lines(
             hovertemplate=f"{name}<br>block %{{x}}: %{{y:.2f}}<extra></extra>",
         )
     figure.add_hline(y=0, line={"width": 1, "dash": "dot"})
-    figure.update_xaxes(title_text="block", dtick=1 if rows["block"].max() <= 12 else 2)
+    look.block_axis(figure, int(rows["block"].max()))
     figure.update_yaxes(title_text=unit, range=[min(-0.05, 1.1 * rows["value"].min()), 1.05])
     look.legend_above(figure)
     figure.update_layout(showlegend=len(names) > 1 or bool(against))

@@ -31,7 +31,8 @@ class Choice:
     task: str | None = None
     metric: str | None = None
     smooth: int = 1
-    view: View = "raw"
+    view: View = "z"
+    beside: str | None = None
     site: str | None = None
     block: int | None = None
     channel: int | None = None

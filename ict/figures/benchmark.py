@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from ict.analysis.benchmark import SOURCE
+from ict.analysis.benchmark import SOURCE, UNOFFICIAL
 from ict.figures import theme as look
 
 PUBLISHED_BY = SOURCE.removesuffix(" (published)")
@@ -81,10 +81,11 @@ def benchmark_dots(
         return look.empty("no benchmark results to draw", theme)
     rows = rows.sort_values([shown[-1], "method"], na_position="first")
     colours = [_style(str(source)).colour for source in rows["source"]]
+    named = row_names(rows)
     figure = go.Figure()
     for i, column in enumerate(shown):
         figure.add_scatter(
-            y=rows["method"],
+            y=named,
             x=rows[column],
             mode="markers+text",
             xaxis=f"x{i + 1}" if i else "x",
@@ -104,7 +105,7 @@ def benchmark_dots(
             "nticks": 4,
         }
         figure.update_layout({f"xaxis{i + 1}" if i else "xaxis": axis})
-    figure.update_yaxes(showgrid=True, griddash="dot", type="category")
+    figure.update_yaxes(showgrid=True, griddash="dot", type="category", dtick=1)
     means = ", ".join(AVERAGES.get(column, column) for column in shown)
     caption = f"Accuracy (%) of {len(rows)} methods on VTAB-1K, {means}; {_whose(rows)}."
     return look.finish(
@@ -135,7 +136,7 @@ def task_dots(
     figure = go.Figure()
     figure.add_scatter(
         x=numbers["mean"],
-        y=_told_apart(rows),
+        y=row_names(rows),
         mode="markers",
         marker={"color": [_style(str(one)).colour for one in rows["source"]], "size": 9},
         error_x={
@@ -148,7 +149,7 @@ def task_dots(
         showlegend=False,
     )
     figure.update_xaxes(title_text=f"test accuracy on {task} (%)")
-    figure.update_yaxes(showgrid=True, griddash="dot")
+    figure.update_yaxes(showgrid=True, griddash="dot", dtick=1)
     caption = f"Accuracy (%) of {len(rows)} methods on {task}; {_whose(rows)}. {_n_words(rows)}"
     return look.finish(
         figure, title=title, caption=caption.strip(), theme=theme, height=120 + 22 * len(rows),
@@ -156,11 +157,18 @@ def task_dots(
     )  # fmt: skip
 
 
-def _told_apart(rows: pd.DataFrame) -> list[str]:
-    """The method of each row, with its source where two have one name."""
+def row_names(rows: pd.DataFrame) -> list[str]:
+    """The method of each row, with its source where two have one name; `not official` is never cut."""
     twice = rows["method"].duplicated(keep=False)
     named = zip(rows["method"], rows["source"], twice, strict=True)
-    return [f"{method} ({source})" if same else str(method) for method, source, same in named]
+    return [_row_name(str(method), str(source), same=same) for method, source, same in named]
+
+
+def _row_name(method: str, source: str, *, same: bool) -> str:
+    told = _kind(source) if source.endswith(UNOFFICIAL) else source
+    said = [told] if same else []
+    said += ["not official"] if source.endswith(UNOFFICIAL) else []
+    return f"{method} ({', '.join(said)})" if said else method
 
 
 def _n_words(rows: pd.DataFrame) -> str:
@@ -201,7 +209,7 @@ def accuracy_against_parameters(
             mode="markers",
             name=str(source),
             marker={"size": 9, "symbol": style.symbol, "color": style.colour},
-            customdata=part["method"],
+            customdata=row_names(part),
             hovertemplate="%{customdata}<br>%{x:.3g} M parameters<br>%{y:.2f} %<extra></extra>",
         )
     _label_points(figure, rows, column)
@@ -227,8 +235,9 @@ def _label_points(figure: go.Figure, rows: pd.DataFrame, column: str) -> None:
     points = np.stack([x / x_unit, y / y_unit], axis=1)
     taken = [(px - 1.4, py - 2.0, px + 1.4, py + 2.0) for px, py in points]
     own = np.asarray(rows["source"] != "published")
+    named = row_names(rows)
     for i in np.argsort(~own, kind="stable"):
-        name = str(rows["method"].iloc[i])
+        name = named[i]
         length, height = 2.1 * len(name), 5.5
         px, py = points[i]
         for shift_x, shift_y, anchor, side in (

@@ -220,3 +220,43 @@ def histogram(
         figure.add_vline(x=mark, line={"dash": "dash", "width": 2})
         caption += f" The dashed line is that of one channel, {mark:.4g}."
     return look.finish(figure, title=title, caption=caption, theme=theme, height=300)
+
+
+def block_profile(
+    row: np.ndarray,
+    k: int | None,
+    *,
+    title: str | None = None,
+    theme: look.Theme = "light",
+    criterion: str = "score",
+) -> go.Figure:
+    """Scores of one block, (D,), sorted from the highest, with the cut at K."""
+    scores = np.asarray(row, dtype=np.float64)
+    order = ranked(scores)
+    x = np.arange(1, len(order) + 1)
+    figure = go.Figure()
+    kept = k or 0
+    for name, part, colour in (
+        ("chosen", slice(0, kept), look.BLUE),
+        ("not chosen", slice(kept, None), look.GREY),
+    ):
+        if len(x[part]):
+            figure.add_bar(
+                x=x[part],
+                y=scores[order][part].astype(np.float32),
+                customdata=order[part].astype(np.int32),
+                name=name,
+                marker={"color": colour, "line": {"width": 0}},
+                hovertemplate="channel %{customdata}<br>rank %{x}<br>score %{y:.4g}<extra></extra>",
+            )
+    if k and k < len(x):
+        figure.add_vline(x=k + 0.5, line={"dash": "dash", "width": 1})
+    figure.update_layout(bargap=0, showlegend=bool(k))
+    figure.update_xaxes(title_text=f"rank of the channel (of {len(x)})", range=[0.5, len(x) + 0.5])
+    figure.update_yaxes(title_text=f"{criterion}", rangemode="tozero")
+    share = float(scores[order][:kept].sum() / scores.sum()) if kept and scores.sum() > 0 else None
+    caption = f"Scores ({criterion}) of the {len(x)} channels of one block, sorted."
+    if share is not None:
+        caption += f" The chosen {k} carry {share:.0%} of the sum of scores."
+    look.legend_above(figure)
+    return look.finish(figure, title=title, caption=caption, theme=theme, height=320)

@@ -179,7 +179,11 @@ def deletion_curves(
         part = rows[rows["series"] == name]
         add_mean(figure, part, x="share", name=name, style=styles[name], markers=True)
     verb = "replaced" if direction == "deletion" else "kept"
-    figure.update_xaxes(title_text=f"channels {verb} (% of each block)", rangemode="tozero")
+    shares = sorted({share for share in rows["share"] if share > 0})
+    figure.update_xaxes(
+        title_text=f"channels {verb} (% of each block)", type="log", tickvals=shares,
+        ticktext=[f"{share:.3g}" for share in shares],
+    )  # fmt: skip
     figure.update_yaxes(title_text=f"accuracy on {split} (%)")
     if untouched is not None:
         figure.add_hline(

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from ict.analysis.effect_agreement import EffectCorrelation, effect_correlations
 from ict.documents.records import required
 from ict.documents.shapes import shown
 from ict.errors import InputError
-from ict.figures.agreement import agreement_lines
 from ict.figures.asked import Behind, Choice, Drawn, Found
 from ict.figures.curves import deletion_curves
+from ict.figures.effects import effect_points
 from ict.figures.frames import frame
 from ict.figures.overlap_curves import score_against_effect
 from ict.store.causal_files import CausalCheck, read_check
@@ -120,28 +121,23 @@ def score_effect(found: Found, choice: Choice) -> Drawn:
     )
 
 
-def effect_lines(check: CausalCheck) -> pd.DataFrame:
-    """Correlation of score and effect by block and criterion, with the columns of `agreement_lines`."""
-    table = frame(check.agreement)
-    return table if table.empty else table.assign(value=table["spearman"])
+def effect_table(check: CausalCheck) -> list[EffectCorrelation]:
+    """Correlation of score and effect of all blocks together and of each."""
+    return effect_correlations(check.effects(None), check.criteria)
 
 
 def effects_by_block(check: CausalCheck, **look: Any) -> go.Figure:
-    """That correlation as lines, one a criterion."""
-    return agreement_lines(
-        effect_lines(check), unit="Spearman with the effect", images=check.validation_images, **look
-    )
+    """Those correlations as points with their intervals, a colour a criterion."""
+    return effect_points(effect_table(check), images=check.validation_images, **look)
 
 
 def effect_by_block(found: Found, _choice: Choice) -> Drawn:
     check, behind = _first(found)
-    table = effect_lines(check)
+    table = frame(effect_table(check))
     if table.empty:
         raise InputError("this check replaced no single channels")
-    summary = table.pivot_table(index="block", columns="criterion", values="value", sort=False)
     return Drawn(
         figure=effects_by_block(check),
         table=table,
-        summary=summary.reset_index(),
         **vars(behind.said(criterion=list(check.criteria))),
     )

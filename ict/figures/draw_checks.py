@@ -9,6 +9,7 @@ import pandas as pd
 from ict.analysis.agreement import against_rows, mean_over_blocks, measured
 from ict.analysis.families import criterion_name
 from ict.criteria import is_ranking
+from ict.documents.number_words import share_words
 from ict.errors import InputError, did_you_mean
 from ict.figures.agreement import agreement_lines
 from ict.figures.asked import Behind, Choice, Drawn, Found, of_scores
@@ -21,12 +22,7 @@ MEASURES = {"spearman": "Spearman correlation", "top-k": "Kuncheva's index of th
 
 
 def measure_unit(measure: str, ratio: float) -> str:
-    return MEASURES[measure] + (f", K/D = {_share(ratio)}" if measure == "top-k" else "")
-
-
-def _share(ratio: float) -> str:
-    parts = round(1 / ratio)
-    return f"1/{parts}" if abs(parts * ratio - 1) < 1e-9 else f"{ratio:g}"
+    return MEASURES[measure] + (f", K/D = {share_words(ratio)}" if measure == "top-k" else "")
 
 
 def _rankings(found: Found, choice: Choice) -> tuple[list[Source], dict[str, str]]:

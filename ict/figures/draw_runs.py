@@ -23,8 +23,8 @@ from ict.figures.benchmark import (
 )
 from ict.figures.frames import frame
 from ict.figures.labels import labels
-from ict.figures.overlap_curves import transfer_matrix
 from ict.figures.tables import PUBLISHED, grouped_accuracy
+from ict.figures.transfer import transfer_matrix
 from ict.methods.registry import chooses_channels
 from ict.store.epoch_rows import Epoch, epoch_rows
 from ict.store.run_rows import RunRow, as_rows

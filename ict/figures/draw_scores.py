@@ -13,7 +13,7 @@ from ict.analysis.tables import (
     stability_of_file,
 )
 from ict.errors import InputError
-from ict.figures import maps, matrices
+from ict.figures import channels, maps, matrices
 from ict.figures.asked import Choice, Drawn, Found, of_scores
 from ict.figures.channels import energy_split, histogram
 from ict.figures.draw_runs import asked
@@ -30,6 +30,7 @@ from ict.figures.score_sources import (
     picked_channels,
     said_of,
     score_files,
+    stages_of,
 )
 from ict.figures.sources import (
     Source,
@@ -51,6 +52,7 @@ def score_map(found: Found, choice: Choice) -> Drawn:
         selection=marks(source, picked),
         written=marks(source, picked, written=True),
         criterion=source.criterion,
+        beside=stages_of(choice.beside, found.store, source),
     )
     table = _channel_table(source, picked)
     k = k_of(picked)
@@ -119,7 +121,7 @@ def block_profile(found: Found, choice: Choice) -> Drawn:
     table = pd.DataFrame({"channel": range(len(scores)), "score": scores.astype(float)})
     marked = table.assign(block=block, chosen=table["channel"].isin(mine))
     return Drawn(
-        figure=maps.block_profile(scores, len(mine), criterion=source.criterion),
+        figure=channels.block_profile(scores, len(mine), criterion=source.criterion),
         table=table,
         summary=_block_summary(marked),
         **vars(

@@ -43,7 +43,7 @@ def made_of_lines(
         _line(figure, rows, column, name=name, style=style, size=size)
     grey = look.Look(look.GREY, "line-ew", "dot")
     _line(figure, rows, "chance", name="chance", style=grey, size=None)
-    figure.update_xaxes(title_text="block", dtick=1 if rows["block"].max() <= 12 else 2)
+    look.block_axis(figure, int(rows["block"].max()))
     figure.update_yaxes(title_text="of the K chosen channels (%)", range=[0, 104])
     look.legend_above(figure)
     caption = _caption(rows, known, criterion, tasks, shuffles)

@@ -1,14 +1,15 @@
 """Scores of all channels at once: the map over blocks, and one block sorted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from ict.documents.number_words import number_words
 from ict.figures import theme as look
-from ict.scores import places, ranked
+from ict.scores import places
 from ict.selection import Selection
 
 View = Literal["raw", "z", "rank", "log"]
@@ -90,6 +91,7 @@ def score_map(
     title: str | None = None,
     theme: look.Theme = "light",
     criterion: str = "score",
+    beside: Sequence[np.ndarray] = (),
 ) -> go.Figure:
     """Map of scores, blocks × channels, one panel a stage (a ViT has one; Swin four).
 
@@ -97,7 +99,8 @@ def score_map(
     has what is written beside what it reads in `written`. Chosen channels carry markers, which are what
     a click or a box selects: their customdata is [stage, block in stage, channel, global block]; those
     that are written where others are read stand above the row. Hover tells block, channel, score, rank in
-    block, chosen. All panels share one colour axis.
+    block, chosen. All panels share one colour axis; with the stages of another map `beside` it, the two
+    maps, each drawn with the other `beside`, have the same.
     """
     stages = [np.asarray(a) for a in stage_arrays]
     chosen = chosen_in(stages, selection)
@@ -127,15 +130,17 @@ def score_map(
         ticks = _block_ticks(first, len(scores), panels=len(stages))
         _label(figure, row, where, (first, *scores.shape), ticks, named=stage == tallest)
         first += len(scores)
+    limits = _limits(stages, view, [np.asarray(a) for a in beside])
     bar = {"title": {"text": _view_title(view, criterion)}}
-    colours = {"colorbar": bar, "reversescale": view == "rank", **_limits(stages, view)}
+    colours = {"colorbar": bar, "reversescale": view == "rank", **limits}
     figure.update_layout(coloraxis=colours, showlegend=False, dragmode="select")
     count = sum(len(block) for stage in chosen for block in stage)
     rows = max(sum(blocks), 6) + 4 * (len(stages) - 1)
     return look.finish(
         figure,
         title=title,
-        caption=_map_caption(stages, view, criterion, count, two_sets=two_sets),
+        caption=_map_caption(stages, view, criterion, count, two_sets=two_sets)
+        + _ends_words(stages, view, limits, shared=bool(len(beside))),
         theme=theme,
         height=110 + 22 * rows,
         aspect=min(0.14 + 0.025 * rows, 1.05),
@@ -173,8 +178,6 @@ def _map_caption(
     blocks = sum(map(len, stages))
     caption = f"Importance ({criterion}) of each channel: {blocks} blocks × {widths} channels"
     caption += f", {VIEW_TITLES[view]}." if view != "raw" else "."
-    if view in ("raw", "z"):
-        caption += f" Colours end at the {CLIPPED:g}th percentile."
     if two_sets:
         caption += " Orange marks are channels that are read, green ones above them those written."
     elif chosen:
@@ -182,58 +185,39 @@ def _map_caption(
     return caption
 
 
-def block_profile(
-    row: np.ndarray,
-    k: int | None,
-    *,
-    title: str | None = None,
-    theme: look.Theme = "light",
-    criterion: str = "score",
-) -> go.Figure:
-    """Scores of one block, (D,), sorted from the highest, with the cut at K."""
-    scores = np.asarray(row, dtype=np.float64)
-    order = ranked(scores)
-    x = np.arange(1, len(order) + 1)
-    figure = go.Figure()
-    kept = k or 0
-    for name, part, colour in (
-        ("chosen", slice(0, kept), look.BLUE),
-        ("not chosen", slice(kept, None), look.GREY),
-    ):
-        if len(x[part]):
-            figure.add_bar(
-                x=x[part],
-                y=scores[order][part].astype(np.float32),
-                customdata=order[part].astype(np.int32),
-                name=name,
-                marker={"color": colour, "line": {"width": 0}},
-                hovertemplate="channel %{customdata}<br>rank %{x}<br>score %{y:.4g}<extra></extra>",
-            )
-    if k and k < len(x):
-        figure.add_vline(x=k + 0.5, line={"dash": "dash", "width": 1})
-    figure.update_layout(bargap=0, showlegend=bool(k))
-    figure.update_xaxes(title_text=f"rank of the channel (of {len(x)})", range=[0.5, len(x) + 0.5])
-    figure.update_yaxes(title_text=f"{criterion}", rangemode="tozero")
-    share = float(scores[order][:kept].sum() / scores.sum()) if kept and scores.sum() > 0 else None
-    caption = f"Scores ({criterion}) of the {len(x)} channels of one block, sorted."
-    if share is not None:
-        caption += f" The chosen {k} carry {share:.0%} of the sum of scores."
-    look.legend_above(figure)
-    return look.finish(figure, title=title, caption=caption, theme=theme, height=320)
+def _ends_words(
+    stages: Sequence[np.ndarray], view: View, limits: Mapping[str, float], *, shared: bool
+) -> str:
+    """Where colours end, how many channels lie beyond, and whether another map has the same scale."""
+    words = ""
+    if view in ("raw", "z") and limits:
+        end = limits["cmax"]
+        beyond = sum(int((viewed(stage, view) > end).sum()) for stage in stages)
+        words = f" Colours end at {number_words(end, '.4g')}, the {CLIPPED:g}th percentile"
+        words += " of both maps" if shared else ""
+        words += f"; {beyond:,} channels lie above." if beyond != 1 else "; 1 channel lies above."
+    elif shared and limits:
+        words = " Both maps have one scale of colours."
+    return words
 
 
 def _view_title(view: View, criterion: str) -> str:
     return criterion if view == "raw" else VIEW_TITLES[view].replace("score", criterion)
 
 
-def _limits(stages: Sequence[np.ndarray], view: View) -> dict[str, float]:
-    if view not in ("raw", "z"):
+def _limits(
+    stages: Sequence[np.ndarray], view: View, beside: Sequence[np.ndarray]
+) -> dict[str, float]:
+    """Ends of the colours, over both maps where there are two; none where Plotly's own are meant."""
+    clipped = view in ("raw", "z")
+    if not clipped and not len(beside):
         return {}
-    shown = np.concatenate([viewed(stage, view).ravel() for stage in stages])
+    shown = np.concatenate([viewed(stage, view).ravel() for stage in (*stages, *beside)])
     shown = shown[np.isfinite(shown)]
     if not len(shown):
         return {}
-    return {"cmin": float(shown.min()), "cmax": float(np.percentile(shown, CLIPPED))}
+    end = np.percentile(shown, CLIPPED) if clipped else shown.max()
+    return {"cmin": float(shown.min()), "cmax": float(end)}
 
 
 def _block_ticks(first: int, count: int, *, panels: int) -> list[int]:

@@ -125,7 +125,7 @@ def overlap_lines(
                 hovertemplate=f"{name}<br>block %{{x}}: %{{y:.1f}}<extra></extra>",
             )
     k = int(rows["k"].max())
-    figure.update_xaxes(title_text="block", dtick=1 if len(rows) <= 13 else 2, showgrid=False)
+    look.block_axis(figure, int(rows["block"].max())).update_xaxes(showgrid=False)
     figure.update_yaxes(title_text=f"shared channels (of {k})", range=[0, k * 1.04])
     look.legend_above(figure)
     caption = f"Channels shared by {pair} in each block, K = {_ks(rows)}."

@@ -1,12 +1,13 @@
 """What selections are worth: stable over images, shared at every K, causal, good for another task."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from ict.analysis.effect_agreement import interval
+from ict.documents.number_words import number_words, range_words
 from ict.figures import theme as look
 from ict.figures.frames import Table, frame
 
@@ -40,13 +41,13 @@ def stability_lines(
             error_y={"array": part["high"] - part["stability"], "width": 3, "thickness": 1.2},
             hovertemplate=f"{name}<br>block %{{x}}: %{{y:.3f}}<extra></extra>",
         )
-    figure.update_xaxes(title_text="block", dtick=1 if rows["block"].max() <= 12 else 2)
+    look.block_axis(figure, int(rows["block"].max()))
     figure.update_yaxes(title_text="stability (chance 0, identical 1)")
     look.legend_above(figure)
     resamples = int(rows["resamples"].max())
     caption = (
-        f"Stability of the chosen channels (K = {_values(rows['k'])}) over {resamples} "
-        f"{rows['how'].iloc[0]} resamples of n = {_values(rows['images'])} images, with the 95 % "
+        f"Stability of the chosen channels (K = {values_words(rows['k'])}) over {resamples} "
+        f"{rows['how'].iloc[0]} resamples of n = {values_words(rows['images'])} images, with the 95 % "
         "interval of the resampling."
     )
     return look.finish(figure, title=title, caption=caption, theme=theme)
@@ -141,67 +142,6 @@ def overlap_against_n(
     return look.finish(figure, title=title, caption=caption, theme=theme)
 
 
-def transfer_matrix(
-    table: Table,
-    *,
-    title: str | None = None,
-    theme: look.Theme = "light",
-) -> go.Figure:
-    """Task trained × task whose channels were used: accuracy minus that with its own channels.
-
-    Columns: task, source (of the selection), difference, low, high (95 % paired t interval over
-    seeds, percentage points), n. A star marks an interval that excludes 0; red is a loss.
-    """
-    rows = frame(table)
-    if rows.empty:
-        return look.empty("no transfer study has been run yet", theme)
-    tasks = list(dict.fromkeys(rows["task"]))
-    # both axes in one order, so that the diagonal is the own set
-    axis_tasks = [*tasks, *rows["source"]]
-    sources = [name for name in dict.fromkeys(axis_tasks) if name in set(rows["source"])]
-    columns = rows[["task", "source", "difference", "low", "high", "n"]]
-    by_cell = {
-        (task, source): _Cell(*cell) for task, source, *cell in columns.itertuples(index=False)
-    }
-    cells = [[by_cell.get((task, source)) for source in sources] for task in tasks]
-    values = np.array([[np.nan if c is None else c.difference for c in row] for row in cells])
-    largest = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 0.0
-    figure = go.Figure(
-        go.Heatmap(
-            z=values.astype(np.float32),
-            x=sources,
-            y=tasks,
-            text=[[_points(cell) for cell in row] for row in cells],
-            customdata=[[_interval(cell) for cell in row] for row in cells],
-            texttemplate="%{text}",
-            hovertemplate="%{y} on the channels of %{x}<br>%{customdata}<extra></extra>",
-            coloraxis="coloraxis",
-            xgap=1,
-            ygap=1,
-        )
-    )
-    colours = {
-        "colorscale": look.DIVERGING,
-        "cmin": -(largest or 1.0),
-        "cmax": largest or 1.0,
-        "reversescale": True,
-    }
-    figure.update_layout(
-        coloraxis={**colours, "colorbar": {"title": {"text": "difference (points)"}}}
-    )
-    figure.update_xaxes(title_text="channels chosen for", showgrid=False, tickangle=-45)
-    figure.update_yaxes(title_text="trained on", showgrid=False, autorange="reversed")
-    caption = (
-        "Test accuracy with the channels of another task minus that with its own, in points; a star "
-        f"marks a 95 % paired t interval without 0, n = {_values(rows['n'])} seeds."
-    )
-    return look.finish(
-        figure, title=title, caption=caption, theme=theme,
-        height=210 + 32 * max(len(tasks), 4), aspect=0.7,
-        span="column" if len(sources) <= 6 else "text",
-    )  # fmt: skip
-
-
 def score_against_effect(
     scores: np.ndarray,
     effects: np.ndarray,
@@ -243,37 +183,16 @@ def score_against_effect(
     both_finite = np.isfinite(values) & np.isfinite(drops)
     ranks = [pd.Series(v[both_finite]).rank() for v in (values, drops)]
     correlation = float(ranks[0].corr(ranks[1])) if both_finite.sum() > 2 else float("nan")
+    low, high = interval(correlation, n=int(both_finite.sum()))
+    said = f" (95 % {range_words(low, high, '.2f')})" if np.isfinite(low) else ""
     caption = (
         f"{criterion} of n = {int(both_finite.sum())} channels against their causal effect"
-        f"{f' on n = {images} images' if images else ''}; Spearman's correlation {correlation:.2f}."
+        f"{f' on n = {images} images' if images else ''}; Spearman's correlation {number_words(correlation, '.2f')}{said}."
     )
     return look.finish(figure, title=title, caption=caption, theme=theme)
 
 
-class _Cell(NamedTuple):
-    """A task on the channels of a source: the difference to its own, in points, with its interval."""
-
-    difference: float
-    low: float
-    high: float
-    n: int
-
-
-def _points(cell: _Cell | None) -> str:
-    if cell is None:
-        return ""
-    star = "*" if cell.low > 0 or cell.high < 0 else ""
-    return f"{cell.difference:+.1f}".replace("-", "−") + star
-
-
-def _interval(cell: _Cell | None) -> str:
-    if cell is None:
-        return "not run"
-    between = "" if cell.n < 2 else f" [{cell.low:.2f}, {cell.high:.2f}]"
-    return f"{cell.difference:+.2f} points{between}, n = {cell.n}"
-
-
-def _values(column: pd.Series) -> str:
+def values_words(column: pd.Series) -> str:
     """All values that occur, in order, in words."""
     values = sorted({int(v) for v in column.dropna()})
     return " / ".join(map(str, values)) if len(values) <= 4 else f"{values[0]} to {values[-1]}"

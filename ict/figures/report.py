@@ -14,6 +14,7 @@ from ict.analysis.draws import shared_draw_words
 from ict.analysis.rates import rate_cell, rate_words
 from ict.analysis.study_contrasts import StudyVerdicts, study_contrasts
 from ict.config import DEFAULTS
+from ict.documents.number_words import share_words
 from ict.errors import InputError
 from ict.figures.by_name import Choice, Found
 from ict.figures.export import FigureBundle, Provenance, provenance
@@ -78,7 +79,7 @@ def _searches(found: Sequence[studies.Search]) -> list[Section]:
     rows = [
         {
             "row": one.member,
-            "K/D": one.setting.get("ratio") if _tunes_channels(one) else None,
+            "K/D": _ratio_words(one),
             **each.value,
             "loss on val200": each.val_loss,
             "accuracy on val200": each.val_accuracy and 100 * each.val_accuracy,
@@ -100,6 +101,11 @@ def _searches(found: Sequence[studies.Search]) -> list[Section]:
 
 def _tunes_channels(one: studies.Search) -> bool:
     return chooses_channels(one.setting.get("method", DEFAULTS["method"]))
+
+
+def _ratio_words(one: studies.Search) -> str | None:
+    ratio = one.setting.get("ratio") if _tunes_channels(one) else None
+    return ratio if ratio is None else share_words(ratio)
 
 
 def _choice_words(one: studies.Search, each: Trial) -> str:

@@ -155,9 +155,20 @@ def agreement_table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def effect_table() -> pd.DataFrame:
+    """Correlations of two criteria with the effects of eight channels in each of twelve blocks."""
+    rows = []
+    for name, base in (("class_l2", 0.3), ("taylor", 0.55)):
+        rows.append((name, None, base, base - 0.17, base + 0.15, 96))
+        for b in range(12):
+            value = base + 0.3 * np.sin(3 * b + 10 * base)
+            rows.append((name, b, value, max(value - 0.7, -0.9), min(value + 0.5, 0.98), 8))
+    return pd.DataFrame(rows, columns=["criterion", "block", "spearman", "low", "high", "n"])
+
+
 def deletion_table() -> pd.DataFrame:
     """Accuracy while channels are replaced, for three orders."""
-    fractions = np.linspace(0, 1, 9)
+    fractions = np.array([0.01, 1 / 64, 0.02, 1 / 32, 0.05, 1 / 16, 0.1, 1 / 8, 1 / 4, 1 / 2, 1])
     rows = []
     for series, power in (("class_l2", 0.6), ("taylor", 0.4), ("lowest", 2.4)):
         rows += [(series, f, 0, 0.9 - 0.78 * f**power) for f in fractions]

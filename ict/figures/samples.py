@@ -10,19 +10,19 @@ from ict.analysis.overlap import at_every_k
 from ict.figures import comparison_samples
 from ict.figures.agreement import agreement_lines
 from ict.figures.benchmark import accuracy_against_parameters, benchmark_dots, task_dots
-from ict.figures.channels import class_map, class_profile, energy_split, histogram
+from ict.figures.channels import block_profile, class_map, class_profile, energy_split, histogram
 from ict.figures.curves import accuracy_against_k, deletion_curves, training_curves
 from ict.figures.draw_weights import weight_bars
+from ict.figures.effects import effect_points
 from ict.figures.first_step import first_step_dots
 from ict.figures.made_of import made_of_lines
-from ict.figures.maps import block_profile, score_map
+from ict.figures.maps import score_map
 from ict.figures.matrices import agreement_matrix, dendrogram, overlap_lines, overlap_matrix
 from ict.figures.overlap_curves import (
     overlap_against_n,
     overlap_at_k,
     score_against_effect,
     stability_lines,
-    transfer_matrix,
 )
 from ict.figures.sample_data import (
     CRITERIA,
@@ -30,6 +30,7 @@ from ict.figures.sample_data import (
     agreement_table,
     average_table,
     deletion_table,
+    effect_table,
     energy_table,
     first_step_rows,
     linkage,
@@ -44,6 +45,7 @@ from ict.figures.sample_data import (
     transfer_table,
 )
 from ict.figures.theme import Theme
+from ict.figures.transfer import transfer_matrix
 
 
 def figures(theme: Theme = "light") -> dict[str, go.Figure]:
@@ -152,9 +154,7 @@ def _of_criteria(theme: Theme) -> dict[str, go.Figure]:
         "agreement": agreement_matrix(CRITERIA, (agreement + agreement.T) / 2, theme=theme),
         "agreement-lines": agreement_lines(agreement_table(), against="class_l2", theme=theme),
         "first-step": first_step_dots(first_step_rows(), theme=theme),
-        "effect-by-block": agreement_lines(
-            agreement_table(), unit="Spearman with the effect", theme=theme
-        ),
+        "effect-by-block": effect_points(effect_table(), images=200, theme=theme),
         "causal-deletion": deletion_curves(deletion_table(), untouched=0.9, theme=theme),
         "causal-insertion": deletion_curves(
             deletion_table().assign(accuracy=lambda rows: 1.02 - rows["accuracy"]),

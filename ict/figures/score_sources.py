@@ -1,5 +1,6 @@
 """The score file that a figure is drawn from, and the channels that are chosen in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,18 +8,20 @@ from typing import Any
 import numpy as np
 
 from ict.documents.score_record import ScoreRecord
-from ict.errors import InputError
+from ict.errors import InputError, quoted
 from ict.figures.asked import Behind, Choice, Found, of_scores
 from ict.figures.draw_runs import asked
 from ict.figures.sources import (
     Source,
     chosen,
+    comparable,
     default_ks,
 )
 from ict.scores import load_scores
 from ict.selection import Selection, resolve_k
 from ict.store import channel_sets
-from ict.store.run_rows import RunRow
+from ict.store.names import score_file
+from ict.store.run_rows import RunRow, run_rows
 from ict.store.store import Store
 
 ONE_FILE = "another score file than the one that is drawn"
@@ -77,6 +80,27 @@ def opened(found: Found, choice: Choice) -> tuple[Source, ScoreFile]:
     """The first score file behind the sources."""
     file = score_files(found, choice)[0]
     return open_scores(file, found.store, site=choice.site), file
+
+
+def stages_of(name: str | None, store: Store, like: Source) -> Sequence[np.ndarray]:
+    """Scores (blocks, D) a stage of a run or a score id, at the site of `like`; none without a name.
+
+    Raises InputError where there are none that can share a scale with `like`.
+    """
+    if name is None:
+        return ()
+    path = score_file(store.scores_dir / name)
+    if not path.is_file():
+        (row,) = run_rows(store, lambda one: one.run_id == store.run(name).id) or (RunRow(),)
+        if row.score_id is None:
+            raise InputError(
+                f"{quoted(name)} has no scores: name a score id, or a run of method ict"
+            )
+        path = store.score_file(row.score_id)
+    other = open_scores(ScoreFile(path), store, site=like.site)
+    if trouble := comparable(like, other):
+        raise InputError(trouble)
+    return other.stages
 
 
 def picked_channels(source: Source, choice: Choice) -> tuple[Selection, str]:

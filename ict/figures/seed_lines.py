@@ -5,6 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ict.analysis.groups import over_seeds
+from ict.documents.number_words import share_words
 from ict.figures import theme as look
 from ict.store.run_rows import as_rows
 
@@ -89,7 +90,8 @@ def add_mean(
         if markers and sure.any()
         else None,
         customdata=[[i.n, i.low, i.high] for _, i in groups],
-        hovertemplate=f"{name}<br>%{{x:.4g}}: %{{y:.2f}}<br>n = %{{customdata[0]}}, 95 % "
+        text=[share_words(a) if x == "ratio" else f"{a:.4g}" for a in at],
+        hovertemplate=f"{name}<br>%{{text}}: %{{y:.2f}}<br>n = %{{customdata[0]}}, 95 % "
         "[%{customdata[1]:.2f}, %{customdata[2]:.2f}]<extra></extra>",
     )
 
@@ -143,13 +145,11 @@ def add_level(figure: go.Figure, part: pd.DataFrame, name: str, style: look.Look
 
 def ratio_axis(figure: go.Figure, table: pd.DataFrame) -> None:
     ratios = sorted(set(table["ratio"].dropna()))
-    words = [f"1/{1 / r:.0f}" if r < 1 and abs(1 / r - round(1 / r)) < 0.02 else f"{r:.3g}"
-             for r in ratios]  # fmt: skip
     figure.update_xaxes(
         title_text="tuned share of the channels, K/D",
         type="log",
         tickvals=ratios,
-        ticktext=words,
+        ticktext=[share_words(ratio) for ratio in ratios],
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from ict.analysis.groups import over_seeds
 from ict.analysis.standings import Standing
 from ict.analysis.verdicts import TO_THE_HIGHEST
+from ict.documents.number_words import number_words, share_words
 from ict.store.run_rows import as_rows
 
 Best = Mapping[str, str]  # column → "max" or "min"
@@ -190,10 +191,7 @@ _DIGITS = {"mean_of_tasks": 2, "mean_of_groups": 2}  # as papers print VTAB-1K's
 
 def _fraction(ratio: Any) -> str:
     """K/D as 1/8 where it is one."""
-    if pd.isna(ratio):
-        return "--"
-    parts = round(1 / ratio) if ratio else 0
-    return f"1/{parts}" if parts > 1 and abs(parts * ratio - 1) < 0.02 else f"{ratio:.3g}"
+    return "--" if pd.isna(ratio) else share_words(ratio)
 
 
 def _leaders(values: pd.Series, best: str | None) -> tuple[float | None, float | None]:
@@ -252,6 +250,9 @@ def grouped_accuracy(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 def readable_cells(table: pd.DataFrame) -> list[list[str]]:
     """A table as rows of text for a page, the header first: four digits, a missing value a dash."""
     shown = _without_lists(table)
+    if "ratio" in shown:
+        shown = shown.assign(ratio=[v if pd.isna(v) else share_words(v) for v in shown["ratio"]])
+        shown = shown.rename(columns={"ratio": "K/D"})
     rows = shown.itertuples(index=False, name=None)
     return [[str(name) for name in shown.columns], *([_readable(v) for v in row] for row in rows)]
 
@@ -260,5 +261,5 @@ def _readable(value: Any) -> str:
     if pd.isna(value):
         return "–"
     if isinstance(value, float):  # NumPy's double is one
-        return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+        return number_words(value, ",.0f" if abs(value) >= 1e4 else ".4g")
     return str(value)

@@ -29,7 +29,8 @@ from ict.selection import k_from_ratio
 if TYPE_CHECKING:
     from ict.criteria import Batches
 
-FRACTIONS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+FRACTIONS = (0.01, 1 / 64, 0.02, 1 / 32, 0.05, 1 / 16, 0.1, 1 / 8, 1 / 4, 1 / 2, 1.0)
+"""Those of K/D elsewhere, and 1, 2, 5 and 10 %, at which the importance of channels is mostly reported."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,7 +99,7 @@ def test_everything_else_is_exploratory(store: Store):
 def test_the_first_sentence_answers_with_seeds_draws_and_what_they_can_tell(store: Store):
     sentence = told(store).sentence
     assert sentence.startswith(
-        "The primary contrast, grid − random-K at K/D = 0.125, 2 draws of channels a seed: "
+        "The primary contrast, grid − random-K at K/D = 1/8, 2 draws of channels a seed: "
     )
     assert "5 seeds, these images, new seeds" in sentence
     assert "5 seeds on 400 test images find" in sentence
@@ -124,7 +124,7 @@ def test_few_seeds_are_exploratory_even_where_declared(store: Store):
 def test_what_is_not_finished_is_said(store: Store):
     found = told(store, but=("random-K",))
     assert found.primary is None
-    assert found.sentence == "grid − random-K at K/D = 0.125: no finished run of random-K yet."
+    assert found.sentence == "grid − random-K at K/D = 1/8: no finished run of random-K yet."
     assert len(found.exploratory) == 6
 
 

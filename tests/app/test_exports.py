@@ -7,9 +7,11 @@ import pytest
 from plotly.io.json import to_json_plotly
 from streamlit.testing.v1 import AppTest
 
+from ict.errors import InputError
 from ict.figures.asked import Choice, Request
 from ict.figures.from_store import request_bundle
 from ict.store import Store
+from ict.store.run_rows import run_rows
 from tests.app.conftest import Open
 from tests.figure_store import collected_figures
 
@@ -18,7 +20,13 @@ VIEWS = {
     "run": {},
     "ablation": {},
     "benchmark": {"average": "mean_of_groups"},
-    "channels": {"of": "digits-ict_tiny-class_l2-000000", "order": "lowest", "k": "7", "view": "z"},
+    "channels": {
+        "of": "digits-ict_tiny-class_l2-000000",
+        "with": "sprites_loc-ict_tiny-class_l2-000000",
+        "order": "lowest",
+        "k": "7",
+        "view": "raw",
+    },
     "inspect": {},
     "overlap": {"in_block": "3", "measure": "jaccard"},
     "criteria": {"agree": "top K"},
@@ -81,3 +89,16 @@ def test_a_source_that_is_not_of_a_figure_is_said_to_be_left_out(stores: dict[st
     one = request_bundle(Request("curves", [run, score]), shown)
     assert one.provenance["left_out"] == {"not of this figure": [score]}
     assert "Left out of what was asked for: 1 (not of this figure)." in one.caption_text
+
+
+def test_a_map_beside_a_run_has_the_colours_of_its_scores(stores: dict[str, Store]) -> None:
+    shown = stores["study"]
+    row = next(row for row in run_rows(shown) if row.score_id and row.task == "sprites_loc")
+    of = ["digits-ict_tiny-class_l2-000000"]
+    ends = [
+        request_bundle(Request("score-map", of, Choice(beside=beside)), shown).figure.layout
+        for beside in (row.run_id, row.score_id, None)
+    ]
+    assert ends[0].coloraxis.cmax == ends[1].coloraxis.cmax != ends[2].coloraxis.cmax
+    with pytest.raises(InputError, match="nothing-here"):
+        request_bundle(Request("score-map", of, Choice(beside="nothing-here")), shown)

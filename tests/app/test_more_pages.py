@@ -195,13 +195,14 @@ def test_transfer_marks_what_its_interval_says(open_page: Open, filled: Store) -
     app = open_page("transfer", "filled")
     assert not app.exception
     (matrix,) = figures(app)
-    data = matrix["data"][0]
-    assert (data["y"], data["x"]) == (["count", "digits"], ["count", "digits", "random"])
-    assert data["text"] == [["", "−5.0*", "−5.0*"], ["−4.0", "", "−4.0"]]
+    told, untold = matrix["data"]
+    assert (told["y"], told["x"]) == (["count", "digits"], ["count", "digits", "random"])
+    assert told["text"] == [["", "−5.0*", "−5.0*"], ["", "", ""]]
+    assert untold["text"] == [["", "", ""], ["−4.0", "", "−4.0"]]
     table = app.dataframe[0].value
     assert set(table["n"]) == {3}
     row = table[(table["trained on"] == "digits") & (table["channels of"] == "count")].iloc[0]
-    assert row["interval"] == "-8.97 to +0.97"  # 4 ± t(2) · 2 / sqrt(3)
+    assert row["interval"] == "−8.97 to +0.97"  # 4 ± t(2) · 2 / sqrt(3)
     assert "annot show" in captions(app)
 
 

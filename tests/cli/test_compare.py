@@ -164,7 +164,7 @@ def test_a_study_alone_tells_its_contrasts(store):
 
     finish(store, studies.create(store, DOCUMENT))
     text = ict("compare", "study:three")
-    assert text.startswith("The primary contrast, grid − random-K at K/D = 0.125")
+    assert text.startswith("The primary contrast, grid − random-K at K/D = 1/8")
     told = json.loads(ict("compare", "study:three", "--margin", "2", "--json"))
     assert told["primary"]["verdicts"][0]["margin"] == 0.02
     assert len(told["family"]) == 2

@@ -1,5 +1,8 @@
 """The look of all figures: titles and captions, themes, names, colours, and what an empty one says."""
 
+import itertools
+import math
+
 import plotly.graph_objects as go
 import pytest
 
@@ -103,3 +106,28 @@ def test_applying_a_theme_leaves_the_original_alone():
     assert isinstance(dark, go.Figure)
     assert dark.layout.template.layout.font.color != figure.layout.template.layout.font.color
     assert curves.METRICS["train_loss"][0].endswith("(nats)")
+
+
+def boxes(axis: go.layout.XAxis, width_px: float) -> list[tuple[float, float]]:
+    """Where the labels of an axis stand, in px, left to right."""
+    at = [math.log10(v) if axis.type == "log" else float(v) for v in axis.tickvals]
+    scale = width_px / (max(at) - min(at))
+    half = [3 * len(str(word)) for word in axis.ticktext]
+    return sorted((scale * a - h, scale * a + h) for a, h in zip(at, half, strict=True))
+
+
+@pytest.mark.parametrize("name", ALL["light"])
+def test_labels_of_named_ticks_never_meet(name):
+    figure = ALL["light"][name]
+    width = 250 if figure.layout.meta["span"] == "column" else 460
+    for axis in figure.select_xaxes():
+        if axis.tickvals is not None and len(axis.tickvals) > 1:
+            placed = boxes(axis, width * ((axis.domain or (0, 1))[1] - (axis.domain or (0, 1))[0]))
+            assert all(a[1] <= b[0] for a, b in itertools.pairwise(placed))
+
+
+def test_thinned_ticks_keep_both_ends():
+    ratios = [1 / 64, 1 / 63, 1 / 62, 1 / 8, 1 / 4, 0.24]
+    words = ["1/64", "1/63", "1/62", "1/8", "1/4", "0.24"]
+    kept = theme.apart(ratios, words, 250, log=True)
+    assert [words[i] for i in kept] == ["1/64", "1/8", "1/4"]

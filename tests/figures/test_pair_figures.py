@@ -39,8 +39,29 @@ def test_transfer_stars_mark_intervals_without_zero_and_the_diagonal_is_empty():
     ]
     figure = figures.transfer_matrix(rows)
     assert list(figure.data[0].x) == ["a", "b"]
-    assert [list(row) for row in figure.data[0].text] == [["", "−2.0*"], ["+0.4", ""]]
+    told, untold = figure.data
+    assert [list(row) for row in told.text] == [["", "−2.0*"], ["", ""]]
+    assert [list(row) for row in untold.text] == [["", ""], ["+0.4", ""]]
     assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-2, 2)
+
+
+def test_transfer_colours_say_no_more_than_the_data():
+    """A cell whose interval holds 0, or that has none, is grey; colours end at 1 point at least."""
+    rows = [
+        {"task": "a", "source": "b", "difference": -0.2, "low": -0.3, "high": -0.1, "n": 5},
+        {"task": "b", "source": "a", "difference": 4.0, "low": -0.2, "high": 8.2, "n": 3},
+        {"task": "b", "source": "random", "difference": -9.0, "low": np.nan, "high": np.nan, "n": 1},
+    ]  # fmt: skip
+    figure = figures.transfer_matrix(rows)
+    told, untold = figure.data
+    np.testing.assert_array_equal(np.isfinite(told.z), [[False, True, False], [False] * 3])
+    np.testing.assert_array_equal(untold.z, [[np.nan] * 3, [0, np.nan, 0]])
+    assert len({colour for _, colour in untold.colorscale}) == 1
+    assert untold.coloraxis is None
+    assert not untold.showscale
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-1, 1)
+    assert untold.customdata[1][0] == "+4.00 points [−0.20, +8.20], n = 3"
+    assert "grey" in theme.caption_of(figure)
 
 
 def test_overlap_at_every_k_is_a_share_and_chance_is_its_diagonal():

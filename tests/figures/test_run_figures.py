@@ -79,6 +79,17 @@ def test_benchmark_dots_sort_by_the_last_column_and_mark_own_runs():
     assert colours["SSF"] != theme.BLUE
 
 
+def test_rows_of_the_benchmark_are_named_and_unofficial_ones_say_so():
+    table = samples.average_table().assign(source="published")
+    twin = table.iloc[[0]].assign(source="this store, not the official test set")
+    figure = figures.benchmark_dots(pd.concat([table, twin], ignore_index=True))
+    names = list(figure.data[0].y)
+    assert len(set(names)) == len(names) == len(table) + 1
+    method = table.method.iloc[0]
+    assert f"{method} (this store, not official)" in names
+    assert figure.layout.yaxis.dtick == 1
+
+
 def test_points_without_parameters_are_left_out_of_the_log_axis():
     table = samples.average_table()
     figure = figures.accuracy_against_parameters(table)

@@ -65,6 +65,25 @@ def test_a_map_marks_what_is_written_where_it_is_not_what_is_read():
         assert "green ones above them those written" in theme.caption_of(figure)
 
 
+def test_a_map_says_where_its_colours_end_and_two_share_a_scale():
+    one, other = np.arange(200.0)[None], 3 * np.arange(200.0)[None]
+    alone = figures.score_map([one])
+    end = np.percentile(one, 99.5)
+    assert alone.layout.coloraxis.cmax == pytest.approx(end)
+    assert (
+        f"Colours end at {end:.4g}, the 99.5th percentile; 1 channel lies above."
+        in theme.caption_of(alone)
+    )
+    for view in ("raw", "z", "log"):
+        pair = [
+            figures.score_map([a], view=view, beside=[b]).layout.coloraxis
+            for a, b in ((one, other), (other, one))
+        ]
+        assert (pair[0].cmin, pair[0].cmax) == (pair[1].cmin, pair[1].cmax)
+    both = theme.caption_of(figures.score_map([one], beside=[other]))
+    assert "percentile of both maps; 0 channels lie above." in both
+
+
 def test_block_profile_is_cut_at_k():
     figure = figures.block_profile(np.array([1.0, 4.0, 3.0, 2.0]), 2)
     chosen, rest = figure.data

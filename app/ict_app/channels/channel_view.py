@@ -12,7 +12,8 @@ import streamlit as st
 
 from ict.analysis.overlap_row import OverlapRow, mean_index, of_selections
 from ict.analysis.ranks import rank_of
-from ict.figures import Theme, block_profile, class_profile, overlap_lines, score_map
+from ict.documents.number_words import number_words, share_words
+from ict.figures import Theme, block_profile, caption_of, class_profile, overlap_lines, score_map
 from ict.figures.asked import Choice, Order, Request
 from ict.figures.maps import View
 from ict.figures.sources import chosen_in_block
@@ -33,6 +34,7 @@ from ict_app.common.sources import (
     marks,
     open_source,
 )
+from ict_app.common.terms import help_of
 
 VIEWS: dict[View, str] = {"raw": "raw", "z": "z in block", "rank": "rank", "log": "log"}
 DRAGS = {"zoom": "zooms in", "select": "draws a box"}
@@ -51,18 +53,20 @@ ORDERS: dict[Marked, str] = {
 def _map(
     _source: Source,
     _picked: Selection,
-    of: readers.Stamp,
+    _beside: Source | None,
+    of: tuple[readers.Stamp, readers.Stamp | None],
     picked: str,
     look: tuple[str, View, str, Theme],
 ) -> go.Figure:
-    """The map; cached by the score file, the chosen channels as text, and (site, view, drag, theme)."""
+    """The map; cached by the score file and the one beside it, the chosen channels as text, and (site, view, drag, theme)."""
     site, view, drag, theme = look
     figure = score_map(
         _source.stages, view=view, selection=marks(_source, _picked),
         written=marks(_source, _picked, written=True), theme=theme, criterion=_source.criterion,
+        beside=_beside.stages if _beside else (),
     )  # fmt: skip
     # with dragmode select a click selects nothing, so boxes are drawn only when asked for
-    return figure.update_layout(uirevision=f"{of[0]}{site}", dragmode=drag)
+    return figure.update_layout(uirevision=f"{of[0][0]}{site}", dragmode=drag)
 
 
 def draw(source: Source, other_key: str | None, root: str) -> None:
@@ -81,7 +85,7 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
     theirs = chosen(other, ks, theirs_order) if other and other.widths == source.widths else None
     rows = of_selections((source.task, other.task), picked, theirs) if other and theirs else []
     _numbers(source, picked, rows)
-    _draw_map("map", source, picked, replace(how, view=view))
+    _draw_map("map", source, picked, replace(how, view=view), other if theirs else None)
     st.caption(f"Scores: {words.plain(source.origin())}.")
     if other and theirs:
         st.caption(f"Against **{words.plain(other.label)}**")
@@ -89,7 +93,7 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
         if sentence := words.unlike_images(images):
             st.caption(sentence)
         theirs_how = replace(how, view=view, order=theirs_order, set=None)
-        _draw_map("map_other", other, theirs, theirs_how)
+        _draw_map("map_other", other, theirs, theirs_how, source)
         plot.draw(
             overlap_lines(rows, theme=shell.theme()), "shared-channels",
             "Shared channels by block, with the chance band",
@@ -121,7 +125,7 @@ def _open_other(key: str | None, source: Source, root: str) -> Source | None:
 def _controls(source: Source, *, with_sets: bool) -> tuple[View, tuple[int, ...], Marked]:
     bar = st.container(horizontal=True, gap="small")
     view = cast(View, address.segmented(
-        "Colour", VIEWS, key="view", place=bar,
+        "Colour", VIEWS, key="view", default="z", place=bar,
         help="z and rank are within each block: norms grow with depth.",
     ))  # fmt: skip
     absent: set[Marked] = {"own"} if source.own is None else set()
@@ -143,7 +147,7 @@ def _controls(source: Source, *, with_sets: bool) -> tuple[View, tuple[int, ...]
             order,
         )
     own = Fraction(default[0], source.widths[0])
-    ratios = {str(ratio): f"{float(ratio):.4g}" for ratio in sorted({*RATIOS, own})}
+    ratios = {str(ratio): share_words(float(ratio)) for ratio in sorted({*RATIOS, own})}
     ratio = address.select_slider(
         "K/D, share of the channels in each block", ratios, key="kd", default=str(own), noun="K/D"
     )
@@ -164,26 +168,33 @@ def _numbers(source: Source, picked: Selection, rows: Sequence[OverlapRow]) -> N
     if rows:
         shared = sum(row.overlap for row in rows)
         floor = sum(row.floor for row in rows)
-        by_chance = "What two random choices of this size would share on average."
         cells += [
             ("Shared by the two", f"{shared:,} of {channels:,}", None),
-            ("By chance", f"{floor:,.0f}", by_chance),
-            ("Kuncheva's index", f"{mean_index(rows):.2f}", "0 chance, 1 equal"),
+            ("By chance", f"{floor:,.0f}", help_of("chance")),
+            ("Kuncheva's index", number_words(mean_index(rows), ".2f"), help_of("kuncheva")),
         ]  # fmt: skip
     with st.container(horizontal=True, gap="large"):
         for label, value, note in cells:
             st.metric(label, value, help=note, width="content")
 
 
-def _draw_map(key: str, source: Source, picked: Selection, how: Choice) -> None:
+def _draw_map(
+    key: str, source: Source, picked: Selection, how: Choice, beside: Source | None
+) -> None:
+    """One map, with the colours of the other one where two are compared."""
+    how = replace(how, beside=beside.key if beside else None)
     names = json.dumps([[block.indices, block.writes] for block in picked.blocks])
     drag = st.session_state.get("drag", "zoom")
-    figure = _map(source, picked, source.stamp, names, (source.site, how.view, drag, shell.theme()))
+    figure = _map(
+        source, picked, beside, (source.stamp, beside.stamp if beside else None), names,
+        (source.site, how.view, drag, shell.theme()),
+    )  # fmt: skip
     plot.draw(
         figure, "score-map", f"Scores of {source.blocks} blocks by channel of {source.label}, chosen "
         "ones marked", key=key, request=Request("score-map", [source.key], how),
         on_select=_followed, selection_mode=("points", "box"),
     )  # fmt: skip
+    st.caption(words.plain(caption_of(figure)))
     if not any(trace.type == "scatter" for trace in figure.data):
         st.caption("So many are chosen that single marks are left out; the numbers above hold.")
 
@@ -214,7 +225,7 @@ def _box(source: Source, picked: Selection) -> list[Boxed]:
     with st.container(border=True):
         st.markdown(f"**{len(inside):,} channels in the box**")
         st.dataframe(pd.DataFrame(inside), hide_index=True, height=240, key="boxed", placeholder="",
-                     column_config={"score": st.column_config.NumberColumn(format="%.4g")})  # fmt: skip
+                     column_config={"score": st.column_config.NumberColumn(format="%.4g", help=help_of("score"))})  # fmt: skip
     return inside
 
 

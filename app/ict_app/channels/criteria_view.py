@@ -10,13 +10,14 @@ from ict.analysis.agreement import against_rows, mean_over_blocks, measured
 from ict.analysis.families import criterion_name
 from ict.catalogue import SITE
 from ict.documents.score_record import ScoreRecord
-from ict.figures import agreement_lines, agreement_matrix
+from ict.figures import agreement_lines, agreement_matrix, findings
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_causal import causal_curves, effects_by_block, effects_figure
 from ict.figures.draw_checks import measure_unit
 from ict.store import Store
 from ict.store.causal_files import CausalCheck
 from ict_app.common import address, plot, readers, shell, words
+from ict_app.common.terms import help_of
 from ict_app.tune import plan
 
 MEASURES = {"spearman": "Spearman", "top-k": "top K"}
@@ -30,7 +31,10 @@ def agreement(shown: Store, families: Mapping[str, list[ScoreRecord]]) -> None:
         files = families[by_slug[address.select("Scores", by_slug, key="scored")]]
         sites = list(dict.fromkeys(site for one in files for site in one.sites or (SITE,)))
         site = address.select("Site", sites, width=140, key="at")
-        kind = address.segmented("Measure", MEASURES, key="agree")
+        kind = address.segmented(
+            "Measure", MEASURES, key="agree",
+            help=f"{help_of('spearman')}\n\n---\n\ntop K: {help_of('kuncheva')}",
+        )  # fmt: skip
         share = address.select_slider(
             "K/D", plan.SHARES[:-1], default="1/8", width=180, key="kd", disabled=kind == "spearman"
         )
@@ -47,6 +51,7 @@ def agreement(shown: Store, families: Mapping[str, list[ScoreRecord]]) -> None:
     how = Choice(site=site, measure=kind)
     if kind == "top-k":
         how = replace(how, ratio=ratio)
+    shell.finding(findings.of_agreement(list(scores), values, unit))
     left, right = st.columns(2)
     with left:
         _matrix(list(scores), values, unit, Request("agreement", list(ids.values()), how))
@@ -104,6 +109,7 @@ def causal(checks: Mapping[str, CausalCheck]) -> None:
             "Check", {key: _label(one) for key, one in checks.items()}, key="check", moving=True
         )
     ]
+    shell.finding(findings.of_check(check))
     for note in check.notes:
         st.warning(words.plain(note), icon=":material/warning:")
     for place, mode in zip(st.columns(2), ("deletion", "insertion"), strict=True):
@@ -154,6 +160,7 @@ def _effects(check: CausalCheck) -> None:
             "Correlation of score and effect by block", request=Request("effect-by-block", ids),
         )  # fmt: skip
         st.caption(
-            "It shows where a criterion orders channels by what they do to the prediction. With a few "
-            "channels a block each value is rough, and cannot show small differences of criteria."
+            "It shows whether a criterion orders channels by what they do to the prediction: diamonds are "
+            "all blocks, points single ones, with 95 % intervals. Where these overlap it cannot tell "
+            "criteria apart."
         )

@@ -23,6 +23,7 @@ from ict.figures.frames import frame
 from ict.store import Store
 from ict.store.names import gradient_file
 from ict_app.common import address, plot, readers, shell, words
+from ict_app.common.terms import help_of
 from ict_app.tune import plan
 
 BOTH = "both"
@@ -117,9 +118,9 @@ def _measured(
 def _table(rows: Sequence[FirstStep]) -> None:
     """The numbers behind the figure."""
     gain = st.column_config.NumberColumn(
-        format="%.4g", help="of the loss per image, for a step of 1"
+        format="%.4g", help=help_of("gain", "Of the loss per image, for a step of 1.")
     )
-    share = st.column_config.NumberColumn(format="%.3f")
+    share = st.column_config.NumberColumn(format="%.3f", help=help_of("relative gain"))
     formats = dict.fromkeys(GAINS, gain) | dict.fromkeys(SHARES, share)
     formats[COLUMNS["name"]] = st.column_config.TextColumn(width="medium")
     table = frame(rows)

@@ -22,6 +22,7 @@ from ict.store.inspect_files import DrivingImage, channel_page
 from ict.tasks import limits
 from ict_app.common import address, plot, readers, shell, words
 from ict_app.common.sources import Source
+from ict_app.common.terms import help_of
 
 
 def over_tasks(shown: Store, source: Source, block: int, channel: int) -> list[Standing]:
@@ -59,8 +60,10 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
     rank = rank_of(scores, channel)
     users = runs_with(shown, source, block, channel)
     with st.container(horizontal=True, gap="large"):
-        st.metric("Score", f"{scores[channel]:.4g}", width="content")
-        st.metric("Rank in its block", f"{rank} of {len(scores)}", width="content")
+        st.metric("Score", f"{scores[channel]:.4g}", width="content", help=help_of("score"))
+        st.metric(
+            "Rank in its block", f"{rank} of {len(scores)}", width="content", help=help_of("rank")
+        )
         st.metric("Tuned by", words.runs(len(users)), width="content")
     address.link("inspect", "Link to this channel", icon="link", of=source.key, block=block,
                  channel=channel)  # fmt: skip
@@ -88,8 +91,12 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
     st.dataframe(
         pd.DataFrame(standings), hide_index=True, placeholder="", height="content",
         column_config={
-            "score": st.column_config.NumberColumn(format="%.4g"),
-            "top_share": st.column_config.ProgressColumn("in the top", format="percent"),
+            "score": st.column_config.NumberColumn(format="%.4g", help=help_of("score")),
+            "rank": st.column_config.NumberColumn(help=help_of("rank")),
+            "stronger_than": st.column_config.ProgressColumn(
+                "stronger than", format="percent", min_value=0, max_value=1,
+                help=help_of("stronger than"),
+            ),
         },
     )  # fmt: skip
     _adapter(shown, users, block, channel)

@@ -14,19 +14,20 @@ from ict.figures.asked import Choice, Request
 from ict.store import Store
 from ict_app.common import plot, readers, shell, words
 from ict_app.common.sources import Source
+from ict_app.common.terms import help_of
 
 _number = st.column_config.NumberColumn
 COLUMNS = {
     "block": _number("block"),
     "k": _number("K"),
-    "chance": _number("by chance", format="%.1f", help="K²/D: what two random choices share."),
+    "chance": _number("by chance", format="%.1f", help=help_of("chance")),
     "shuffled": _number("classes shuffled", format="%.1f",
                         help="Of the K, what stays with shuffled class labels: mean of the shuffles."),
     "l2": _number("plain l2", help="Of the K, what the norm over all images chooses."),
     "others": _number("other tasks", help="Of the K, what the mean of other tasks' scores chooses."),
     "cls": _number("class tokens", help="Of the K, what scores of class tokens choose."),
     "top_channel": _number("strongest channel"),
-    "top_share": _number("its energy", format="percent", help="Of the energy of the block."),
+    "top_share": _number("its energy", format="percent", help=help_of("energy")),
     "offset_share": _number("constant offset", format="percent", help="Of the energy of the K."),
 }  # fmt: skip
 

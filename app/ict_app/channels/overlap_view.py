@@ -25,6 +25,7 @@ from ict.selection import resolve_k
 from ict.store import Store
 from ict_app.common import address, plot, readers, shell, sources, words
 from ict_app.common.controls import block_input
+from ict_app.common.terms import help_of
 
 VALUES = {"kuncheva": "Kuncheva's index", "overlap": "shared channels", "jaccard": "Jaccard"}
 Rows = Sequence[OverlapRow]
@@ -98,8 +99,9 @@ def matrix(rows: Rows, files: Sequence[ScoreRecord], how: Choice) -> None:
         extra = ["ratio_to_ceiling"] if has_ceiling(rows) else []
         names = {**VALUES, "ratio_to_ceiling": "ratio to ceiling"}
         value = address.segmented(
-            "Measure", {name: names[name] for name in (*VALUES, *extra)}, key="measure"
-        )
+            "Measure", {name: names[name] for name in (*VALUES, *extra)}, key="measure",
+            help="\n\n---\n\n".join(map(help_of, ("kuncheva", "jaccard", "ceiling"))),
+        )  # fmt: skip
         everywhere = {"all": "all blocks", **{str(b): f"block {b}" for b in range(blocks)}}
         where = address.select("Where", everywhere, key="in_block", noun="block", width=160)
     block = None if where == "all" else int(where)
@@ -179,7 +181,10 @@ def pair(
     ids = _ids(two)
     st.dataframe(
         shared(shown, ids[0], ids[1], block, k), hide_index=True, placeholder="", height=240,
-        column_config={"a": f"rank in {a}", "b": f"rank in {b}"},
+        column_config={
+            name: st.column_config.Column(f"rank in {task}", help=help_of("rank"))
+            for name, task in (("a", a), ("b", b))
+        },
     )  # fmt: skip
     both = {"of": ids[0], "with": ids[1], "block": block}
     address.link("channels", "Both maps in Channels", icon="grid_on", **both)

@@ -17,6 +17,7 @@ from ict.analysis.tables import (
     stability_rows,
 )
 from ict.catalogue import SITE
+from ict.documents.number_words import range_words
 from ict.errors import InputError
 from ict.figures import class_map, energy_split, stability_lines
 from ict.figures.asked import Choice, Request
@@ -76,10 +77,11 @@ def _energy(shown: Store, source: Source, _picked: Selection, _how: Choice) -> N
         request=Request("energy", [source.record.score_id], Choice(site=source.site)),
     )  # fmt: skip
     few, many = (f(row.participation_ratio for row in rows) for f in (min, max))
+    carriers = range_words(few, many, ".0f")
     st.caption(
         "It shows what an L2 norm sums up: an offset that is the same for all images, class means, images "
         "within a class, tokens within an image. The class part is what goes beyond shuffled labels, which "
-        f"would reach the grey dashes by chance. The energy sits in {few:.0f} to {many:.0f} channels a "
+        f"would reach the grey dashes by chance. The energy sits in {carriers} channels a "
         "block (participation ratio). It cannot show use: a constant offset may be what the next layer needs."
     )
 
@@ -102,12 +104,13 @@ def _stability(shown: Store, source: Source, _picked: Selection, how: Choice) ->
         request=Request("stability", [source.record.score_id], Choice(site=source.site, k=tuple(ks))),
     )  # fmt: skip
     kept = [row.shuffle_overlap / row.k for row in rows if row.shuffle_overlap is not None]
-    words = (
-        f" With shuffled class labels {100 * min(kept):.0f} to {100 * max(kept):.0f} % of the choice "
-        "stays: that much does not depend on the classes."
-        if kept
-        else ""
-    )
+    words = ""
+    if kept:
+        stays = range_words(100 * min(kept), 100 * max(kept), ".0f", "%")
+        words = (
+            f" With shuffled class labels {stays} of the choice stays: that much does not depend on "
+            "the classes."
+        )
     st.caption(
         "It shows how alike the choices are that resamples of these images make (chance 0, identical 1; "
         f"the interval is that of the resampling).{words} It cannot show other tasks' or other runs' noise."

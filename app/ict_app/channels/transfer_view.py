@@ -6,11 +6,13 @@ import streamlit as st
 
 from ict.analysis.groups import varying_within
 from ict.analysis.transfer import WHOSE, TransferRow
+from ict.documents.number_words import range_words
 from ict.figures import transfer_matrix
 from ict.figures.asked import Request
 from ict.methods.registry import chooses_channels
 from ict.store.run_rows import RunRow
 from ict_app.common import plot, shell, words
+from ict_app.common.terms import help_of
 
 _NAMED = ("backbone", "criterion", "k", "tune_site")
 
@@ -51,7 +53,8 @@ def matrix(rows: Sequence[TransferRow]) -> None:
         st.warning("Cells of one seed have no interval: run two seeds or more.")
     st.caption(
         "It shows what a task gains or loses on test accuracy, in points, when nothing changes but whose "
-        "channels are tuned; a star marks a 95 % paired t interval without 0. It cannot show that two "
+        "channels are tuned; a star marks a 95 % paired t interval without 0, a grey cell one that holds 0, or "
+        "none. It cannot show that two "
         "tasks need the same channels where the random column loses nothing either, nor, without a star, "
         "that there is no loss: few seeds see only large ones, and many cells give some stars by chance."
     )
@@ -70,11 +73,13 @@ def cells(rows: Sequence[TransferRow]) -> None:
         ],
         hide_index=True, placeholder="", height="content" if len(rows) < 14 else 480,
         column_config={
-            "difference": number("points", format="%+.2f"), "interval": "95 % paired t interval",
+            "difference": number("points", format="%+.2f", help=help_of("difference")),
+            "interval": st.column_config.Column("95 % paired t interval", help=help_of("paired interval")),
+            "without 0": st.column_config.Column(help=help_of("paired interval")),
             "test": number("test %", format="%.2f"), "own": number("test % on its own", format="%.2f"),
         },
     )  # fmt: skip
 
 
 def _interval(row: TransferRow) -> str:
-    return words.NOTHING if row.n < 2 else f"{row.low:+.2f} to {row.high:+.2f}"
+    return words.NOTHING if row.n < 2 else range_words(row.low, row.high, "+.2f")

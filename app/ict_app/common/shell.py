@@ -128,6 +128,12 @@ def _report(trouble: list[Odd]) -> None:
             st.caption(f"and {len(trouble) - MOST_NAMED} more")
 
 
+def finding(*sentences: str) -> None:
+    """What the page finds, computed: the first thing on it."""
+    for sentence in filter(None, sentences):
+        st.markdown(f"**{words.plain(sentence)}**")
+
+
 def empty(sentence: str, *, button: str, page: str, **query: str | list[str]) -> None:
     """Says what is missing and offers the one step that mends it."""
     with st.container(border=True, horizontal_alignment="center"):

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from ict.criteria import CRITERION
+from ict.documents.number_words import byte_words
 from ict.documents.score_record import ScoreRecord
 from ict.store.run_rows import RunRow
 
 NOTHING = "–"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&^=@])")
-_BYTES = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def plain(text: object) -> str:
@@ -51,10 +51,7 @@ def size(number: float | None) -> str:
     """Bytes in the largest binary unit that leaves at least 1."""
     if not _is_number(number):
         return NOTHING
-    value, unit = float(number), 0
-    while value >= 1024 and unit < len(_BYTES) - 1:
-        value, unit = value / 1024, unit + 1
-    return f"{value:.0f} {_BYTES[unit]}" if unit < 2 else f"{value:.3g} {_BYTES[unit]}"
+    return byte_words(number)
 
 
 def runs(number: int) -> str:

@@ -14,6 +14,7 @@ from ict.analysis.rates import rate_words, with_searches
 from ict.analysis.sides import named
 from ict.analysis.summary import SeriesRow, ratio_series, study_series
 from ict.analysis.verdicts import Verdict
+from ict.documents.number_words import range_words, share_words
 from ict.errors import InputError
 from ict.figures import accuracy_against_k
 from ict.figures.asked import Choice, Request
@@ -22,6 +23,7 @@ from ict.store import Store
 from ict.store.run_rows import RunRow, as_rows, study_run_rows
 from ict.store.studies import create, list_studies, load_study, standing
 from ict_app.common import address, plot, readers, shell, words
+from ict_app.common.terms import help_of
 from ict_app.tune.run_view import action, alive, cancel
 
 ALL = "all"
@@ -150,7 +152,7 @@ def panels(table: pd.DataFrame, rows: Sequence[RunRow], said: str) -> None:
 
 def _interval(low: float, high: float) -> str:
     """A t interval in percent; seeds that agree exactly say nothing about the spread."""
-    return "seeds agree" if low == high else f"{low:.1f} – {high:.1f}"
+    return "seeds agree" if low == high else range_words(low, high, ".1f")
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -175,7 +177,13 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         }
         for group in groups
     ]
-    return pd.DataFrame(rows).sort_values(["task", "series", "K/D"], ignore_index=True)
+    table = pd.DataFrame(rows).sort_values(["task", "series", "K/D"], ignore_index=True)
+    return table.assign(**{"K/D": table["K/D"].map(_share)})
+
+
+def _share(ratio: float | None) -> str:
+    """K/D as a fraction; nothing for a method that has none."""
+    return "" if pd.isna(ratio) else share_words(float(ratio))
 
 
 def _k_words(k: Any) -> str | None:
@@ -191,8 +199,9 @@ def summary_table(table: pd.DataFrame) -> None:
     st.dataframe(
         summary(table), hide_index=True, placeholder="", height="content",
         column_config={
-            "K/D": number(format="%.4g"), "mean": number("test %, mean", format="%.2f"),
-            "interval": "95 % interval", "parameters": number("trained parameters", format="localized"),
+            "mean": number("test %, mean", format="%.2f", help=help_of("accuracy")),
+            "interval": st.column_config.Column("95 % interval", help=help_of("interval")),
+            "parameters": number("trained parameters", format="localized"),
             "seconds": number(format="%.0f"), "memory": number("memory MiB", format="%.0f"),
         },
     )  # fmt: skip
@@ -244,9 +253,14 @@ def _contrast_row(task: str, contrast: str, ratio: float, verdict: Verdict) -> C
     low, high = (100 * bound for bound in difference.interval())
     return ContrastRow(
         task=task, contrast=contrast, ratio=ratio, difference=100 * difference.mean,
-        interval=f"{low:+.2f} to {high:+.2f}" if low <= high else "", verdict=verdict.words,
+        interval=range_words(low, high, "+.2f") if low <= high else "", verdict=verdict.words,
         n=difference.seeds, over=difference.over,
     )  # fmt: skip
+
+
+def _contrast_table(contrasts: Sequence[ContrastRow]) -> pd.DataFrame:
+    table = pd.DataFrame(contrasts).rename(columns={"ratio": "K/D"})
+    return table.assign(**{"K/D": table["K/D"].map(_share)})
 
 
 def paired(shown: Store, table: pd.DataFrame, rows: Sequence[RunRow]) -> None:
@@ -260,11 +274,13 @@ def paired(shown: Store, table: pd.DataFrame, rows: Sequence[RunRow]) -> None:
     if contrasts:
         number = st.column_config.NumberColumn
         st.dataframe(
-            pd.DataFrame(contrasts).rename(columns={"ratio": "K/D"}), hide_index=True, placeholder="",
+            _contrast_table(contrasts), hide_index=True, placeholder="",
             height="content" if len(contrasts) < 14 else 480,
             column_config={
-                "K/D": number(format="%.4g"), "n": "seeds",
-                "difference": number("points", format="%+.2f"), "interval": "95 % interval",
+                "n": "seeds",
+                "difference": number("points", format="%+.2f", help=help_of("difference")),
+                "interval": st.column_config.Column("95 % interval", help=help_of("paired interval")),
+                "verdict": st.column_config.Column(help=help_of("verdict")),
             },
         )  # fmt: skip
     else:

@@ -3,16 +3,20 @@
 import pandas as pd
 import streamlit as st
 
-from ict.analysis.benchmark import AVERAGES, GROUP_OF, TASKS
-from ict.figures import accuracy_against_parameters, benchmark_dots
+from ict.analysis.benchmark import AVERAGES, GROUP_OF, TASKS, UNOFFICIAL
+from ict.figures import accuracy_against_parameters, benchmark_dots, findings
 from ict.figures.asked import Choice, Request
 from ict.figures.from_store import IMPORTED, PUBLISHED
 from ict_app.common import address, plot, shell
+from ict_app.common.terms import help_of
 
 AVERAGE_WORDS = {
     "mean_of_tasks": "mean of the 19 tasks",
     "mean_of_groups": "mean of the group means",
 }
+
+
+_TERMS = {"mean_of_tasks": "mean of tasks", "mean_of_groups": "mean of groups"}
 
 
 def figures(table: pd.DataFrame, *, published: bool) -> None:
@@ -21,6 +25,7 @@ def figures(table: pd.DataFrame, *, published: bool) -> None:
         "Average", {name: AVERAGE_WORDS[name] for name in AVERAGES}, default="mean_of_tasks", key="average",
         help="Two averages circulate for VTAB-1K, and differ by more than methods do.",
     )  # fmt: skip
+    shell.finding(findings.of_benchmark(table, average))
     theme = shell.theme()
     sources, choice = _sources(table), Choice(average=average, published=published)
     plot.draw(
@@ -42,17 +47,23 @@ def _sources(table: pd.DataFrame) -> list[str]:
     return [*ids, *([IMPORTED] if imported else [])] or [PUBLISHED]
 
 
+def _test_set(source: str) -> str:
+    """In so few letters that no column cuts them."""
+    return "not official" if source.endswith(UNOFFICIAL) else "official"
+
+
 def tasks_table(table: pd.DataFrame) -> None:
     """All tasks, in percent; a task without a run stays empty."""
     number = st.column_config.NumberColumn
-    names = ["method", "source", "tasks", "parameters", *AVERAGES, *TASKS]
+    table = table.assign(**{"test set": table["source"].map(_test_set)})
+    names = ["method", "test set", "source", "tasks", "parameters", *AVERAGES, *TASKS]
     st.dataframe(
         table[[name for name in names if name in table]].sort_values("mean_of_tasks", ascending=False),
         hide_index=True, height="content", placeholder="",
         column_config={
             "method": st.column_config.TextColumn(pinned=True),
             "parameters": number("parameters", format="compact"),
-            **{name: number(AVERAGE_WORDS[name], format="%.2f") for name in AVERAGES},
+            **{name: number(AVERAGE_WORDS[name], format="%.2f", help=help_of(term)) for name, term in _TERMS.items()},
             **{task: number(task, format="%.1f", help=GROUP_OF[task]) for task in TASKS},
         },
     )  # fmt: skip

@@ -10,12 +10,14 @@ import streamlit as st
 
 from ict.analysis import groups as run_groups
 from ict.analysis.summary import config_difference
+from ict.documents.number_words import range_words
 from ict.figures import Theme, training_curves
 from ict.figures.asked import Choice, Request
 from ict.figures.curves import Curve
 from ict.store import Run, Store
 from ict.store.run_rows import RunRow
 from ict_app.common import address, plot, readers, shell, words
+from ict_app.common.terms import help_of
 from ict_app.tune import curve_data, manage, run_table
 
 METRICS = {
@@ -126,7 +128,7 @@ def groups(rows: Sequence[RunRow]) -> None:
     for name in ("mean", "low", "high", "best", "sampling"):
         frame[name] = pd.to_numeric(frame[name]) * 100
     frame["interval"] = [
-        "" if pd.isna(low) else f"{low:.1f} – {high:.1f}"
+        "" if pd.isna(low) else range_words(low, high, ".1f")
         for low, high in zip(frame["low"], frame["high"], strict=True)
     ]
     frame["seeds"] = frame["seeds"].map(lambda seeds: ", ".join(map(str, seeds)))
@@ -141,11 +143,10 @@ def groups(rows: Sequence[RunRow]) -> None:
             **{name: run_table.title(name) for name in names},
             "over": st.column_config.TextColumn("n counts", help="Nothing, where the method reads "
                                                 "no seed: run again, it gives the same numbers."),
-            "mean": number("test %, mean", format="%.2f"),
-            "interval": "95 % interval",
+            "mean": number("test %, mean", format="%.2f", help=help_of("accuracy")),
+            "interval": st.column_config.Column("95 % interval", help=help_of("interval")),
             "best": number("best %", format="%.2f"),
-            "sampling": number("± test set", format="%.1f", help="Half the 95 % interval that the "
-                               "number of test images allows; seeds do not contain it."),
+            "sampling": number("± test set", format="%.1f", help=help_of("sampling")),
             "trainable_parameters": number("trained parameters", format="localized"),
             "train_seconds": number("seconds", format="%.0f"),
             "peak_memory_bytes": number("memory MiB", format="%.0f"),

@@ -6,6 +6,7 @@ from typing import Literal
 import plotly.graph_objects as go
 import streamlit as st
 
+from ict.analysis.groups import has_epochs
 from ict.config import ran_otherwise
 from ict.figures import Theme, training_curves
 from ict.figures.asked import Choice, Request
@@ -14,8 +15,10 @@ from ict.store import Run, Store
 from ict.store.epoch_rows import Epoch
 from ict.store.run_labels import read_label
 from ict.store.run_result import RunResult
+from ict.store.run_rows import RunRow
 from ict_app.common import address, plot, readers, shell, words
 from ict_app.common.readers import LiveReport
+from ict_app.common.terms import help_of
 from ict_app.tune import manage
 
 Colour = Literal["red", "orange", "blue", "green", "violet", "gray"]
@@ -78,6 +81,20 @@ def _body(root: str, run_id: str, status_then: str) -> None:
         )
     for note in result.notes if result else ():
         st.caption(f":material/info: {words.plain(note)}")
+    _curves(run, status)
+    if log := run.log_tail(12):
+        st.caption("Log, last lines")
+        st.code(log, language=None, wrap_lines=True, height=min(240, 60 + 20 * log.count("\n")))
+
+
+def _curves(run: Run, status: str) -> None:
+    """Loss and accuracy over epochs; a converged probe has none, and no line."""
+    if not has_epochs(RunRow(method=run.config.get("method"))):
+        st.caption(
+            "A converged probe is solved once for each C and has no epochs: there is no curve to draw."
+        )
+        return
+    run_id = run.id
     left, right = st.columns(2)
     of = readers.stamp(run.progress_path)
     theme, count = shell.theme(), readers.epochs_left_by(run, status)
@@ -91,9 +108,6 @@ def _body(root: str, run_id: str, status_then: str) -> None:
                 key=f"curve_{metric}", request=None if alive(status) or not readers.epochs(of)
                 else Request("curves", [run_id], Choice(metric=drawn)),
             )  # fmt: skip
-    if log := run.log_tail(12):
-        st.caption("Log, last lines")
-        st.code(log, language=None, wrap_lines=True, height=min(240, 60 + 20 * log.count("\n")))
 
 
 def _sentence(run: Run, status: str) -> None:
@@ -136,7 +150,7 @@ def _numbers(run: Run, status: str) -> None:
     cells: list[tuple[str, str, str | None]] = [("Epoch", epoch, None)]
     if result is None:
         cells += [
-            ("Validation", words.percent(last.get("val_accuracy")), None),
+            ("Validation", words.percent(last.get("val_accuracy")), help_of("accuracy")),
             ("Time left", words.duration(live.eta_seconds), None),
             ("Images a second", words.count(_speed(live, last)), None),
             ("Peak memory", words.size(live.memory_bytes), None),
@@ -144,7 +158,7 @@ def _numbers(run: Run, status: str) -> None:
     else:
         cells = [
             ("Test accuracy", words.percent(result.test_accuracy), _test_help(result)),
-            ("Validation", words.percent(result.val_accuracy), None),
+            ("Validation", words.percent(result.val_accuracy), help_of("accuracy")),
             *cells,
             ("Training time", words.duration(result.train_seconds), None),
             ("Images a second", words.count(result.images_per_second), None),
