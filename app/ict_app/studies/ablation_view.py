@@ -24,7 +24,8 @@ from ict.store.run_rows import RunRow, as_rows, study_run_rows
 from ict.store.studies import create, list_studies, load_study, standing
 from ict_app.common import address, plot, readers, shell, words
 from ict_app.common.terms import help_of
-from ict_app.tune.run_view import action, alive, cancel
+from ict_app.tune.manage import action, cancel
+from ict_app.tune.run_view import alive
 
 ALL = "all"
 
