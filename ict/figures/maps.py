@@ -109,12 +109,7 @@ def score_map(
     two_sets = any(map(len, (block for stage in writes for block in stage)))
     blocks = [len(a) for a in stages]
     tallest = int(np.argmax(blocks))
-    figure = make_subplots(
-        rows=len(stages),
-        cols=1,
-        row_heights=[max(n, 2) for n in blocks] if len(stages) > 1 else None,
-        vertical_spacing=0.36 / len(stages) if len(stages) > 1 else 0,
-    )
+    figure = _panels(blocks)
     first = 0
     for row, scores in enumerate(stages, start=1):
         stage, own = row - 1, chosen[row - 1]
@@ -145,6 +140,17 @@ def score_map(
         height=110 + 22 * rows,
         aspect=min(0.14 + 0.025 * rows, 1.05),
         span="text",
+    )
+
+
+def _panels(blocks: Sequence[int]) -> go.Figure:
+    """Empty panels below each other, one a stage, as high as it has blocks."""
+    several = len(blocks) > 1
+    return make_subplots(
+        rows=len(blocks),
+        cols=1,
+        row_heights=[max(n, 2) for n in blocks] if several else None,
+        vertical_spacing=0.36 / len(blocks) if several else 0,
     )
 
 
