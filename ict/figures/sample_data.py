@@ -157,7 +157,7 @@ def agreement_table() -> pd.DataFrame:
 
 def effect_table() -> pd.DataFrame:
     """Correlations of two criteria with the effects of eight channels in each of twelve blocks."""
-    rows = []
+    rows: list[tuple[str, int | None, float, float, float, int]] = []
     for name, base in (("class_l2", 0.3), ("taylor", 0.55)):
         rows.append((name, None, base, base - 0.17, base + 0.15, 96))
         for b in range(12):
