@@ -76,7 +76,8 @@ class RunRow:
     @classmethod
     def of(cls, columns: Mapping[str, Any]) -> "RunRow":
         """The record of a flat row: a column is a field of that name, or one `more`."""
-        named, more = {}, {}
+        named: dict[str, Any] = {}
+        more: dict[str, Any] = {}
         for name, value in columns.items():
             if name not in NAMED:
                 more[name] = value
