@@ -183,7 +183,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 def _share(ratio: float | None) -> str:
     """K/D as a fraction; nothing for a method that has none."""
-    return "" if pd.isna(ratio) else share_words(float(ratio))
+    return "" if ratio is None or pd.isna(ratio) else share_words(float(ratio))
 
 
 def _k_words(k: Any) -> str | None:
