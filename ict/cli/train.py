@@ -79,16 +79,12 @@ def train(
         asked["k"] = k[0] if len(k) == 1 else k
     if site is not None:
         asked["tune_site"] = site
-    asked |= dict(parse_setting(text) for text in settings)
-    if asked["task"] != task:
-        raise InputError(
-            f"the task is {quoted(task)}, and --set task={quoted(asked['task'])} says another"
-        )
+    asked |= _settings(settings, task)
     resolved = resolve(asked, recipe=recipe, weights=weights, device=device, fetch=not dry_run)
     _say_unread(asked, resolved.config)
     if dry_run:
-        where = Where.here(device, threads)
-        emit(_plan(resolved) | _time(resolved, where, measure=measure), as_json=as_json)
+        time = _time(resolved, Where.here(device, threads), measure=measure)
+        emit(_plan(resolved) | time, as_json=as_json)
         return
     if measure:
         raise InputError("--measure goes with --dry-run")
@@ -117,6 +113,16 @@ def train(
         as_json=as_json,
         text=f"{run.id}\n{run.status()}; follow it with `ict resume {run.id} --wait` or in `ict app`",
     )
+
+
+def _settings(texts: tuple[str, ...], task: str) -> dict[str, Any]:
+    """The fields of `--set`; raises InputError for a task other than that of the command."""
+    found = dict(parse_setting(text) for text in texts)
+    if found.get("task", task) != task:
+        raise InputError(
+            f"the task is {quoted(task)}, and --set task={quoted(found['task'])} says another"
+        )
+    return found
 
 
 _RESOLVED = ("ratio", SELECTOR, "image_size")
