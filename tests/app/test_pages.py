@@ -115,7 +115,7 @@ def test_running_run_says_epoch_and_time_left(open_page: Open, stores: dict[str,
 def test_unknown_run_in_a_link_is_a_sentence(open_page: Open) -> None:
     app = open_page("run", "one", run="../../etc/passwd")
     assert not app.exception
-    assert "../../etc/passwd" in " ".join(one.value.replace("\\", "") for one in app.warning)
+    assert "No run '../../etc/passwd' here: showing digits" in texts(app).replace("\\", "")
 
 
 def test_foreign_folder_is_named_as_text(open_page: Open) -> None:
@@ -158,15 +158,15 @@ def test_a_click_on_a_mark_selects_its_block_and_channel(
 ) -> None:
     from ict_app.channels import channel_view
 
-    chosen: dict[str, int] = {}
-    state = {"map": {"selection": {"points": [{"customdata": data}]}}, "click": "stay"}
+    put: list[dict[str, int]] = []
+    state = {"map": {"selection": {"points": [{"customdata": data}]}}}
     monkeypatch.setattr(channel_view.st, "session_state", state)
-    monkeypatch.setattr(channel_view.address, "put", chosen.update)
+    monkeypatch.setattr(channel_view.address, "put", lambda **values: put.append(values))
     channel_view._followed()
-    assert chosen == {"block": 5, "channel": 17}
-    state["click"] = "open"
+    assert (state["clicked"], put) == ((5, 17), [])  # its page opens; this one's address stays
+    state["click"] = "stay"
     channel_view._followed()
-    assert state["clicked"] == (5, 17)
+    assert put == [{"block": 5, "channel": 17}]
 
 
 @pytest.mark.parametrize(
@@ -214,6 +214,15 @@ def test_ablation_has_a_point_for_each_k(open_page: Open) -> None:
 def test_overlap_names_why_there_is_no_ceiling(open_page: Open) -> None:
     app = open_page("overlap", "study")
     assert "--keep-images" in texts(app)
+
+
+def test_collected_figure_is_in_the_basket(open_page: Open) -> None:
+    app = open_page("curves", "one")
+    app.button(key="add_curves").click().run()
+    assert list(app.session_state["basket"]) == ["curves"]
+    after = app.switch_page("../pages/export.py").run()
+    assert not after.exception
+    assert "curves" in texts(after)
 
 
 def test_example_study_stands_in_for_an_empty_store(
