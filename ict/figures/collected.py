@@ -1,5 +1,6 @@
 """Figures that were collected in a store (`ict.store.basket`): drawn, printed as LaTeX, exported in one zip."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, cast
@@ -19,18 +20,19 @@ EXAMPLE = BUNDLED_WEIGHTS.parents[1] / "example_store"
 _CHOICE = {one.name: one for one in fields(Choice)}
 
 
-def request_form(request: Request) -> dict[str, Any]:
-    """A request as an entry keeps it: only the fields of its choice that are not their default."""
+def request_text(request: Request) -> str:
+    """A request as an entry keeps it, in JSON: only the fields of its choice that are not their default."""
     kept = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(request.choice).items()
         if value != _CHOICE[name].default
     }
-    return {"name": request.name, "sources": list(request.sources), "choice": kept}
+    return json.dumps({"name": request.name, "sources": list(request.sources), "choice": kept})
 
 
-def request_of(form: Mapping[str, Any]) -> Request:
-    """The request of an entry; raises InputError for a figure or an option that this version lacks."""
+def request_of(text: str) -> Request:
+    """The request of an entry, from JSON; raises InputError for a figure or an option that this version lacks."""
+    form = json.loads(text)
     name, sources, choice = (form.get(key) for key in ("name", "sources", "choice"))
     if name not in FIGURES:
         raise InputError(f"no figure {quoted(name)} in this version; remove it")
@@ -60,7 +62,7 @@ def _fits(option: str, value: object) -> bool:
 def entry_of(request: Request, name: str, *, example: bool = False) -> Entry:
     """What is collected of a figure that a page shows."""
     place = "example" if example else "own"
-    return Entry(name=name, request=request_form(request), store=cast("Any", place))
+    return Entry(name=name, request=json.loads(request_text(request)), store=cast("Any", place))
 
 
 def draw(entry: Entry, own: Store, example: Store | None = None) -> FigureBundle:
@@ -69,7 +71,9 @@ def draw(entry: Entry, own: Store, example: Store | None = None) -> FigureBundle
     Raises InputError where a source of it is gone.
     """
     shown = own if entry.store == "own" else example or Store(EXAMPLE)
-    return named(request_bundle(request_of(entry.request), shown, name=entry.name), entry)
+    return named(
+        request_bundle(request_of(json.dumps(entry.request)), shown, name=entry.name), entry
+    )
 
 
 def named(bundle: FigureBundle, entry: Entry) -> FigureBundle:

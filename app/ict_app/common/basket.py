@@ -44,7 +44,7 @@ def draw(entry: Entry) -> FigureBundle:
 @st.cache_resource(max_entries=2 * kept.MOST, ttl=300, show_spinner=False)
 def _drawn(form: str, root: str, moment: object) -> FigureBundle:
     """A figure as its store was at `moment`: 24 of them take a second at every click otherwise."""
-    return request_bundle(collected.request_of(json.loads(form)), Store(root))
+    return request_bundle(collected.request_of(form), Store(root))
 
 
 def _moment(shown: Store) -> object:
