@@ -173,14 +173,15 @@ def pair_words(a: str, b: str) -> str:
     study = one.partition("/")[0]
     if study.startswith("study:") and other.startswith(f"{study}/"):
         one, other = (head.removeprefix(f"{study}/") for head in (one, other))
-    if not (one and other):  # filters alone
-        return f"{_filter_words(own)} − {_filter_words(its)}"
-    if own == its:
+    if own == its and one and other:
         return f"{one} − {other}" + (f" at {_filter_words(own)}" if own else "")
-    sides = (
-        f"{head} ({_filter_words(f)})" if f else head for head, f in ((one, own), (other, its))
-    )
-    return " − ".join(sides)
+    return " − ".join(_one_side(head, f) for head, f in ((one, own), (other, its)))
+
+
+def _one_side(head: str, filters: str) -> str:
+    if not (head and filters):
+        return head or _filter_words(filters)
+    return f"{head} ({_filter_words(filters)})"
 
 
 def _head_and_filters(name: str) -> tuple[str, str]:

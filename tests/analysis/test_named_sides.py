@@ -63,6 +63,11 @@ def test_without_a_study_two_groups_are_taken(store):
         ("study:x/grid,ratio=0.5", "study:x/linear", "grid (K/D = 0.5) − linear"),
         ("study:x/grid", "study:y/grid", "study:x/grid − study:y/grid"),
         ("method=ict,k=24", "method=linear", "method = ict, k = 24 − method = linear"),
+        (
+            "study:x/grid,ratio=0.5",
+            "criterion=random",
+            "study:x/grid (K/D = 0.5) − criterion = random",
+        ),
         ("digits-1", "digits-2", "digits-1 − digits-2"),
     ],
 )  # fmt: skip

@@ -19,6 +19,11 @@ def plain(text: object) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
 
 
+def sentence(error: Exception) -> str:
+    """What an error says, with one stop at its end."""
+    return f"{str(error).rstrip('.')}."
+
+
 def percent(fraction: float | None, digits: int = 1) -> str:
     return f"{100 * float(fraction):.{digits}f} %" if _is_number(fraction) else NOTHING
 

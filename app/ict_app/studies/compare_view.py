@@ -51,7 +51,7 @@ def _named(shown: Store, key: str, options: dict[str, str]) -> str | None:
     try:
         find_side(name, shown)
     except InputError as error:
-        address.tell(f"{error}.")
+        address.tell(words.sentence(error))
         return None
     return name
 
@@ -61,7 +61,7 @@ def draw(shown: Store, pair: Pair) -> None:
     try:
         found = compare_data.compared(shown, pair)
     except InputError as error:
-        st.error(words.plain(f"{error}."), icon=":material/error:")
+        st.error(words.plain(words.sentence(error)), icon=":material/error:")
         return
     _finding(pair, found)
     _numbers(found)
@@ -192,7 +192,7 @@ def _figure(request: Request, alt: str, pair: Pair) -> None:
     try:
         drawn.draw(request, alt, seen=pair.seen)
     except InputError as error:
-        st.info(words.plain(f"{error}."), icon=":material/info:")
+        st.info(words.plain(words.sentence(error)), icon=":material/info:")
 
 
 def _commands(pair: Pair, request: Request) -> None:

@@ -35,7 +35,7 @@ def draw(shown: Store, pair: Pair, one: TaskComparison) -> None:
         a, b = own.a.answers, own.b.answers
         counted = flips(a.predictions, b.predictions, a.labels)
     except InputError as error:
-        st.info(words.plain(f"{error}."), icon=":material/folder_off:")
+        st.info(words.plain(words.sentence(error)), icon=":material/folder_off:")
         return
     st.markdown(f"{words.plain(counted.sentence)}.", help=formulas.FLIPS)
     drawn.draw(
