@@ -46,7 +46,7 @@ from ict.tasks import find_folder, get_task
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "assets" / "example_store"
-STUDIES = ("example", "example_photographs")
+STUDIES = ("example_photographs", "example")  # pages begin with the newest run: digits
 DRAWN = ("digits", "sprites_loc", "sprites_ori")
 PHOTOGRAPHS = ("caltech101", "cifar", "kitti", "oxford_iiit_pet")
 SHARES = ("0.015625", "0.03125", "0.0625", "0.125", "0.25", "0.5")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ict.catalogue import SITE
-from ict.criteria import ADAPTER_GRADIENT, choice, is_ranking
+from ict.criteria import ADAPTER_GRADIENT, CRITERION, choice, is_ranking
 from ict.documents.identity import REQUESTS
 from ict.documents.score_record import ScoreRecord
 
@@ -68,7 +68,8 @@ def _nearness(own: ScoreRecord, other: ScoreRecord) -> tuple[bool, int, str]:
 def of_tasks(records: Iterable[ScoreRecord]) -> dict[str, list[ScoreRecord]]:
     """Score files of two tasks or more, one a task, by what they have in common; rankings alone.
 
-    Of several of one task the one with per-image sums is taken, then that of most images.
+    Of several of one task the one with per-image sums is taken, then that of most images. Families of the
+    paper's criterion over its own tokens come first.
     """
     families: dict[str, dict[str, ScoreRecord]] = {}
     for record in filter(_ranks, records):
@@ -76,7 +77,12 @@ def of_tasks(records: Iterable[ScoreRecord]) -> dict[str, list[ScoreRecord]]:
         task = str(record.task)
         if task not in tasks or _richness(record) > _richness(tasks[task]):
             tasks[task] = record
-    return {name: list(tasks.values()) for name, tasks in families.items() if len(tasks) > 1}
+    several = [(name, [*tasks.values()]) for name, tasks in families.items() if len(tasks) > 1]
+    return dict(sorted(several, key=lambda family: not _is_plain(family[1][0])))
+
+
+def _is_plain(record: ScoreRecord) -> bool:
+    return record.criterion == CRITERION and record.tokens in (None, "patch")
 
 
 def of_criteria(records: Iterable[ScoreRecord]) -> dict[str, list[ScoreRecord]]:
