@@ -68,8 +68,8 @@ def _nearness(own: ScoreRecord, other: ScoreRecord) -> tuple[bool, int, str]:
 def of_tasks(records: Iterable[ScoreRecord]) -> dict[str, list[ScoreRecord]]:
     """Score files of two tasks or more, one a task, by what they have in common; rankings alone.
 
-    Of several of one task the one with per-image sums is taken, then that of most images. Families of the
-    paper's criterion over its own tokens come first.
+    Of several of one task the one with per-image sums is taken, then that of most images, then
+    one without a limit. Families of the paper's criterion over its own tokens come first.
     """
     families: dict[str, dict[str, ScoreRecord]] = {}
     for record in filter(_ranks, records):
@@ -129,8 +129,8 @@ def _ranks(record: ScoreRecord) -> bool:
     return is_ranking(record.criterion)
 
 
-def _richness(record: ScoreRecord) -> tuple[bool, int]:
-    return record.keep_images, record.images or 0
+def _richness(record: ScoreRecord) -> tuple[bool, int, bool]:
+    return record.keep_images, record.images or 0, record.said.get("limit") is None
 
 
 def _criterion_family(record: ScoreRecord) -> str:
