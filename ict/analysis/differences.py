@@ -70,6 +70,8 @@ class Difference:
         """Two-sided p-value of no difference; NaN without an interval."""
         if math.isnan(self.standard_error):
             return math.nan
+        if self.standard_error == 0:  # every pair differs alike
+            return float(self.mean == 0)
         return float(2 * special.stdtr(self.degrees, -abs(self.mean) / self.standard_error))
 
     @property

@@ -58,14 +58,15 @@ def measure(config: RunConfig, where: Where) -> Pace:
     """Times training steps and forward passes of a run with random images, about a second each."""
     torch.set_num_threads(where.threads)
     make_repeatable(where.device)
-    forward = forward_of(config, where.threads)
+    sized = get_backbone(config.backbone).at(config.image_size)
+    forward = forward_of(config, sized, where.threads)
     classes = get_task(given(config.task)).classes
     model = _model(config, classes)
     use_fastest_attention(model, where.device, config.precision)
     prepared = prepare(model, config, _selection(model, config)).to(where.device)
     started = _process_seconds()
-    size = get_backbone(config.backbone).at(config.image_size).image_size
-    images = _images(given(config.batch_size) if config.batch_size else 64, size, classes)
+    batch = given(config.batch_size) if config.batch_size else 64
+    images = _images(batch, sized.image_size, classes)
     images = images.to(where.device)
     rate = None
     if get_method(config.method).trains_in_steps:

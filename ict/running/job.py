@@ -119,7 +119,7 @@ class Job:
 
     @property
     def forward(self) -> Forward:
-        return forward_of(self.config, self.threads)
+        return forward_of(self.config, self.backbone, self.threads)
 
     @property
     def settings(self) -> Settings:
@@ -127,9 +127,9 @@ class Job:
         return settings_of(self.config, self.forward)
 
 
-def forward_of(c: RunConfig, threads: int) -> Forward:
-    """How images go through the model of a run."""
-    mean, std = get_backbone(c.backbone).at(c.image_size).pixels(c.pixel_normalisation)
+def forward_of(c: RunConfig, sized: Backbone, threads: int) -> Forward:
+    """How images go through the model of a run; `sized` is its backbone at its image size."""
+    mean, std = sized.pixels(c.pixel_normalisation)
     return Forward(precision=c.precision, mean=mean, std=std, threads=threads)
 
 

@@ -67,7 +67,7 @@ def test_back_and_forward_restore_a_pair(visitor: Visitor) -> None:
     page = visitor.page
     visitor.open("/overlap")
     stands(visitor, "Overlap")
-    rank = page.get_by_text("channels are shared")
+    rank = page.get_by_text("channels are shared").last
     shared = rank.inner_text()
     choose(visitor, "Task", "sprites_ori")
     stands(visitor, "Overlap", task_a="sprites_ori")

@@ -216,15 +216,6 @@ def test_overlap_names_why_there_is_no_ceiling(open_page: Open) -> None:
     assert "--keep-images" in texts(app)
 
 
-def test_collected_figure_is_in_the_basket(open_page: Open) -> None:
-    app = open_page("curves", "one")
-    app.button(key="add_curves").click().run()
-    assert list(app.session_state["basket"]) == ["curves"]
-    after = app.switch_page("../pages/export.py").run()
-    assert not after.exception
-    assert "curves" in texts(after)
-
-
 def test_example_study_stands_in_for_an_empty_store(
     open_page: Open, stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:

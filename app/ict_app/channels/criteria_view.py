@@ -161,6 +161,6 @@ def _effects(check: CausalCheck) -> None:
         )  # fmt: skip
         st.caption(
             "It shows whether a criterion orders channels by what they do to the prediction: diamonds are "
-            "all blocks, points single ones, with 95 % intervals. Where these overlap it cannot tell "
-            "criteria apart."
+            "all blocks, points single ones, with 95 % intervals. It cannot show which criterion orders "
+            "better where these overlap."
         )
