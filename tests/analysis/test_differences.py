@@ -1,6 +1,7 @@
 """Differences of accuracies: slow restatements, closed forms, and the cases that give nothing to tell."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,6 +62,13 @@ def test_over_seeds_is_the_paired_t_interval_of_scipy():
     assert found.p == pytest.approx(test.pvalue)
     assert found.interval() == pytest.approx(tuple(test.confidence_interval(0.95)))
     assert (found.over, found.seeds, found.images) == (SEEDS, 5, 1000)
+
+
+@pytest.mark.parametrize(("shift", "p"), [(0.25, 0.0), (0.0, 1.0)])
+def test_pairs_that_differ_alike_have_no_width_and_a_p_value(shift, p):
+    told = replace(over_seeds(np.array([0.1, 0.0, -0.1])), mean=shift, standard_error=0.0)
+    assert told.interval() == (shift, shift)
+    assert told.p == p
 
 
 def test_other_seeds_are_welchs_interval():
