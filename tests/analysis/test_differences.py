@@ -66,7 +66,7 @@ def test_over_seeds_is_the_paired_t_interval_of_scipy():
 
 @pytest.mark.parametrize(("shift", "p"), [(0.25, 0.0), (0.0, 1.0)])
 def test_pairs_that_differ_alike_have_no_width_and_a_p_value(shift, p):
-    told = replace(over_seeds(np.array([0.1, 0.0, -0.1])), mean=shift, standard_error=0.0)
+    told = replace(over_seeds(np.array([0.1, 0.0, -0.1]), 100), mean=shift, standard_error=0.0)
     assert told.interval() == (shift, shift)
     assert told.p == p
 
