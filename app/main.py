@@ -13,7 +13,7 @@ if __name__ == "__main__":
     st.set_page_config(
         page_title="ict", page_icon=shell.ICON, layout="wide", initial_sidebar_state=220
     )
-    page = st.navigation(shell.pages())
+    page = st.navigation(shell.pages(), expanded=True)
     visit.current().arrive(places.name_of(page.title))
     shell.require_store()
     shell.sidebar()

@@ -260,7 +260,7 @@ def _fit_cell_text(figure: go.Figure, size: tuple[int, int], font_px: float) -> 
     for trace in figure.select_traces({"type": "heatmap"}):
         if trace.texttemplate is None or trace.text is None:
             continue
-        longest = max(len(str(text)) for row in trace.text for text in row)
+        longest = max(1, *(len(str(text)) for row in trace.text for text in row))
         across = 0.6 * size[0] / len(trace.text[0]) / (0.6 * longest)
         letters = min(0.875 * font_px, across, 0.6 * size[1] / len(trace.text) / 1.2)
         if letters >= 6.1 * PX_PER_POINT:

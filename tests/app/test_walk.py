@@ -173,9 +173,9 @@ def test_train_has_an_address_and_a_cell_of_the_matrix_chooses_its_pair(server: 
         page.wait_for_timeout(300)
         page.mouse.down()
         page.mouse.up()
-        page.wait_for_url("**task_a=sprites_ori&task_b=sprites_loc")
+        page.wait_for_url("**task_a=kitti&task_b=oxford_iiit_pet")
         visitor.settle()
-        assert page.get_by_text("of 24 channels are shared").is_visible()
+        assert page.get_by_text("of 48 channels are shared").is_visible()
         assert (visitor.exceptions(), visitor.errors) == ([], [])
 
 
