@@ -169,6 +169,7 @@ def streamed(monkeypatch):
 
     from ict.running import run_images
 
+    monkeypatch.setattr(run_images, "fits", lambda split, size: False)
     monkeypatch.setattr(run_images, "open_set", partial(run_images.open_set, keep_bytes=0))
 
 
