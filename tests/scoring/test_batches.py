@@ -13,7 +13,6 @@ from ict.scoring.batches import class_numbers, parts
 from tests.tiny_models import images_of, split, tiny_swin, tiny_vit
 
 IMAGES, LABELS = images_of()
-EXPECTED = ict.score(tiny_vit(), [(IMAGES, LABELS)])
 GRADIENTS = (
     "taylor",
     "fisher",
@@ -23,6 +22,11 @@ GRADIENTS = (
     "ablation",
 )
 ONE_HOT = nn.functional.one_hot(LABELS)
+
+
+def expected() -> ict.ChannelScores:
+    """Scores of plain batches, with as many threads as the test has: the last digits follow from these."""
+    return ict.score(tiny_vit(), [(IMAGES, LABELS)])
 
 
 def scored(data: object, **how: object) -> np.ndarray:
@@ -59,7 +63,7 @@ def scored(data: object, **how: object) -> np.ndarray:
 def test_labels_of_one_meaning_are_read(labels):
     """0.1.0: a RuntimeError about shapes for (B, 1) and one-hot, AttributeError for lists, TypeError for NumPy."""
     assert class_numbers(labels).tolist() == LABELS.tolist()
-    assert np.array_equal(scored([(IMAGES, labels)]), EXPECTED.stacked("attn"))
+    assert np.array_equal(scored([(IMAGES, labels)]), expected().stacked("attn"))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +119,7 @@ def test_batches_may_be_tables():
     """0.1.0: "each batch must be a pair", for what Hugging Face's loaders give."""
     for names in (("images", "labels"), ("pixel_values", "label"), ("image", "target"), ("x", "y")):
         batch = {"id": list(range(18)), **dict(zip(names, (IMAGES, LABELS), strict=True))}
-        assert np.array_equal(scored([batch]), EXPECTED.stacked("attn"))
+        assert np.array_equal(scored([batch]), expected().stacked("attn"))
     with pytest.raises(
         InputError, match="a batch has the keys 'pic, y'; name its parts images and"
     ):
@@ -132,14 +136,14 @@ def test_a_dataset_in_place_of_a_loader_is_one_sentence():
     ):
         scored(data)
     loaded = scored(DataLoader(data, batch_size=18, shuffle=True))
-    assert np.allclose(loaded, EXPECTED.stacked("attn"), rtol=1e-5)
+    assert np.allclose(loaded, expected().stacked("attn"), rtol=1e-5)
 
 
 def test_a_batch_without_images_is_left_out():
     """0.1.0: min() of no label, a RuntimeError."""
     empty = (IMAGES[:0], LABELS[:0])
-    assert np.array_equal(scored([(IMAGES, LABELS), empty]), EXPECTED.stacked("attn"))
-    assert np.array_equal(scored([empty, (IMAGES, LABELS)]), EXPECTED.stacked("attn"))
+    assert np.array_equal(scored([(IMAGES, LABELS), empty]), expected().stacked("attn"))
+    assert np.array_equal(scored([empty, (IMAGES, LABELS)]), expected().stacked("attn"))
     with pytest.raises(InputError, match="holds no batch: there is nothing to score"):
         scored([empty])
 
@@ -147,7 +151,7 @@ def test_a_batch_without_images_is_left_out():
 def test_arrays_of_another_type_of_number_are_moved_to_the_models():
     """0.1.0: "Input type (double) and bias type (float) should be the same"; a TypeError for NumPy."""
     for images in (IMAGES.numpy(), IMAGES.double(), IMAGES.numpy().astype("float64")):
-        assert np.array_equal(scored([(images, LABELS)]), EXPECTED.stacked("attn"))
+        assert np.array_equal(scored([(images, LABELS)]), expected().stacked("attn"))
     pixels, classes = parts((IMAGES.numpy(), LABELS.tolist()))
     assert (pixels.dtype, classes.dtype) == (torch.float32, torch.int64)
 
@@ -175,7 +179,7 @@ def test_attach_inside_inference_mode_can_be_trained():
     """0.1.0: "Inference tensors cannot be saved for backward" at the first step."""
     model = tiny_vit(num_classes=3)
     with torch.inference_mode():
-        ict.attach(model, ict.select(EXPECTED, k=4))
+        ict.attach(model, ict.select(expected(), k=4))
     nn.functional.cross_entropy(model(IMAGES), LABELS).backward()
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
 
@@ -185,12 +189,12 @@ def test_a_model_that_was_made_inside_inference_mode_is_one_sentence():
     with torch.inference_mode():
         model = tiny_vit()
     assert np.array_equal(
-        ict.score(model, [(IMAGES, LABELS)]).stacked("attn"), EXPECTED.stacked("attn")
+        ict.score(model, [(IMAGES, LABELS)]).stacked("attn"), expected().stacked("attn")
     )
     with pytest.raises(
         InputError, match=r"made inside torch.inference_mode, so it cannot be trained"
     ):
-        ict.attach(model, ict.select(EXPECTED, k=4))
+        ict.attach(model, ict.select(expected(), k=4))
     with pytest.raises(InputError, match=r"made inside torch.inference_mode, so no gradient flows"):
         ict.score(model, [(IMAGES, LABELS)], criterion="taylor")
 
@@ -224,6 +228,6 @@ def test_scores_carry_the_name_of_their_task(tmp_path):
     scores = ict.score(tiny_vit(), [(IMAGES, LABELS)], task="my pets")
     assert "of my pets" in repr(scores)
     assert ict.ChannelScores.load(scores.save(tmp_path / "s")).meta["task"] == "my pets"
-    assert "task" not in EXPECTED.meta
+    assert "task" not in expected().meta
     with pytest.raises(InputError, match="task=5: give a name"):
         ict.score(tiny_vit(), [(IMAGES, LABELS)], task=5)
