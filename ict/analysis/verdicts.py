@@ -54,30 +54,28 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """`+1.20 points (95 % −0.30 to +2.70, …): not told by these data`."""
-        difference, outcome = self.difference, self.outcome
-        form = f"+.{outcome.digits}f"
-        low, high = difference.interval()
-        seeds = f"{difference.seeds} seed{'s' * (difference.seeds != 1)}"
-        bounds = f"95 % {outcome.number(low, form)} to {outcome.number(high, form)}, "
-        interval = bounds if low <= high else "no interval, "
+        mean, ends, seeds = self._numbers()
+        interval = f"95 % {' to '.join(ends)}, " if ends else "no interval, "
         looked = "; exploratory" if self.role == EXPLORATORY else ""
-        return (
-            f"{outcome.said(difference.mean, form)} ({interval}{seeds}, {difference.over}): "
-            f"{self.words}{outcome.direction}{looked}"
-        ).replace("-", "−")
+        told = f"{mean} ({interval}{seeds}, {self.difference.over}): "
+        return f"{told}{self.words}{self.outcome.direction}{looked}".replace("-", "−")
 
     @property
     def brief(self) -> str:
         """`−0.13 points [−0.44, +0.19], 3 seeds: not told by these data`."""
+        mean, ends, seeds = self._numbers()
+        interval = f" [{', '.join(ends)}]" if ends else ", no interval"
+        told = f"{mean}{interval}, {seeds}: {self.words}{self.outcome.direction}"
+        return told.replace("-", "−")
+
+    def _numbers(self) -> tuple[str, tuple[str, ...], str]:
+        """The mean, the ends of the interval, none where there is none, and the seeds, in words."""
         difference, outcome = self.difference, self.outcome
         form = f"+.{outcome.digits}f"
         low, high = difference.interval()
-        bounds = f" [{outcome.number(low, form)}, {outcome.number(high, form)}]"
+        ends = (outcome.number(low, form), outcome.number(high, form)) if low <= high else ()
         seeds = f"{difference.seeds} seed{'s' * (difference.seeds != 1)}"
-        return (
-            f"{outcome.said(difference.mean, form)}{bounds if low <= high else ', no interval'}, {seeds}: "
-            f"{self.words}{outcome.direction}"
-        ).replace("-", "−")
+        return outcome.said(difference.mean, form), ends, seeds
 
     def to_dict(self) -> dict[str, Any]:
         return {
