@@ -144,7 +144,9 @@ def _key(row: RunRow, apart: Sequence[str]) -> tuple[str, ...]:
 
 
 def _ranked_by(row: RunRow) -> str:
-    return str(choice(row.criterion).criterion)
+    """The criterion; one that a gradient selector reads ranks nothing alone, and is a setting of its own."""
+    one = choice(row.criterion)
+    return str(row.criterion if one.reads_gradient else one.criterion)
 
 
 def _cell(source: str, theirs: Sequence[RunRow], ours: Sequence[RunRow]) -> TransferRow | None:

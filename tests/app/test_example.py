@@ -120,7 +120,10 @@ def test_inspect_shows_images_and_weights(first_start: Open):
 def test_criteria_and_transfer_have_answers(first_start: Open):
     assert "Causal check" in [title.value for title in first_start("criteria").subheader]
     assert "No causal check" not in texts(first_start("criteria"))
-    assert len(figure(first_start("transfer"))["data"][0]["x"]) >= 3  # sprites_ori, noise, random
+    app = first_start("transfer")
+    assert len(figure(app)["data"][0]["x"]) >= 3  # sprites_ori, noise, random
+    shown = app.dataframe[0].value.select_dtypes("number").round(2)
+    assert any(set(shown[name]) == {98.34} for name in shown)  # on its own: of class_l2 alone
 
 
 def test_nothing_of_the_machine_that_made_it_is_left():
