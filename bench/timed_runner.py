@@ -1,4 +1,4 @@
-"""`ict.running.execute` that notes when each run begins, takes its first step and ends: `bench.warm`."""
+"""`ict.running.execute` that notes when each run begins, comes to its first step, has taken it, ends: `bench.warm`."""
 
 import json
 import time
@@ -10,6 +10,7 @@ from ict.running import execute
 from ict.store.store import Store
 
 MOMENTS = "moments.jsonl"  # in the run's folder, on the clock of time.time
+STEPS = ("at_first_step", "first_step")  # when it begins, and when it is done
 
 
 def start_up() -> Any:
@@ -17,13 +18,15 @@ def start_up() -> Any:
 
 
 def main(arguments: Sequence[str], kept: Any = None) -> int:
-    """As `execute.main`; one line a start: `begun`, `first_step` (null without one), `ended`."""
+    """As `execute.main`; one line a start: `begun`, `at_first_step`, `first_step` (null without one), `ended`."""
     from ict.training.loop import Trainer
 
-    moments: dict[str, float | None] = {"begun": time.time(), "first_step": None}
+    moments: dict[str, float | None] = {"begun": time.time()} | dict.fromkeys(STEPS)
     plain = Trainer.epoch
 
     def epoch(trainer: Any, number: int, *, on_step: Callable[[int, int], None]) -> Any:
+        moments["at_first_step"] = moments["at_first_step"] or time.time()
+
         def noted(done: int, total: int) -> None:
             moments["first_step"] = moments["first_step"] or time.time()
             on_step(done, total)
