@@ -32,7 +32,10 @@ def pages() -> dict[str, list[st.Page]]:
     return by_slug
 
 
-_NARROW = """<style>
+_STYLE = """<style>
+/* both stores in one line of the sidebar */
+[data-testid="stSidebar"] [role="radiogroup"] { flex-wrap: nowrap; }
+[data-testid="stSidebar"] [role="radiogroup"] > * { padding-inline: 0.25rem; }
 /* below 1000 px figures that stand side by side go below each other */
 @media (max-width: 1000px) {
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .stPlotlyChart)
@@ -58,7 +61,7 @@ def require_store() -> None:
 
 def sidebar() -> None:
     """Which store is shown, and what is running in it."""
-    st.html(_NARROW)
+    st.html(_STYLE)
     with st.sidebar:
         _switch()
         visit.current().counts = st.container()
