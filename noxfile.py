@@ -67,7 +67,7 @@ def lock(session: nox.Session) -> None:
     """
     session.install("uv")
     session.run(
-        "uv", "pip", "compile", "pyproject.toml", "--extra", "all", "--universal",
+        "uv", "pip", "compile", "pyproject.toml", "--extra", "all", "--extra", "docs", "--universal",
         "--python-version", "3.11", "--generate-hashes", "--no-config",
         "--default-index", "https://pypi.org/simple", "--output-file", "requirements.lock", "--quiet",
         *session.posargs,
