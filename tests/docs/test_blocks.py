@@ -1,92 +1,32 @@
 """The code of the documentation runs as it stands there: a page's blocks in order, in a fresh folder and store."""
 
-import contextlib
-import io
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.docs.blocks import PAGES, ROOT, Block, blocks_of
+from tests.docs.reader import Reader, runs, with_ict
 from tests.vtab_layout import make_task
 
-RUN = ("bash", "python")
 OUTPUT = ROOT / "docs" / "output"
-
-
-def runs(block: Block) -> bool:
-    """Whether tests execute the block; what is only a file, or stands for another place, they do not."""
-    shortened = "long" not in block.marks or "tests" in block.marks
-    return block.language in RUN and block.file is None and "elsewhere" not in block.marks and shortened
 
 
 WITH_CODE = [page for page in PAGES if any(map(runs, blocks_of(page)))]
 ALL = [block for page in PAGES for block in blocks_of(page)]
 
 
-class Reader:
-    """Somebody who follows a page: one folder, one shell environment, one Python session."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.folder, self.environment = folder, environment
-        self.names: dict[str, object] = {"__name__": "__main__"}
-        self.said = ""
-
-    def do(self, block: Block) -> None:
-        if block.file is not None:
-            (self.folder / block.file).write_text(block.text)
-        elif runs(block) and block.language == "bash":
-            self._shorten(block.marks.get("tests", ""))
-            self._shell(block)
-        elif runs(block):
-            self._python(block)
-
-    def _shell(self, block: Block) -> None:
-        """Runs the block, then remembers what it exported for the blocks below it."""
-        script = f"set -euo pipefail\n{block.text}\nenv -0 > {self.folder}/.env\n"
-        done = subprocess.run(
-            ["bash", "-c", script], cwd=self.folder, env=self.environment,
-            capture_output=True, text=True, check=False, timeout=280,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{block.place}\n{block.text}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr, f"{block.place}\n{done.stderr}"
-        left = (self.folder / ".env").read_text().split("\0")
-        self.environment = dict(one.split("=", 1) for one in left if "=" in one)
-        self.said += done.stdout
-
-    def _python(self, block: Block) -> None:
-        code = compile("\n" * block.line + block.text, str(block.page), "exec")
-        said = io.StringIO()
-        with contextlib.chdir(self.folder), contextlib.redirect_stdout(said):
-            exec(code, self.names)
-        self.said += said.getvalue()
-
-    def _shorten(self, fields: str) -> None:
-        """Adds `a = 1, b = 2` to the table [base] of every study in the folder."""
-        lines = "\n".join(part.strip() for part in fields.split(",") if part.strip())
-        for path in self.folder.glob("*.toml") if lines else ():
-            path.write_text(path.read_text().replace("[base]", f"[base]\n{lines}"))
-
-
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
     """A reader in an empty folder that has the clone's assets, with `ict` on the path."""
-    folder, tools = tmp_path / "work", tmp_path / "bin"
+    folder = tmp_path / "work"
     folder.mkdir()
-    tools.mkdir()
     shutil.copytree(ROOT / "assets" / "example_store", folder / "assets" / "example_store")
-    (tools / "ict").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ict "$@"\n')
-    (tools / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    for tool in tools.iterdir():
-        tool.chmod(0o755)
     monkeypatch.delenv("ICT_STORE")
-    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for name, value in with_ict(os.environ, tmp_path / "bin").items():
+        monkeypatch.setenv(name, value)
     return Reader(folder, dict(os.environ))
 
 
