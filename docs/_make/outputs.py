@@ -6,11 +6,12 @@ docs/output/NAME.txt for each that is marked with `output: NAME` or `long: NAME`
 
 import argparse
 import os
+import shlex
 import tempfile
 from pathlib import Path
 
 from tests.docs.blocks import ROOT, Block, blocks_of
-from tests.docs.reader import Reader, with_ict
+from tests.docs.reader import Reader, shown, with_ict
 
 OUTPUT = ROOT / "docs" / "output"
 
@@ -19,15 +20,11 @@ def told(block: Block) -> Block:
     """The block with each command that it shows printed before it runs."""
     lines: list[str] = []
     for line in block.text.splitlines():
-        if line.startswith("ict "):
-            lines.append(f"printf '%s\\n' {_quoted('$ ' + line)}")
+        for command in shown(line):
+            lines.append(f"printf '%s\\n' {shlex.quote('$ ' + command)}")
         lines.append(line)
     marks = {name: value for name, value in block.marks.items() if name not in ("long", "tests")}
     return Block(block.page, block.line, block.language, "\n".join(lines) + "\n", block.file, marks)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A hook of mkdocs: files of the repository that pages link to are part of the site.
+"""Hooks of mkdocs: files of the repository that pages link to are part of the site, and so are error sentences.
 
 A page may link to `../assets/studies/example.toml` or to a Markdown file outside of docs/, as it reads in a
 clone or on a forge; the site has them below `repository/`. What does not exist stays as it is written, and
@@ -7,6 +7,7 @@ clone or on a forge; the site has them below `repository/`. What does not exist 
 
 import os
 import re
+import sys
 from pathlib import Path
 from posixpath import dirname, relpath
 
@@ -15,6 +16,7 @@ from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))  # mkdocs is a program of its own: it knows no package of the clone
 OUTSIDE = "repository/"
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#|/)([^)\s#]+)(?=[)#])")
 
@@ -38,6 +40,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """The page with its links to files of the repository as links within the site."""
     del config, files
+    from docs._make.troubleshooting import PLACE, tables
+
+    if PLACE in markdown:
+        markdown = markdown.replace(PLACE, tables())
     here = _in_repository(page.file.src_uri)
 
     def link(match: re.Match[str]) -> str:

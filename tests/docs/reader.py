@@ -18,6 +18,11 @@ def runs(block: Block) -> bool:
     return block.language in RUN and block.file is None and "elsewhere" not in block.marks and shortened
 
 
+def shown(text: str) -> list[str]:
+    """The commands `ict …` that begin a line, without their comments."""
+    return [line.split("  #")[0].rstrip() for line in text.splitlines() if line.startswith("ict ")]
+
+
 def with_ict(environment: Mapping[str, str], tools: Path) -> dict[str, str]:
     """`environment` with this clone's `ict`, and `python`, first on the path; one thread."""
     tools.mkdir()
