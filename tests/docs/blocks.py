@@ -2,9 +2,9 @@
 
 A comment in the line above a block says how it is treated:
 
-    <!-- long: NAME; tests: epochs = 1, limit = 40 -->   takes minutes; its output is docs/output/NAME.txt;
-                                     in tests the fields are added to [base] of the page's studies
-    <!-- output: NAME -->            what it printed is docs/output/NAME.txt
+    <!-- long: NAME -->              takes minutes; what it printed is docs/output/NAME.txt
+    <!-- output: NAME -->            the same of one that tests run
+    <!-- long: NAME; tests: epochs = 1, limit = 40 -->   tests run it with these fields in [base] of its studies
     <!-- elsewhere: REASON -->       cannot run here; its commands are parsed
     <!-- needs: chrome -->           runs where that is installed
     <!-- vtab -->                    runs with $ICT_VTAB_ROOT set to 19 small folders

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -71,7 +72,12 @@ class Reader:
         self.said += said.getvalue()
 
     def _shorten(self, fields: str) -> None:
-        """Adds `a = 1, b = 2` to the table [base] of every study in the folder."""
-        lines = "\n".join(part.strip() for part in fields.split(",") if part.strip())
-        for path in self.folder.glob("*.toml") if lines else ():
-            path.write_text(path.read_text().replace("[base]", f"[base]\n{lines}"))
+        """Puts `a = 1, b = 2` into the table [base] of every study in the folder."""
+        lines = [part.strip() for part in fields.split(",") if part.strip()]
+        for path in self.folder.glob("*.toml"):
+            text = path.read_text()
+            for line in lines:
+                name = line.split(" =")[0]
+                text = re.sub(rf"^{name} = .*\n", "", text, flags=re.M)
+                text = text.replace("[base]\n", f"[base]\n{line}\n")
+            path.write_text(text)
