@@ -35,8 +35,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder) / "work"
         work.mkdir()
-        environment = {k: v for k, v in os.environ.items() if k not in ("ICT_STORE", "ICT_VTAB_ROOT")}
-        reader = Reader(work, seconds=3600, environment={**with_ict(environment, Path(folder) / "bin"), "HF_HUB_OFFLINE": "1"})
+        environment = {
+            k: v for k, v in os.environ.items() if k not in ("ICT_STORE", "ICT_VTAB_ROOT")
+        }
+        reader = Reader(
+            work,
+            seconds=3600,
+            environment={**with_ict(environment, Path(folder) / "bin"), "HF_HUB_OFFLINE": "1"},
+        )
         for block in blocks_of(page):
             name = block.marks.get("output") or block.marks.get("long")
             reader.said = ""

@@ -55,9 +55,12 @@ def _text(node: ast.expr) -> str | None:
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):
         parts = [
-            str(part.value) if isinstance(part, ast.Constant) else _filled(part) for part in node.values
+            str(part.value) if isinstance(part, ast.Constant) else _filled(part)
+            for part in node.values
         ]
-        own = any(isinstance(part, ast.Constant) and len(str(part.value)) > 3 for part in node.values)
+        own = any(
+            isinstance(part, ast.Constant) and len(str(part.value)) > 3 for part in node.values
+        )
         return "".join(parts) if own else None
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         sides = [_text(node.left), _text(node.right)]
@@ -70,6 +73,8 @@ def _filled(node: ast.expr) -> str:
     value = node.value if isinstance(node, ast.FormattedValue) else node
     while isinstance(value, ast.Call) and value.args:  # quoted(name), len(rows), ", ".join(names)
         value = value.args[0]
-    names = [n.attr if isinstance(n, ast.Attribute) else getattr(n, "id", "") for n in ast.walk(value)]
+    names = [
+        n.attr if isinstance(n, ast.Attribute) else getattr(n, "id", "") for n in ast.walk(value)
+    ]
     named = [name for name in names if name and not name.startswith("_")]
     return f"‹{named[0].replace('_', ' ')}›" if named else "‹…›"

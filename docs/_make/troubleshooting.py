@@ -19,7 +19,9 @@ _VERBS = (
     "number open pass pick point press put raise read remove rename repeat resume run save say scale score "
     "see select send set split start take tell train try turn type unset update use wait write"
 ).split()
-_ASKS = re.compile(rf"(?:[;:,(–.]|\b(?:or|and|first|then|again|to))\s+`?(?:{'|'.join(_VERBS)})\b|ict \w|--\w", re.I)
+_ASKS = re.compile(
+    rf"(?:[;:,(–.]|\b(?:or|and|first|then|again|to))\s+`?(?:{'|'.join(_VERBS)})\b|ict \w|--\w", re.I
+)
 _FIRST = re.compile(rf"(?:{'|'.join(_VERBS)})\b", re.I)
 ROOMS = {
     "ict/cli": "The command line",
@@ -74,8 +76,12 @@ def tables() -> str:
     parts = []
     for title, rows in found.items():
         if rows:
-            lines = [f"| {_cell(text)} | {do or 'as it says'} |" for text, do in sorted(rows.items())]
-            parts.append("\n".join([f"### {title}\n", "| sentence | what to do |", "|---|---|", *lines]))
+            lines = [
+                f"| {_cell(text)} | {do or 'as it says'} |" for text, do in sorted(rows.items())
+            ]
+            parts.append(
+                "\n".join([f"### {title}\n", "| sentence | what to do |", "|---|---|", *lines])
+            )
     return "\n\n".join(parts)
 
 

@@ -38,14 +38,18 @@ def test_it_serves_a_page_and_asks_nobody_else_for_anything(tmp_path: Path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = [sys.executable, "-m", "ict", "docs", "--no-browser", "--port", str(port)]
-    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+    with subprocess.Popen(
+        words, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as server:
         try:
             page = fetched(f"http://127.0.0.1:{port}/scoring.html", server)
         finally:
             server.terminate()
             server.communicate(timeout=60)
     assert "How a channel is scored" in page
-    loaded = [part.split(">")[0] for part in page.split("<") if part.startswith(("script", "link", "img"))]
+    loaded = [
+        part.split(">")[0] for part in page.split("<") if part.startswith(("script", "link", "img"))
+    ]
     assert loaded
     assert not [tag for tag in loaded if "//" in tag.replace(f"http://127.0.0.1:{port}", "")]
 

@@ -16,7 +16,12 @@ RUN = ("bash", "python")
 def runs(block: Block) -> bool:
     """Whether tests execute the block; what is only a file, or stands for another place, they do not."""
     shortened = "long" not in block.marks or "tests" in block.marks
-    return block.language in RUN and block.file is None and "elsewhere" not in block.marks and shortened
+    return (
+        block.language in RUN
+        and block.file is None
+        and "elsewhere" not in block.marks
+        and shortened
+    )
 
 
 def shown(text: str) -> list[str]:
@@ -30,7 +35,11 @@ def with_ict(environment: Mapping[str, str], tools: Path) -> dict[str, str]:
     for name, words in (("ict", " -m ict"), ("python", "")):
         (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{words} "$@"\n')
         (tools / name).chmod(0o755)
-    own = {"PATH": f"{tools}:{environment['PATH']}", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    own = {
+        "PATH": f"{tools}:{environment['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+    }
     return {**environment, **own}
 
 
