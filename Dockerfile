@@ -23,7 +23,7 @@ COPY pyproject.toml README.md LICENSE ./
 # What the package needs, from its own list, so that a change of its code installs nothing anew.
 RUN pip install torch torchvision --index-url "${TORCH_INDEX}" \
     && python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-wanted = p['dependencies'] + sum(p['optional-dependencies'].values(), []); \
+wanted = p['dependencies'] + sum((w for e, w in p['optional-dependencies'].items() if e != 'docs'), []); \
 print(*[w for w in wanted if not w.startswith('ict[')], sep='\n')" > /tmp/wanted.txt \
     && pip install -r /tmp/wanted.txt
 

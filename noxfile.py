@@ -33,11 +33,12 @@ def quick(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The cells of the notebook run, and so does the code that the pages on one's own parts show."""
+    """The site builds without a warning; the code of its pages, and the notebook's cells, run."""
+    session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
     session.run("python", "-m", "docs.notebook", "examples/quickstart.ipynb", "--check")
     extending = ("tests/test_extending.py", "tests/test_methods_from_outside.py")
     card = "tests/running/test_report_card.py"
-    session.run("pytest", *extending, card, *session.posargs)
+    session.run("pytest", "-n", "2", "tests/docs", *extending, card, *session.posargs)
 
 
 @nox.session
@@ -67,7 +68,7 @@ def lock(session: nox.Session) -> None:
     """
     session.install("uv")
     session.run(
-        "uv", "pip", "compile", "pyproject.toml", "--extra", "all", "--universal",
+        "uv", "pip", "compile", "pyproject.toml", "--extra", "all", "--extra", "docs", "--universal",
         "--python-version", "3.11", "--generate-hashes", "--no-config",
         "--default-index", "https://pypi.org/simple", "--output-file", "requirements.lock", "--quiet",
         *session.posargs,

@@ -22,6 +22,7 @@ _NAMES = 5_000  # names that are compared with it
 
 EXTRAS = {
     **dict.fromkeys(("choreographer", "jinja2", "markupsafe", "plotly"), "figures"),
+    **dict.fromkeys(("mkdocs", "material", "mkdocstrings"), "docs"),
     "captum": "captum",
     "peft": "lora",
     "starlette": "app",

@@ -15,7 +15,7 @@ from ict.errors import EXTRAS
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn"}
+IMPORTED_AS = {"mkdocs-material": "material", "pillow": "PIL", "scikit-learn": "sklearn"}
 HIDING = """
 import sys
 class Hidden:
@@ -97,6 +97,7 @@ def test_a_notebook_scores_and_tunes_on_a_plain_install(plain_install):
         (("train", "digits", "--method", "lora", "--limit", "20", "--set", "epochs=1",
           "--weights", "none", "--wait"), "peft", "lora"),
         (("app",), "streamlit", "app"),
+        (("docs",), "mkdocs", "docs"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_one_sentence_with_its_remedy(plain_install, words, package, extra):

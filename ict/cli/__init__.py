@@ -35,6 +35,7 @@ _MODULES = {
     "fold": "methods",
     "import": "methods",
     "app": "app",
+    "docs": "docs",
 }
 
 

@@ -79,7 +79,7 @@ Taps = dict[str, list[list[Tensor]]]
 def read_taps(
     model: nn.Module, batches: "Batches", sites: tuple[str, ...]
 ) -> Iterator[tuple[Taps, Tensor]]:
-    """For each batch the values at the sites, {site: [stage][block]}, and the labels.
+    """For each batch the values at the sites, `{site: [stage][block]}`, and the labels.
 
     All values of one batch are alive at once; those of the batch before are not, once they are let go.
     """
