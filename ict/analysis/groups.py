@@ -28,7 +28,7 @@ DERIVED: Final = (
 )  # fmt: skip
 """Settings that follow from others as a rule: a label names them last."""
 EXPLORATORY: Final = 3
-_FIRST = (
+FIRST: Final = (
     "task", "method", "criterion", "backbone", "k", "epochs", "lr", "lr_multiplier", "limit",
     "shots",    "image_size", "tune_site", "init", "blocks", "batch_size", "augment",
 )  # fmt: skip
@@ -169,7 +169,7 @@ def telling(rows: Sequence[RunRow], names: Sequence[str] = SETTINGS) -> list[str
     What says nothing beyond those before it is left out: a rate that follows from K, a criterion
     that is none where K is none.
     """
-    order = (*_FIRST, *(n for n in names if n not in _FIRST and n not in DERIVED), *DERIVED)
+    order = (*FIRST, *(n for n in names if n not in FIRST and n not in DERIVED), *DERIVED)
     kept: list[str] = []
     for name in varying(rows, [n for n in order if n in names]):
         if len({key(row, [*kept, name]) for row in rows}) > len({key(row, kept) for row in rows}):

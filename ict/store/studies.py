@@ -36,7 +36,6 @@ from ict.store.study_file import check, read_toml
 from ict.store.study_grid import Asked, Member, asked, expand, repeats, unique, wishes
 from ict.store.study_rows import GRID, planned_runs, requested, stored, two_stages
 from ict.store.study_search import Search
-from ict.store.trash import to_trash
 
 __all__ = [
     "GRID", "Asked", "Contrast", "Member", "Search", "Stand", "Study", "asked", "check", "chosen",
@@ -186,6 +185,8 @@ def remove_study(store: BaseStore, name: str, *, with_runs: bool = False) -> lis
     study = load_study(store, name)
     removed: list[str] = []
     if with_runs:
+        from ict.store.trash import to_trash  # reads labels, which listing a study does not need
+
         others = {i for s in list_studies(store) if s.name != name for i in s.run_ids}
         existing = set(store.run_ids())
         removed = [i for i in study.run_ids if i not in others and i in existing]
