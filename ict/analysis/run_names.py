@@ -1,12 +1,11 @@
 """What each of several runs is called, so that names differ wherever runs do."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final
 
-import pandas as pd
-
-from ict.analysis.groups import APART, DERIVED, FIRST, SETTINGS, key, words
+from ict.analysis.setting_words import APART, DERIVED, FIRST, SETTINGS, key, words
 from ict.criteria import named
 from ict.store.run_rows import RunRow
 from ict.tasks.others import said
@@ -98,7 +97,7 @@ def _name(row: RunRow, fields: Sequence[str]) -> str:
 def said_field(row: RunRow, name: str) -> str:
     """One field of a run as a name says it; nothing where it has no value."""
     value = row.get(name)
-    if value is None or (isinstance(value, float) and pd.isna(value)):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     how: dict[str, Callable[[Any], str]] = {
         "criterion": lambda value: named(str(value)),

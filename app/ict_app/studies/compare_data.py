@@ -46,9 +46,9 @@ def offered(root: str) -> dict[str, str]:
     sides = {
         one.name: f"{one.words} · {words.runs(one.runs)}" for one in named_sides.offered(shown)
     }
-    runs = {
-        row.run_id: "run   " + words.run_label(row) for row in readers.run_rows(shown) if row.done
-    }
+    rows = readers.run_rows(shown)
+    names = readers.run_names(rows)
+    runs = {row.run_id: f"run   {names[row.run_id]}" for row in rows if row.done}
     return sides | runs
 
 
