@@ -2,7 +2,7 @@
 
 import streamlit as st
 from ict_app.common import address, readers, shell
-from ict_app.tune import curve_view, manage, run_table
+from ict_app.tune import curve_view, manage, run_groups, run_table
 
 from ict.figures import findings
 
@@ -22,10 +22,10 @@ place = st.container()
 tabs = address.tabs({"runs": "Runs", "means": "Means over seeds"}, key="as")
 with tabs["runs"]:
     columns = run_table.columns(everything)
-    picked = curve_view.table(rows, columns)
-    curve_view.actions(shown, picked, columns)
+    picked = run_groups.table(rows, columns)
+    run_groups.actions(shown, picked, columns)
 with tabs["means"]:
-    curve_view.groups(rows)
+    run_groups.groups(rows)
 with place:
     shell.finding(findings.of_runs(picked or rows, shown))
     curve_view.curves(shown, picked or rows)

@@ -6,6 +6,7 @@ from typing import Any, Final
 from ict.analysis.setting_words import APART, FIRST, SETTINGS, key, number_of, told, words
 from ict.analysis.summary import ratio_of
 from ict.criteria import choice, named
+from ict.documents.number_words import share_words
 from ict.store.run_rows import RunRow
 from ict.tasks.others import said
 
@@ -63,6 +64,8 @@ def in_words(name: str, value: Any) -> str:
     """A value of a field as a legend says it."""
     if value is None:
         return "none"
+    if name == "ratio":
+        return share_words(value)
     if name in ("weights", "data", "score_data"):
         return words(name, value).split(" ")[-1]
     return f"{value:g}" if isinstance(value, float) else str(value)
