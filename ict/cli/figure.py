@@ -45,7 +45,10 @@ _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items(
 @click.option("--span", type=click.Choice(["column", "text"]), help="Of which the width is taken.")
 @click.option("--store", "root", metavar="DIR", help="The store; default: $ICT_STORE.")
 @click.option("--task", help="Only runs and scores of this task.")
-@click.option("--metric", help="curves: train_accuracy, val_accuracy, train_loss, lr, …")
+@click.option(
+    "--metric",
+    help="curves: train_accuracy, val_accuracy, train_loss, lr, …; parallel: test_accuracy, train_seconds, …",
+)
 @click.option(
     "--smooth",
     default=1,
@@ -58,6 +61,7 @@ _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items(
 @click.option("--xlim", metavar="LOW:HIGH", help="curves: ends of the x axis, in its unit.")
 @click.option("--ylim", metavar="LOW:HIGH", help="curves: ends of the y axis, in its unit.")
 @click.option("--colour", metavar="FIELD", help="curves: colours by this field of the runs.")
+@click.option("--fields", metavar="FIELD[,FIELD…]", help="parallel: which axes, in their order.")
 @click.option(
     "--view",
     default="z",

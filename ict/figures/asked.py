@@ -37,6 +37,7 @@ class Choice:
     xlim: str | None = None
     ylim: str | None = None
     colour: str | None = None
+    fields: str | None = None
     view: View = "z"
     beside: str | None = None
     site: str | None = None

@@ -11,7 +11,7 @@ from plotly.colors import sample_colorscale
 from ict.analysis.run_fields import field_title, in_words, is_quantity
 from ict.figures import theme as look
 
-_ENDS: Final = (0.12, 0.85)
+_ENDS: Final = (0.22, 0.88)
 """Of the colour scale: beyond them a line is lost on a dark page, or on a white one."""
 _WIDE: Final = 20.0  # ratio of the ends from which on a quantity has its colours by its logarithm
 _MOST_TICKS: Final = 6
