@@ -103,6 +103,8 @@ class Found:
     """Other people's numbers."""
     sides: list[Side] = field(default_factory=list)
     """Runs by the name of their source, finished ones: what a comparison takes."""
+    archived: list[RunRow] = field(default_factory=list)
+    """Runs of the store that nobody named and that are archived."""
 
 
 @dataclass(frozen=True, kw_only=True)

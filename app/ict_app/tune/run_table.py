@@ -100,10 +100,10 @@ def title(name: str) -> str:
 
 
 def unarchived(rows: Sequence[RunRow]) -> list[RunRow]:
-    """The rows without the archived ones, unless these are asked for."""
-    if not any(row.archived for row in rows):
+    """The rows without the archived ones, unless these are asked for; the switch says how many."""
+    if not (count := sum(row.archived for row in rows)):
         return list(rows)
-    wanted = address.toggle("Archived runs too", key="archived")
+    wanted = address.toggle(f"{words.runs(count)} archived: show too", key="archived")
     return [row for row in rows if wanted or not row.archived]
 
 
