@@ -23,7 +23,7 @@ tabs = address.tabs(
     {"runs": "Runs", "means": "Means over seeds", "parallel": "Parallel coordinates"}, key="as"
 )
 with tabs["runs"]:
-    columns = run_table.columns(everything)
+    columns = run_table.columns(shown, everything)
     picked = run_groups.table(rows, columns)
     run_groups.actions(shown, picked, columns)
 with tabs["means"]:
