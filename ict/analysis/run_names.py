@@ -2,10 +2,12 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
-from ict.analysis.setting_words import APART, DERIVED, FIRST, SETTINGS, key, words
+from ict.analysis.setting_words import APART, DERIVED, FIRST, SETTINGS, same, words
+from ict.config import NEUTRAL
 from ict.criteria import named
 from ict.store.run_rows import RunRow
 from ict.tasks.others import said
@@ -29,43 +31,49 @@ def run_names(rows: Sequence[RunRow], *, always: Sequence[str] = ()) -> dict[str
     fields or their words are not enough.
     """
     runs = list({row.run_id: row for row in rows}.values())
-    fields = _telling(runs)
-    keys = {row.run_id: key(row, fields) for row in runs}
+    columns = _telling(runs)
+    fields = list(columns)
+    values = zip(*columns.values(), strict=True) if columns else [()] * len(runs)
+    keys = {row.run_id: one for row, one in zip(runs, values, strict=True)}
     own = _fewest(list(keys.values()))
     names = {
         row.run_id: _name(row, [*always, *(fields[i] for i in own[keys[row.run_id]])] or _ALONE)
         for row in runs
     }
-    names = _told_apart(names, {row.run_id: _spelled(row, fields) for row in runs})
-    names = _told_apart(names, {row.run_id: row.run_id[-_DIGITS:] for row in runs})
+    names = _told_apart(names, runs, lambda row: _spelled(row, fields))
+    names = _told_apart(names, runs, lambda row: row.run_id[-_DIGITS:])
     while len(set(names.values())) < len(names):
-        names = _told_apart(names, {row.run_id: row.run_id for row in runs})
+        names = _told_apart(names, runs, lambda row: row.run_id)
     return names
 
 
-def _telling(rows: Sequence[RunRow]) -> list[str]:
-    """The fields that tell all of these rows apart that can be, plain ones first."""
-    kept: list[str] = []
-    codes: list[Hashable] = [()] * len(rows)
-    for name in _ORDER:
-        column = [key(row, (name,)) for row in rows]
-        finer = list(zip(codes, column, strict=True))
-        if len(set(finer)) > len(set(codes)):
-            kept.append(name)
-            numbers = {code: i for i, code in enumerate(dict.fromkeys(finer))}
-            codes = [numbers[code] for code in finer]
+def _telling(rows: Sequence[RunRow]) -> dict[str, list[str]]:
+    """The fields that tell all of these rows apart that can be, plain ones first, and their values."""
+    kept: dict[str, list[str]] = {}
+    codes, count = [0] * len(rows), 1
+    for name in _ORDER if rows else ():
+        neutral = NEUTRAL.get(name)
+        raw = [row.get(name, neutral) for row in rows]
+        if raw.count(raw[0]) == len(raw) or len(set(column := list(map(same, raw)))) == 1:
+            continue
+        numbers: dict[tuple[int, str], int] = {}
+        finer = [numbers.setdefault(one, len(numbers)) for one in zip(codes, column, strict=True)]
+        if len(numbers) > count:
+            kept[name], codes, count = column, finer, len(numbers)
     return kept
 
 
 def _fewest(keys: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[int, ...]]:
     """By key: places of the values that no other key has together; the last ones go first."""
     distinct = list(dict.fromkeys(keys))
-    shared: dict[tuple[int, ...], Counter[tuple[str, ...]]] = {}
+    if not distinct or not distinct[0]:
+        return dict.fromkeys(distinct, ())
+    shared: dict[tuple[int, ...], Counter[object]] = {}
 
     def alone(one: tuple[str, ...], places: tuple[int, ...]) -> bool:
         if places not in shared:
-            shared[places] = Counter(tuple(other[i] for i in places) for other in distinct)
-        return shared[places][tuple(one[i] for i in places)] == 1
+            shared[places] = Counter(map(itemgetter(*places), distinct))
+        return shared[places][itemgetter(*places)(one)] == 1
 
     found = {}
     for one in distinct:
@@ -78,12 +86,15 @@ def _fewest(keys: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[int,
     return found
 
 
-def _told_apart(names: dict[str, str], more: dict[str, str]) -> dict[str, str]:
-    """`names` with `more` behind those that several runs have."""
+def _told_apart(
+    names: dict[str, str], rows: Sequence[RunRow], more: Callable[[RunRow], str]
+) -> dict[str, str]:
+    """`names` with `more` of a run behind those that several runs have."""
     counts = Counter(names.values())
     return {
-        run_id: f"{name} · {more[run_id]}" if counts[name] > 1 and more[run_id] else name
-        for run_id, name in names.items()
+        row.run_id: " · ".join(filter(None, (name, more(row)))) if counts[name] > 1 else name
+        for row in rows
+        for name in (names[row.run_id],)
     }
 
 

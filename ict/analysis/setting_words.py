@@ -28,7 +28,7 @@ def key(row: RunRow, names: Sequence[str] = SETTINGS) -> tuple[str, ...]:
 
     A field that the run's version had not has its neutral value.
     """
-    return tuple(_same(row.get(name, NEUTRAL.get(name))) for name in names)
+    return tuple(same(row.get(name, NEUTRAL.get(name))) for name in names)
 
 
 def words(name: str, value: Any) -> str:
@@ -57,7 +57,8 @@ def told(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _same(value: Any) -> str:
+def same(value: Any) -> str:
+    """A value as a key: equal ones are equal, 1 and 1.0, missing and NaN alike."""
     if value is None or type(value) is str:  # most fields of most runs
         return str(value)
     number = number_of(value)
