@@ -20,7 +20,7 @@ if not any(row.done for row in everything):
         page="train", shares=["1/32", "1/16", "1/8", "1/4", "1/2"],
     )  # fmt: skip
     st.stop()
-rows = run_table.filters(rows)
+rows = run_table.filters(run_table.unarchived(rows))
 table = ablation_view.series(rows)
 if table.empty:
     st.info("No run matches these filters.", icon=":material/filter_alt_off:")

@@ -3,12 +3,13 @@
 import streamlit as st
 from ict_app.common import address, readers, shell
 from ict_app.studies import benchmark_view
+from ict_app.tune import run_table
 
 from ict.analysis.benchmark import SOURCE, average_table, store_table
 from ict.store.run_rows import imported_run_rows
 
 shown = shell.heading("Benchmark", "VTAB-1K: the runs of this store beside published numbers.")
-rows = [*readers.run_rows(shown), *imported_run_rows(shown)]
+rows = [*run_table.unarchived(readers.run_rows(shown)), *imported_run_rows(shown)]
 own = store_table(rows)
 if own.empty:
     st.info("No finished run on a VTAB-1K task yet; below are the published numbers.")

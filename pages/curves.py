@@ -2,7 +2,7 @@
 
 import streamlit as st
 from ict_app.common import address, readers, shell
-from ict_app.tune import curve_view, manage, run_table
+from ict_app.tune import curve_view, manage, parallel_view, run_groups, run_table
 
 from ict.figures import findings
 
@@ -19,13 +19,18 @@ if not rows:
     st.info("No run matches these filters.", icon=":material/filter_alt_off:")
     st.stop()
 place = st.container()
-tabs = address.tabs({"runs": "Runs", "means": "Means over seeds"}, key="as")
+tabs = address.tabs(
+    {"runs": "Runs", "means": "Means over seeds", "parallel": "Parallel coordinates"}, key="as"
+)
 with tabs["runs"]:
-    columns = run_table.columns(everything)
-    picked = curve_view.table(rows, columns)
-    curve_view.actions(shown, picked, columns)
+    columns = run_table.columns(shown, everything)
+    picked = run_groups.table(rows, columns)
+    run_groups.actions(shown, picked, columns)
 with tabs["means"]:
-    curve_view.groups(rows)
+    run_groups.groups(rows)
+if tabs["parallel"].open:
+    with tabs["parallel"]:
+        parallel_view.draw(picked or rows)
 with place:
     shell.finding(findings.of_runs(picked or rows, shown))
     curve_view.curves(shown, picked or rows)

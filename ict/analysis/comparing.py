@@ -125,6 +125,7 @@ def compare(
             "they have no task in common"
         )
     notes = [_only(one, other) for one, other in ((a, b), (b, a))]
+    notes += [_without_archived(side) for side in (a, b)]
     comparisons: list[TaskComparison] = []
     for task in common:
         try:
@@ -151,6 +152,11 @@ def compare(
 def _only(one: Side, other: Side) -> str:
     lacking = [task for task in one.tasks if task not in other.tasks]
     return f"Only {quoted(one.name)} ran on {', '.join(lacking)}." if lacking else ""
+
+
+def _without_archived(side: Side) -> str:
+    many = f"{side.archived} archived run{'s' * (side.archived != 1)}"
+    return f"{quoted(side.name)} is without {many}." if side.archived else ""
 
 
 def _together(tasks: Sequence[TaskComparison]) -> list[Difference]:

@@ -15,23 +15,26 @@ from numbers import Real
 from typing import Any, Final
 
 from ict.analysis.intervals import Interval, sampling_half_width, t_interval
+from ict.analysis.setting_words import (
+    APART,
+    DERIVED,
+    FIRST,
+    SETTINGS,
+    key,
+    number_of,
+    told,
+    words,
+)
 from ict.catalogue import known
-from ict.config import FIELDS, NEUTRAL
 from ict.methods.registry import find_method
 from ict.store.run_rows import RunRow, as_rows
 
+__all__ = [
+    "APART", "DERIVED", "EXPLORATORY", "SETTINGS", "Group", "Seed", "by_seed", "draw_of", "has_epochs", "key",
+    "over_seeds", "replicates", "seed_of", "telling", "told_apart", "varying", "varying_within", "words",
+]  # fmt: skip
 Seed = int | str | None
-APART: Final = ("seed", "selection_seed")
-SETTINGS: Final = tuple(name for name in FIELDS if name not in APART)
-DERIVED: Final = (
-    "weights", "data", "score_site", "score_task", "score_split", "score_data", "schema",
-)  # fmt: skip
-"""Settings that follow from others as a rule: a label names them last."""
 EXPLORATORY: Final = 3
-_FIRST = (
-    "task", "method", "criterion", "backbone", "k", "epochs", "lr", "lr_multiplier", "limit",
-    "shots",    "image_size", "tune_site", "init", "blocks", "batch_size", "augment",
-)  # fmt: skip
 _MEANS = ("adapter_parameters", "trainable_parameters", "train_seconds", "peak_memory_bytes")
 
 
@@ -66,11 +69,11 @@ class Group:
             "done": self.done,
             "n": interval.n,
             "over": self.over,
-            "mean": _told(interval.mean),
-            "std": _told(interval.sd),
-            "low": _told(interval.low),
-            "high": _told(interval.high),
-            "interval95": _told(interval.half_width),
+            "mean": told(interval.mean),
+            "std": told(interval.sd),
+            "low": told(interval.low),
+            "high": told(interval.high),
+            "interval95": told(interval.half_width),
             "best": self.best,
             "sampling": self.sampling,
             "exploratory": interval.n <= EXPLORATORY,
@@ -101,14 +104,6 @@ def over_seeds(
     return [_group(members, by, value, ends) for members in groups.values()]
 
 
-def key(row: RunRow, names: Sequence[str] = SETTINGS) -> tuple[str, ...]:
-    """The values of `names` such that equal ones are equal: 1 and 1.0, missing and NaN alike.
-
-    A field that the run's version had not has its neutral value.
-    """
-    return tuple(_same(row.get(name, NEUTRAL.get(name))) for name in names)
-
-
 def seed_of(row: RunRow) -> Seed:
     """The training seed that a run read; None where its method reads none, whatever its folder says.
 
@@ -137,7 +132,7 @@ def by_seed(rows: Iterable[RunRow], value: str = "test_accuracy") -> dict[Seed, 
     """The mean of each seed's draws. The key None is that of runs that read no seed."""
     values: dict[Seed, list[float]] = defaultdict(list)
     for row in rows:
-        if (number := _number(row.get(value))) is not None:
+        if (number := number_of(row.get(value))) is not None:
             values[seed_of(row)].append(number)
     return {seed: math.fsum(of_seed) / len(of_seed) for seed, of_seed in values.items()}
 
@@ -151,7 +146,7 @@ def replicates(
         return list(seeds.values()), "seeds"
     draws: dict[int | None, list[float]] = defaultdict(list)
     for row in rows:
-        if (number := _number(row.get(value))) is not None:
+        if (number := number_of(row.get(value))) is not None:
             draws[draw_of(row)].append(number)
     if len(draws) > 1:
         return [math.fsum(of_draw) / len(of_draw) for of_draw in draws.values()], "draws"
@@ -169,7 +164,7 @@ def telling(rows: Sequence[RunRow], names: Sequence[str] = SETTINGS) -> list[str
     What says nothing beyond those before it is left out: a rate that follows from K, a criterion
     that is none where K is none.
     """
-    order = (*_FIRST, *(n for n in names if n not in _FIRST and n not in DERIVED), *DERIVED)
+    order = (*FIRST, *(n for n in names if n not in FIRST and n not in DERIVED), *DERIVED)
     kept: list[str] = []
     for name in varying(rows, [n for n in order if n in names]):
         if len({key(row, [*kept, name]) for row in rows}) > len({key(row, kept) for row in rows}):
@@ -196,30 +191,20 @@ def told_apart(rows: Sequence[RunRow], label: Callable[[RunRow], str]) -> list[s
         ", ".join(
             [
                 text,
-                *(words(n, row.get(n)) for n in differing[text] if _told(row.get(n)) is not None),
+                *(words(n, row.get(n)) for n in differing[text] if told(row.get(n)) is not None),
             ]
         )
         for row, text in ((row, label(row)) for row in rows)
     ]
 
 
-def words(name: str, value: Any) -> str:
-    """A setting as a label says it: `lr × 3`, `epochs 8`, the end of a fingerprint."""
-    titles = {"k": "K", "tune_site": "site", "lr_multiplier": "lr ×"}
-    if isinstance(value, float):
-        value = f"{value:g}"
-    if name in ("weights", "data", "score_data"):
-        value = str(value)[-6:]
-    return f"{titles.get(name, name.replace('_', ' '))} {value}"
-
-
 def _group(
     members: Sequence[RunRow], by: Sequence[str], value: str, ends: tuple[float, float] | None
 ) -> Group:
     values, over = replicates(members, value)
-    numbers = [number for row in members if (number := _number(row.get(value))) is not None]
+    numbers = [number for row in members if (number := number_of(row.get(value))) is not None]
     seeds = {seed for row in members if (seed := seed_of(row)) is not None}
-    images = [n for row in members if (n := _number(row.test_images))]
+    images = [n for row in members if (n := number_of(row.test_images))]
     seen = 0.5 / max(images) if value == "test_accuracy" and images else 0.0
     interval = t_interval(values, least_sd=seen)
     interval = interval.within(*ends) if ends else interval
@@ -227,7 +212,7 @@ def _group(
     if value == "test_accuracy" and images and interval.n:
         sampling = sampling_half_width(interval.mean, int(max(images)))
     return Group(
-        setting={name: _told(members[0].get(name)) for name in by},
+        setting={name: told(members[0].get(name)) for name in by},
         run_ids=tuple(row.run_id for row in members if row.run_id),
         done=sum(row.done for row in members),
         seeds=tuple(sorted(seeds, key=lambda seed: (isinstance(seed, str), seed))),
@@ -240,7 +225,7 @@ def _group(
 
 
 def _mean(members: Sequence[RunRow], name: str) -> float | None:
-    values = [number for row in members if (number := _number(row.get(name))) is not None]
+    values = [number for row in members if (number := number_of(row.get(name))) is not None]
     return math.fsum(values) / len(values) if values else None
 
 
@@ -256,29 +241,6 @@ def _widths() -> dict[str, tuple[int, ...]]:
     return {backbone.name: tuple(backbone.widths) for backbone in known()}
 
 
-def _number(value: Any) -> float | None:
-    """`value` as a finite number; None otherwise, also for one of hundreds of digits."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
 def _whole(value: Any) -> int | None:
-    number = _number(value)
+    number = number_of(value)
     return None if number is None else int(number)
-
-
-def _told(value: Any) -> Any:
-    """`value`, with None for NaN."""
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _same(value: Any) -> str:
-    if value is None or type(value) is str:  # most fields of most runs
-        return str(value)
-    number = _number(value)
-    return str(_told(value)) if number is None else repr(number)

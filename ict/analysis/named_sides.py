@@ -31,12 +31,13 @@ class Offered:
 
 
 def offered(store: Store) -> list[Offered]:
-    """Rows of studies, then groups of the store's runs by their settings, of finished runs.
+    """Rows of studies, then groups of the store's runs by their settings, of finished runs; of groups
+    without the archived ones.
 
     Each is of one setting a task, so that it can be compared.
     """
     found = [one for study in newest_first(store) for one in of_study(store, study)]
-    done = [row for row in run_rows(store) if row.done]
+    done = [row for row in run_rows(store) if row.done and not row.archived]
     own = list(_narrowed("", "", done))
     return found + (own if 1 < len(own) <= MOST_GROUPS else [])
 

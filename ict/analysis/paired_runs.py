@@ -44,12 +44,16 @@ def of_seeds(
     notes = _shared(a, b)
     if max(map(len, by_seed)) > 1:
         notes.append(
-            f"{len(pairs)} seeds are shared, so nothing is paired: the interval is Welch's of two samples."
+            f"{_shared_seeds(len(pairs))}, so nothing is paired: the interval is Welch's of two samples."
         )
         one, other = (list(values.values()) for values in by_seed)
         return unpaired(one, other, images, outcome), notes
     found, more = _of_one_seed(a, b, pairs, images, outcome)
     return found, notes + more
+
+
+def _shared_seeds(pairs: int) -> str:
+    return {0: "No seed is shared", 1: "One seed alone is shared"}[pairs]
 
 
 def _of_one_seed(

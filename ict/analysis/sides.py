@@ -34,6 +34,8 @@ class Side:
 
     name: str
     rows: tuple[RunRow, ...]
+    archived: int = 0
+    """How many finished runs a filter left out, as they are archived."""
 
     def on(self, task: str) -> "Side":
         """Its runs of one task."""
@@ -50,7 +52,10 @@ def is_side(text: str) -> bool:
 
 
 def find_side(text: str, store: Store) -> Side:
-    """The runs that `text` names. Raises InputError where it names none, or none is finished."""
+    """The runs that `text` names; a filter over the store leaves archived ones out.
+
+    Raises InputError where it names none, or none is finished.
+    """
     head, _, rest = text.partition(",")
     if head.startswith("study:"):
         rows, filters = study_row(head.removeprefix("study:"), store), rest
@@ -62,15 +67,22 @@ def find_side(text: str, store: Store) -> Side:
     tests = [_test(part) for part in filters.split(",") if part]
     chosen = [row for row in rows if all(test(row) for test in tests)]
     done = [row for row in chosen if row.done]
+    archived = sum(row.archived for row in done) if "=" in head else 0
+    if archived:
+        done = [row for row in done if not row.archived]
     if not done:
         _refuse_imported(text, tests, store)
+        if archived:
+            raise InputError(
+                f"{quoted(text)} names archived runs alone; `ict runs --all` lists them"
+            )
         many = (
             f"{len(chosen)} run{'s' * (len(chosen) != 1)}, none of them finished"
             if chosen
             else "no run"
         )
         raise InputError(f"{quoted(text)} names {many}; `ict runs` lists what is there")
-    return Side(text, tuple(done))
+    return Side(text, tuple(done), archived)
 
 
 def torn(side: Side) -> list[str]:

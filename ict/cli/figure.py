@@ -10,6 +10,7 @@ from ict.cli.common import NUMBER, Whole, command, emit
 from ict.criteria import NORMS, SELECTORS
 from ict.errors import InputError, quoted
 from ict.figures.by_name import FIGURES, Choice
+from ict.figures.curve_view import ALONG
 from ict.figures.export import FORMATS, MISSING, export, export_all, provenance
 from ict.figures.from_store import bundle, look_up
 from ict.figures.styles import STYLES, get_style
@@ -44,14 +45,23 @@ _NAMES = "\n".join(f"  {name:14} {words}" for name, (_, words) in FIGURES.items(
 @click.option("--span", type=click.Choice(["column", "text"]), help="Of which the width is taken.")
 @click.option("--store", "root", metavar="DIR", help="The store; default: $ICT_STORE.")
 @click.option("--task", help="Only runs and scores of this task.")
-@click.option("--metric", help="curves: train_accuracy, val_accuracy, train_loss, lr, …")
+@click.option(
+    "--metric",
+    help="curves: train_accuracy, val_accuracy, train_loss, lr, …; parallel: test_accuracy, train_seconds, …",
+)
 @click.option(
     "--smooth",
     default=1,
-    show_default=True,
-    type=Whole(1, 1000),
-    help="curves: mean of so many last epochs.",
+    type=NUMBER,
+    help="curves: weight of what was before, below 1, in a moving average; from 1 on, the mean of so many "
+    "last epochs.",
 )
+@click.option("--x", default="epoch", type=click.Choice(ALONG), help="curves: along what.")
+@click.option("--log/--no-log", default=False, help="curves: y on a logarithmic axis.")
+@click.option("--xlim", metavar="LOW:HIGH", help="curves: ends of the x axis, in its unit.")
+@click.option("--ylim", metavar="LOW:HIGH", help="curves: ends of the y axis, in its unit.")
+@click.option("--colour", metavar="FIELD", help="curves: colours by this field of the runs.")
+@click.option("--fields", metavar="FIELD[,FIELD…]", help="parallel: which axes, in their order.")
 @click.option(
     "--view",
     default="z",

@@ -85,7 +85,8 @@ def runs(
         rows = _sorted(rows, sort)
     if sort and sort.lstrip("-") not in columns:
         columns = [*columns, sort.lstrip("-")]
-    emit(rows, as_json=as_json, text=None if as_json else _run_table(rows, columns))
+    shown = rows if as_json or group else _named(rows)
+    emit(rows, as_json=as_json, text=None if as_json else _run_table(shown, columns))
     if archived and not as_json:
         click.echo(f"ict: {archived} archived left out; `ict runs --all` shows them", err=True)
     say_unreadable(store, odd)
@@ -102,9 +103,18 @@ def _refuse_options(context: click.Context) -> None:
 
 
 def _columns(rows: list[dict[str, Any]]) -> list[str]:
-    """The columns of the list, with those of labels that any of the runs has."""
-    labels = [name for name in ("name", "tags") if any(row.get(name) for row in rows)]
-    return [_COLUMNS[0], *labels, *_COLUMNS[1:]]
+    """The columns of the list, with the tags that any of the runs has."""
+    tags = ["tags"] if any(row.get("tags") for row in rows) else []
+    return [_COLUMNS[0], "name", *tags, *_COLUMNS[1:]]
+
+
+def _named(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each with the name that tells it from the others, which is what people call it where they do."""
+    from ict.analysis.run_names import run_names
+    from ict.store.run_rows import as_rows
+
+    names = run_names(as_rows(rows))
+    return [{**row, "name": names[row["run_id"]]} for row in rows]
 
 
 def _grouped(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:

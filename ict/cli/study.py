@@ -277,17 +277,24 @@ def cancel(name: str, *, as_json: bool) -> None:
 
 @command("remove")
 @click.argument("name")
-@click.option("--runs", "with_runs", is_flag=True, help="Its runs too, if no other study has them.")
+@click.option(
+    "--runs",
+    "with_runs",
+    is_flag=True,
+    help="Its runs too, if no other study has them: they go to the trash.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, *, with_runs: bool, yes: bool, as_json: bool) -> None:
-    """Deletes a study; its runs stay unless --runs is given."""
+    """Deletes a study; its runs stay unless --runs moves them to the trash (`ict runs restore`)."""
     store = Store()
     studies.load_study(store, name)
-    what = f"study {name} and its runs" if with_runs else f"study {name} (its runs stay)"
-    confirm(f"Delete {what} from {store.root}?", yes=yes, as_json=as_json)
+    rest = "and move its runs to the trash" if with_runs else "(its runs stay)"
+    confirm(f"Delete study {name} {rest}, in {store.root}?", yes=yes, as_json=as_json)
     removed = studies.remove_study(store, name, with_runs=with_runs)
     document = {"name": name, "removed_runs": removed}
-    emit(document, as_json=as_json, text=f"removed study {name}, {len(removed)} run(s)")
+    back = f"; bring them back with: ict runs restore {' '.join(removed)}" if removed else ""
+    text = f"removed study {name}, {len(removed)} run(s) moved to the trash{back}"
+    emit(document, as_json=as_json, text=text)
 
 
 for _command in (run, plan, show, list_, cancel, remove):

@@ -15,6 +15,7 @@ from ict.analysis.sides import Side
 from ict.analysis.standings import Standing
 from ict.catalogue import RATIO
 from ict.documents.score_record import ScoreRecord
+from ict.figures.curve_view import Along
 from ict.figures.maps import View
 from ict.store.causal_files import CausalCheck
 from ict.store.inspect_files import Inspection
@@ -30,7 +31,13 @@ class Choice:
 
     task: str | None = None
     metric: str | None = None
-    smooth: int = 1
+    smooth: float = 1
+    x: Along = "epoch"
+    log: bool = False
+    xlim: str | None = None
+    ylim: str | None = None
+    colour: str | None = None
+    fields: str | None = None
     view: View = "z"
     beside: str | None = None
     site: str | None = None
@@ -96,6 +103,8 @@ class Found:
     """Other people's numbers."""
     sides: list[Side] = field(default_factory=list)
     """Runs by the name of their source, finished ones: what a comparison takes."""
+    archived: list[RunRow] = field(default_factory=list)
+    """Runs of the store that nobody named and that are archived."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,12 @@ from ict.figures import (
     draw_checks,
     draw_classes,
     draw_comparisons,
+    draw_curves,
     draw_first_step,
     draw_inspections,
     draw_made_of,
     draw_pairs,
+    draw_parallel,
     draw_results,
     draw_runs,
     draw_scores,
@@ -26,7 +28,8 @@ from ict.figures.asked import Choice, Drawn, Found, Request
 __all__ = ["FIGURES", "Choice", "Drawn", "Found", "Request"]
 
 FIGURES: dict[str, tuple[Callable[[Found, Choice], Drawn], str]] = {
-    "curves": (draw_runs.over_epochs, "a metric over epochs, by setting, with every seed"),
+    "curves": (draw_curves.over_epochs, "a metric over epochs, steps or time, with every seed"),
+    "parallel": (draw_parallel.over_fields, "runs over parallel axes: fields, and what came out"),
     "k-ratio": (draw_runs.against_k, "test accuracy against K/D, with controls"),
     "results": (draw_results.of_one_task, "methods on one task (--task), your own data too"),
     "benchmark": (draw_runs.beside_published, "group means beside published methods"),

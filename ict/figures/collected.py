@@ -46,11 +46,11 @@ def request_of(text: str) -> Request:
 
 def _fits(option: str, value: object) -> bool:
     """Whether an option of a choice is one of this version, with a value of its type."""
-    if option in ("smooth", "block", "channel"):
+    if option in ("block", "channel"):
         return isinstance(value, int)
-    if option == "ratio":
+    if option in ("ratio", "smooth"):
         return isinstance(value, (int, float))
-    if option in ("published", "ceiling"):
+    if option in ("published", "ceiling", "log"):
         return isinstance(value, bool)
     if option == "k":
         return isinstance(value, list) and all(isinstance(one, int) for one in value)

@@ -7,16 +7,18 @@ import pandas as pd
 from ict.analysis.answered_images import class_names_of
 from ict.analysis.comparing import Comparison, TaskComparison, compare
 from ict.analysis.flips import agreement
+from ict.analysis.named_sides import is_declared
 from ict.analysis.outcomes import LOSS, find_outcome
 from ict.analysis.power import detectable
+from ict.analysis.run_names import run_names
 from ict.analysis.same_test import same_images
 from ict.analysis.sides import Side, named
 from ict.analysis.study_contrasts import study_contrasts
+from ict.analysis.verdicts import EXPLORATORY, PRIMARY
 from ict.documents.records import Odd
 from ict.errors import InputError
 from ict.figures import comparisons
 from ict.figures.asked import Choice, Drawn, Found, of_runs
-from ict.figures.labels import labels
 from ict.store.predictions import Predictions, read_predictions
 from ict.store.run_rows import RunRow
 from ict.store.studies import load_study
@@ -41,7 +43,11 @@ def _of_task(side: Side, task: str | None) -> Side:
 
 
 def _compared(found: Found, choice: Choice) -> Comparison:
-    return compare(*_sides(found, choice), found.store, outcome=find_outcome(choice.outcome))
+    """A minus B; where a study declares this contrast, it is the primary one here too."""
+    a, b = _sides(found, choice)
+    declared = choice.task is None and is_declared(found.store, a.name, b.name)
+    role = PRIMARY if declared else EXPLORATORY
+    return compare(a, b, found.store, outcome=find_outcome(choice.outcome), role=role)
 
 
 def differences(found: Found, choice: Choice) -> Drawn:
@@ -154,8 +160,8 @@ def agreements(found: Found, choice: Choice) -> Drawn:
             "fewer than two of these runs kept an answer for each image of the same test: "
             + "; ".join(dict.fromkeys(reasons.values()))
         )
-    names = labels(answered)
-    shown = [f"{names[row.run_id]}, seed {row.seed}" for row in answered]
+    names = run_names(answered, always=("method",))
+    shown = [names[row.run_id] for row in answered]
     first = answers[answered[0].run_id]
     result = agreement([answers[row.run_id].predictions for row in answered], first.labels)
     pairs = [

@@ -1,13 +1,13 @@
 """Figures of runs: over epochs, over K, beside published numbers, on each other's channels."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
 from ict.analysis import benchmark, summary
 from ict.analysis.draws import shared_draw_words
-from ict.analysis.groups import by_seed, has_epochs, over_seeds, seed_of
+from ict.analysis.groups import by_seed, over_seeds
 from ict.analysis.rates import rate_cell, rate_words, with_searches
 from ict.analysis.standings import Repeats, Standing, standings
 from ict.analysis.transfer import transfer_table, without_partner
@@ -22,11 +22,9 @@ from ict.figures.benchmark import (
     shown_rows,
 )
 from ict.figures.frames import frame
-from ict.figures.labels import labels
 from ict.figures.tables import PUBLISHED, grouped_accuracy
 from ict.figures.transfer import transfer_matrix
 from ict.methods.registry import chooses_channels
-from ict.store.epoch_rows import Epoch, epoch_rows
 from ict.store.run_rows import RunRow, as_rows
 from ict.tasks.others import is_generic
 from ict.tasks.task import NOISE
@@ -47,7 +45,7 @@ def _done(found: Found, choice: Choice) -> list[RunRow]:
     return rows
 
 
-def _of(rows: Sequence[RunRow], ids: Iterable[Any]) -> list[RunRow]:
+def of_ids(rows: Sequence[RunRow], ids: Iterable[Any]) -> list[RunRow]:
     """The rows of these runs, each once, in the order of `rows`."""
     of_group = set(ids)
     kept: dict[str, RunRow] = {}
@@ -55,71 +53,6 @@ def _of(rows: Sequence[RunRow], ids: Iterable[Any]) -> list[RunRow]:
         if row.run_id in of_group:
             kept.setdefault(row.run_id, row)
     return list(kept.values())
-
-
-def over_epochs(found: Found, choice: Choice) -> Drawn:
-    rows = [r for r in asked(found, choice) if r.status not in ("missing", "unreadable")]
-    rows = _of(rows, [row.run_id for row in rows])
-    converged = {r.run_id: "a converged probe has no epochs" for r in rows if not has_epochs(r)}
-    rows = [row for row in rows if row.run_id not in converged]
-    progress = {r.run_id: epoch_rows(found.store.run(r.run_id)) for r in rows}
-    if not rows and choice.task is not None:
-        raise InputError(f"no run on {choice.task} behind these sources")
-    if not any(progress.values()):
-        raise InputError(next(iter(converged.values()), "no epoch has been run yet"))
-    lines = [line for one in progress.values() for line in one]
-    with_val = any(line.get("val_accuracy") is not None for line in lines)
-    metric = choice.metric or ("val_accuracy" if with_val else "train_accuracy")
-    if metric not in curves.METRICS:
-        raise InputError(f"metric {metric!r}: choose one of {', '.join(curves.METRICS)}")
-    drawn = [r for r in rows if any(line.get(metric) is not None for line in progress[r.run_id])]
-    words = metric.replace("_", " ")
-    if not drawn:
-        raise InputError(f"no run behind these sources has written {words}")
-    runs = curve_runs(drawn, progress)
-    table = curves.progress_table(run.smoothed(metric, choice.smooth) for run in runs)
-    table = table[["label", "seed", "epoch", metric]]
-    return Drawn(
-        figure=curves.training_curves(runs, metric, smooth=choice.smooth),
-        table=table,
-        summary=_last_epochs(table, metric),
-        context=of_runs(drawn),
-        runs=drawn,
-        facts={"metric": metric, "smooth": choice.smooth},
-        reasons=converged
-        | {
-            r.run_id: f"no {words} was written" if progress[r.run_id] else "no epoch has ended"
-            for r in rows
-            if r not in drawn
-        },
-    )
-
-
-def curve_runs(
-    rows: Sequence[RunRow], progress: Mapping[str, tuple[Epoch, ...]]
-) -> list[curves.Curve]:
-    """What `training_curves` takes: the runs by label, so that seeds stand together."""
-    names = labels(rows)
-    return [
-        curves.Curve(names[row.run_id], seed_of(row), progress[row.run_id])
-        for row in sorted(rows, key=lambda row: names[row.run_id])
-    ]
-
-
-def _last_epochs(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The last epoch of each run, its mean over the seeds of a label with n and interval."""
-    last = table.dropna(subset=[metric]).sort_values("epoch")
-    last = last.groupby(["label", "seed"], dropna=False, sort=False).tail(1)
-    factor = curves.METRICS[metric][1]
-    epochs = last.groupby("label", sort=False)["epoch"].max()
-    last = last.assign(value=factor * last[metric].astype(float))
-    runs = as_rows(last.to_dict("records"))
-    rows = []
-    for group in over_seeds(runs, by=("label",), value="value", ends=curves.ends(metric)):
-        over, label = group.interval, group.setting["label"]
-        span = {"mean": over.mean, "low": over.low, "high": over.high, "n": over.n}
-        rows.append({"label": label, "epoch": int(epochs[label]), **span})
-    return pd.DataFrame(rows)
 
 
 def against_k(found: Found, choice: Choice) -> Drawn:
@@ -130,7 +63,7 @@ def against_k(found: Found, choice: Choice) -> Drawn:
     series = pd.DataFrame(summary.study_series(rows))
     if series.empty:
         raise InputError("no run on the task's own channels behind these sources")
-    drawn = _of(rows, series["run_id"])
+    drawn = of_ids(rows, series["run_id"])
     by = ["series", "ratio", "k"]
     if any(row.edge for row in drawn):
         cells = {row.run_id: rate_cell(row) for row in drawn}
@@ -219,7 +152,7 @@ def against_parameters(found: Found, choice: Choice) -> Drawn:
 def _own_rows(found: Found, rows: Sequence[RunRow], shown: pd.DataFrame, incomplete: str) -> Behind:
     """The runs in the rows that are drawn, and why the others are not."""
     ids = [i for runs in shown.get("runs", []) if isinstance(runs, list) for i in runs]
-    drawn = _of(rows, ids)
+    drawn = of_ids(rows, ids)
     sources = list(dict.fromkeys(str(one) for one in shown["source"]))
     facts: dict[str, Any] = {"methods": len(shown), "numbers": sources}
     if PUBLISHED in sources:
@@ -243,7 +176,7 @@ def transfers(found: Found, choice: Choice) -> Drawn:
     settings = {(run.backbone, run.criterion, str(run.k), run.tune_site) for run in runs}
     if len(settings) > 1:
         raise InputError("runs of several backbones, criteria, K or sites: name those of one")
-    drawn = _of(rows, [run_id for row in table for run_id in row.run_ids])
+    drawn = of_ids(rows, [run_id for row in table for run_id in row.run_ids])
     alone = set(without_partner(rows, table))
     columns = frame(table)
     kept = ["task", "source", "difference", "low", "high", "n", "accuracy", "own"]

@@ -27,7 +27,7 @@ IMPORTED, PUBLISHED = "imported", "published"
 
 
 def look_up(names: Sequence[str], store: Store) -> Found:
-    """What is behind `names`, in their order; without names all runs of the store.
+    """What is behind `names`, in their order; without names all runs of the store that are not archived.
 
     Raises InputError for a source that is not there, with the nearest.
     """
@@ -58,7 +58,9 @@ def look_up(names: Sequence[str], store: Store) -> Found:
     found.sides.extend(sides[name] for name in names if name in sides)
     found.rows.extend(rows)
     if not names:
-        found.rows.extend(run_rows(store))
+        everything = run_rows(store)
+        found.rows.extend(row for row in everything if not row.archived)
+        found.archived.extend(row for row in everything if row.archived)
         found.imported.extend(imported_run_rows(store))
     return found
 
@@ -128,7 +130,8 @@ def _left_out(found: Found, choice: Choice, drawn: Drawn) -> dict[str, list[str]
     files += [one.path.name for one in found.inspections]
     files += [check.causal_id for check in found.checks]
     rows = [row for row in found.rows if choice.task in (None, row.task)]
-    reasons = {row.run_id: _reason(row, drawn) for row in rows}
+    reasons = {row.run_id: "archived" for row in found.archived if choice.task in (None, row.task)}
+    reasons |= {row.run_id: _reason(row, drawn) for row in rows}
     reasons |= dict.fromkeys(files, "not of this figure") | dict(drawn.reasons)
     result: dict[str, list[str]] = {}
     for one, reason in reasons.items():

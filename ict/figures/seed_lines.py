@@ -36,18 +36,22 @@ def ends(metric: str) -> tuple[float, float] | None:
     return PERCENT if METRICS.get(metric, ("", 1.0))[1] == 100 else None
 
 
-def add_seed_lines(figure: go.Figure, part: pd.DataFrame, label: str, style: look.Look) -> None:
-    """A thin line a seed: the mean of its random draws, where it has several."""
+def add_seed_lines(
+    figure: go.Figure, part: pd.DataFrame, label: str, style: look.Look, y: str = "value"
+) -> None:
+    """A thin line a seed over `at`: the mean of its random draws, where it has several."""
     for seed, runs in part.groupby("seed", dropna=False):
-        run = runs.groupby("epoch", as_index=False)["value"].mean()
+        run = runs.groupby("epoch", as_index=False)[["at", y]].mean()
+        named = label if pd.isna(seed) else f"{label}, seed {seed}"
         figure.add_scatter(
-            x=run["epoch"],
-            y=run["value"],
+            x=run["at"],
+            y=run[y],
             mode="lines",
             line={"color": style.fill(0.45), "width": 0.8},
             legendgroup=label,
             showlegend=False,
-            hovertemplate=f"{label}, seed {seed}<br>epoch %{{x}}: %{{y:.4g}}<extra></extra>",
+            text=[f"epoch {epoch:g}" for epoch in run["epoch"]],
+            hovertemplate=f"{named}<br>%{{text}}: %{{y:.4g}}<extra></extra>",
         )
 
 
@@ -60,22 +64,27 @@ def add_mean(
     style: look.Look,
     markers: bool,
     ends: tuple[float, float] | None = PERCENT,
+    at: str | None = None,
 ) -> None:
-    """The mean over seeds at each x; the interval as a band for lines, as bars for markers."""
+    """The mean over seeds at each x; the interval as a band for lines, as bars for markers.
+
+    It is drawn at the mean of the column `at` there, where one is named.
+    """
     rows = as_rows(part.sort_values(x).to_dict("records"))
     points = over_seeds(rows, by=(x,), value="value", ends=ends)
     groups = [(group.setting[x], group.interval) for group in points]
-    at = [float(a) for a, _ in groups]
+    xs = [float(a) for a, _ in groups]
+    where = xs if at is None else [float(value) for value in part.groupby(x)[at].mean()[xs]]
     mean = np.array([i.mean for _, i in groups])
     low, high = (np.array([getattr(i, end) for _, i in groups]) for end in ("low", "high"))
     sure = np.isfinite(low)
     banded = sure & np.array([i.n >= BAND_SEEDS for _, i in groups])
     if not markers and banded.any():
-        add_band(figure, np.array(at)[banded], (low[banded], high[banded]), name, style)
+        add_band(figure, np.array(where)[banded], (low[banded], high[banded]), name, style)
     figure.add_scatter(
-        x=at,
+        x=where,
         y=mean,
-        mode="lines+markers" if markers or len(at) <= FEW_EPOCHS else "lines",
+        mode="lines+markers" if markers or len(xs) <= FEW_EPOCHS else "lines",
         name=name,
         legendgroup=name,
         line={"color": style.colour, "dash": style.dash, "width": 2},
@@ -90,10 +99,16 @@ def add_mean(
         if markers and sure.any()
         else None,
         customdata=[[i.n, i.low, i.high] for _, i in groups],
-        text=[share_words(a) if x == "ratio" else f"{a:.4g}" for a in at],
+        text=[_at_words(x, a) for a in xs],
         hovertemplate=f"{name}<br>%{{text}}: %{{y:.2f}}<br>n = %{{customdata[0]}}, 95 % "
         "[%{customdata[1]:.2f}, %{customdata[2]:.2f}]<extra></extra>",
     )
+
+
+def _at_words(x: str, value: float) -> str:
+    if x == "ratio":
+        return share_words(value)
+    return f"epoch {value:g}" if x == "epoch" else f"{value:.4g}"
 
 
 def add_band(

@@ -139,6 +139,9 @@ _INKS = {
 }
 
 
+ON_LINES = "on lines"  # the name of annotations that stay legible where lines run behind them
+
+
 def template(theme: Theme = "light", *, font_px: float = 13) -> go.layout.Template:
     """The Plotly template of a theme; every text size follows from `font_px`."""
     ink = _INKS[theme]
@@ -158,6 +161,7 @@ def template(theme: Theme = "light", *, font_px: float = 13) -> go.layout.Templa
         "autotickangles": [0, -90],
         "exponentformat": "e",  # no superscripts: they fall below 6 pt on paper
     }
+    words = {"font": {"size": small, "color": ink.text}, "showarrow": False}
     colorbar = {
         "outlinewidth": 0,
         "thickness": round(font_px * 0.9),
@@ -176,7 +180,11 @@ def template(theme: Theme = "light", *, font_px: float = 13) -> go.layout.Templa
         "yaxis": axis,
         "legend": {"font": {"size": small}, "bgcolor": "rgba(0,0,0,0)", "title": {"text": ""}},
         "hoverlabel": {"bgcolor": ink.hover, "font": {"family": FONT, "color": ink.text}},
-        "annotationdefaults": {"font": {"size": small, "color": ink.text}, "showarrow": False},
+        "annotationdefaults": words,
+        # for a figure's annotation that names it (`templateitemname`); itself not drawn
+        "annotations": [
+            {"name": ON_LINES, "visible": False, "bgcolor": transparent(ink.hover, 0.75), **words}
+        ],
         "shapedefaults": {"line": {"color": ink.axis, "width": 1}},
         "margin": {"l": 60, "r": 16, "t": 44, "b": 52},
         "hovermode": "closest",

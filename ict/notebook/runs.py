@@ -61,9 +61,16 @@ def train(
 
 
 def runs(
-    *, study: str | None = None, store: str | Path | None = None, **equal: Any
+    *,
+    study: str | None = None,
+    store: str | Path | None = None,
+    everything: bool = False,
+    **equal: Any,
 ) -> pd.DataFrame:
     """One row a run of the store, oldest first: its id, status, fields and what came out.
+
+    Archived runs are left out, and counted in `table.attrs["archived_left_out"]`, unless `everything`
+    is asked for, a study, or `archived=True`.
 
     Accuracies are fractions, times seconds, memory bytes, as the columns' names say; empty without runs.
     `equal` keeps those with a field of that value (`task="digits"`), `study` those of a study.
@@ -76,8 +83,14 @@ def runs(
 
         ids = set(load_study(opened, study).run_ids)
         table = table[table["run_id"].isin(ids)] if len(table) else table
+    archived = 0
+    if len(table) and "archived" in table and not (everything or study or "archived" in equal):
+        hidden = table["archived"].fillna(False).astype(bool)
+        archived, table = int(hidden.sum()), table[~hidden]
     for name, value in equal.items() if len(table) else ():
         if name not in table:
             raise InputError(f"no run has {quoted(name)}; there are {', '.join(map(str, table))}")
         table = table[table[name] == value]
-    return table.reset_index(drop=True)
+    table = table.reset_index(drop=True)
+    table.attrs["archived_left_out"] = archived
+    return table

@@ -82,6 +82,7 @@ def _epoch(
         lr=lr,
         seconds=time.perf_counter() - started,
         images_per_second=trainer.steps * batch / training_seconds,
+        steps=number * trainer.steps,
     )
     shown = "" if checked is None else f", val {checked.accuracy:.3f}"
     log(

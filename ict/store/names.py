@@ -31,6 +31,7 @@ INDEX = "index.json"
 SOUND = "sound.json"
 BASKET = "figures.json"
 BASKET_LOCK = "figures.lock"
+TABLE = "table.json"
 
 
 def meta_file(folder: Path) -> Path:

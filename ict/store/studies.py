@@ -178,21 +178,22 @@ def _stored(content: Any) -> tuple[tuple[Member, ...], dict[str, Any], str | Non
 
 
 def remove_study(store: BaseStore, name: str, *, with_runs: bool = False) -> list[str]:
-    """Deletes the study; `with_runs` also its runs that no other study has. Gives their ids.
+    """Deletes the study; `with_runs` moves its runs that no other study has to the trash. Gives their ids.
 
-    Raises InputError while one of these runs is running.
+    Raises InputError while one of these runs is running, or waits to.
     """
     study = load_study(store, name)
     removed: list[str] = []
     if with_runs:
+        from ict.store.trash import to_trash  # reads labels, which listing a study does not need
+
         others = {i for s in list_studies(store) if s.name != name for i in s.run_ids}
         existing = set(store.run_ids())
         removed = [i for i in study.run_ids if i not in others and i in existing]
         for run_id in removed:
-            if store.run(run_id).status() == "running":
-                raise InputError(f"run {run_id} is running; cancel first: ict study cancel {name}")
-        for run_id in removed:
-            store.remove(run_id)
+            if (status := store.run(run_id).status()) in ("running", "queued"):
+                raise InputError(f"run {run_id} is {status}; cancel first: ict study cancel {name}")
+        to_trash(store, removed)
     try:
         shutil.rmtree(study.path.parent)
     except OSError as error:

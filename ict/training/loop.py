@@ -33,6 +33,8 @@ class EpochReport:
     lr: float
     seconds: float
     images_per_second: float
+    steps: int
+    """Of the optimiser, since the first epoch began."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -16,7 +16,13 @@ from tests.app.conftest import Open
 from tests.figure_store import collected_figures
 
 VIEWS = {
-    "curves": {"metric": "train_loss", "smooth": "2"},
+    "curves": {
+        "metric": "train_loss",
+        "smooth": "0.6",
+        "x": "time",
+        "colour": "seed",
+        "log": "true",
+    },
     "run": {},
     "ablation": {},
     "benchmark": {"average": "mean_of_groups"},

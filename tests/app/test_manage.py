@@ -178,3 +178,24 @@ def test_exported_rows_hold_what_the_store_holds(store: Store):
     assert list(table["run_id"]) == [row.run_id for row in rows]
     assert table["tags"][0] == "a, b"
     assert list(table["test_accuracy"][:2]) == [row.test_accuracy for row in rows[:2]]
+
+
+def test_columns_are_kept_in_the_store_until_the_usual_ones_are_wanted(
+    open_page: Open, store: Store
+):
+    app = open_page("curves", "managed", columns=["seed", "precision"])
+    app = press(app, "Keep for this store")
+    assert not app.exception
+    assert dict(app.query_params) == {}
+    again = open_page("curves", "managed")
+    assert list(again.dataframe[0].value.columns) == ["seed", "precision"]
+    again = press(again, "Usual columns")
+    assert "test_accuracy" in again.dataframe[0].value.columns
+
+
+def test_rows_are_named_by_what_tells_them_apart(open_page: Open, store: Store):
+    change_label(store.run(ids(store)[0]), Change(name="the one"))
+    app = open_page("curves", "managed")
+    names = list(app.dataframe[0].value["name"])
+    assert names[0] == "the one"
+    assert names[1:] == [f"seed {seed_of(store, run_id)}" for run_id in ids(store)[1:]]

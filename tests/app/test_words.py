@@ -2,10 +2,10 @@
 
 import pytest
 from ict_app.common import words
-from ict_app.tune import curve_data, plan
+from ict_app.tune import plan
 
 from ict.errors import InputError
-from ict.store.epoch_rows import as_epochs
+from ict.figures.labels import labels
 from ict.store.run_rows import as_rows
 
 
@@ -46,7 +46,7 @@ def test_labels_say_what_differs_and_seeds_share_one() -> None:
         {"run_id": "b", "task": "digits", "method": "ict", "k": 24, "seed": 2},
         {"run_id": "c", "task": "digits", "method": "ict", "k": 48, "seed": 1},
     ]
-    assert curve_data.labels(as_rows(rows)) == {"a": "K 24", "b": "K 24", "c": "K 48"}
+    assert labels(as_rows(rows)) == {"a": "K 24", "b": "K 24", "c": "K 48"}
 
 
 def test_labels_of_generic_sets_stay_short_and_apart() -> None:
@@ -56,18 +56,7 @@ def test_labels_of_generic_sets_stay_short_and_apart() -> None:
         {"run_id": name, "score_task": one, "score_data": f"sha256:00000{name}", **same}
         for name, one in sets.items()
     ]
-    found = curve_data.labels(as_rows(rows))
+    found = labels(as_rows(rows))
     assert found["a"] == "ict · channels of others (x, y)"
     assert found["b"].startswith("ict · channels of others (4 tasks), ")
     assert len(set(found.values())) == 3
-
-
-def test_smoothing_is_a_mean_of_what_was_there() -> None:
-    rows = as_epochs([{"epoch": i, "train_loss": float(i)} for i in (1, 2, 3, 4)])
-    assert [row.get("train_loss") for row in curve_data.smoothed(rows, "train_loss", 2)] == [
-        1,
-        1.5,
-        2.5,
-        3.5,
-    ]
-    assert curve_data.smoothed(rows, "train_loss", 1) == rows

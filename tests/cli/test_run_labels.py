@@ -34,7 +34,7 @@ def ids(*words: object) -> list[str]:
 
 
 def test_a_label_is_written_shown_and_filters(store: Store):
-    assert "name" not in ict("runs").stdout.splitlines()[0].split()
+    assert "the first try" not in ict("runs").stdout
     said = ask("runs", "label", "toy-000", "--name", "the one", "--note", "as in table 2",
                "--tag", "paper", "--tag", "late")  # fmt: skip
     label = {"name": "the one", "note": "as in table 2", "tags": ["late", "paper"]}

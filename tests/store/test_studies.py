@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ict.errors import InputError
-from ict.store import Run, Store, atomic_write_json, studies
+from ict.store import Run, Store, atomic_write_json, studies, transitions, trash
 from ict.store.run_times import expected_seconds, plan
 from ict.store.studies import Member, Study, chosen
 
@@ -144,6 +144,19 @@ def test_a_study_is_kept_updated_listed_and_removed(store: Store):
     assert removed == more.run_ids[1:]  # the first belongs to t as well
     assert store.run_ids() == other.run_ids
     assert [s.name for s in studies.list_studies(store)] == ["t"]
+    assert {one.run_id for one in trash.trashed(store)} == {*removed}
+    for run_id in removed:
+        trash.restore(store, run_id)
+    assert store.run_ids() == sorted(more.run_ids)
+
+
+def test_a_study_of_which_a_run_waits_is_not_removed_with_its_runs(store: Store):
+    here = studies.create(store, BASE)
+    transitions.queue(store.run(here.run_ids[1]), {"sequence": 1})
+    with pytest.raises(InputError, match="is queued; cancel first: ict study cancel s"):
+        studies.remove_study(store, "s", with_runs=True)
+    assert store.run_ids() == sorted(here.run_ids)
+    assert [s.name for s in studies.list_studies(store)] == ["s"]
 
 
 def test_a_removed_run_is_missing_and_made_again(store: Store):

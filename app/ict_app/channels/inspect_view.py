@@ -40,12 +40,13 @@ def over_tasks(shown: Store, source: Source, block: int, channel: int) -> list[S
 
 def runs_with(shown: Store, source: Source, block: int, channel: int) -> dict[str, str]:
     """Labels of the runs whose selection holds the channel, by id."""
-    labels = {}
-    for row in readers.run_rows(shown)[:200]:
+    rows = readers.run_rows(shown)
+    labels, names = {}, readers.run_names(rows)
+    for row in rows[:200]:
         if row.backbone == source.record.backbone and row.score_id:
             chosen = readers.selection(Run(shown.runs_dir / row.run_id))
             if chosen is not None and channel in chosen_in_block(chosen, block):
-                labels[row.run_id] = words.run_label(row)
+                labels[row.run_id] = names[row.run_id]
     return labels
 
 

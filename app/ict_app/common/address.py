@@ -84,12 +84,10 @@ def go(page: str, **values: object) -> None:
 
 
 def _query(**values: object) -> visits.Texts:
-    always = visits.CARRIED[0]
-    store = {always: visits.current().now[always]} if always in visits.current().now else {}
-    if always in values:
-        store = {}
+    now = visits.current().now
+    always = {name: now[name] for name in visits.ALWAYS if name in now and name not in values}
     named = {key: value for key, value in values.items() if value is not None}
-    return store | {
+    return always | {
         key: [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
         for key, value in named.items()
     }

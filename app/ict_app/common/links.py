@@ -35,6 +35,7 @@ LISTS = {
     "columns",
     "filter_by",
     "group_by",
+    "axes",
 }  # an emptied one is empty in the link
 _ROWS = "pick"
 

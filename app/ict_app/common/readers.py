@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import streamlit as st
 
+from ict.analysis.run_names import run_names as names_of
 from ict.catalogue import BUNDLED_WEIGHTS
 from ict.documents.records import Odd
 from ict.documents.score_record import ScoreRecord
@@ -31,6 +32,7 @@ STORES = {"example": "Example", "own": "My store"}
 TABLE_SECONDS = 0.9  # how old the run table may be; a poll each second sees a new one
 Stamp = tuple[str, int, int]
 _looks: dict[tuple[str, str], tuple[float, Any]] = {}
+_names: dict[str, tuple[list[RunRow], dict[str, str]]] = {}  # of the last rows
 T = TypeVar("T")
 
 
@@ -79,6 +81,14 @@ def _has_folder(folder: Path) -> bool:
 def run_rows(shown: Store) -> list[RunRow]:
     """The runs of a store, newest first, at most a second old."""
     return _recent(("runs", str(shown.root)), lambda: rows_of(shown)[::-1])
+
+
+def run_names(rows: list[RunRow]) -> dict[str, str]:
+    """What each of `run_rows` is called in a list: task, method, and what tells it from the others."""
+    kept = _names.get("last")  # other visitors may ask for those of another store meanwhile
+    if kept is None or kept[0] is not rows:
+        kept = _names["last"] = rows, names_of(rows, always=("task", "method"))
+    return kept[1]
 
 
 def scores_of(shown: Store) -> list[ScoreRecord]:

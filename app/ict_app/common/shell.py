@@ -8,7 +8,7 @@ from ict.documents.records import Odd
 from ict.documents.shapes import shown as quotable
 from ict.errors import InputError
 from ict.store import Store
-from ict_app.common import address, links, readers, visit, words
+from ict_app.common import address, links, notices, readers, visit, words
 from ict_app.common.places import ROOT, SECTIONS, path
 
 ICON = str(ROOT / "assets" / "icon.png")  # a named icon would be fetched from the network
@@ -65,6 +65,7 @@ def sidebar() -> None:
     with st.sidebar:
         _switch()
         visit.current().counts = st.container()
+        st.session_state["notify_wanted"] = notices.switch()
         st.caption(f"Your store: {words.plain(readers.own_store().root)}")
 
 
@@ -90,6 +91,7 @@ def _counts(root: str) -> None:
     """How many runs there are and are on their way; looks again while one is."""
     shown = Store(root)
     rows = readers.run_rows(shown)
+    notices.tell(root, rows, wanted=st.session_state.get("notify_wanted", False))
     running = sum(row.status == "running" for row in rows)
     queued = sum(row.status == "queued" for row in rows)
     state = f"{running} running" + (f", {queued} queued" if queued else "")

@@ -49,11 +49,9 @@ class Source(Scored):
 def options(shown: Store) -> dict[str, str]:
     """Keys and labels of all that can be shown: finished runs with scores first, then score files."""
     records = {record.score_id: record for record in readers.scores_of(shown)}
-    runs = {
-        row.run_id: "run   " + words.run_label(row)
-        for row in readers.run_rows(shown)
-        if row.score_id in records
-    }
+    rows = readers.run_rows(shown)
+    names = readers.run_names(rows)
+    runs = {row.run_id: "run   " + names[row.run_id] for row in rows if row.score_id in records}
     files = {score_id: "scores   " + words.score_label(one) for score_id, one in records.items()}
     return runs | files
 

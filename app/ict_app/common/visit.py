@@ -18,8 +18,11 @@ from ict_app.common import links
 
 CARRIED = (
     "store", "of", "with", "at", "block", "channel", "run", "study", "check", "gradients", "tuned_by",
+    "notify",
 )  # fmt: skip
-"""What goes along from page to page; the first goes with every link too."""
+"""What goes along from page to page."""
+ALWAYS = ("store", "notify")
+"""Of these, what goes with every link too."""
 RENAMED = {"kd_overlap": "kd", "kd_criteria": "kd", "read_at": "at", "order_of_run": "order"}
 Texts = dict[str, list[str]]
 

@@ -5,10 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from ict.criteria import CRITERION
 from ict.documents.number_words import byte_words
 from ict.documents.score_record import ScoreRecord
-from ict.store.run_rows import RunRow
 
 NOTHING = "–"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&^=@])")
@@ -61,18 +59,6 @@ def size(number: float | None) -> str:
 
 def runs(number: int) -> str:
     return "1 run" if number == 1 else f"{number:,} runs"
-
-
-def run_label(row: RunRow) -> str:
-    """One line that tells a run from the others: task, backbone, method, K, seed, end of its id."""
-    parts = [row.task, row.backbone, row.method]
-    if row.k is not None:
-        parts.append(f"K {row.k}")
-    if row.criterion not in (None, CRITERION):
-        parts.append(row.criterion)
-    if row.seed is not None:
-        parts.append(f"seed {row.seed}")
-    return " · ".join(str(part) for part in parts if part) + f" · {row.run_id[-6:]}"
 
 
 def short_label(task: object, method: object, k: object = None) -> str:

@@ -46,8 +46,10 @@ def offered(root: str) -> dict[str, str]:
     sides = {
         one.name: f"{one.words} · {words.runs(one.runs)}" for one in named_sides.offered(shown)
     }
+    rows = readers.run_rows(shown)
+    names = readers.run_names(rows)
     runs = {
-        row.run_id: "run   " + words.run_label(row) for row in readers.run_rows(shown) if row.done
+        row.run_id: f"run   {names[row.run_id]}" for row in rows if row.done and not row.archived
     }
     return sides | runs
 
@@ -56,7 +58,7 @@ def offered(root: str) -> dict[str, str]:
 def first_pair(root: str, study: str | None) -> tuple[str, str] | None:
     """What is compared where the link names nothing; of single runs, the newest two of one task."""
     shown = Store(root)
-    done = [row for row in readers.run_rows(shown) if row.done]
+    done = [row for row in readers.run_rows(shown) if row.done and not row.archived]
     if pair := named_sides.first_pair(shown, study):
         return pair
     return next(((row.run_id, b) for row in done if (b := beside(row.run_id, done))), None)

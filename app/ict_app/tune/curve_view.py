@@ -1,24 +1,23 @@
-"""*Curves*: runs over their epochs, the run table, groups over seeds, two runs compared."""
+"""*Curves*: runs over epochs, steps or time, drawn anew while epochs arrive."""
 
+import dataclasses
 from collections.abc import Sequence
-from itertools import islice
-from typing import Any
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from ict.analysis import groups as run_groups
-from ict.analysis.summary import config_difference
-from ict.documents.number_words import range_words
+from ict.analysis.groups import has_epochs
+from ict.analysis.run_fields import field_title, varying_fields
+from ict.errors import InputError
 from ict.figures import Theme, training_curves
 from ict.figures.asked import Choice, Request
-from ict.figures.curves import Curve
+from ict.figures.curve_view import CurveView, limits
+from ict.figures.draw_curves import curve_runs, is_drawn, view_of
 from ict.store import Run, Store
+from ict.store.epoch_rows import Epoch
 from ict.store.run_rows import RunRow
 from ict_app.common import address, plot, readers, shell, words
-from ict_app.common.terms import help_of
-from ict_app.tune import curve_data, manage, run_table
+from ict_app.tune import manage
 
 METRICS = {
     "val_accuracy": "validation accuracy",
@@ -26,173 +25,129 @@ METRICS = {
     "train_loss": "training loss",
     "lr": "learning rate",
 }
+ALONG = {"epoch": "Epoch", "step": "Step", "time": "Time"}
+SETTING = "setting"
 DRAWN = 24
+_WEIGHTS = ("0", "0.2", "0.4", "0.6", "0.8", "0.9", "0.95", "0.99")
+_SMOOTHING = (
+    "The thick line is the exponential moving average $s_t = w\\,s_{t-1} + (1-w)\\,y_t$ from $s_0 = 0$, "
+    "drawn as $s_t / (1 - w^t)$, so that it has no pull to 0: what TensorBoard and W&B draw. 0 is off. "
+    "What was measured stays behind it as thin lines, and what the page finds is computed from that."
+)
+_UNWRITTEN = {"step": "the number of their steps", "time": "the seconds of their epochs"}
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
 def _figure(
-    labelled: tuple[tuple[str, run_groups.Seed, readers.Stamp], ...],
-    metric: str,
-    smooth: int,
+    seen: tuple[tuple[str, str, readers.Stamp], ...],
+    asked: str,
     theme: Theme,
+    _rows: Sequence[RunRow],
+    _choice: Choice,
 ) -> go.Figure:
-    runs = [Curve(label, seed, readers.epochs(of)) for label, seed, of in labelled]
-    return training_curves(runs, metric, smooth=smooth, theme=theme)
+    """Of the same files and choices the same figure; `seen` also says how each run stands."""
+    progress = {run_id: readers.epochs(of) for run_id, _, of in seen}
+    runs = curve_runs(_rows, progress, _choice.colour)
+    metric = str(_choice.metric)
+    return training_curves(runs, metric, view=view_of(_choice), colour=_choice.colour, theme=theme)
 
 
 def _stamp(shown: Store, row: RunRow) -> readers.Stamp:
     return readers.stamp(Run(shown.runs_dir / row.run_id).progress_path)
 
 
-def _has(shown: Store, row: RunRow, metric: str) -> bool:
-    return any(line.get(metric) is not None for line in readers.epochs(_stamp(shown, row)))
+def _epochs(shown: Store, row: RunRow) -> tuple[Epoch, ...]:
+    return readers.epochs(_stamp(shown, row))
 
 
 def curves(shown: Store, rows: Sequence[RunRow]) -> None:
-    """One colour for what differs, thin lines for seeds, a band where there are two or more."""
+    """One colour for what differs, thin lines for seeds, a band where there are three or more.
+
+    While one of the runs is on its way the figure is drawn anew every two seconds, and a zoom stays.
+    """
+    choice = _controls(rows)
+    alive = any(row.status in manage.BUSY for row in rows)
+    st.fragment(_drawn, run_every=2 if alive else None)(
+        str(shown.root), [row.run_id for row in rows], choice, alive
+    )
+
+
+def _controls(rows: Sequence[RunRow]) -> Choice:
+    """What is drawn of the runs, and how."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         metric = address.segmented("Metric", METRICS, key="metric")
-        smooth = address.number(
-            "Mean over the last epochs", 1, 50, default=1, key="smooth", width=200,
-            help="1 is off: what was measured.",
-        )  # fmt: skip
-    smooth = int(smooth or 1)
-    epochs = (row for row in rows if run_groups.has_epochs(row) and _stamp(shown, row)[2])
-    drawn = list(islice(epochs, DRAWN))
-    if not drawn:
+        along = address.segmented("Along", ALONG, key="x")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        fields = {SETTING: "setting"} | {name: field_title(name) for name in varying_fields(rows)}
+        colour = address.select("Colour by", fields, key="colour", width=200)
+        smooth = address.select_slider(
+            "Smoothing", _WEIGHTS, key="smooth", help=_SMOOTHING, width=240
+        )
+        log = address.toggle("Log y", key="log")
+        with st.popover("Limits", icon=":material/crop_free:"):
+            ends = {
+                axis: _limits(
+                    address.text(f"Limits of {axis}", key=f"{axis}lim", placeholder="LOW:HIGH"),
+                    axis,
+                )
+                for axis in ("x", "y")
+            }
+            st.caption("In the unit of the axis: `0:10`, `90:` or `:5`; empty shows everything.")
+    return Choice(
+        metric=metric, x=along, log=log, smooth=float(smooth),  # type: ignore[arg-type]
+        colour=None if colour == SETTING else colour, xlim=ends["x"], ylim=ends["y"],
+    )  # fmt: skip
+
+
+def _limits(text: str, axis: str) -> str | None:
+    """What was typed; a sentence and nothing where it is no pair of ends."""
+    try:
+        limits(text, axis)
+    except InputError as error:
+        st.error(words.plain(words.sentence(error)), icon=":material/error:")
+        return None
+    return text.strip() or None
+
+
+def _drawn(root: str, ids: Sequence[str], choice: Choice, alive_then: bool) -> None:
+    """The figure of the newest of the runs, and what is said of it."""
+    shown, wanted = Store(root), set(ids)
+    rows = [row for row in readers.run_rows(shown) if row.run_id in wanted]
+    if alive_then and not any(row.status in manage.BUSY for row in rows):
+        st.rerun(scope="app")
+    view, metric = view_of(choice), str(choice.metric)
+    begun = [row for row in rows if has_epochs(row) and _stamp(shown, row)[2]]
+    if not begun:
         st.info("None of these runs has finished an epoch yet.", icon=":material/hourglass_empty:")
         return
-    drawn = [row for row in drawn if _has(shown, row, metric)] or drawn
-    names = curve_data.labels(drawn)
-    drawn.sort(key=lambda row: names[row.run_id])
-    labelled = tuple(
-        (names[row.run_id], run_groups.seed_of(row), _stamp(shown, row)) for row in drawn
-    )
-    figure = _figure(labelled, metric, smooth, shell.theme())
+    newest = begun[:DRAWN]
+    drawn = [row for row in newest if is_drawn(row, _epochs(shown, row), metric, view)] or newest
+    seen = tuple((row.run_id, row.status, _stamp(shown, row)) for row in drawn)
+    words_ = f"{METRICS[metric]} over {ALONG[view.x].lower()} of {len(drawn)} runs"
     plot.draw(
-        figure, "curves", f"{METRICS[metric]} over epochs of {len(drawn)} runs",
-        request=Request("curves", [row.run_id for row in drawn],
-                        Choice(metric=metric, smooth=smooth)),
+        _figure(seen, repr(dataclasses.astuple(choice)), shell.theme(), drawn, choice), "curves", words_,
+        request=Request("curves", [row.run_id for row in drawn], choice),
     )  # fmt: skip
+    _note(shown, begun, drawn, metric, view)
+
+
+def _note(
+    shown: Store, begun: Sequence[RunRow], drawn: Sequence[RunRow], metric: str, view: CurveView
+) -> None:
+    """How many runs are drawn, which are not, and what the lines are."""
     note = f"{words.runs(len(drawn))} drawn"
-    if len(drawn) == DRAWN < len(rows):
-        note += f", the newest of {len(rows)}; filter or select rows to choose others"
-    st.caption(
-        f"{note}. Thin lines are seeds, the band is the 95 % t interval of their mean, from three seeds on."
-    )
-
-
-def table(rows: Sequence[RunRow], columns: Sequence[str]) -> list[RunRow]:
-    """All runs as rows that can be selected; gives the selected ones."""
-    picked = address.rows(
-        run_table.frame(rows, columns), [row.run_id for row in rows], key="pick", noun="run", hide_index=True,
-        column_config=run_table.column_config(), height=380, placeholder="",
-    )  # fmt: skip
-    return [row for row in rows if row.run_id in set(picked)]
-
-
-def _plain(value: Any) -> str:
-    """A field of a configuration as text: nothing for what is not read, whole numbers as such."""
-    if value is None or (isinstance(value, float) and pd.isna(value)):
-        return ""
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _grouped(done: Sequence[RunRow]) -> tuple[list[str], list[run_groups.Group]]:
-    """The fields that a visitor groups by, else all settings but the seed; and the groups."""
-    options = [name for name in run_table.fields(done) if name not in _GROUP_COLUMNS]
-    names = address.multiselect(
-        "Group by", options, key="group_by",
-        placeholder="all settings but the seed", wrap=False,
-    )  # fmt: skip
-    if not names:
-        fields = run_groups.telling(done)
-        names = [n for n in run_groups.varying(done) if n in fields or n not in run_groups.DERIVED]
-        return names, run_groups.over_seeds(done)
-    if mixed := run_groups.varying_within(done, names):
-        said = words.plain(", ".join(map(run_table.title, mixed)))
-        st.caption(f":material/info: Runs of one group also differ in {said}.")
-    return names, run_groups.over_seeds(done, by=names)
-
-
-def groups(rows: Sequence[RunRow]) -> None:
-    """Runs that differ in the seed alone, or agree in chosen fields: n, mean, interval and best."""
-    done = [row for row in rows if row.done]
-    if not done:
-        st.caption("No finished run to group.")
-        return
-    names, found = _grouped(done)
-    frame = pd.DataFrame([group.to_dict() for group in found])
-    for name in ("mean", "low", "high", "best", "sampling"):
-        frame[name] = pd.to_numeric(frame[name]) * 100
-    frame["interval"] = [
-        "" if pd.isna(low) else range_words(low, high, ".1f")
-        for low, high in zip(frame["low"], frame["high"], strict=True)
-    ]
-    frame["seeds"] = frame["seeds"].map(lambda seeds: ", ".join(map(str, seeds)))
-    frame["peak_memory_bytes"] = pd.to_numeric(frame["peak_memory_bytes"]) / 2**20
-    for name in names:
-        frame[name] = frame[name].map(_plain)
-    number = st.column_config.NumberColumn
-    st.dataframe(
-        frame, hide_index=True, placeholder="", height="content" if len(frame) < 12 else 420,
-        column_order=[*names, *_GROUP_COLUMNS],
-        column_config={
-            **{name: run_table.title(name) for name in names},
-            "over": st.column_config.TextColumn("n counts", help="Nothing, where the method reads "
-                                                "no seed: run again, it gives the same numbers."),
-            "mean": number("test %, mean", format="%.2f", help=help_of("accuracy")),
-            "interval": st.column_config.Column("95 % interval", help=help_of("interval")),
-            "best": number("best %", format="%.2f"),
-            "sampling": number("± test set", format="%.1f", help=help_of("sampling")),
-            "trainable_parameters": number("trained parameters", format="localized"),
-            "train_seconds": number("seconds", format="%.0f"),
-            "peak_memory_bytes": number("memory MiB", format="%.0f"),
-        },
-    )  # fmt: skip
-    st.caption(
-        "n counts training seeds; draws of random channels are averaged within a seed, and counted "
-        "where there is one seed. n ≤ 3 is exploratory: the interval is wide, and no test can reach "
-        "p < 0.05."
-    )
-
-
-_GROUP_COLUMNS = (
-    "n", "over", "runs", "mean", "interval", "best", "sampling", "trainable_parameters", "train_seconds",
-    "peak_memory_bytes", "seeds",
-)  # fmt: skip
-
-
-def actions(shown: Store, picked: Sequence[RunRow], columns: Sequence[str]) -> None:
-    """Open one, compare two, or do something with all of the selected runs."""
-    if not picked:
-        st.caption(
-            "Select rows to draw only those, to compare two, or to name, tag, archive, resume, cancel, "
-            "export or delete them."
+    if len(begun) > DRAWN:
+        note += f", of the newest {DRAWN} of {len(begun)}; filter or select rows to choose others"
+    plain = CurveView()
+    lacking = [
+        row for row in begun[:DRAWN]
+        if row not in drawn and is_drawn(row, _epochs(shown, row), metric, plain)
+    ]  # fmt: skip
+    if lacking:
+        note += (
+            f". {words.runs(len(lacking))} of an earlier version did not write {_UNWRITTEN[view.x]}"
         )
-        return
-    with st.container(horizontal=True):
-        if len(picked) == 1 and st.button("Open", icon=":material/open_in_full:"):
-            run_table.open_run(picked[0].run_id)
-        manage.bulk(shown, picked, columns)
-    if len(picked) == 2:
-        difference(shown, picked)
-
-
-def difference(shown: Store, picked: Sequence[RunRow]) -> None:
-    """The fields in which two configurations differ."""
-    differing = config_difference([shown.run(row.run_id) for row in picked])
-    st.markdown("**Configuration difference**")
-    if not differing:
-        st.caption("The two are configured alike.")
-        return
-    shown_rows = [
-        {"field": one.name, **{str(i): str(value) for i, value in enumerate(one.values)}}
-        for one in differing
-    ]
-    st.dataframe(
-        shown_rows, hide_index=True, height="content",
-        column_config={str(i): f"{i + 1}: …{row.run_id[-12:]}" for i, row in enumerate(picked)},
-    )  # fmt: skip
+    behind = "Thin lines are as measured" if view.smooths else "Thin lines are seeds"
+    st.caption(
+        f"{note}. {behind}, the band is the 95 % t interval of the mean, from three seeds on."
+    )

@@ -21,7 +21,9 @@ ORDERS = {
 
 def choose(shown: Store) -> str | None:
     """A finished run: that of the link, else the newest; None where there is none."""
-    labels = {row.run_id: words.run_label(row) for row in readers.run_rows(shown) if row.done}
+    rows = readers.run_rows(shown)
+    names = readers.run_names(rows)
+    labels = {row.run_id: names[row.run_id] for row in rows if row.done}
     if not labels:
         return None
     return address.select("Run", labels, key="run", moving=True, label_visibility="collapsed")

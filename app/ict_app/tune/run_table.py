@@ -7,10 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from ict.analysis import groups
+from ict.analysis.run_names import run_names
 from ict.documents.bounded import whole_number
 from ict.store import Store
 from ict.store.run_rows import NAMED, RunRow
+from ict.store.table_view import keep_columns, kept_columns
 from ict_app.common import address, readers, words
+from ict_app.tune import manage
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
@@ -46,9 +49,15 @@ _FILTERS = (
 
 
 def frame(rows: Sequence[RunRow], columns: Sequence[str] = _COLUMNS) -> pd.DataFrame:
-    """The columns that people look at, in percent, MiB and words; text stays text."""
-    said = [n for n in columns if n not in _LABELS or any(row.get(n) for row in rows)]
+    """The columns that people look at, in percent, MiB and words; text stays text.
+
+    A name is what people call a run, else the fields in which it differs from the other rows.
+    """
+    said = [n for n in columns if n != "tags" or any(row.tags for row in rows)]
     table = pd.DataFrame([{n: _plain(n, row.get(n)) for n in said} for row in rows], columns=said)
+    if "name" in table:
+        names = run_names(rows)
+        table["name"] = [names[row.run_id] for row in rows]
     for name in _PERCENT:
         if name in table:
             table[name] = pd.to_numeric(table[name]) * 100
@@ -84,14 +93,34 @@ def _every(rows: Sequence[RunRow]) -> list[str]:
     return list(dict.fromkeys((*_COLUMNS, *_FILTERS, *sorted(NAMED), *more)))
 
 
-def columns(rows: Sequence[RunRow]) -> list[str]:
-    """A field for the columns of the table, kept in the link; those that people look at by default."""
+def columns(shown: Store, rows: Sequence[RunRow]) -> list[str]:
+    """A field for the columns of the table, kept in the link and, on a click, in the store."""
+    known = _every(rows)
+    kept = [name for name in kept_columns(shown) if name in known]
     with st.popover("Columns", icon=":material/view_column:"):
         chosen = address.multiselect(
-            "Columns of the table", _every(rows), key="columns", default=_COLUMNS,
+            "Columns of the table", known, key="columns", default=kept or _COLUMNS,
             placeholder="those of before", wrap=False,
         )  # fmt: skip
-    return chosen or list(_COLUMNS)
+        if not readers.is_example(shown):
+            _keep(shown, chosen, kept)
+    return chosen or kept or list(_COLUMNS)
+
+
+def _keep(shown: Store, chosen: Sequence[str], kept: Sequence[str]) -> None:
+    """Buttons that keep the chosen columns in the store, and that take the usual ones back."""
+    changed = bool(chosen) and list(chosen) != list(kept or _COLUMNS)
+    st.button(
+        "Keep for this store", icon=":material/save:", disabled=not changed, on_click=_keep_now,
+        args=(shown, list(chosen)),
+    )  # fmt: skip
+    if kept:
+        st.button("Usual columns", icon=":material/undo:", on_click=_keep_now, args=(shown, []))
+
+
+def _keep_now(shown: Store, chosen: Sequence[str]) -> None:
+    if manage.attempt(lambda: keep_columns(shown, chosen)):
+        address.put(columns=None)
 
 
 def title(name: str) -> str:
@@ -100,10 +129,10 @@ def title(name: str) -> str:
 
 
 def unarchived(rows: Sequence[RunRow]) -> list[RunRow]:
-    """The rows without the archived ones, unless these are asked for."""
-    if not any(row.archived for row in rows):
+    """The rows without the archived ones, unless these are asked for; the switch says how many."""
+    if not (count := sum(row.archived for row in rows)):
         return list(rows)
-    wanted = address.toggle("Archived runs too", key="archived")
+    wanted = address.toggle(f"{words.runs(count)} archived: show too", key="archived")
     return [row for row in rows if wanted or not row.archived]
 
 
@@ -112,6 +141,9 @@ def column_config() -> "dict[str, ColumnConfig]":
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     return {
         "status": text("status", width=105, pinned=True),
+        "name": text(
+            "name", width="medium", help="What you call it, else what tells it from the other rows."
+        ),
         "tags": text("tags"),
         "score_task": text("score task"),
         "tune_site": text("site"),

@@ -249,7 +249,7 @@ def choose(shown: Store) -> str | None:
     ids = [row.run_id for row in rows]
     if not ids:
         return None
-    labels = {row.run_id: words.run_label(row) for row in rows}
+    labels = readers.run_names(rows)
     busy = [row.run_id for row in rows if row.status == "running"]
     return address.select(
         "Run", labels, key="run", default=busy[0] if busy else ids[0], moving=True,
