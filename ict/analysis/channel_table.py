@@ -9,10 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from ict.analysis import selectivity
 from ict.analysis.families import beside
 from ict.analysis.overlap import top_masks
-from ict.analysis.sources import Sums
+from ict.analysis.selectivity import ClassColumns
 from ict.documents.json_form import JsonForm
 from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError, quoted
@@ -110,17 +109,18 @@ def channel_table(
     ks: Sequence[int],
     others: Mapping[str, ChannelScores] | None = None,
     against: ChannelScores | None = None,
-    sums: Sums | None = None,
+    classes: ClassColumns | None = None,
 ) -> ChannelTable:
     """The table of a score file at `site`, in which the channels of `picked` are chosen.
 
     `others` are the scores of other tasks, by task, whose K highest (`ks`, one a stage) are counted with
-    its own; `against` is B of the difference; `sums` give the class share. Raises InputError where another
-    file has other blocks, or cannot be ranked.
+    its own; `against` is B of the difference; `classes` come from the same file. Raises InputError where
+    another file has other blocks, or cannot be ranked.
     """
     stages, record = scores.site(site), scores.record
-    lacking: dict[str, str] = {}
-    columns: dict[str, np.ndarray | None] = _of_classes(scores, record, site, sums, lacking)
+    told = classes or ClassColumns()
+    lacking = dict(told.lacking)
+    columns: dict[str, np.ndarray] = {}
     counted = {str(record.task): scores, **(others or {})}
     if len(counted) > 1:
         chosen_of = [_masks(one, site, ks, stages, task) for task, one in counted.items()]
@@ -131,12 +131,13 @@ def channel_table(
         )
     z = _flat([z_in_block(stage) for stage in stages])
     if against is None:
-        lacking["difference"] = "there is no B: choose scores to compare with"
+        lacking["difference"] = lacking["other_rank"] = (
+            "there is no B: choose scores to compare with"
+        )
     else:
         theirs = _like(against.site(site), stages, "B")
         columns["difference"] = z - _flat([z_in_block(stage) for stage in theirs])
         columns["other_rank"] = _flat([ranks_in_block(stage) for stage in theirs])
-    lacking["other_rank"] = lacking.get("difference", "")
     block, channel = _places(stages)
     return ChannelTable(
         block=block,
@@ -145,6 +146,9 @@ def channel_table(
         z=z,
         rank=_flat([ranks_in_block(stage) for stage in stages]),
         chosen=_chosen(picked, stages),
+        selectivity=told.selectivity,
+        top_class=told.top_class,
+        class_share=told.class_share,
         of_tasks=tuple(counted),
         lacking=lacking,
         **columns,
@@ -171,32 +175,6 @@ def ranks_in_block(stage: np.ndarray) -> np.ndarray:
     return np.stack([1 + len(row) - np.searchsorted(np.sort(row), row, "right") for row in stage])
 
 
-def _of_classes(
-    scores: ChannelScores,
-    record: ScoreRecord,
-    site: str,
-    sums: Sums | None,
-    lacking: dict[str, str],
-) -> dict[str, np.ndarray | None]:
-    """Selectivity and class share; `lacking` is told why one is not there."""
-    columns: dict[str, np.ndarray | None] = {}
-    try:
-        found = selectivity.of_scores(scores, record, site)
-    except InputError as error:
-        lacking["selectivity"] = lacking["top_class"] = error.sentence
-    else:
-        columns["selectivity"] = _flat([one.index for one in found])
-        columns["top_class"] = _flat([one.top_class for one in found])
-    if sums is None:
-        lacking["class_share"] = "no sums of single images are kept; score again with --keep-images"
-        return columns
-    try:
-        columns["class_share"] = _flat(selectivity.class_shares(sums))
-    except InputError as error:
-        lacking["class_share"] = error.sentence
-    return columns
-
-
 def _masks(
     scores: ChannelScores, site: str, ks: Sequence[int], like: Sequence[np.ndarray], task: str
 ) -> np.ndarray:
@@ -208,7 +186,9 @@ def _like(
     stages: Sequence[np.ndarray], like: Sequence[np.ndarray], name: str
 ) -> Sequence[np.ndarray]:
     if [stage.shape for stage in stages] != [stage.shape for stage in like]:
-        raise InputError(f"{name} has other blocks or channels: hold scores of one backbone together")
+        raise InputError(
+            f"{name} has other blocks or channels: hold scores of one backbone together"
+        )
     return stages
 
 

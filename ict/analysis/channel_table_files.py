@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ict.analysis.channel_table import ChannelTable, channel_table, other_tasks
-from ict.analysis.sources import Sums, open_source
+from ict.analysis.selectivity import class_columns
 from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError
 from ict.scores import load_scores
@@ -48,13 +48,5 @@ def table_of_file(
         ks=ks,
         others={task: load_scores(one.path, kinds=("",)) for task, one in others.items()},
         against=other,
-        sums=sums_of(path, where),
+        classes=class_columns(scores, site=where, path=path),
     )
-
-
-def sums_of(path: Path, site: str) -> Sums | None:
-    """The per-image sums of a score file; None where it has none, or none for its criterion."""
-    try:
-        return open_source(path, site=site).read()
-    except InputError:
-        return None

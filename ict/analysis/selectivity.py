@@ -10,12 +10,14 @@ Two numbers, each exact for what a score file keeps:
   classes explain, freed of what any labels would (`ict.analysis.energy`). It needs per-image sums.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from ict.analysis import energy
-from ict.analysis.sources import RESAMPLED, Sums
+from ict.analysis.sources import RESAMPLED, Sums, open_source
 from ict.documents.score_record import ScoreRecord
 from ict.errors import InputError
 from ict.scores import ChannelScores
@@ -77,3 +79,38 @@ def class_shares(sums: Sums) -> list[np.ndarray]:
         with np.errstate(divide="ignore", invalid="ignore"):
             shares.append(np.where(between > 0, fair.classes / between, np.nan))
     return shares
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClassColumns:
+    """What a score file tells of each channel and the classes, (n,) over all blocks; None is explained."""
+
+    selectivity: np.ndarray | None = None
+    top_class: np.ndarray | None = None
+    class_share: np.ndarray | None = None
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Why a column is not there, and what to do: one sentence."""
+
+
+def class_columns(scores: ChannelScores, *, site: str, path: Path | None = None) -> ClassColumns:
+    """Selectivity from the scores, the class share from the per-image sums in the file at `path`."""
+    columns: dict[str, np.ndarray] = {}
+    lacking = {"class_share": "no sums of single images are kept; score again with --keep-images"}
+    try:
+        found = of_scores(scores, scores.record, site)
+    except InputError as error:
+        lacking["selectivity"] = lacking["top_class"] = error.sentence
+    else:
+        columns["selectivity"] = _flat([one.index for one in found])
+        columns["top_class"] = _flat([one.top_class for one in found])
+    if path is not None:
+        try:
+            columns["class_share"] = _flat(class_shares(open_source(path, site=site).read()))
+            del lacking["class_share"]
+        except InputError as error:
+            lacking["class_share"] = error.sentence.rpartition(": ")[2]
+    return ClassColumns(**columns, lacking=lacking)
+
+
+def _flat(stages: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([stage.reshape(-1) for stage in stages])

@@ -3,6 +3,7 @@
 import json
 import math
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from ict.analysis import selectivity
 from ict.analysis.channel_search import Search, matches
 from ict.analysis.channel_table import SORTS, ChannelTable, channel_table
 from ict.analysis.channel_table_files import table_of_file
+from ict.analysis.selectivity import ClassColumns, class_columns
 from ict.analysis.sources import Sums
 from ict.cli import main
 from ict.errors import InputError
@@ -60,6 +62,13 @@ def sums(seed: int) -> Sums:
     )  # fmt: skip
 
 
+def classes() -> ClassColumns:
+    """Of `scored(0, "a")`, with the class shares of the same activations."""
+    told = class_columns(scored(0, "a"), site="attn")
+    share = np.concatenate([one.ravel() for one in selectivity.class_shares(sums(0))])
+    return replace(told, class_share=share, lacking={})
+
+
 def tabled(**more: object) -> ChannelTable:
     own = scored(0, "a")
     picked = select(own, site="attn", k=list(KS))
@@ -68,7 +77,9 @@ def tabled(**more: object) -> ChannelTable:
 
 def channels() -> list[tuple[int, int, int, int]]:
     """Place, stage, block of the stage, and channel of all, in the order of a table."""
-    places = [(s, b, c) for s, (blocks, D) in enumerate(SHAPES) for b in range(blocks) for c in range(D)]
+    places = [
+        (s, b, c) for s, (blocks, D) in enumerate(SHAPES) for b in range(blocks) for c in range(D)
+    ]
     return [(i, *place) for i, place in enumerate(places)]
 
 
@@ -107,7 +118,7 @@ def test_class_share_is_epsilon_squared_of_the_image_means():
 
 def test_every_column_is_that_of_plain_loops_over_blocks():
     own, others = scored(0, "a"), {"b": scored(1, "b"), "c": scored(2, "c")}
-    table = tabled(others=others, against=others["b"], sums=sums(0))
+    table = tabled(others=others, against=others["b"], classes=classes())
     starts = [0, 2]
 
     def best(scores: ChannelScores, s: int, b: int) -> list[int]:
@@ -129,12 +140,12 @@ def test_every_column_is_that_of_plain_loops_over_blocks():
         have = [c in best(one, s, b)[: KS[s]] for one in (own, *others.values())]
         assert (row.chosen, row.tasks) == (have[0], sum(have))
     assert table.of_tasks == ("a", "b", "c")
-    assert table.lacking == {"other_rank": ""}
+    assert table.lacking == {}
 
 
 @pytest.mark.parametrize("by", [name for name in SORTS if name not in ("rank", "block")])
 def test_sorted_from_the_highest_on_and_the_other_way_round(by):
-    table = tabled(others={"b": scored(1, "b")}, against=scored(1, "b"), sums=sums(0))
+    table = tabled(others={"b": scored(1, "b")}, against=scored(1, "b"), classes=classes())
     column = np.abs(getattr(table, by)) if by == "difference" else getattr(table, by)
     assert (np.diff(column[table.order(by)].astype(float)) <= 0).all()
     assert (np.diff(column[table.order(by, reverse=True)].astype(float)) >= 0).all()
@@ -144,12 +155,17 @@ def test_sorted_from_the_highest_on_and_the_other_way_round(by):
 def test_what_is_not_told_comes_last_and_a_column_that_lacks_says_why():
     own = scored(0, "a")
     own.arrays["attn.0.per_class"][:, :, 3] = 0
-    table = channel_table(own, site="attn", picked=select(own, site="attn", k=[2, 3]), ks=KS)
+    picked, told = select(own, site="attn", k=[2, 3]), class_columns(own, site="attn")
+    table = channel_table(own, site="attn", picked=picked, ks=KS, classes=told)
     silent = {3, 9}
     for reverse in (False, True):
         assert set(table.order("selectivity", reverse=reverse)[-2:]) == silent
     assert table.row(3).selectivity is None
-    for by, said in (("tasks", "no other task"), ("difference", "no B"), ("class_share", "--keep-")):
+    for by, said in (
+        ("tasks", "no other task"),
+        ("difference", "no B"),
+        ("class_share", "--keep-"),
+    ):
         with pytest.raises(InputError, match=said):
             table.order(by)
     with pytest.raises(InputError, match="choose one of z, selectivity"):
@@ -157,8 +173,8 @@ def test_what_is_not_told_comes_last_and_a_column_that_lacks_says_why():
     of_gradients = ChannelScores(own.arrays, {**own.meta, "criterion": "taylor"})
     with pytest.raises(InputError, match="taylor keeps no norms of classes"):
         selectivity.of_scores(of_gradients, of_gradients.record, "attn")
+    unsaid = ChannelScores(own.arrays, {**own.meta, "images_per_class": []})
     with pytest.raises(InputError, match="how many images each class has"):
-        unsaid = ChannelScores(own.arrays, {**own.meta, "images_per_class": []})
         selectivity.of_scores(unsaid, unsaid.record, "attn")
 
 

@@ -20,6 +20,7 @@ from ict.store import Run, Store
 from ict.store.adapter_files import ChannelWeights, channel_weights
 from ict.store.inspect_files import DrivingImage, channel_page
 from ict.tasks import limits
+from ict_app.channels import walk_view
 from ict_app.common import address, plot, readers, shell, words
 from ict_app.common.sources import Source
 from ict_app.common.terms import help_of
@@ -58,6 +59,7 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
     """All that the store knows of one channel."""
     scores = source.row(block)
     rank = rank_of(scores, channel)
+    walk_view.draw(shown, source, (block, channel))
     users = runs_with(shown, source, block, channel)
     with st.container(horizontal=True, gap="large"):
         st.metric("Score", f"{scores[channel]:.4g}", width="content", help=help_of("score"))
