@@ -96,7 +96,7 @@ def _columns(table: ChannelTable) -> dict[str, object]:
         ),
         "class_share": _number("class share", format="%.3f", help=help_of("class share")),
         "tasks": _number(
-            f"of {len(table.of_tasks)} tasks", help=help_of("tasks with it", more=tasks)
+            f"tasks, of {len(table.of_tasks)}", help=help_of("tasks with it", more=tasks)
         ),
         "difference": _number("z in A − in B", format="%+.2f", help=help_of("z difference")),
         "other_rank": _number("rank in B", help=help_of("rank")),

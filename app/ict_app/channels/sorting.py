@@ -19,7 +19,7 @@ from ict_app.common.fields import Field, a_switch, a_text, one_of, some_of
 from ict_app.common.sources import Source
 
 MARKED_ONLY = "Marked channels only"
-REVERSED = "The last first"
+REVERSED = "Reverse order"
 NAMES = ("with", "k", "kd", "order", "set", "sort", "reverse", "blocks", "find", "marked")
 """What in the address decides on the table and its order."""
 

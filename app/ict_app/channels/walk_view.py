@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ict.analysis.channel_table import SORTS
 from ict.errors import IctError
@@ -37,11 +38,10 @@ class Walk:
         return before, number + 1, after
 
 
-def draw(shown: Store, source: Source, here: Place) -> None:
-    """Links to the channels on both sides, and the order in which these come."""
-    bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+def draw(shown: Store, source: Source, here: Place, bar: DeltaGenerator) -> None:
+    """In `bar`, links to the channels on both sides, and the order in which these come."""
     sort = address.select(
-        "Order of previous and next", {**IN_BLOCK, **SORTS}, key="sort", place=bar, width=260,
+        "Previous and next by", {**IN_BLOCK, **SORTS}, key="sort", place=bar, width=260,
         noun="order",
     )  # fmt: skip
     try:
