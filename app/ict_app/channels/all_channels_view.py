@@ -70,12 +70,15 @@ def _rows(source: Source, table: ChannelTable, places: np.ndarray, sort: str) ->
             st.session_state["clicked"] = {**sorting.in_the_address(), "sort": sort, **at}
 
     frame = frame_of(table, places, source.record.class_names)
+    frame["open"] = ":material/frame_inspect: " + frame["open"]
+    if sort in frame:  # beside the name, where a narrow screen shows it
+        frame.insert(1, sort, frame.pop(sort))
     st.dataframe(
         frame, hide_index=True, placeholder=words.NOTHING, key="all_channels",
         height="content" if len(frame) <= 10 else 388,
         column_config={
             "open": st.column_config.ButtonColumn(
-                "channel", type="tertiary", on_click=opened, key=_OPEN, pinned=True, width=96,
+                "channel", type="tertiary", on_click=opened, key=_OPEN, pinned=True, width=120,
                 help="Opens the channel on *Inspect*.",
             ),
             **_columns(table),

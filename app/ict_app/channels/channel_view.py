@@ -91,7 +91,7 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
             "Shared channels by block, with the chance band",
             request=Request("shared-channels", [source.key, other.key], how),
         )  # fmt: skip
-    sets_view.draw(source, picked, _box(source, picked))
+    sets_view.draw(source, picked, _box(source, picked), how.set)
     all_channels_view.draw(Store(root), source, picked, ks, other if theirs else None)
     _one_channel(source, picked, other if theirs else None, how)
     sums_view.draw(Store(root), source, picked, how)

@@ -11,6 +11,7 @@ from ict.catalogue import SITE
 from ict.figures import histogram
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_inspections import inspection_of
+from ict.figures.heat import coloured
 from ict.store import Store
 from ict.store.inspect_files import ChannelPage, DrivingImage, Inspection, channel_page
 from ict.tasks import limits
@@ -81,21 +82,22 @@ def _levels(page: ChannelPage, inspection: Inspection) -> None:
 def _row(label: str, images: Sequence[DrivingImage], strongest: float, of: str) -> None:
     """Pairs of an image and its map, of one size, which stay together where the line ends."""
     st.markdown(f"**{label}**")
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         for image in images:
             picture = Image.open(io.BytesIO(image.webp), formats=("WEBP",)).convert("RGB")
             picture = picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
             named = f"Image {image.index} of {of}, class {image.label}"
-            st.image(
-                [picture, _lit(picture, image.map, strongest)], caption=[f"class {image.label}", "map"],
-                width=SIDE, alt=[named, f"{named}, lit where the channel is active"],
-            )  # fmt: skip
+            pair = {
+                f"class {image.label}": (picture, named),
+                "map": (_heat(image.map, strongest), f"{named}: where the channel is active"),
+            }
+            with st.container(horizontal=True, gap="xxsmall", width="content"):
+                for caption, (shown, alt) in pair.items():
+                    st.image(shown, caption=caption, width=SIDE, alt=alt)
 
 
-def _lit(picture: Image.Image, values: np.ndarray, strongest: float) -> Image.Image:
-    """The picture, dark where the channel is near 0; energy does not tell signs apart."""
-    light = np.clip(np.abs(values) / (strongest or 1.0), 0, 1)
-    mask = Image.fromarray((255 * light).astype(np.uint8))
-    mask = mask.resize(picture.size, Image.Resampling.BILINEAR)
-    dark = Image.eval(picture, lambda value: value // 4)
-    return Image.composite(picture, dark, mask)
+def _heat(values: np.ndarray, strongest: float) -> Image.Image:
+    """The map in colours: how far the channel is from 0, as energy does not tell signs apart."""
+    shares = Image.fromarray(np.abs(values).astype(np.float32) / (strongest or 1.0))
+    smooth = shares.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return Image.fromarray(coloured(np.clip(np.asarray(smooth), 0, 1)))
