@@ -3,7 +3,6 @@
 import streamlit as st
 from ict_app.channels import inspect_view
 from ict_app.common import address, shell, sources, words
-from ict_app.common.controls import place
 
 from ict.errors import IctError
 
@@ -22,6 +21,6 @@ key = address.select("Run or scores", labels, key="of", noun="run or scores", mo
 try:
     source = sources.open_source(shown, key)
     shell.tab("Inspect", f"{source.task} · {source.criterion}")
-    inspect_view.draw(shown, source, *place(source))
+    inspect_view.draw(shown, source)
 except IctError as error:
     st.error(words.plain(error), icon=":material/error:")

@@ -16,6 +16,7 @@ _MODULES = {
     "score": "scoring",
     "scores": "scoring",
     "select": "select",
+    "channels": "channels",
     "train": "train",
     "runs": "runs",
     "show": "show",

@@ -67,7 +67,7 @@ def select(
     how = Choice(selector, None)
     size: dict[str, Any] = {"site": site, "k": list(k) or None}
     size["ratio"] = RATIO if ratio is None and not k else ratio
-    path, strongest = _found(score), _energy(energy, how)
+    path, strongest = score_path(score), _energy(energy, how)
     if how.reads_gradient:
         asked = {"selector": selector, "norm": norm, "budget": budget, **size}
         document, text = _by_gradient(path, strongest, **asked)
@@ -103,7 +103,8 @@ def _text(selection: Selection) -> str:
     return "\n".join(lines)
 
 
-def _found(score: str) -> Path:
+def score_path(score: str) -> Path:
+    """The score file or folder that is named by its path, its id, or the beginning of that."""
     path = Path(score)
     return path if path.exists() else Store().find_score(score)
 
@@ -120,7 +121,7 @@ def _energy(energy: str | None, how: Choice) -> Path | None:
         raise InputError(
             f"--energy is for selector energy_read_gradient_write, not {how.selector}; leave it out"
         )
-    return None if energy is None else _found(energy)
+    return None if energy is None else score_path(energy)
 
 
 def _gradients(path: Path) -> AdapterGradients:

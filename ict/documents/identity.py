@@ -17,6 +17,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "image_size": None,
     "shots": None,
     "shot_seed": 0,
+    "shows": "highest",
 }
 """Fields of scores, causal checks and inspections that version 0.1.0 had not → their neutral value."""
 _ID = re.compile(r"\w[\w.+=@-]{0,200}")

@@ -31,7 +31,7 @@ from ict.scoring.inspection import inspect_channels
 from ict.scoring.score_request import ALL_TRAINED
 from ict.scoring.task_scores import frozen_backbone
 from ict.store import same_images
-from ict.store.inspect_files import ROWS, THUMBS, Inspection, read_inspection
+from ict.store.inspect_files import HIGHEST, LEVELS, ROWS, THUMBS, Inspection, read_inspection
 from ict.store.names import meta_file
 from ict.store.run_folder import utc_now
 from ict.store.run_weights import weights_of
@@ -65,6 +65,8 @@ class InspectRequest:
     image_size: int | None = None
     shots: int | None = None
     shot_seed: int = 0
+    shows: str = HIGHEST
+    """Of which energies images are shown."""
     schema: int = 1
 
     @property
@@ -134,6 +136,7 @@ def request_inspection(
         image_size=shown.own_size(config.get("image_size") if image_size is None else image_size),
         shots=shots,
         shot_seed=0 if shots is None else shot_seed or 0,
+        shows=LEVELS,
     )
     return request, weights_found.path
 
@@ -188,10 +191,12 @@ def inspect_task(
     )
     run = store.run(request.run) if request.run else None
     adapter = run.adapter_path if run else None
-    arrays = pages.arrays() | adapter_norms(adapter, sized)
+    highest_alone = request.shows == HIGHEST
+    arrays = pages.arrays(highest_alone=highest_alone) | adapter_norms(adapter, sized)
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write_bytes(folder / ROWS, save(arrays))
-    atomic_write_bytes(folder / THUMBS, save(_thumbs(split, pages.shown(), sized.image_size)))
+    shown = pages.shown(highest_alone=highest_alone)
+    atomic_write_bytes(folder / THUMBS, save(_thumbs(split, shown, sized.image_size)))
     meta = {
         **_said_of(request, sized, split),
         "images_sha256": reading.record(store),

@@ -1,10 +1,13 @@
 """The pages of channels, computed: what drives each channel, in one streaming pass.
 
 For every block and channel of a site: the nine images with the highest energy Σ_t a² over the
-scored tokens, their activation maps, the class profile and the histogram. What is kept does not grow
-with the number of images; maps of more than 14 × 14 patches are averaged down to that.
+scored tokens, three with the lowest and three of middle energy, their activation maps, the class profile
+and the histogram. What is kept does not grow with the number of images; maps of more than 14 × 14 patches
+are averaged down to that.
 """
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,8 +19,9 @@ from torch import Tensor, nn
 from ict.criteria import Progress
 from ict.errors import InputError
 from ict.model.backbones import prefix_tokens
+from ict.scoring.kept_images import Kept, Sample
 from ict.scoring.reading import Meter, check_finite, read_taps
-from ict.store.inspect_files import IMAGES
+from ict.store.inspect_files import FEW, IMAGES
 
 if TYPE_CHECKING:
     from ict.criteria import Batches
@@ -28,11 +32,11 @@ GRID = 14  # rows and columns of a stored map, at most
 
 @dataclass
 class BlockPages:
-    """What one pass keeps of one block: D channels, C classes, M images, T cells of a map."""
+    """What one pass keeps of one block: D channels, C classes, T cells of a map."""
 
-    energies: Tensor  # (D, M), −1 where there is no image yet
-    images: Tensor  # (D, M)
-    maps: Tensor  # (D, M, T) float16
+    highest: Kept
+    lowest: Kept
+    sample: Kept
     class_squares: Tensor  # (C, D) float64
     edges: Tensor  # (D, 2): the first batch's range and a quarter more on both sides
     histogram: Tensor  # (D, BINS) int64
@@ -47,35 +51,39 @@ class BlockPages:
         device = patches.device
         low, high = patches.amin(dim=(0, 1, 2)).float(), patches.amax(dim=(0, 1, 2)).float()
         margin = ((high - low) / 4).clamp_min(1e-6)
+        none, cells = functools.partial(Kept.empty, D, device=device), grid[0] * grid[1]
         return cls(
-            energies=torch.full((D, IMAGES), -1.0, device=device),
-            images=torch.full((D, IMAGES), -1, dtype=torch.int64, device=device),
-            maps=torch.zeros(D, IMAGES, grid[0] * grid[1], dtype=torch.float16, device=device),
+            highest=none(IMAGES, cells, lowest=False),
+            lowest=none(FEW, cells, lowest=True),
+            sample=none(0, cells, lowest=False),
             class_squares=torch.zeros(classes, D, dtype=torch.float64, device=device),
             edges=torch.stack([low - margin, high + margin], dim=1),
             histogram=torch.zeros(D, BINS, dtype=torch.int64, device=device),
             grid=grid,
         )
 
-    def add(self, patches: Tensor, labels: Tensor, numbers: Tensor) -> None:
-        """Adds a batch of patch values (B, h, w, D) with labels and image numbers (B,)."""
+    def add(
+        self, patches: Tensor, labels: Tensor, numbers: Tensor, stay: tuple[list[int], list[int]]
+    ) -> None:
+        """Adds a batch of patch values (B, h, w, D) with labels and image numbers (B,).
+
+        `stay` are the places, in the sample so far and in the batch, of what is the sample now.
+        """
         energy = patches.square().sum(dim=(1, 2))  # (B, D)
         member = F.one_hot(labels, len(self.class_squares)).double()
         self.class_squares += member.T @ energy.double()
         self.values = patches.shape[1] * patches.shape[2]
         self._count(patches.flatten(0, 2))
         maps = F.adaptive_avg_pool2d(patches.permute(0, 3, 1, 2), self.grid).flatten(2)  # (B, D, T)
-        self._merge(energy.T, numbers, maps.transpose(0, 1).half())
+        everywhere = numbers.expand(energy.shape[1], -1)
+        batch = Kept(energy.T, everywhere, maps.transpose(0, 1).half())
+        self.highest = self.highest.with_batch(batch, lowest=False)
+        self.lowest = self.lowest.with_batch(batch, lowest=True)
+        self.sample = self.sample.at(stay[0]).beside(batch.at(stay[1]))
 
-    def _merge(self, energy: Tensor, numbers: Tensor, maps: Tensor) -> None:
-        """Keeps the M best of what was kept and of a batch: (D, B), (B,), (D, B, T)."""
-        energies = torch.cat([self.energies, energy], dim=1)
-        self.energies, best = energies.sort(dim=1, descending=True, stable=True)
-        self.energies, best = self.energies[:, :IMAGES], best[:, :IMAGES]
-        images = torch.cat([self.images, numbers.expand(len(energy), -1)], dim=1)
-        self.images = images.gather(1, best)
-        new_maps = torch.cat([self.maps, maps], dim=1)
-        self.maps = new_maps.gather(1, best[:, :, None].expand(-1, -1, maps.shape[2]))
+    def levels(self) -> dict[str, Kept]:
+        """Images of high, middle and low energy, by the beginning of their names in a file."""
+        return {"": self.highest, "middle_": self.sample.middle(FEW), "lowest_": self.lowest}
 
     def _count(self, values: Tensor) -> None:
         """Adds values (n, D) to the histogram."""
@@ -85,15 +93,25 @@ class BlockPages:
         flat = (bins + BINS * torch.arange(D, device=values.device)).flatten()
         self.histogram += torch.bincount(flat, minlength=D * BINS).view(D, BINS)
 
-    def quantised(self) -> tuple[np.ndarray, np.ndarray]:
-        """Maps (D, M, T) uint8 and their range (D, 2), one a channel."""
-        maps = self.maps.float()
-        there = (self.images >= 0)[:, :, None]
-        low = maps.masked_fill(~there, torch.inf).amin(dim=(1, 2))
-        high = maps.masked_fill(~there, -torch.inf).amax(dim=(1, 2))
-        scale = (high - low).clamp_min(1e-12)
-        steps = ((maps - low[:, None, None]) / scale[:, None, None] * 255).round().clamp(0, 255)
-        return steps.byte().cpu().numpy(), torch.stack([low, high], dim=1).cpu().numpy()
+
+def quantised(levels: Mapping[str, Kept]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Maps (D, M, T) uint8 of each level and their range (D, 2), one a channel for all levels."""
+    spans = [_span(kept) for kept in levels.values()]
+    low = torch.stack([span[0] for span in spans]).amin(dim=0)
+    high = torch.stack([span[1] for span in spans]).amax(dim=0)
+    scale = (high - low).clamp_min(1e-12)
+    maps = {}
+    for name, kept in levels.items():
+        steps = (kept.maps.float() - low[:, None, None]) / scale[:, None, None] * 255
+        maps[name] = steps.round().clamp(0, 255).byte().cpu().numpy()
+    return maps, torch.stack([low, high], dim=1).cpu().numpy()
+
+
+def _span(kept: Kept) -> tuple[Tensor, Tensor]:
+    """The lowest and the highest value (D,) of the maps that there are."""
+    maps, lacks = kept.maps.float(), (kept.images < 0)[:, :, None]
+    low = maps.masked_fill(lacks, torch.inf).amin(dim=(1, 2))
+    return low, maps.masked_fill(lacks, -torch.inf).amax(dim=(1, 2))
 
 
 @dataclass
@@ -104,15 +122,22 @@ class Pages:
     labels: np.ndarray
     counts: Tensor
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """As ict/inspect_files.py describes them, without the adapter's."""
+    def arrays(self, *, highest_alone: bool = False) -> dict[str, np.ndarray]:
+        """As ict/store/inspect_files.py describes them, without the adapter's.
+
+        `highest_alone`: as version 0.1.0 wrote them, without images of middle and low energy.
+        """
         arrays = {"labels": self.labels.astype(np.int64)}
         for s, blocks in enumerate(self.stages):
-            quantised = [block.quantised() for block in blocks]
-            arrays[f"maps.{s}"] = np.stack([maps for maps, _ in quantised])
-            arrays[f"map_range.{s}"] = np.stack([span for _, span in quantised]).astype(np.float32)
-            arrays[f"images.{s}"] = _stack([b.images for b in blocks], np.int32)
-            arrays[f"energies.{s}"] = _stack([b.energies for b in blocks], np.float32)
+            levels = [_highest(b) if highest_alone else b.levels() for b in blocks]
+            made = [quantised(level) for level in levels]
+            arrays[f"map_range.{s}"] = np.stack([span for _, span in made]).astype(np.float32)
+            for name in levels[0]:
+                kept = [level[name] for level in levels]
+                energies = [one.energies.masked_fill(one.images < 0, -1) for one in kept]
+                arrays[f"{name}maps.{s}"] = np.stack([maps[name] for maps, _ in made])
+                arrays[f"{name}images.{s}"] = _stack([one.images for one in kept], np.int32)
+                arrays[f"{name}energies.{s}"] = _stack(energies, np.float32)
             arrays[f"profile.{s}"] = _stack([self._profile(b) for b in blocks], np.float16)
             arrays[f"histogram.{s}"] = _stack([b.histogram for b in blocks], np.int32)
             arrays[f"edges.{s}"] = _stack([b.edges for b in blocks], np.float32)
@@ -123,10 +148,19 @@ class Pages:
         squares = block.class_squares.cpu() / (self.counts * block.values).clamp_min(1)[:, None]
         return squares.sqrt().masked_fill(self.counts[:, None] == 0, torch.nan)
 
-    def shown(self) -> list[int]:
+    def shown(self, *, highest_alone: bool = False) -> list[int]:
         """Numbers of the images that some channel shows, ascending."""
-        images = {n for blocks in self.stages for b in blocks for n in b.images.unique().tolist()}
+        images = {
+            number
+            for block in (block for blocks in self.stages for block in blocks)
+            for kept in (_highest(block) if highest_alone else block.levels()).values()
+            for number in kept.images.unique().tolist()
+        }
         return sorted(images - {-1})
+
+
+def _highest(block: BlockPages) -> dict[str, Kept]:
+    return {"": block.highest}
 
 
 @torch.inference_mode()
@@ -143,14 +177,16 @@ def inspect_channels(
     meter = Meter(progress, images)
     stages: list[list[BlockPages]] = []
     seen: list[Tensor] = []
+    sample = Sample()
     for taps, labels in read_taps(model, batches, (site,)):
         values = [[as_grid(v, model) for v in stage] for stage in taps[site]]
         if not stages:
             stages = [[BlockPages.of(v, classes=classes) for v in stage] for stage in values]
         numbers = torch.arange(meter.done, meter.done + len(labels), device=labels.device)
+        stay = sample.take(meter.done, len(labels))
         for blocks, stage in zip(stages, values, strict=True):
             for block, patches in zip(blocks, stage, strict=True):
-                block.add(patches, labels, numbers)
+                block.add(patches, labels, numbers, stay)
         seen.append(labels.cpu())
         meter.add(len(labels))
     if not seen:
@@ -158,7 +194,7 @@ def inspect_channels(
     all_labels = torch.cat(seen)
     for block in (block for stage in stages for block in stage):
         check_finite(block.class_squares.cpu().numpy(), f"energies at {site}")
-        check_finite(block.maps.cpu().numpy(), f"maps at {site}, kept in 16 bits,")
+        check_finite(block.highest.maps.cpu().numpy(), f"maps at {site}, kept in 16 bits,")
     return Pages(stages, all_labels.numpy(), torch.bincount(all_labels, minlength=classes).double())
 
 

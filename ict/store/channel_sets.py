@@ -17,6 +17,7 @@ from ict.errors import InputError, did_you_mean, quoted
 from ict.files import atomic_write_json, make_folder, remove_file
 from ict.selection import BlockSelection, Selection
 from ict.store.base import BaseStore
+from ict.store.basket import read_basket
 from ict.store.run_folder import utc_now
 
 _NAME = re.compile(r"\w[\w .+=-]{0,59}")
@@ -70,21 +71,27 @@ def from_pairs(
     return Selection(blocks=tuple(blocks), **origin)
 
 
-def save(store: BaseStore, chosen: ChannelSet) -> ChannelSet:
-    """Writes a set; raises InputError for a name that is taken or no file could carry, or no channel."""
+def save(store: BaseStore, chosen: ChannelSet, *, replace: bool = False) -> ChannelSet:
+    """Writes a set; InputError for a name that no file could carry, no channel, or a name that is taken.
+
+    With `replace` the set of that name gives way.
+    """
     if not _NAME.fullmatch(chosen.name):
         raise InputError(
             f"{quoted(chosen.name)}: name a set with 1 to 60 letters, digits, blanks and ._+=-, a letter first"
         )
     if not chosen.channels:
         raise InputError("no channel is marked: a set needs one or more")
-    path = _path(store, chosen.name)
-    if path.exists():
+    if not replace and is_taken(store, chosen.name):
         raise InputError(f"there is a set {quoted(chosen.name)} already; choose another name")
     dated = ChannelSet(chosen.name, chosen.selection, chosen.task, chosen.weights, utc_now())
-    make_folder(path.parent)
-    atomic_write_json(path, dated.to_dict())
+    _write(store, dated)
     return dated
+
+
+def is_taken(store: BaseStore, name: str) -> bool:
+    """Whether a file lies where the set of that name would."""
+    return _NAME.fullmatch(name) is not None and _path(store, name).exists()
 
 
 def load(store: BaseStore, name: str) -> ChannelSet:
@@ -110,8 +117,34 @@ def read_sets(store: BaseStore) -> tuple[list[ChannelSet], list[Odd]]:
     return sets, troubles + odd
 
 
-def remove(store: BaseStore, name: str) -> None:
-    remove_file(_path(store, load(store, name).name))
+def remove(store: BaseStore, name: str) -> ChannelSet:
+    """Deletes the set of that name, and gives it: `restore` brings it back."""
+    gone = load(store, name)
+    remove_file(_path(store, gone.name))
+    return gone
+
+
+def restore(store: BaseStore, gone: ChannelSet) -> None:
+    """Writes a set that was removed as it was; raises InputError where there is another one by now."""
+    if is_taken(store, gone.name):
+        raise InputError(f"there is another set {quoted(gone.name)} by now; rename or delete that")
+    _write(store, gone)
+
+
+def figures_with(store: BaseStore, name: str) -> list[str]:
+    """The collected figures that mark the set of that name, and cannot be drawn without it."""
+    choices = ((entry.name, entry.request.get("choice")) for entry in read_basket(store)[0])
+    return [
+        figure
+        for figure, choice in choices
+        if isinstance(choice, dict) and choice.get("set") == name
+    ]
+
+
+def _write(store: BaseStore, one: ChannelSet) -> None:
+    path = _path(store, one.name)
+    make_folder(path.parent)
+    atomic_write_json(path, one.to_dict())
 
 
 def _path(store: BaseStore, name: str) -> Path:

@@ -6,6 +6,8 @@ classes, H histogram bins:
     images.s (L, D, M) int32          which images drive the channel most, best first
     energies.s (L, D, M) float32      their Σ_t a²
     maps.s (L, D, M, T) uint8         activation maps, from low (0) to high (255) of the channel
+    middle_images.s, middle_energies.s, middle_maps.s, lowest_images.s, …    the same of a few images of middle
+                                      and of lowest energy, these lowest first; version 0.1.0 had none
     map_range.s (L, D, 2) float32     low and high
     profile.s (L, C, D) float16       root mean square over the images and tokens of each class
     histogram.s (L, D, H) int32, edges.s (L, D, 2) float32    activations between the two edges; what
@@ -33,7 +35,10 @@ from ict.errors import InputError
 from ict.store.base import BaseStore
 from ict.store.names import meta_file
 
-IMAGES = 9
+IMAGES = 9  # of highest energy
+FEW = 3  # of middle, and of lowest
+HIGHEST = "highest"
+LEVELS = "highest, middle, lowest"
 ROWS = "inspect.safetensors"
 THUMBS = "thumbs.safetensors"
 
@@ -68,6 +73,9 @@ class ChannelPage:
     """(H + 1,)"""
     adapter_in: float | None
     adapter_out: float | None
+    middle: tuple[DrivingImage, ...] = ()
+    """Of middle energy among a sample of the images; none, as of `lowest`, in what version 0.1.0 wrote."""
+    lowest: tuple[DrivingImage, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -145,6 +153,10 @@ def _check_rows(path: str, _time: int, _size: int, stages: tuple[tuple[int, int]
             check_shape(held, f"grid.{s}", (2,))
             rows, columns = file.get_tensor(f"grid.{s}").tolist()
             check_shape(held, f"maps.{s}", (blocks, width, images, rows * columns))
+            for level in _levels(held, s):
+                few = check_shape(held, f"{level}images.{s}", (blocks, width, None))[2]
+                check_shape(held, f"{level}energies.{s}", (blocks, width, few))
+                check_shape(held, f"{level}maps.{s}", (blocks, width, few, rows * columns))
             for name in ("map_range", "edges"):
                 check_shape(held, f"{name}.{s}", (blocks, width, 2))
             for name in ("adapter_in", "adapter_out"):
@@ -191,7 +203,8 @@ def channel_page(inspection: Inspection, block: int, channel: int) -> ChannelPag
             low, high = at("edges").tolist()
             counts = at("histogram")
             reads, writes = float(at("adapter_in")), float(at("adapter_out"))
-            images = _images(inspection, file, stage, at)
+            levels = ("", *_levels(shapes(file), stage))
+            images = {level: _images(inspection, file, stage, at, level) for level in levels}
     except (ValueError, LookupError, TypeError) as error:  # numbers that lead outside the file
         raise InputError(
             f"{shown(inspection.path)}: not a readable inspection ({error}); {_ADVICE}"
@@ -202,7 +215,9 @@ def channel_page(inspection: Inspection, block: int, channel: int) -> ChannelPag
         block=block,
         channel=channel,
         width=width,
-        images=images,
+        images=images[""],
+        middle=images.get("middle_", ()),
+        lowest=images.get("lowest_", ()),
         class_profile=profile[0, :, 0].astype(np.float64),
         histogram=counts,
         edges=np.linspace(low, high, len(counts) + 1),
@@ -211,18 +226,25 @@ def channel_page(inspection: Inspection, block: int, channel: int) -> ChannelPag
     )
 
 
-def _images(inspection: Inspection, file: Any, stage: int, at: Any) -> tuple[DrivingImage, ...]:
+def _levels(held: Mapping[str, tuple[int, ...]], stage: int) -> list[str]:
+    """What the names of the images of middle and lowest energy begin with, where there are any."""
+    return [level for level in ("middle_", "lowest_") if f"{level}images.{stage}" in held]
+
+
+def _images(
+    inspection: Inspection, file: Any, stage: int, at: Any, level: str
+) -> tuple[DrivingImage, ...]:
     low, high = at("map_range").tolist()
     rows, columns = file.get_tensor(f"grid.{stage}").tolist()
     labels = file.get_tensor("labels")
-    maps = low + at("maps").astype(np.float64) / 255 * (high - low)  # (M, T)
-    chosen = at("images").tolist()
+    maps = low + at(f"{level}maps").astype(np.float64) / 255 * (high - low)  # (M, T)
+    chosen = at(f"{level}images").tolist()
     pictures = thumbs(inspection, chosen)
     return tuple(
         DrivingImage(
             image, int(labels[image]), float(energy), one.reshape(rows, columns), pictures[image]
         )
-        for image, energy, one in zip(chosen, at("energies").tolist(), maps, strict=True)
+        for image, energy, one in zip(chosen, at(f"{level}energies").tolist(), maps, strict=True)
         if image >= 0
     )
 

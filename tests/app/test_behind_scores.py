@@ -13,8 +13,10 @@ from ict.analysis.made_of_words import warnings
 from ict.analysis.overlap import at_every_k
 from ict.analysis.sources import open_source
 from ict.analysis.tables import energy_rows
+from ict.figures.asked import Choice, Request
+from ict.figures.collected import entry_of
 from ict.scores import load_scores
-from ict.store import Store
+from ict.store import Store, basket
 from ict.store.channel_sets import list_sets
 from tests.app import fixture_store
 from tests.app.conftest import Open
@@ -145,5 +147,33 @@ def test_a_named_set_is_saved_and_marked_again_over_another_task(
     metrics = {metric.label: metric.value for metric in app.metric}
     assert metrics["Chosen channels"] == "60 of 2,304"
     app = press(app, "Delete")
+    assert "Used: the map marks it now." in texts_of(app)
+    assert len(list_sets(stores["sums"])) == 1
+    app = press(app, "Delete the set")
     assert list_sets(stores["sums"]) == []
     assert not app.exception
+    press(app, "Undo")
+    assert [one.channels for one in list_sets(stores["sums"])] == [60]
+
+
+def test_a_set_of_that_name_is_replaced_only_when_that_is_asked_for(
+    open_page: Open, stores: dict[str, Store], scored: list[str]
+):
+    store = stores["sums"]
+    collected = Request("score-map", [scored[0]], Choice(set="mine"))
+    basket.add(store, entry_of(collected, "map-of-mine"))
+    app = open_page("channels", "sums", of=scored[0], k="5")
+    app.text_input(key="set_name").set_value("mine").run()
+    app = press(app, "Save the set")
+    app.slider(key="k").set_value(7).run()
+    for answer, kept in (("Keep it", 60), ("Replace it", 84)):
+        app = press(app, "Save the set")
+        assert "Used: 1 collected figure: map\\-of\\-mine." in texts_of(app)
+        app = press(app, answer)
+        assert not app.exception
+        assert [one.channels for one in list_sets(store)] == [kept]
+    assert all(not button.label.startswith("Replace") for button in app.button)
+
+
+def texts_of(app: AppTest) -> str:
+    return " ".join(one.value for one in app.markdown)

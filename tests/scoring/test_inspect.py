@@ -1,5 +1,7 @@
 """Pages of channels: the pass against NumPy on all activations, the files, and their size."""
 
+import dataclasses
+import hashlib
 import io
 import json
 import subprocess
@@ -10,15 +12,17 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from ict.catalogue import BUNDLED_WEIGHTS, get_backbone
 from ict.cli import main
+from ict.documents.identity import REQUESTS, canonical
 from ict.errors import InputError
 from ict.resolve import resolve
+from ict.scoring import kept_images
 from ict.scoring.inspect_task import adapter_norms, inspect_task, request_inspection
 from ict.scoring.inspection import BINS, inspect_channels
-from ict.store.inspect_files import channel_page, inspections, load_inspect
+from ict.store.inspect_files import ROWS, channel_page, inspections, load_inspect
 from tests.tiny_models import images_of, plain_sites, split, tiny_swin, tiny_vit
 
 IMAGES, LABELS = images_of(per_class=7)
@@ -178,7 +182,11 @@ def test_a_run_brings_its_backbone_weights_site_and_adapter(store):
 
 
 def test_a_vit_b_takes_less_than_64_mb():
-    stored = 12 * 768 * 9 * (196 + 4 + 4) + 12 * 768 * (8 + 32 * 4 + 8 + 8) + 12 * 397 * 768 * 2
+    stored = (
+        12 * 768 * (9 + 3 + 3) * (196 + 4 + 4)
+        + 12 * 768 * (8 + 32 * 4 + 8 + 8)
+        + 12 * 397 * 768 * 2
+    )
     thumbs = 1000 * 4000  # 96 × 96 WebP at quality 80: two to four kilobytes
     assert stored + thumbs < 64e6
 
@@ -190,3 +198,60 @@ def test_half_an_inspection_is_not_one(store):
     assert inspections(store) == []
     with pytest.raises(InputError, match="no finished inspection"):
         load_inspect(folder)
+
+
+@pytest.mark.parametrize("size", [5, 21])
+@pytest.mark.parametrize("most", [1000, 8])
+def test_low_and_middle_images_equal_numpy_on_all_activations(size, most, monkeypatch):
+    """The lowest of all images, the middle of the sample, which is drawn by plain digests here."""
+    monkeypatch.setattr(kept_images, "SAMPLE", most)
+    found = pages(tiny_vit(), size).arrays()
+    digests = [hashlib.blake2b(n.to_bytes(8, "little"), digest_size=8).digest() for n in range(21)]
+    sample = np.array(sorted(sorted(range(21), key=digests.__getitem__)[:most]))
+    assert len(sample) == min(most, 21)
+    for b, values in enumerate(plain_sites(tiny_vit(), IMAGES, "attn")):
+        v = values.detach().double().numpy()[:, 1:]  # (N, T, D)
+        energy = (v**2).sum(1)
+        start = (len(sample) - 3) // 2
+        middle = sample[np.argsort(-energy[sample], axis=0)[start : start + 3]].T
+        lowest = np.argsort(energy, axis=0)[:3].T
+        low, high = found["map_range.0"][b].T[:, :, None, None]
+        for level, images in (("middle", middle), ("lowest", lowest)):
+            assert (found[f"{level}_images.0"][b] == images).all()
+            expected = np.take_along_axis(energy.T, images, axis=1)
+            assert np.allclose(found[f"{level}_energies.0"][b], expected, rtol=1e-5)
+            maps = low + found[f"{level}_maps.0"][b] / 255 * (high - low)
+            there = v.transpose(2, 0, 1)[np.arange(24)[:, None], images]
+            assert np.abs(maps - there).max() <= 1.01 * (high - low).max() / 255 / 2 + 1e-2
+
+
+def test_fewer_images_than_places_of_each_level():
+    found = inspect_channels(tiny_vit(), split(IMAGES[:2], LABELS[:2], 1), site="attn", classes=3)
+    arrays = found.arrays()
+    assert (np.sort(arrays["lowest_images.0"], axis=-1) == [-1, 0, 1]).all()
+    assert arrays["middle_images.0"].shape[-1] == 2
+    assert (arrays["lowest_energies.0"][..., 2] == -1).all()
+
+
+def test_what_was_asked_before_low_and_middle_images_keeps_its_id_and_its_file(store):
+    request, _ = request_inspection(
+        store, task="digits", backbone=None, site=None, weights="none", limit=20
+    )
+    old = dataclasses.replace(request, shows="highest")
+    assert "shows" not in canonical(dataclasses.asdict(old), REQUESTS)
+    assert old.inspect_id != request.inspect_id
+    before, now = (
+        channel_page(load_inspect(inspect_task(store, one)), 3, 5) for one in (old, request)
+    )
+    assert (before.middle, before.lowest) == ((), ())
+    assert [one.index for one in before.images] == [one.index for one in now.images]
+    assert len(now.middle) == len(now.lowest) == 3
+    energies = [one.energy for one in (*now.images, *now.middle, *now.lowest[::-1])]
+    assert energies == sorted(energies, reverse=True)
+    names = load_file(store.inspect_dir / old.inspect_id / ROWS)
+    assert not any(name.startswith(("middle", "lowest")) for name in names)
+    path = store.inspect_dir / request.inspect_id / ROWS
+    arrays = load_file(path)
+    save_file({**arrays, "lowest_maps.0": arrays["lowest_maps.0"][:, :, :2].copy()}, path)
+    with pytest.raises(InputError, match=r"lowest_maps\.0 has the shape"):
+        load_inspect(path.parent)

@@ -6,7 +6,7 @@ import pytest
 
 from ict.errors import InputError
 from ict.selection import BlockSelection, Selection
-from ict.store import channel_sets
+from ict.store import basket, channel_sets
 from ict.store.channel_sets import ChannelSet
 
 CHOSEN = Selection(
@@ -48,8 +48,24 @@ def test_a_set_is_not_written_over_and_an_empty_one_is_refused(store):
         channel_sets.save(store, ChannelSet("nothing", Selection("attn", ())))
     with pytest.raises(InputError, match="did you mean 'mine'"):
         channel_sets.remove(store, "minee")
-    channel_sets.remove(store, "mine")
+    other = Selection("attn", CHOSEN.blocks[:1], backbone="swin")
+    assert channel_sets.save(store, ChannelSet("mine", other), replace=True).channels == 2
+    gone = channel_sets.remove(store, "mine")
     assert channel_sets.list_sets(store) == []
+    channel_sets.restore(store, gone)
+    assert channel_sets.list_sets(store) == [gone]
+    with pytest.raises(InputError, match="another set 'mine' by now"):
+        channel_sets.restore(store, gone)
+
+
+def test_figures_that_mark_a_set_are_named(store):
+    for name, marked in (("first", "mine"), ("second", "other"), ("third", None)):
+        choice = {} if marked is None else {"set": marked}
+        request = {"name": "score-map", "sources": [name], "choice": choice}
+        basket.add(store, basket.Entry(name=name, request=request))
+    assert channel_sets.figures_with(store, "mine") == ["first"]
+    (store.root / "figures.json").write_text("{")
+    assert channel_sets.figures_with(store, "mine") == []
 
 
 def test_a_torn_file_is_left_out(store):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Literal, cast
+from typing import cast
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,18 +12,18 @@ import streamlit as st
 
 from ict.analysis.overlap_row import OverlapRow, mean_index, of_selections
 from ict.analysis.ranks import rank_of
-from ict.documents.number_words import number_words, share_words
+from ict.documents.number_words import number_words
 from ict.figures import Theme, block_profile, caption_of, class_profile, overlap_lines, score_map
 from ict.figures.asked import Choice, Order, Request
 from ict.figures.maps import View
 from ict.figures.sources import chosen_in_block
 from ict.selection import Selection, resolve_k
 from ict.store import Store
-from ict_app.channels import sets_view, sums_view
+from ict_app.channels import all_channels_view, marking, sets_view, sums_view
+from ict_app.channels.marking import Marking
 from ict_app.common import address, plot, readers, shell, words
 from ict_app.common.controls import place
 from ict_app.common.sources import (
-    RATIOS,
     Box,
     Boxed,
     Source,
@@ -39,14 +39,6 @@ from ict_app.common.terms import help_of
 VIEWS: dict[View, str] = {"raw": "raw", "z": "z in block", "rank": "rank", "log": "log"}
 DRAGS = {"zoom": "zooms in", "select": "draws a box"}
 CLICKS = {"open": "opens its page", "stay": "shows it below"}
-Marked = Literal["own", "top", "lowest", "random", "set"]
-ORDERS: dict[Marked, str] = {
-    "own": "the run's own",
-    "top": "top K",
-    "lowest": "lowest K",
-    "random": "random K",
-    "set": "a saved set",
-}
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
@@ -99,17 +91,16 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
             "Shared channels by block, with the chance band",
             request=Request("shared-channels", [source.key, other.key], how),
         )  # fmt: skip
-    sets_view.draw(source, picked, _box(source, picked))
+    sets_view.draw(source, picked, _box(source, picked), how.set)
+    all_channels_view.draw(Store(root), source, picked, ks, other if theirs else None)
     _one_channel(source, picked, other if theirs else None, how)
     sums_view.draw(Store(root), source, picked, how)
 
 
 def _open_clicked(source: Source) -> None:
-    """Goes to the page of the channel whose mark was clicked."""
+    """Goes to the page of the channel whose mark, or row of the table, was clicked."""
     if clicked := st.session_state.pop("clicked", None):
-        address.go(
-            "inspect", of=source.key, at=address.said("at"), block=clicked[0], channel=clicked[1]
-        )
+        address.go("inspect", of=source.key, at=address.said("at"), **clicked)
 
 
 def _open_other(key: str | None, source: Source, root: str) -> Source | None:
@@ -122,16 +113,14 @@ def _open_other(key: str | None, source: Source, root: str) -> Source | None:
     return other
 
 
-def _controls(source: Source, *, with_sets: bool) -> tuple[View, tuple[int, ...], Marked]:
+def _controls(source: Source, *, with_sets: bool) -> tuple[View, tuple[int, ...], Marking]:
     bar = st.container(horizontal=True, gap="small")
     view = cast(View, address.segmented(
         "Colour", VIEWS, key="view", default="z", place=bar,
         help="z and rank are within each block: norms grow with depth.",
     ))  # fmt: skip
-    absent: set[Marked] = {"own"} if source.own is None else set()
-    absent |= set() if with_sets else {"set"}
-    orders = {name: label for name, label in ORDERS.items() if name not in absent}
-    order = cast(Marked, address.segmented(
+    orders = marking.orders(source, with_sets=with_sets)
+    order = cast(Marking, address.segmented(
         "Marked", orders, key="order", place=bar, noun="marking",
         help="What is marked on the map at this K. Nothing is trained again.",
     ))  # fmt: skip
@@ -146,10 +135,9 @@ def _controls(source: Source, *, with_sets: bool) -> tuple[View, tuple[int, ...]
             (address.slider(label, 1, width, key="k", default=default[0], noun="K"),),
             order,
         )
-    own = Fraction(default[0], source.widths[0])
-    ratios = {str(ratio): share_words(float(ratio)) for ratio in sorted({*RATIOS, own})}
+    ratios, own = marking.ratios(source)
     ratio = address.select_slider(
-        "K/D, share of the channels in each block", ratios, key="kd", default=str(own), noun="K/D"
+        "K/D, share of the channels in each block", ratios, key="kd", default=own, noun="K/D"
     )
     return view, resolve_k(source.widths, k=None, ratio=float(Fraction(ratio))), order
 
@@ -203,11 +191,11 @@ def _followed() -> None:
     """A click on a mark selects that block and channel everywhere, and opens its page if so wished."""
     for key in ("map", "map_other"):
         if values := plot.clicked(key):
-            block, channel = int(values[3]), int(values[2])
+            place = {"block": int(values[3]), "channel": int(values[2])}
             if st.session_state.get("click", "open") == "open":
-                st.session_state["clicked"] = (block, channel)
+                st.session_state["clicked"] = place
             else:
-                address.put(block=block, channel=channel)
+                address.put(**place)
             return
 
 

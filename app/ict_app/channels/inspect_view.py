@@ -1,26 +1,21 @@
 """*Inspect*: one channel of one block, over tasks, over classes, in a run's adapter."""
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import streamlit as st
-from PIL import Image
 
 from ict.analysis.ranks import Standing, rank_of, standing
-from ict.catalogue import SITE
 from ict.figures import class_profile, histogram
 from ict.figures.asked import Choice, Request
-from ict.figures.draw_inspections import inspection_of
 from ict.figures.draw_weights import weight_bars
 from ict.figures.sources import chosen_in_block
 from ict.store import Run, Store
 from ict.store.adapter_files import ChannelWeights, channel_weights
-from ict.store.inspect_files import DrivingImage, channel_page
-from ict.tasks import limits
+from ict_app.channels import images_view, walk_view
 from ict_app.common import address, plot, readers, shell, words
+from ict_app.common.controls import place
 from ict_app.common.sources import Source
 from ict_app.common.terms import help_of
 
@@ -55,10 +50,13 @@ def _weights(of: readers.Stamp, block: int, channel: int) -> ChannelWeights | No
     return channel_weights(Path(of[0]), block, channel)
 
 
-def draw(shown: Store, source: Source, block: int, channel: int) -> None:
-    """All that the store knows of one channel."""
+def draw(shown: Store, source: Source) -> None:
+    """All that the store knows of the channel that was chosen."""
+    bar = st.container(horizontal=True, vertical_alignment="bottom")
+    block, channel = place(source, bar)
     scores = source.row(block)
     rank = rank_of(scores, channel)
+    walk_view.draw(shown, source, (block, channel), bar)
     users = runs_with(shown, source, block, channel)
     with st.container(horizontal=True, gap="large"):
         st.metric("Score", f"{scores[channel]:.4g}", width="content", help=help_of("score"))
@@ -84,7 +82,7 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
         )
         plot.draw(figure, "score-histogram", f"Scores of block {block}, this channel marked",
                   request=Request("score-histogram", [source.key], looked_at))  # fmt: skip
-    driving(shown, source, block, channel)
+    images_view.draw(shown, source, block, channel)
     st.subheader("Over tasks and criteria", anchor=False)
     standings = over_tasks(shown, source, block, channel)
     if sentence := words.unlike_images({str(one.task): one.images for one in standings}):
@@ -101,54 +99,6 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
         },
     )  # fmt: skip
     _adapter(shown, users, block, channel)
-
-
-def driving(shown: Store, source: Source, block: int, channel: int) -> None:
-    """The images that drive the channel most, with where in the image; its activations."""
-    st.subheader("Images that drive it most", anchor=False)
-    inspection = inspection_of(shown, source)
-    if inspection is None:
-        task = words.plain(source.task)
-        st.caption(f"No images of {task} yet. This finds them, for all channels, in one pass:")
-        command = f"ict inspect {source.task} --backbone {source.record.backbone}"
-        st.code(
-            command + ("" if source.site == SITE else f" --site {source.site}"), language="bash"
-        )
-        return
-    page = channel_page(inspection, block, channel)
-    task = words.plain(inspection.record.task)
-    left = limits.words(
-        inspection.meta.get("limit"),
-        inspection.meta.get("limit_rule") or limits.FIRST,
-        inspection.meta.get("shots"),
-    )
-    with st.container(horizontal=True, gap="small"):
-        for image in page.images:
-            st.image(_overlaid(image), width=100, caption=f"class {image.label}",
-                     alt=f"Image {image.index} of {task}{left}, class {image.label}, with the channel's map")  # fmt: skip
-    st.caption(
-        f"Images of {task}{left}, by the channel's energy over all tokens; bright is where it is strong. "
-        "They show what the channel responds to on this task, not what it causes."
-    )
-    plot.draw(
-        histogram(page.histogram, edges=page.edges, unit="activation", what="tokens", theme=shell.theme()),
-        "activation-histogram", "Activations of the channel over all tokens",
-        request=Request("activation-histogram", [inspection.path.name], Choice(block=block, channel=channel)),
-    )  # fmt: skip
-
-
-def _overlaid(image: DrivingImage) -> Image.Image:
-    """The picture, dark where the channel is weak."""
-    picture = (
-        Image.open(io.BytesIO(image.webp), formats=("WEBP",)).convert("RGB").resize((224, 224))
-    )
-    low, high = float(image.map.min()), float(image.map.max())
-    light = (image.map - low) / (high - low or 1.0)
-    mask = Image.fromarray((255 * light).astype(np.uint8)).resize(
-        picture.size, Image.Resampling.BILINEAR
-    )
-    dark = Image.eval(picture, lambda value: value // 4)
-    return Image.composite(picture, dark, mask)
 
 
 def _adapter(shown: Store, users: Mapping[str, str], block: int, channel: int) -> None:

@@ -10,8 +10,12 @@ from ict.errors import IctError
 from ict.selection import Selection
 from ict.store import channel_sets
 from ict.store.channel_sets import ChannelSet
-from ict_app.common import address, readers, words
+from ict_app.common import address, readers, visit, words
 from ict_app.common.sources import Boxed, Source
+from ict_app.tune.manage import action, attempt
+
+_ASKED = "set_asked"  # what waits for an answer, and on which arrival at the page
+_DELETED = "set_deleted"
 
 
 def fitting(source: Source) -> list[ChannelSet]:
@@ -31,14 +35,19 @@ def choose(sets: Sequence[ChannelSet]) -> tuple[Selection, str]:
     return by_name[name].selection, name
 
 
-def draw(source: Source, picked: Selection, boxed: Sequence[Boxed]) -> None:
-    """Saves what is marked, or what lies in a box; lists what was saved."""
+def draw(source: Source, picked: Selection, boxed: Sequence[Boxed], marked: str | None) -> None:
+    """Saves what is marked, or what lies in a box; lists what was saved, and asks before one is lost.
+
+    `marked` is the set that the map marks.
+    """
     sets = fitting(source)
     label = f"Named sets ({len(sets)})" if sets else "Named sets"
-    with st.expander(label, icon=":material/bookmarks:"):
+    pending = _pending() is not None or _DELETED in st.session_state
+    with st.expander(label, expanded=pending, key="named_sets", icon=":material/bookmarks:"):
         _save(source, picked, boxed)
+        _undo()
         for one in sets:
-            _row(one)
+            _row(one, is_marked=one.name == marked)
         st.caption(
             "A set is kept in the store with its backbone and site; mark it on the map with *Marked → a "
             "saved set*, also over the scores of another task."
@@ -59,23 +68,34 @@ def _save(source: Source, picked: Selection, boxed: Sequence[Boxed]) -> None:
         name = st.text_input("Name", key="set_name", width=260, max_chars=60)
         kind = st.selectbox("What", list(what), key="set_of", width=280)
         pressed = st.button("Save the set", icon=":material/bookmark_add:", disabled=not name)
-    if not pressed:
-        return
     record = source.record
     chosen = Selection(
         source.site, what[kind].blocks, what[kind].criterion, record.score_id, record.backbone
     )  # fmt: skip
+    new = ChannelSet(name, chosen, record.task, record.weights)
+    if pressed and channel_sets.is_taken(readers.own_store(), name):
+        _ask("replace", name)
+    elif pressed:
+        _keep(new, replace=False)
+    if _pending() == ("replace", name):
+        sure = f"Replace it by {kind}"
+        there = f"There is a set **{words.plain(name)}** already. {_used(name)}"
+        if _sure(there, sure, "Keep it"):
+            _keep(new, replace=True)
+
+
+def _keep(new: ChannelSet, *, replace: bool) -> None:
     try:
-        channel_sets.save(
-            readers.own_store(), ChannelSet(name, chosen, record.task, record.weights)
-        )
+        channel_sets.save(readers.own_store(), new, replace=replace)
     except IctError as error:
         st.error(words.plain(error), icon=":material/edit:")
-    else:
-        st.rerun()
+        return
+    _ask(None)
+    st.toast(f"Saved {words.plain(new.name)}: {new.channels:,} channels", icon=":material/check:")
+    st.rerun()
 
 
-def _row(one: ChannelSet) -> None:
+def _row(one: ChannelSet, *, is_marked: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"**{words.plain(one.name)}** · {one.channels:,} channels of {words.plain(one.task)}",
@@ -87,8 +107,66 @@ def _row(one: ChannelSet) -> None:
                 on_click="ignore", type="tertiary", icon=":material/download:",
             )  # fmt: skip
         if st.button("Delete", key=f"delete_{one.name}", type="tertiary", icon=":material/delete:"):
-            channel_sets.remove(readers.own_store(), one.name)
+            _ask("delete", one.name)
+    if _pending() == ("delete", one.name):
+        question = f"Delete **{words.plain(one.name)}**? {_used(one.name, is_marked=is_marked)}"
+        sure = _sure(question, "Delete the set", "Keep it")
+        if sure and attempt(lambda: _delete(one.name)):
             st.rerun()
+
+
+def _used(name: str, *, is_marked: bool = False) -> str:
+    """What a set is used by, as a sentence."""
+    figures = channel_sets.figures_with(readers.own_store(), name)
+    uses = ["the map marks it now"] if is_marked else []
+    if figures:
+        named = ", ".join(map(words.plain, figures[:3])) + (", …" if len(figures) > 3 else "")
+        uses.append(f"{len(figures)} collected figure{'s' * (len(figures) > 1)}: {named}")
+    return f"Used: {'; '.join(uses)}." if uses else "Nothing uses it."
+
+
+def _delete(name: str) -> None:
+    st.session_state[_DELETED] = channel_sets.remove(readers.own_store(), name)
+    _ask(None)
+
+
+def _undo() -> None:
+    """After a deletion: the button that brings the set back."""
+    gone: ChannelSet | None = st.session_state.get(_DELETED)
+    if gone is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        st.markdown(f"**{words.plain(gone.name)}** is deleted.")
+        action("Undo", "undo", lambda: _restore(gone))
+        if st.button("Dismiss", key="set_gone", type="tertiary"):
+            del st.session_state[_DELETED]
+            st.rerun()
+
+
+def _restore(gone: ChannelSet) -> None:
+    channel_sets.restore(readers.own_store(), gone)
+    del st.session_state[_DELETED]
+
+
+def _ask(what: str | None, name: str = "") -> None:
+    """Keeps what waits for an answer, until the visitor leaves the page."""
+    st.session_state[_ASKED] = visit.current().arrivals, what and (what, name)
+
+
+def _pending() -> tuple[str, str] | None:
+    since, asked = st.session_state.get(_ASKED, (None, None))
+    return asked if since == visit.current().arrivals else None
+
+
+def _sure(question: str, yes: str, no: str) -> bool:
+    """Asks before something is lost; True once that was answered with `yes`."""
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        st.markdown(question, width="stretch")
+        sure = st.button(yes, type="primary", key="set_yes", icon=":material/check:")
+        if st.button(no, key="set_no"):
+            _ask(None)
+            st.rerun()
+    return sure
 
 
 class _Later:

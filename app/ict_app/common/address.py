@@ -65,11 +65,20 @@ def said(key: str) -> str | None:
     return values[-1] if values else None
 
 
-def link(page: str, label: str, *, icon: str, place: Any = st, **values: object) -> None:
+def named(*keys: str) -> dict[str, list[str]]:
+    """What the address says under these names, for a link that shall say the same."""
+    now = visits.current().now
+    return {key: now[key] for key in keys if key in now}
+
+
+def link(
+    page: str, label: str, *, icon: str, place: Any = st, disabled: bool = False, **values: object
+) -> None:
     """A link to a page that shows these values, and all else at its default."""
     place.page_link(
-        path(page), label=label, icon=f":material/{icon}:", query_params=_query(**values)
-    )
+        path(page), label=label, icon=f":material/{icon}:", query_params=_query(**values),
+        disabled=disabled,
+    )  # fmt: skip
 
 
 def go(page: str, **values: object) -> None:

@@ -22,13 +22,13 @@ def followed_block(last: int) -> int:
     return int(a_number(0, last, "block", default=0, noun="block").value() or 0)
 
 
-def place(source: Source) -> tuple[int, int]:
-    """The block, and the channel in it, that a link, a click or an earlier page chose.
+def place(source: Source, bar: Any = None) -> tuple[int, int]:
+    """The block, and the channel in it, that a link, a click or an earlier page chose; fields in `bar`.
 
     The strongest channel of the block stands in where none was chosen, and gives way to that of the
     next block.
     """
-    bar = st.container(horizontal=True)
+    bar = bar or st.container(horizontal=True)
     block = block_input(source.blocks - 1, bar)
     stage, row = source.place(block)
     width = source.widths[stage]

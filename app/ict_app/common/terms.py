@@ -39,6 +39,33 @@ TERMS: Final = {
         "The share of the other channels of the block that score lower; a full bar is the strongest channel.",
         "definition",
     ),
+    "z": Term(
+        "(score − mean of the block) / sd of the block",
+        "How far a score lies above those of its block, so that blocks compare.",
+        "definition",
+    ),
+    "selectivity": Term(
+        "(μ_max − μ_rest) / (μ_max + μ_rest), μ the root mean square activation of a class, μ_rest the mean of "
+        "all but the highest",
+        "How much a channel is one class's: 0 is active alike in all, 1 in one alone; classes of few images "
+        "are above 0 by chance.",
+        "Morcos et al. 2018, who take mean activities behind a ReLU",
+    ),
+    "class share": Term(
+        "ε² = (S_between − (C − 1) · S_within / (N − C)) / S_total, S sums of squares of the image means",
+        "What of the variance between images their classes explain; around 0 where labels mean nothing.",
+        "Kelley 1935; docs/statistics.md",
+    ),
+    "tasks with it": Term(
+        "number of tasks whose K highest scores of the block have the channel",
+        "For how many tasks of the store it is chosen: same backbone, weights, criterion, site and K/D.",
+        "definition",
+    ),
+    "z difference": Term(
+        "z in its block by A − z in its block by B",
+        "How much stronger a channel is for A than for B, each against its own block.",
+        "definition",
+    ),
     "chance": Term(
         "K² / D, the mean of the hypergeometric distribution",
         "How many channels two random choices of K of D share on average.",
