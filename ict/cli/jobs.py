@@ -24,7 +24,7 @@ def check_command(words: Sequence[str]) -> None:
 
     running.check_words(words)
     try:
-        context = main.make_context("ict", [*words, "--json"])
+        context = main.make_context("ict", list(words))
         while isinstance(context.command, click.Group):
             # a group keeps what follows its options for its command
             rest = [*context.protected_args, *context.args]
@@ -84,7 +84,9 @@ def start_command(words: tuple[str, ...], *, as_json: bool) -> None:
     Options of this command stand before WORDS: ict jobs start --json score digits --keep-images
     """
     job = start(Store(), words)
-    text = f"{job.id}\n{job.status}; `ict jobs` shows how far it is, `ict jobs log {job.id}` its log"
+    text = (
+        f"{job.id}\n{job.status}; `ict jobs` shows how far it is, `ict jobs log {job.id}` its log"
+    )
     emit(_row(job), as_json=as_json, text=text)
 
 

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from ict.documents.bounded import odd_word
 from ict.errors import InputError, did_you_mean, quoted
@@ -97,11 +98,7 @@ def _spawn(store: Store, folder: Path, lock: RunLock) -> None:
     """Starts the process, which inherits the lock: it is held until the process ends."""
     if lock.fd is None:
         raise ValueError(f"{folder}: take the lock of a job before it is started")
-    try:
-        log = open(folder / names.LOG, "ab")
-    except OSError as error:
-        raise explain(error, folder) from error
-    with log:
+    with _open_log(folder / names.LOG) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "ict.cli.job_process", str(store.root), folder.name],
             stdin=subprocess.DEVNULL,
@@ -119,6 +116,13 @@ def _spawn(store: Store, folder: Path, lock: RunLock) -> None:
     lock.describe(process.pid)
     # A served app lives long: wait for the process, so that no zombie stays behind.
     threading.Thread(target=process.wait, daemon=True).start()
+
+
+def _open_log(path: Path) -> BinaryIO:
+    try:
+        return open(path, "ab")
+    except OSError as error:
+        raise explain(error, path) from error
 
 
 def turn(store: Store) -> RunLock:

@@ -10,7 +10,6 @@ import streamlit as st
 from PIL import Image
 
 from ict.analysis.ranks import Standing, rank_of, standing
-from ict.catalogue import SITE
 from ict.figures import class_profile, histogram
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_inspections import inspection_of
@@ -23,6 +22,7 @@ from ict.tasks import limits
 from ict_app.common import address, plot, readers, shell, words
 from ict_app.common.sources import Source
 from ict_app.common.terms import help_of
+from ict_app.jobs import lines, view
 
 
 def over_tasks(shown: Store, source: Source, block: int, channel: int) -> list[Standing]:
@@ -109,10 +109,8 @@ def driving(shown: Store, source: Source, block: int, channel: int) -> None:
     if inspection is None:
         task = words.plain(source.task)
         st.caption(f"No images of {task} yet. This finds them, for all channels, in one pass:")
-        command = f"ict inspect {source.task} --backbone {source.record.backbone}"
-        st.code(
-            command + ("" if source.site == SITE else f" --site {source.site}"), language="bash"
-        )
+        words_ = lines.inspected(source.record, source.site)
+        view.offer("Find the images", words_, key="inspect", icon="image_search")
         return
     page = channel_page(inspection, block, channel)
     task = words.plain(inspection.record.task)

@@ -1,5 +1,6 @@
 """*Channels*, below the map: what the choice is made of, and what of it is generic."""
 
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from ict.store import Store
 from ict_app.common import plot, readers, shell, words
 from ict_app.common.sources import Source
 from ict_app.common.terms import help_of
+from ict_app.jobs import view
 
 _number = st.column_config.NumberColumn
 COLUMNS = {
@@ -49,7 +51,9 @@ def draw(shown: Store, source: Source, how: Choice) -> None:
         st.caption(
             f"Not known for these scores: {'; '.join(lack.columns for lack in lacks)}. To know it:"
         )
-        st.code("\n".join(lack.command for lack in lacks), language="bash")
+        for lack in lacks:
+            line = shlex.split(lack.command)[1:]
+            view.offer("Score them", line, key=f"made_of_{lack.columns}")
 
 
 @st.cache_data(max_entries=60, ttl=600, show_spinner="Shuffling the class labels …")
