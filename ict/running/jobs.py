@@ -36,6 +36,7 @@ COMMANDS = (
     *COMPUTING, "study run", "data check", "data link", "data download", "data cache", "import",
     "report", "figure", "fold",
 )  # fmt: skip
+PROCESS = "ict.cli.job_process"  # above this floor: named, not imported
 KEPT = 50
 """Ended jobs that a store keeps, each for DAYS."""
 DAYS = 30
@@ -100,7 +101,7 @@ def _spawn(store: Store, folder: Path, lock: RunLock) -> None:
         raise ValueError(f"{folder}: take the lock of a job before it is started")
     with _open_log(folder / names.LOG) as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ict.cli.job_process", str(store.root), folder.name],
+            [sys.executable, "-m", PROCESS, str(store.root), folder.name],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -65,11 +65,9 @@ def behind_scores(command: str, record: ScoreRecord, site: str) -> Words | None:
 
 
 def inspected(record: ScoreRecord, site: str) -> Words:
-    """`ict inspect` of the images that `record` is of."""
-    said = record.said
-    split = None if record.split == "train800val200" or said.get("shots") else record.split
-    weights = "none" if record.is_random else None
+    """`ict inspect` of the task, weights and number of images that `record` is of."""
+    said, weights = record.said, "none" if record.is_random else None
     begun = ("inspect", str(record.task), "--backbone", str(record.backbone))
     return line(
-        *begun, site=site, weights=weights, limit=said.get("limit"), shots=said.get("shots"), split=split,
-    )  # fmt: skip
+        *begun, site=site, weights=weights, limit=said.get("limit"), shots=said.get("shots")
+    )
