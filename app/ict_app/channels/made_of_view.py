@@ -1,6 +1,7 @@
 """*Channels*, below the map: what the choice is made of, and what of it is generic."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -52,8 +53,14 @@ def draw(shown: Store, source: Source, how: Choice) -> None:
             f"Not known for these scores: {'; '.join(lack.columns for lack in lacks)}. To know it:"
         )
         for lack in lacks:
-            line = shlex.split(lack.command)[1:]
+            line = _on_a_task(shlex.split(lack.command)[1:], source.task)
             view.offer("Score them", line, key=f"made_of_{lack.columns}")
+
+
+def _on_a_task(line: Sequence[str], own: str) -> list[str]:
+    """The line with a task that is here in place of OTHER_TASK; as it is where there is no other."""
+    others = [row.name for row in readers.tasks() if row.available and row.name != own]
+    return [others[0] if word == "OTHER_TASK" and others else word for word in line]
 
 
 @st.cache_data(max_entries=60, ttl=600, show_spinner="Shuffling the class labels …")

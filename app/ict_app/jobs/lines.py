@@ -9,7 +9,7 @@ from typing import Any
 from ict.analysis.made_of_words import score_command
 from ict.analysis.sources import RESAMPLED
 from ict.catalogue import BUNDLED, RATIO, SITE
-from ict.criteria import CRITERION
+from ict.criteria import ADAPTER_GRADIENT, CRITERION
 from ict.documents.score_record import ScoreRecord
 
 Words = tuple[str, ...]
@@ -62,6 +62,16 @@ def behind_scores(command: str, record: ScoreRecord, site: str) -> Words | None:
     if "--split" not in options:
         options += ["--split", str(record.split)]
     return (command, str(record.task), *options)
+
+
+def gradients(like: ScoreRecord | None) -> Words:
+    """Gradients of adapters for the task and backbone of these scores; of digits where there are none."""
+    if like is None:
+        return ("score", "digits", "--criterion", ADAPTER_GRADIENT)
+    weights = "none" if like.is_random else None
+    return line(
+        "score", str(like.task), backbone=like.backbone, criterion=ADAPTER_GRADIENT, weights=weights
+    )
 
 
 def inspected(record: ScoreRecord, site: str) -> Words:
