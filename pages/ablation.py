@@ -2,7 +2,7 @@
 
 import streamlit as st
 from ict_app.common import address, readers, shell
-from ict_app.studies import ablation_view
+from ict_app.studies import ablation_view, study_form
 from ict_app.tune import run_table
 
 from ict.figures import findings
@@ -19,6 +19,7 @@ if not any(row.done for row in everything):
         "No finished run yet. An ablation needs runs at several K.", button="Plan runs at five K",
         page="train", shares=["1/32", "1/16", "1/8", "1/4", "1/2"],
     )  # fmt: skip
+    study_form.folded()
     st.stop()
 rows = run_table.filters(run_table.unarchived(rows))
 table = ablation_view.series(rows)
@@ -35,3 +36,4 @@ with tabs["means"]:
 if tabs["pairs"].open:
     with tabs["pairs"]:
         ablation_view.paired(shown, table, rows)
+study_form.folded()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 from ict_app.common import address, readers, shell
-from ict_app.studies import benchmark_view
+from ict_app.studies import benchmark_view, study_form
 from ict_app.tune import run_table
 
 from ict.analysis.benchmark import SOURCE, average_table, store_table
@@ -30,3 +30,4 @@ st.caption(
     f"Published: {SOURCE}, ViT-B/16 pre-trained on ImageNet-21k. Many of them report the best of "
     "several looks at the test set, which averages 0.65 points; runs of this store look once."
 )
+study_form.folded()

@@ -3,6 +3,7 @@
 import streamlit as st
 from ict_app.channels import channel_view
 from ict_app.common import address, shell, sources, words
+from ict_app.jobs import forms
 
 from ict.errors import IctError
 
@@ -13,10 +14,11 @@ shown = shell.heading(
 labels = sources.options(shown)
 if not labels:
     shell.empty(
-        "No scores yet. A run of method *ict* scores its task first.",
+        "No scores yet. A run of method *ict* scores its task first; scores alone take seconds.",
         button="Start a run",
         page="train",
     )
+    forms.missing("Or score the channels of a task here:", forms.score, "score")
     st.stop()
 left, right = st.columns([3, 2])
 with left:
@@ -32,5 +34,6 @@ try:
         site = address.segmented("Site", source.scores.sites, default=source.site, key="at")
         source = sources.open_source(shown, key, site)
     st.fragment(channel_view.draw)(source, other, str(shown.root))
+    channel_view.start_more(source)
 except IctError as error:
     st.error(words.plain(error), icon=":material/error:")

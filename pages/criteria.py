@@ -3,6 +3,7 @@
 import streamlit as st
 from ict_app.channels import criteria_view, first_step_view
 from ict_app.common import readers, shell, words
+from ict_app.jobs import forms
 
 from ict.analysis.families import gradients_of, of_criteria
 from ict.errors import IctError
@@ -13,24 +14,29 @@ shown = shell.heading(
 records = readers.scores_of(shown)
 families = of_criteria(records)
 checks = criteria_view.checks(shown)
+task = next((str(record.task) for record in records), "digits")
+other, both = criteria_view.other_criterion(task), criteria_view.compared(task)
 if not families and not checks and not gradients_of(records):
-    task = next((str(record.task) for record in records), "digits")
     shell.empty(
-        f"No two criteria on one task yet. `ict score {task} --criterion taylor` scores it by another, "
-        f"`ict causal {task} --criterion class_l2 --criterion taylor` also replaces the channels.",
+        "No two criteria on one task yet: score a task by another one, or replace its channels.",
         button="Start a run with another criterion", page="train", tasks=task, criterion="taylor",
     )  # fmt: skip
+    forms.missing("Score it here:", forms.score, "score", other)
+    forms.missing("Or replace its channels:", forms.causal, "causal", both)
     st.stop()
 try:
     if families:
         criteria_view.agreement(shown, families)
+        forms.folded(forms.SCORE, forms.score, "score", other)
     else:
-        st.info("No two criteria on one task yet: `ict score TASK --criterion taylor`.")
+        forms.missing("No two criteria on one task yet:", forms.score, "score", other)
     st.subheader("Causal check", anchor=False)
     if checks:
         criteria_view.causal(checks)
+        forms.folded(forms.CAUSAL, forms.causal, "causal", both)
     else:
-        st.info("No causal check yet: `ict causal TASK --criterion class_l2 --criterion taylor`.")
+        forms.missing("No causal check yet:", forms.causal, "causal", both)
+    forms.folded("Report on criteria", forms.report_card, "card", other)
     first_step_view.draw(shown, records)
 except IctError as error:
     st.error(words.plain(error), icon=":material/error:")

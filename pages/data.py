@@ -2,6 +2,7 @@
 
 import streamlit as st
 from ict_app.common import address, readers, shell, words
+from ict_app.jobs import data_forms
 
 from ict.figures import findings
 
@@ -22,16 +23,17 @@ picked = address.rows(
     column_order=("title", "name", "group", "on this machine", "classes", "train", "val", "test",
                   "missing", "path"),
 )  # fmt: skip
-if not picked:
+if picked:
+    row = next(row for row in kept if row.name == picked[0])
+    with st.container(border=True):
+        st.markdown(f"**{words.plain(row.title)}**")
+        if row.available:
+            address.link("train", "Train on it", icon="play_arrow", tasks=row.name)
+        if row.how_to_get:
+            st.text(row.how_to_get)
+        if row.missing:
+            st.text("Missing: " + ", ".join(row.missing))
+        data_forms.of_task(row)
+else:
     st.caption("Select a task to train on it, or to see how to get it.")
-    st.stop()
-row = next(row for row in kept if row.name == picked[0])
-with st.container(border=True):
-    st.markdown(f"**{words.plain(row.title)}**")
-    if row.available:
-        address.link("train", "Train on it", icon="play_arrow", tasks=row.name)
-    if row.how_to_get:
-        st.text(row.how_to_get)
-    if row.missing:
-        st.text("Missing: " + ", ".join(row.missing))
-    st.code(f"ict data check {row.name}", language="bash")
+data_forms.more()

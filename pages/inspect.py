@@ -3,6 +3,7 @@
 import streamlit as st
 from ict_app.channels import inspect_view
 from ict_app.common import address, shell, sources, words
+from ict_app.jobs import forms
 
 from ict.errors import IctError
 
@@ -16,6 +17,7 @@ if not labels:
         button="Start a run",
         page="train",
     )
+    forms.missing("Or score the channels of a task here:", forms.score, "score")
     st.stop()
 key = address.select("Run or scores", labels, key="of", noun="run or scores", moving=True)
 try:

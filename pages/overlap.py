@@ -3,6 +3,7 @@
 import streamlit as st
 from ict_app.channels import overlap_view
 from ict_app.common import address, readers, shell, words
+from ict_app.jobs import forms
 from ict_app.tune import plan
 
 from ict.analysis.families import of_tasks
@@ -20,6 +21,9 @@ if not families:
         "No two tasks are scored alike yet. Start a run on a second task with the same backbone.",
         button="Start runs on two tasks", page="train", tasks="sprites_loc",
     )  # fmt: skip
+    forms.missing(
+        "Or score a second task here:", forms.score, "score", overlap_view.second_task(shown)
+    )
     st.stop()
 left, middle, right = st.columns([2, 1.4, 1])
 by_slug = {address.slug(name): name for name in families}
@@ -53,6 +57,7 @@ try:
     overlap_view.pair(shown, rows, chosen, site=site, ratio=ratio)
 except IctError as error:
     st.error(words.plain(error), icon=":material/error:")
+forms.folded(forms.SCORE, forms.score, "score", overlap_view.second_task(shown))
 st.caption(
     "It shows which channels two choices share. It cannot show that a shared channel does the same "
     "thing for both, nor that tuning one task's channels would hurt the other."

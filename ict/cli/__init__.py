@@ -24,6 +24,7 @@ _MODULES = {
     "resume": "runs",
     "remove": "runs",
     "study": "study",
+    "jobs": "jobs",
     "overlap": "analysis",
     "stability": "analysis",
     "energy": "analysis",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
+from ict.cli.progress_file import ProgressFile
 from ict.documents.names import LINKS, VTAB_ROOT
 from ict.documents.shapes import shown
 from ict.errors import IctError, InputError, lacking, one_sentence, printable, quoted
@@ -208,9 +209,13 @@ def table(rows: Sequence[dict[str, Any]], columns: Sequence[str] | None = None) 
 
 
 class Progress:
-    """A callable (done, total) that draws a bar on a terminal's stderr, and nothing elsewhere."""
+    """A callable (done, total) that draws a bar on a terminal's stderr, and nothing elsewhere.
+
+    Where $ICT_PROGRESS names a file, it tells that too (`ict.cli.progress_file`).
+    """
 
     def __init__(self, label: str, unit: str = "images") -> None:
+        self._file = ProgressFile(label, unit)
         self._bar = tqdm(
             desc=label,
             unit=f" {unit}",
@@ -220,6 +225,7 @@ class Progress:
         )
 
     def __call__(self, done: int, total: int) -> None:
+        self._file(done, total)
         self._bar.total = total
         self._bar.update(done - self._bar.n)
         if done >= total:

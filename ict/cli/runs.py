@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ict.cli import run_labels
+from ict.cli import run_controls, run_labels
 from ict.cli.asking import confirm
 from ict.cli.common import command, emit, json_option, reports_errors, say_unreadable, table
 from ict.cli.options import COMPILE, SLOTS, THREADS
@@ -292,6 +292,6 @@ def remove(runs: tuple[str, ...], *, yes: bool, as_json: bool) -> None:
     emit({"removed": removed}, as_json=as_json, text="\n".join(f"removed {run}" for run in removed))
 
 
-for _one in run_labels.COMMANDS:
+for _one in (*run_labels.COMMANDS, *run_controls.COMMANDS):
     runs.add_command(_one)
 COMMANDS = {"runs": runs, "cancel": cancel, "resume": resume, "remove": remove}

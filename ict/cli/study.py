@@ -10,6 +10,7 @@ from ict.analysis.draws import shared_draw_words
 from ict.cli.asking import confirm
 from ict.cli.common import NUMBER, Whole, command, emit, say_unreadable, table, typed_command
 from ict.cli.options import COMPILE, SLOTS, THREADS
+from ict.cli.progress_file import ProgressFile
 from ict.cli.study_words import plan_text, sentence, stage_text
 from ict.documents.bounded import whole_number
 from ict.errors import InputError, quoted
@@ -98,7 +99,8 @@ def _to_the_end(
             break
         from ict.running.batch import wait_all
 
-        wait_all(store, ids, submit, quiet=quiet)
+        told = ProgressFile(f"study {here.name}", "runs")
+        wait_all(store, ids, submit, quiet=quiet, told=told)
         here = ask()
     return here, submitted
 

@@ -15,11 +15,19 @@ _LOOK_SECONDS = 0.5
 Submit = Callable[[Sequence[str]], object]
 
 
-def wait_all(store: Store, ids: Sequence[str], submit: Submit, *, quiet: bool) -> dict[str, str]:
+def wait_all(
+    store: Store,
+    ids: Sequence[str],
+    submit: Submit,
+    *,
+    quiet: bool,
+    told: Callable[[int, int], None] = lambda _done, _total: None,
+) -> dict[str, str]:
     """Waits until every run has ended; gives its last status.
 
     `submit(ids)` is called again for runs that were killed, three times each, so that the death of
-    a worker, a node or a job does not stop the rest. Draws a bar with the time left on a terminal.
+    a worker, a node or a job does not stop the rest. Draws a bar with the time left on a terminal;
+    `told` hears how many have ended, and of how many.
     """
     ended: dict[str, str] = {}
     kills: dict[str, int] = {}
@@ -30,6 +38,7 @@ def wait_all(store: Store, ids: Sequence[str], submit: Submit, *, quiet: bool) -
             waiting = [run_id for run_id in ids if run_id not in ended]
             killed = _look(store, waiting, ended, kills)
             bar.update(len(ended) - bar.n)
+            told(len(ended), len(ids))
             if len(ended) == len(ids):
                 return ended
             if killed:

@@ -38,6 +38,7 @@ class BaseStore:
         self.imported_dir = self.root / "imported"
         self.workers_dir = self.root / "workers"
         self.trash_dir = self.root / "trash"
+        self.jobs_dir = self.root / "jobs"
         self.images_dir = self.root / "images"
         self.index_path = self.root / names.INDEX
 

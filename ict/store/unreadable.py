@@ -15,6 +15,7 @@ _READERS = (  # of each folder that most stores have not, or not at first: impor
     ("causal_dir", "ict.store.causal_files", "causal_checks"),
     ("sets_dir", "ict.store.channel_sets", "read_sets"),
     ("imported_dir", "ict.store.imported_results", "read_imported"),
+    ("jobs_dir", "ict.store.job_folder", "read_jobs"),
 )
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from ict.adapter_gradients import AdapterGradients
 from ict.selection.by_gradient import select_by_gradient
@@ -43,10 +44,16 @@ def test_overlap_has_a_ceiling_at_every_share(first_start: Open):
         assert any("ceiling" in str(trace.get("name")) for trace in lines)
 
 
+def behind(app: AppTest) -> list[str]:
+    """Buttons that would compute what *Behind the scores* lacks."""
+    beginnings = ("job_energy", "job_stability", "job_made_of")
+    return [one.key for one in app.button if str(one.key).startswith(beginnings)]
+
+
 def test_channels_tells_energy_and_stability(first_start: Open):
     for tab in ("Energy", "Stability"):
         app = first_start("channels", behind=tab)
-        assert not app.code, "a command stands where the figure should be"
+        assert not behind(app), "a command stands where the figure should be"
 
 
 def test_channels_tells_what_the_choice_is_made_of(first_start: Open):
@@ -60,7 +67,7 @@ def test_channels_tells_what_the_choice_is_made_of(first_start: Open):
         assert shown["offset_share"].between(0, 1).all()
         assert (shown["shuffled"] > 2 * shown["chance"]).all()
         assert "the choice says little about the classes" in app.warning[0].value
-        assert not app.code, "a command stands where a column should be"
+        assert not behind(app), "a command stands where a column should be"
 
 
 def test_the_four_tasks_of_photographs_overlap_beyond_chance(first_start: Open):

@@ -146,7 +146,9 @@ def test_a_click_on_a_confusion_leads_to_its_images(visitor: Visitor) -> None:
     )
     page.mouse.click(*place)
     expect(page.get_by_test_id("stMain")).not_to_contain_text("answer 6 (99 %)")
-    shown = page.get_by_test_id("stMain").get_by_text(re.compile(rf"class {label}\s+answer {answer} "))
+    shown = page.get_by_test_id("stMain").get_by_text(
+        re.compile(rf"class {label}\s+answer {answer} ")
+    )
     expect(shown).to_have_count(int(count))
 
 

@@ -114,8 +114,8 @@ def test_empty_page_says_the_command_and_leads_to_train(
     open_page: Open, page: str, commands: list[str]
 ) -> None:
     app = open_page(page, "empty")
-    (button,) = app.button
-    text = "\n".join(element.value for element in app.markdown)
+    button = app.button(key="empty_train")
+    text = "\n".join(element.value for element in (*app.markdown, *app.code))
     assert all(command in text for command in commands)
     after = button.click().run()
     assert not after.exception

@@ -1,7 +1,6 @@
 """Channels are looked for: the table of all, its way to Inspect, and from one channel to the next."""
 
 import re
-from pathlib import Path
 from urllib.parse import parse_qs
 
 import numpy as np

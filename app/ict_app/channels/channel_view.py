@@ -35,6 +35,8 @@ from ict_app.common.sources import (
     open_source,
 )
 from ict_app.common.terms import help_of
+from ict_app.jobs import forms
+from ict_app.jobs.forms import Begin
 
 VIEWS: dict[View, str] = {"raw": "raw", "z": "z in block", "rank": "rank", "log": "log"}
 DRAGS = {"zoom": "zooms in", "select": "draws a box"}
@@ -95,6 +97,19 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
     all_channels_view.draw(Store(root), source, picked, ks, other if theirs else None)
     _one_channel(source, picked, other if theirs else None, how)
     sums_view.draw(Store(root), source, picked, how)
+
+
+def start_more(source: Source) -> None:
+    """Below the page: other scores of this task, and the check of these."""
+    record = source.record
+    begin = Begin(
+        task=record.task,
+        backbone=str(record.backbone),
+        criteria=[source.criterion],
+        site=source.site,
+    )
+    forms.folded(forms.SCORE, forms.score, "score", begin)
+    forms.folded(forms.CAUSAL, forms.causal, "causal", begin)
 
 
 def _open_clicked(source: Source) -> None:

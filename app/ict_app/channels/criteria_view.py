@@ -9,6 +9,7 @@ import streamlit as st
 from ict.analysis.agreement import against_rows, mean_over_blocks, measured
 from ict.analysis.families import criterion_name
 from ict.catalogue import SITE
+from ict.criteria import CRITERION
 from ict.documents.score_record import ScoreRecord
 from ict.figures import agreement_lines, agreement_matrix, findings
 from ict.figures.asked import Choice, Request
@@ -18,10 +19,22 @@ from ict.store import Store
 from ict.store.causal_files import CausalCheck
 from ict_app.common import address, plot, readers, shell, words
 from ict_app.common.terms import help_of
+from ict_app.jobs.forms import Begin
 from ict_app.tune import plan
 
 MEASURES = {"spearman": "Spearman", "top-k": "top K"}
 EVERY = "all"
+_OTHER = "taylor"  # that a first comparison begins with
+
+
+def other_criterion(task: str) -> Begin:
+    """The form that scores a task by another criterion."""
+    return Begin(task=task, criteria=[_OTHER], sums=False)
+
+
+def compared(task: str) -> Begin:
+    """The form that replaces channels in the order of two criteria."""
+    return Begin(task=task, criteria=[CRITERION, _OTHER])
 
 
 def agreement(shown: Store, families: Mapping[str, list[ScoreRecord]]) -> None:

@@ -13,8 +13,9 @@ from ict.analysis.first_step_files import (
     first_steps_of_files,
     kept_first_steps,
 )
+from ict.analysis.made_of_words import score_command
 from ict.catalogue import SITE
-from ict.criteria import ADAPTER_GRADIENT, NORMS
+from ict.criteria import NORMS
 from ict.documents.score_record import ScoreRecord
 from ict.figures import first_step_dots
 from ict.figures.asked import Choice, Request
@@ -24,6 +25,7 @@ from ict.store import Store
 from ict.store.names import gradient_file
 from ict_app.common import address, plot, readers, shell, words
 from ict_app.common.terms import help_of
+from ict_app.jobs import lines, view
 from ict_app.tune import plan
 
 BOTH = "both"
@@ -42,8 +44,9 @@ def draw(shown: Store, records: Sequence[ScoreRecord]) -> None:
     st.subheader("First step", anchor=False)
     found = {one.score_id: one for one in gradients_of(records)}
     if not found:
-        task = next((record.task for record in records), "TASK")
-        st.info(f"No gradients of adapters yet: `ict score {task} --criterion {ADAPTER_GRADIENT}`.")
+        st.info("No gradients of adapters yet.")
+        begun = next((one for one in records if one.task), None)
+        view.offer("Compute the gradients", lines.gradients(begun), key="gradients")
         return
     asked, how = _asked(found, records)
     rows = _rows(shown, asked, NORMS if how.norm is None else (how.norm,))
@@ -84,9 +87,11 @@ def _rows(shown: Store, asked: Asked, norms: Sequence[str]) -> list[FirstStep] |
     kept = [kept_first_steps(asked, norm, shown) for norm in norms]
     if None in kept and not gradient_file(Path(asked.gradients.path).parent).is_file():
         st.info(
-            "First steps of this K/D were not kept, and the gradients are not in this store any more: "
-            f"`ict score {asked.gradients.task} --criterion {ADAPTER_GRADIENT}` computes them again."
+            "First steps of this K/D were not kept, and the gradients are not in this store any more; "
+            "the same command computes them again."
         )
+        again = (*score_command(asked.gradients, asked.site)[1:],)
+        view.offer("Compute the gradients", again, key="gradients")
         return None
     if None in kept:
         key = (asked.gradients.score_id, asked.site, asked.ratio, tuple(norms))

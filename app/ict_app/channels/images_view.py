@@ -7,7 +7,6 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from ict.catalogue import SITE
 from ict.figures import histogram
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_inspections import inspection_of
@@ -17,6 +16,7 @@ from ict.store.inspect_files import ChannelPage, DrivingImage, Inspection, chann
 from ict.tasks import limits
 from ict_app.common import plot, shell, words
 from ict_app.common.sources import Source
+from ict_app.jobs import lines, view
 
 SIDE = 96  # pixels: what is kept of an image
 
@@ -28,7 +28,8 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
     if inspection is None:
         task = words.plain(source.task)
         st.caption(f"No images of {task} yet. This finds them, for all channels, in one pass:")
-        st.code(_command(source), language="bash")
+        words_ = lines.inspected(source.record, source.site)
+        view.offer("Find the images", words_, key="inspect", icon="image_search")
         return
     page = channel_page(inspection, block, channel)
     _levels(page, inspection)
@@ -36,7 +37,7 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
         st.caption(
             "This inspection was made before images of middle and low energy were kept. This adds them:"
         )
-        st.code(_command(source, inspection), language="bash")
+        view.offer("Find them", _again(source, inspection), key="inspect", icon="image_search")
     plot.draw(
         histogram(page.histogram, edges=page.edges, unit="activation", what="tokens", theme=shell.theme()),
         "activation-histogram", "Activations of the channel over all tokens",
@@ -44,15 +45,12 @@ def draw(shown: Store, source: Source, block: int, channel: int) -> None:
     )  # fmt: skip
 
 
-def _command(source: Source, like: Inspection | None = None) -> str:
-    """The words of `ict inspect`, of the same images as another inspection."""
-    command = f"ict inspect {source.task} --backbone {source.record.backbone}"
-    command += "" if source.site == SITE else f" --site {source.site}"
-    said = like.meta if like else {}
-    for name in ("run", "limit", "shots", "image_size"):
-        if said.get(name) is not None:
-            command += f" --{name.replace('_', '-')} {said[name]}"
-    return command
+def _again(source: Source, like: Inspection) -> lines.Words:
+    """`ict inspect` of the same images as another inspection."""
+    kept = ("run", "limit", "shots", "image_size")
+    options = {name: like.meta.get(name) for name in kept}
+    begun = ("inspect", str(source.task), "--backbone", str(source.record.backbone))
+    return lines.line(*begun, site=source.site, **options)
 
 
 def _levels(page: ChannelPage, inspection: Inspection) -> None:

@@ -1,5 +1,7 @@
 """*Channels*, below the map: what the choice is made of, and what of it is generic."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +17,7 @@ from ict.store import Store
 from ict_app.common import plot, readers, shell, words
 from ict_app.common.sources import Source
 from ict_app.common.terms import help_of
+from ict_app.jobs import view
 
 _number = st.column_config.NumberColumn
 COLUMNS = {
@@ -49,7 +52,15 @@ def draw(shown: Store, source: Source, how: Choice) -> None:
         st.caption(
             f"Not known for these scores: {'; '.join(lack.columns for lack in lacks)}. To know it:"
         )
-        st.code("\n".join(lack.command for lack in lacks), language="bash")
+        for lack in lacks:
+            line = _on_a_task(shlex.split(lack.command)[1:], source.task)
+            view.offer("Score them", line, key=f"made_of_{lack.columns}")
+
+
+def _on_a_task(line: Sequence[str], own: str) -> list[str]:
+    """The line with a task that is here in place of OTHER_TASK; as it is where there is no other."""
+    others = [row.name for row in readers.tasks() if row.available and row.name != own]
+    return [others[0] if word == "OTHER_TASK" and others else word for word in line]
 
 
 @st.cache_data(max_entries=60, ttl=600, show_spinner="Shuffling the class labels …")

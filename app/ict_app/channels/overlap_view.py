@@ -26,6 +26,8 @@ from ict.store import Store
 from ict_app.common import address, plot, readers, shell, sources, words
 from ict_app.common.controls import block_input
 from ict_app.common.terms import help_of
+from ict_app.jobs import lines, view
+from ict_app.jobs.forms import Begin
 
 VALUES = {"kuncheva": "Kuncheva's index", "overlap": "shared channels", "jaccard": "Jaccard"}
 Rows = Sequence[OverlapRow]
@@ -45,6 +47,10 @@ def table(shown: Store, files: Sequence[ScoreRecord], *, site: str, ratio: float
         if (rows := kept_rows(in_files, site=site, ratio=ratio, store=shown)) is not None:
             return rows
         st.caption(_without_ceiling(lacking, some=len(summed) > 1))
+        with st.expander("Compute the halves", icon=":material/add:"):
+            for one in lacking:
+                line = lines.scored_with_sums(one, site)
+                view.offer(f"Score {one.task} with sums", line, key=f"sums_{one.task}")
     ceilings: Sequence[CeilingRow] = ()
     if len(summed) > 1 and (len(summed) <= FEW or address.toggle("Noise ceiling", key="ceiling")):
         root = "" if readers.is_example(shown) else str(shown.root)
@@ -80,6 +86,18 @@ def _plain(root: str, keys: tuple[str, ...], site: str, ratio: float) -> list[Ov
 def _in_files(shown: Store, files: Sequence[ScoreRecord]) -> list[ScoreRecord]:
     """What the score files themselves say: what was made of their sums is kept under that."""
     return [readers.channel_scores(shown, one.score_id).record for one in files]
+
+
+def second_task(shown: Store) -> Begin:
+    """The form that scores a task that the newest scores are not of, as these were scored."""
+    records = readers.scores_of(shown)
+    scored = {one.task for one in records}
+    names = [row.name for row in readers.tasks() if row.available and row.name not in scored]
+    task = next(iter(names), None)
+    if not records:
+        return Begin(task=task)
+    like = records[-1]
+    return Begin(task=task, backbone=str(like.backbone), criteria=[str(like.criterion)])
 
 
 def without_sums(files: Sequence[ScoreRecord], site: str) -> str | None:

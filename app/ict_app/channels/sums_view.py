@@ -16,7 +16,6 @@ from ict.analysis.tables import (
     kept_stability_rows,
     stability_rows,
 )
-from ict.catalogue import SITE
 from ict.documents.number_words import range_words
 from ict.errors import InputError
 from ict.figures import class_map, energy_split, stability_lines
@@ -28,6 +27,7 @@ from ict_app.channels import made_of_view
 from ict_app.common import address, plot, readers, shell
 from ict_app.common.controls import followed_block
 from ict_app.common.sources import Source
+from ict_app.jobs import lines, view
 
 TABS = {"classes": "Classes", "energy": "Energy", "stability": "Stability", "made_of": "Made of"}
 
@@ -148,7 +148,6 @@ def _sums(source: Source) -> Sums:
 
 def _lacking(source: Source, reason: str, command: str) -> None:
     """Why there is nothing to see, and the command that mends it."""
-    record = source.record
     st.caption("Not kept for these scores: " + reason.rpartition(": ")[2] + ".")
-    words = f"ict {command} {source.task} --backbone {record.backbone} --split {record.split}"
-    st.code(words + ("" if source.site == SITE else f" --site {source.site}"), language="bash")
+    if line := lines.behind_scores(command, source.record, source.site):
+        view.offer("Compute it", line, key=command)

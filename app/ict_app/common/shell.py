@@ -10,6 +10,7 @@ from ict.errors import InputError
 from ict.store import Store
 from ict_app.common import address, links, notices, readers, visit, words
 from ict_app.common.places import ROOT, SECTIONS, path
+from ict_app.jobs import sidebar as jobs_line
 
 ICON = str(ROOT / "assets" / "icon.png")  # a named icon would be fetched from the network
 MOST_NAMED = 200  # things that cannot be read; more would be a page of them
@@ -66,6 +67,7 @@ def sidebar() -> None:
         _switch()
         visit.current().counts = st.container()
         st.session_state["notify_wanted"] = notices.switch()
+        jobs_line.draw()
         st.caption(f"Your store: {words.plain(readers.own_store().root)}")
 
 

@@ -19,7 +19,7 @@ from ict.store.run_rows import RunRow
 from ict_app.common import address, plot, readers, shell, words
 from ict_app.common.readers import LiveReport
 from ict_app.common.terms import help_of
-from ict_app.tune import manage
+from ict_app.tune import controls_view, manage
 
 Colour = Literal["red", "orange", "blue", "green", "violet", "gray"]
 _BADGES: dict[str, tuple[Colour, str]] = {
@@ -61,6 +61,7 @@ def draw(run: Run, shown: Store) -> None:
     st.fragment(_body, run_every=1 if alive(status) and not paused else None)(
         str(shown.root), run.id, status
     )
+    controls_view.draw(run, shown)
     _papers(run)
 
 
