@@ -2,10 +2,9 @@
 
 import streamlit as st
 from ict_app.channels import criteria_view, first_step_view
-from ict_app.common import readers, shell, words
+from ict_app.common import readers, shell
 
 from ict.analysis.families import gradients_of, of_criteria
-from ict.errors import IctError
 
 shown = shell.heading(
     "Criteria", "Do different measures of importance choose the same channels, and do those matter?"
@@ -21,16 +20,13 @@ if not families and not checks and not gradients_of(records):
         button="Start a run with another criterion", page="train", tasks=task, criterion="taylor",
     )  # fmt: skip
     st.stop()
-try:
-    if families:
-        criteria_view.agreement(shown, families)
-    else:
-        st.info("No two criteria on one task yet: `ict score TASK --criterion taylor`.")
-    st.subheader("Causal check", anchor=False)
-    if checks:
-        criteria_view.causal(checks)
-    else:
-        st.info("No causal check yet: `ict causal TASK --criterion class_l2 --criterion taylor`.")
-    first_step_view.draw(shown, records)
-except IctError as error:
-    st.error(words.plain(error), icon=":material/error:")
+if families:
+    shell.part(criteria_view.agreement, shown, families)
+else:
+    st.info("No two criteria on one task yet: `ict score TASK --criterion taylor`.")
+st.subheader("Causal check", anchor=False)
+if checks:
+    shell.part(criteria_view.causal, shown, checks)
+else:
+    st.info("No causal check yet: `ict causal TASK --criterion class_l2 --criterion taylor`.")
+shell.part(first_step_view.draw, shown, records)

@@ -15,7 +15,7 @@ if not of_tasks(readers.scores_of(shown)):
         button="Start runs on two tasks", page="train", tasks="sprites_loc",
     )  # fmt: skip
     st.stop()
-st.fragment(overlap_view.draw)(str(shown.root))
+shell.part(overlap_view.draw, shown)
 st.caption(
     "It shows which channels two choices share. It cannot show that a shared channel does the same "
     "thing for both, nor that tuning one task's channels would hurt the other."

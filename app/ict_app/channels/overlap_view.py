@@ -20,7 +20,6 @@ from ict.analysis.sources import lacking_sums
 from ict.analysis.sources import open_source as open_sums
 from ict.catalogue import SITE
 from ict.documents.score_record import ScoreRecord
-from ict.errors import IctError
 from ict.figures import findings, overlap_against_n, overlap_at_k, overlap_lines
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_pairs import overlap_squares, task_tree
@@ -37,25 +36,21 @@ LOOKS = {"blocks": "By block", "ks": "At every K", "images": "More images"}
 FEW = 6  # tasks whose ceiling is computed without asking
 
 
-def draw(root: str) -> None:
-    """The page below its heading; a fragment, so that its slider moves only this."""
-    shown = Store(root)
+def draw(shown: Store) -> None:
+    """The page below its heading: a part of its own, so that its slider moves only this."""
     chosen, site, ratio = _asked(of_tasks(readers.scores_of(shown)))
     if len(chosen) < 2:
         st.info("Choose two tasks or more.", icon=":material/join_inner:")
         return
-    try:
-        if sentence := words.unlike_images({str(one.task): one.images for one in chosen}):
-            st.caption(sentence)
-        rows = table(shown, chosen, site=site, ratio=ratio)
-        shell.finding(findings.of_overlap(rows))
-        if alike := findings.shared_images([str(one.task) for one in chosen]):
-            st.caption(words.plain(alike))
-        matrix(rows, chosen, Choice(site=site, ratio=ratio))
-        st.subheader("One pair", anchor=False)
-        pair(shown, rows, chosen, site=site, ratio=ratio)
-    except IctError as error:
-        st.error(words.plain(error), icon=":material/error:")
+    if sentence := words.unlike_images({str(one.task): one.images for one in chosen}):
+        st.caption(sentence)
+    rows = table(shown, chosen, site=site, ratio=ratio)
+    shell.finding(findings.of_overlap(rows))
+    if alike := findings.shared_images([str(one.task) for one in chosen]):
+        st.caption(words.plain(alike))
+    matrix(rows, chosen, Choice(site=site, ratio=ratio))
+    st.subheader("One pair", anchor=False)
+    pair(shown, rows, chosen, site=site, ratio=ratio)
 
 
 def _asked(families: Mapping[str, Sequence[ScoreRecord]]) -> tuple[list[ScoreRecord], str, float]:
