@@ -15,7 +15,7 @@ from ict.figures.asked import Request
 from ict.figures.export import FORMATS, NEED_CHROME, FigureBundle, export, missing_formats
 from ict.figures.from_store import request_bundle
 from ict.store import Store
-from ict_app.common import basket, readers, words
+from ict_app.common import basket, chrome, readers, words
 
 KINDS = {"tex": "LaTeX table", "txt": "Caption", "json": "Provenance"}  # others as they are
 
@@ -43,6 +43,7 @@ def draw(
     if request is not None:
         shown = readers.store()
         _menu(key, _safe(name), request, shown)
+        chrome.figure_shown()
 
 
 @dataclass(frozen=True)
