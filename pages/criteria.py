@@ -2,11 +2,10 @@
 
 import streamlit as st
 from ict_app.channels import criteria_view, first_step_view
-from ict_app.common import readers, shell, words
+from ict_app.common import readers, shell
 from ict_app.jobs import forms
 
 from ict.analysis.families import gradients_of, of_criteria
-from ict.errors import IctError
 
 shown = shell.heading(
     "Criteria", "Do different measures of importance choose the same channels, and do those matter?"
@@ -24,19 +23,16 @@ if not families and not checks and not gradients_of(records):
     forms.missing("Score it here:", forms.score, "score", other)
     forms.missing("Or replace its channels:", forms.causal, "causal", both)
     st.stop()
-try:
-    if families:
-        criteria_view.agreement(shown, families)
-        forms.folded(forms.SCORE, forms.score, "score", other)
-    else:
-        forms.missing("No two criteria on one task yet:", forms.score, "score", other)
-    st.subheader("Causal check", anchor=False)
-    if checks:
-        criteria_view.causal(checks)
-        forms.folded(forms.CAUSAL, forms.causal, "causal", both)
-    else:
-        forms.missing("No causal check yet:", forms.causal, "causal", both)
-    forms.folded("Report on criteria", forms.report_card, "card", other)
-    first_step_view.draw(shown, records)
-except IctError as error:
-    st.error(words.plain(error), icon=":material/error:")
+if families:
+    shell.part(criteria_view.agreement, shown, families)
+    forms.folded(forms.SCORE, forms.score, "score", other)
+else:
+    forms.missing("No two criteria on one task yet:", forms.score, "score", other)
+st.subheader("Causal check", anchor=False)
+if checks:
+    shell.part(criteria_view.causal, shown, checks)
+    forms.folded(forms.CAUSAL, forms.causal, "causal", both)
+else:
+    forms.missing("No causal check yet:", forms.causal, "causal", both)
+forms.folded("Report on criteria", forms.report_card, "card", other)
+shell.part(first_step_view.draw, shown, records)

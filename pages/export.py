@@ -1,7 +1,7 @@
 """Figures: what was collected on the other pages, at its size on paper, in one zip."""
 
 import streamlit as st
-from ict_app.common import address, basket, plot, shell, words
+from ict_app.common import address, basket, chrome, plot, shell, words
 
 from ict.errors import InputError
 from ict.figures.export import FORMATS, NEED_CHROME, export_each
@@ -33,6 +33,7 @@ if lacking:
     st.info(lacking, icon=":material/info:")
 sheets, missing = basket.rows(found, style)
 if sheets:
+    chrome.figure_shown()
     download.download_button(
         f"Download {len(sheets)} as zip", lambda: export_each(sheets, formats, missing=missing),
         "figures.zip", "application/zip", on_click="ignore", type="primary",

@@ -4,6 +4,7 @@ import plotly.graph_objects as go
 
 from ict.figures import theme as look
 from ict.figures.frames import Table, frame
+from ict.figures.reference_lines import line_at_y
 
 
 def agreement_lines(
@@ -39,7 +40,7 @@ def agreement_lines(
             marker={"symbol": style.symbol, "size": 7},
             hovertemplate=f"{name}<br>block %{{x}}: %{{y:.2f}}<extra></extra>",
         )
-    figure.add_hline(y=0, line={"width": 1, "dash": "dot"})
+    line_at_y(figure, 0, {"width": 1, "dash": "dot"})
     look.block_axis(figure, int(rows["block"].max()))
     figure.update_yaxes(title_text=unit, range=[min(-0.05, 1.1 * rows["value"].min()), 1.05])
     look.legend_above(figure)

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from ict.analysis.answers import Answered, ClassAccuracy, class_words
 from ict.figures import theme as look
+from ict.figures.reference_lines import line_at_x
 
 MOST_CLASSES = 60  # rows of `class_accuracy`
 MOST_COUNTED = 25  # classes whose cells show their counts
@@ -106,7 +107,7 @@ def class_accuracy(
     overall = 100 * float(found.right.mean())
     figure = go.Figure()
     least = min(one.low for one in shown)
-    figure.add_vline(x=overall, line={"width": 1, "dash": "dot"})
+    line_at_x(figure, overall, {"width": 1, "dash": "dot"})
     _add_classes(figure, shown)
     figure.update_xaxes(title_text="test accuracy (%)", range=[max(-2.0, 100 * least - 3), 102])
     figure.update_yaxes(

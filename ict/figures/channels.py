@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from ict.figures import theme as look
 from ict.figures.frames import Table, frame
+from ict.figures.reference_lines import line_at_x, line_at_y
 from ict.scores import ranked
 
 PARTS = ("offset", "class", "image", "token")
@@ -106,7 +107,7 @@ def class_profile(
         )
     )
     mean = float(np.nanmean(scores)) if np.isfinite(scores).any() else float("nan")
-    figure.add_hline(y=mean, line={"dash": "dash", "width": 1})
+    line_at_y(figure, mean, {"dash": "dash", "width": 1})
     figure.update_xaxes(
         title_text=what if few else f"{what}, sorted ({len(scores)})", showgrid=False
     )
@@ -217,7 +218,7 @@ def histogram(
     figure.update_layout(bargap=0)
     caption = f"Distribution of {unit} over n = {int(np.sum(counts)):,} {what}."
     if mark is not None:
-        figure.add_vline(x=mark, line={"dash": "dash", "width": 2})
+        line_at_x(figure, mark, {"dash": "dash", "width": 2})
         caption += f" The dashed line is that of one channel, {mark:.4g}."
     return look.finish(figure, title=title, caption=caption, theme=theme, height=300)
 
@@ -250,7 +251,7 @@ def block_profile(
                 hovertemplate="channel %{customdata}<br>rank %{x}<br>score %{y:.4g}<extra></extra>",
             )
     if k and k < len(x):
-        figure.add_vline(x=k + 0.5, line={"dash": "dash", "width": 1})
+        line_at_x(figure, k + 0.5, {"dash": "dash", "width": 1})
     figure.update_layout(bargap=0, showlegend=bool(k))
     figure.update_xaxes(title_text=f"rank of the channel (of {len(x)})", range=[0.5, len(x) + 0.5])
     figure.update_yaxes(title_text=f"{criterion}", rangemode="tozero")

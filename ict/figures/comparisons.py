@@ -11,6 +11,7 @@ from ict.analysis.flips import Agreement, ClassFlips, Flips
 from ict.analysis.power import Spread, detectable, variance_factors
 from ict.analysis.verdicts import Verdict
 from ict.figures import theme as look
+from ict.figures.reference_lines import line_at_x
 
 MOST_CLASSES = 60
 SEED_COUNTS = (2, 3, 4, 5, 7, 10, 15, 20, 30, 50)
@@ -39,7 +40,7 @@ def forest(
     margin, outcome = lines[0].verdicts[0].margin, lines[0].verdicts[0].outcome
     width = outcome.scale * margin
     figure.add_vrect(x0=-width, x1=width, fillcolor=look.GREY, opacity=0.15, line_width=0)
-    figure.add_vline(x=0, line={"width": 1, "dash": "dot"})
+    line_at_x(figure, 0, {"width": 1, "dash": "dot"})
     for number, kind in enumerate(kinds):
         words = [
             (place, verdict)
@@ -151,7 +152,7 @@ def flip_bars(
     ticks = figure_ticks(most)
     figure.update_xaxes(tickvals=ticks, ticktext=[str(abs(t)) for t in ticks])
     figure.update_yaxes(type="category", autorange="reversed", title_text="class", dtick=1)
-    figure.add_vline(x=0, line={"width": 1})
+    line_at_x(figure, 0, {"width": 1})
     look.legend_above(figure)
     left = len(classes) - len(shown)
     caption = f"A: {a}; B: {b}. {whole.sentence}."

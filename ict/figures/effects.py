@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 
 from ict.figures import theme as look
 from ict.figures.frames import Table, frame
+from ict.figures.reference_lines import line_at_y
 
 POOLED = "all"
 
@@ -32,7 +33,7 @@ def effect_points(
     for i, name in enumerate(names):
         shift = (i - (len(names) - 1) / 2) * 0.7 / len(names)
         figure.add_trace(_points(rows[rows["criterion"] == name], name, styles[name], (end, shift)))
-    figure.add_hline(y=0, line={"width": 1, "dash": "dot"})
+    line_at_y(figure, 0, {"width": 1, "dash": "dot"})
     figure.update_xaxes(
         title_text="block" if blocks else None, showgrid=False, tickvals=[*blocks, end],
         ticktext=[*map(str, blocks), POOLED], range=[(blocks or [0])[0] - 0.8, end + 0.8],

@@ -10,6 +10,7 @@ from ict.analysis.effect_agreement import interval
 from ict.documents.number_words import number_words, range_words
 from ict.figures import theme as look
 from ict.figures.frames import Table, frame
+from ict.figures.reference_lines import line_at_x, line_at_y
 
 
 def stability_lines(
@@ -88,7 +89,7 @@ def overlap_at_k(
         hoverinfo="skip",
     )
     if k:
-        figure.add_vline(x=k, line={"dash": "dash", "width": 1})
+        line_at_x(figure, k, {"dash": "dash", "width": 1})
     figure.update_xaxes(title_text=f"K (of {width} channels)", rangemode="tozero")
     figure.update_yaxes(title_text="shared share of the top K (%)", range=[0, 101])
     look.legend_above(figure)
@@ -175,7 +176,7 @@ def score_against_effect(
                 customdata=words[part],
                 hovertemplate="channel %{customdata}<br>score %{x:.4g}<br>%{y:.3g}<extra></extra>",
             )
-    figure.add_hline(y=0, line={"width": 1, "dash": "dot"})
+    line_at_y(figure, 0, {"width": 1, "dash": "dot"})
     figure.update_xaxes(title_text=criterion)
     figure.update_yaxes(title_text=effect)
     figure.update_layout(showlegend=bool(picked.any()))

@@ -22,7 +22,7 @@ class Plotter:
     """Draws figures in up to `count` tabs of a started browser at once."""
 
     def __init__(self, browser: Any, count: int) -> None:
-        self._tabs = Tabs(browser, count, _load)
+        self.tabs = Tabs(browser, count, _load)
 
     async def svg(self, figure: str, width: float, height: float) -> bytes:
         """The SVG of a figure that is given as JSON.
@@ -30,7 +30,7 @@ class Plotter:
         Its letters stand where they were drawn, to a fraction of a px: hinting would move them by up
         to half a px in a PNG, though not in a PDF. Raises RuntimeError if plotly.js throws.
         """
-        async with self._tabs.one() as tab:
+        async with self.tabs.one() as tab:
             drawn: str = await tab.run(_PLOT % (json.dumps(figure), width, height))
         return drawn.replace("<svg ", _PRECISE, 1).encode(errors="replace")
 

@@ -87,7 +87,7 @@ class Printer:
     """Prints in up to `count` tabs of a started browser, and knows how it prints each size."""
 
     def __init__(self, browser: Any, count: int) -> None:
-        self._tabs = Tabs(browser, count)
+        self.tabs = Tabs(browser, count)
         self._measured: dict[tuple[float, float], asyncio.Task[_Measured]] = {}
 
     async def pdf(
@@ -134,7 +134,7 @@ class Printer:
 
     async def _show(self, html: str, taken: Callable[[Tab], Awaitable[bytes]]) -> bytes:
         """What is `taken` from a tab that shows the page `html`."""
-        async with self._tabs.one() as tab:
+        async with self.tabs.one() as tab:
             await tab.show(html)
             await tab.run("document.images[0].decode()")
             return await taken(tab)

@@ -72,6 +72,11 @@ class Tabs:
             finally:
                 self._idle.append(tab)
 
+    async def ready(self) -> None:
+        """Makes a first tab ready, where there is none: work need not wait for it."""
+        async with self.one():
+            pass
+
     async def _open(self) -> Tab:
         opened = await self._browser.create_tab("about:blank")
         tree = await Tab(opened, "").send("Page.getFrameTree")

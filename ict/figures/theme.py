@@ -6,6 +6,7 @@ are cividis. The colours of the traces are legible on white and on dark, so that
 of a figure is changing its template (`apply`), and an export needs no second drawing.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -142,6 +143,7 @@ _INKS = {
 ON_LINES = "on lines"  # the name of annotations that stay legible where lines run behind them
 
 
+@functools.cache  # Plotly copies it into each figure
 def template(theme: Theme = "light", *, font_px: float = 13) -> go.layout.Template:
     """The Plotly template of a theme; every text size follows from `font_px`."""
     ink = _INKS[theme]

@@ -35,7 +35,8 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._cwd = cwd
-        self._environment = {**os.environ, "ICT_STORE": str(store), **environment}
+        calm = {"ICT_STORE": str(store), "ICT_WARM_CHROME": "0"}
+        self._environment = {**os.environ, **calm, **environment}
         self._environment.pop("PYTHONPATH", None)
         self.start()
 

@@ -78,7 +78,10 @@ def _matrix(names: list[str], values: np.ndarray, unit: str, request: Request) -
     block = None if where == EVERY else int(where)
     mean, n = mean_over_blocks(values, block)
     plot.draw(
-        agreement_matrix(names, mean, unit=unit, n=n, theme=shell.theme()), "criteria-agreement",
+        plot.once(
+            agreement_matrix, names, mean, seen=(tuple(names), mean.tobytes()), unit=unit, n=n,
+            theme=shell.theme(),
+        ), "criteria-agreement",
         f"{unit} of each pair of criteria",
         request=replace(request, choice=replace(request.choice, block=block)),
     )  # fmt: skip
@@ -90,9 +93,11 @@ def _matrix(names: list[str], values: np.ndarray, unit: str, request: Request) -
 
 def _lines(names: list[str], values: np.ndarray, unit: str, request: Request) -> None:
     against = address.select("Against", names, key="against", noun="criterion", width=200)
-    rows = against_rows(values, names, against)
+    rows, seen = against_rows(values, names, against), (tuple(names), values.tobytes())
     plot.draw(
-        agreement_lines(rows, unit=unit, against=against, theme=shell.theme()), "criteria-by-block",
+        plot.once(
+            agreement_lines, rows, seen=seen, unit=unit, against=against, theme=shell.theme()
+        ), "criteria-by-block",
         f"{unit} of each criterion with {against}, by block",
         request=replace(request, choice=replace(request.choice, against=against)),
     )  # fmt: skip
@@ -115,19 +120,20 @@ def _label(check: CausalCheck) -> str:
     return " · ".join([*filter(None, parts), check.causal_id[-6:]])
 
 
-def causal(checks: Mapping[str, CausalCheck]) -> None:
+def causal(shown: Store, checks: Mapping[str, CausalCheck]) -> None:
     """Deletion and insertion curves of one check, then score against effect."""
     check = checks[
         address.select(
             "Check", {key: _label(one) for key, one in checks.items()}, key="check", moving=True
         )
     ]
+    seen = readers.stamp(shown.causal_file(check.causal_id))
     shell.finding(findings.of_check(check))
     for note in check.notes:
         st.warning(words.plain(note), icon=":material/warning:")
     for place, mode in zip(st.columns(2), ("deletion", "insertion"), strict=True):
         with place:
-            _curve(check, mode)
+            _curve(check, mode, seen)
     n = check.validation_images
     st.caption(
         f"They show accuracy on {n} validation images while channels are replaced (left: the first of "
@@ -135,11 +141,11 @@ def causal(checks: Mapping[str, CausalCheck]) -> None:
         "cannot show that tuning these channels helps: a channel can carry much and need no change."
     )
     if check.scatter:
-        _effects(check)
+        _effects(check, seen)
 
 
-def _curve(check: CausalCheck, mode: str) -> None:
-    figure = causal_curves(check, mode, theme=shell.theme())
+def _curve(check: CausalCheck, mode: str, seen: readers.Stamp) -> None:
+    figure = plot.once(causal_curves, check, mode, seen=(seen, mode), theme=shell.theme())
     st.markdown(f"**{mode.capitalize()}**")
     plot.draw(
         figure, f"causal-{mode}", f"Accuracy under {mode} in the order of each criterion",
@@ -147,9 +153,9 @@ def _curve(check: CausalCheck, mode: str) -> None:
     )  # fmt: skip
 
 
-def _effects(check: CausalCheck) -> None:
+def _effects(check: CausalCheck, seen: readers.Stamp) -> None:
     """One channel at a time: its score against what its replacement does."""
-    ids = [check.causal_id]
+    ids, theme = [check.causal_id], shell.theme()
     left, right = st.columns(2)
     with left:
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -158,7 +164,9 @@ def _effects(check: CausalCheck) -> None:
             where = address.select("Block", blocks, key="effect_in", width=140)
         block = None if where == EVERY else int(where)
         plot.draw(
-            effects_figure(check, criterion, block, theme=shell.theme()), "score-effect",
+            plot.once(
+                effects_figure, check, criterion, block, seen=(seen, criterion, block), theme=theme
+            ), "score-effect",
             f"Score by {criterion} against causal effect",
             request=Request("score-effect", ids, Choice(criterion=criterion, block=block)),
         )  # fmt: skip
@@ -169,7 +177,7 @@ def _effects(check: CausalCheck) -> None:
     with right:
         st.markdown("**Score and effect, by block**")
         plot.draw(
-            effects_by_block(check, theme=shell.theme()), "effect-by-block",
+            plot.once(effects_by_block, check, seen=seen, theme=theme), "effect-by-block",
             "Correlation of score and effect by block", request=Request("effect-by-block", ids),
         )  # fmt: skip
         st.caption(

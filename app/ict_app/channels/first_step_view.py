@@ -53,7 +53,7 @@ def draw(shown: Store, records: Sequence[ScoreRecord]) -> None:
     if rows is None:
         return
     plot.draw(
-        first_step_dots(rows, theme=shell.theme()), "first-step",
+        plot.once(first_step_dots, rows, seen=repr(rows), theme=shell.theme()), "first-step",
         "Held-out gain of a first step, by how channels are chosen",
         request=Request("first-step", [asked.gradients.score_id], how),
     )  # fmt: skip

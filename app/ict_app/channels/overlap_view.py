@@ -1,6 +1,6 @@
 """*Overlap*: which channels tasks share, against chance and against the noise of the scores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from ict.analysis.ceiling import SPLITS
+from ict.analysis.families import of_tasks
 from ict.analysis.growth import growth_rows, kept_growth_rows
 from ict.analysis.overlap import at_every_k
 from ict.analysis.overlap_row import CeilingRow, OverlapRow
@@ -17,8 +18,9 @@ from ict.analysis.ranks import shared_channels
 from ict.analysis.score_pairs import has_sums, with_ceilings
 from ict.analysis.sources import lacking_sums
 from ict.analysis.sources import open_source as open_sums
+from ict.catalogue import SITE
 from ict.documents.score_record import ScoreRecord
-from ict.figures import overlap_against_n, overlap_at_k, overlap_lines
+from ict.figures import findings, overlap_against_n, overlap_at_k, overlap_lines
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_pairs import overlap_squares, task_tree
 from ict.selection import resolve_k
@@ -27,12 +29,44 @@ from ict_app.common import address, plot, readers, shell, sources, words
 from ict_app.common.controls import block_input
 from ict_app.common.terms import help_of
 from ict_app.jobs import lines, view
-from ict_app.jobs.forms import Begin
+from ict_app.tune import plan
 
 VALUES = {"kuncheva": "Kuncheva's index", "overlap": "shared channels", "jaccard": "Jaccard"}
 Rows = Sequence[OverlapRow]
 LOOKS = {"blocks": "By block", "ks": "At every K", "images": "More images"}
 FEW = 6  # tasks whose ceiling is computed without asking
+
+
+def draw(shown: Store) -> None:
+    """The page below its heading: a part of its own, so that its slider moves only this."""
+    chosen, site, ratio = _asked(of_tasks(readers.scores_of(shown)))
+    if len(chosen) < 2:
+        st.info("Choose two tasks or more.", icon=":material/join_inner:")
+        return
+    if sentence := words.unlike_images({str(one.task): one.images for one in chosen}):
+        st.caption(sentence)
+    rows = table(shown, chosen, site=site, ratio=ratio)
+    shell.finding(findings.of_overlap(rows))
+    if alike := findings.shared_images([str(one.task) for one in chosen]):
+        st.caption(words.plain(alike))
+    matrix(rows, chosen, Choice(site=site, ratio=ratio))
+    st.subheader("One pair", anchor=False)
+    pair(shown, rows, chosen, site=site, ratio=ratio)
+
+
+def _asked(families: Mapping[str, Sequence[ScoreRecord]]) -> tuple[list[ScoreRecord], str, float]:
+    """The score files of the tasks that are compared, at which site and share."""
+    left, middle, right = st.columns([2, 1.4, 1])
+    by_slug = {address.slug(name): name for name in families}
+    family = families[by_slug[address.select("Scores", by_slug, key="family", place=left)]]
+    files = {str(record.task): record for record in family}
+    share = address.select_slider(
+        "K/D, share of the channels", plan.SHARES[:-1], key="kd", default="1/8", noun="K/D",
+        place=middle,
+    )  # fmt: skip
+    site = address.select("Site", family[0].sites or (SITE,), key="at", place=right)
+    tasks = address.multiselect("Tasks", list(files), key="among", default=list(files), noun="task")
+    return [files[task] for task in tasks], site, plan.share_of(share)
 
 
 def table(shown: Store, files: Sequence[ScoreRecord], *, site: str, ratio: float) -> Rows:
@@ -88,18 +122,6 @@ def _in_files(shown: Store, files: Sequence[ScoreRecord]) -> list[ScoreRecord]:
     return [readers.channel_scores(shown, one.score_id).record for one in files]
 
 
-def second_task(shown: Store) -> Begin:
-    """The form that scores a task that the newest scores are not of, as these were scored."""
-    records = readers.scores_of(shown)
-    scored = {one.task for one in records}
-    names = [row.name for row in readers.tasks() if row.available and row.name not in scored]
-    task = next(iter(names), None)
-    if not records:
-        return Begin(task=task)
-    like = records[-1]
-    return Begin(task=task, backbone=str(like.backbone), criteria=[str(like.criterion)])
-
-
 def without_sums(files: Sequence[ScoreRecord], site: str) -> str | None:
     """Why no ceiling can be computed; None if it can."""
     by_path = {Path(one.path): one.task for one in files}
@@ -124,12 +146,13 @@ def matrix(rows: Rows, files: Sequence[ScoreRecord], how: Choice) -> None:
         where = address.select("Where", everywhere, key="in_block", noun="block", width=160)
     block = None if where == "all" else int(where)
     left, right = st.columns([1.15, 1])
-    figure = overlap_squares(rows, value, block, theme=shell.theme())
+    seen, theme = (tuple(rows), value, block), shell.theme()
+    figure = plot.once(overlap_squares, rows, value, block, seen=seen, theme=theme)
     how, ids = replace(how, ceiling=has_ceiling(rows), block=block), _ids(files)
     with left:
         plot.draw(
             figure, "overlap-matrix", f"{value} of each pair of tasks",
-            request=Request("overlap", ids, replace(how, value=value)), on_page=_clickable(figure), on_select=_pair_clicked,
+            request=Request("overlap", ids, replace(how, value=value)), on_page=plot.once(_clickable, figure, seen=(seen, theme)), on_select=_pair_clicked,
             selection_mode="points",
         )  # fmt: skip
         if len(tasks) > 2:
@@ -137,7 +160,7 @@ def matrix(rows: Rows, files: Sequence[ScoreRecord], how: Choice) -> None:
     if len(tasks) > 2:
         with right:
             plot.draw(
-                task_tree(rows, block, theme=shell.theme()), "task-tree",
+                plot.once(task_tree, rows, block, seen=(tuple(rows), block), theme=theme), "task-tree",
                 "Clustering of tasks by shared channels", request=Request("dendrogram", ids, how),
             )  # fmt: skip
 
@@ -210,7 +233,7 @@ def pair(
 
 def _by_block(own: Rows, request: Request, both: str) -> None:
     plot.draw(
-        overlap_lines(own, theme=shell.theme()), "overlap-by-block",
+        plot.once(overlap_lines, own, seen=tuple(own), theme=shell.theme()), "overlap-by-block",
         f"Channels that {both} share, by block", request=request,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The browser window that opens with the server."""
+"""What starts with the server: the browser window that opens, and leave to start the one of exports."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,6 +8,8 @@ from typing import Any
 from streamlit import cli_util, config
 from streamlit.web.server import server_util
 
+from ict_app.common import chrome
+
 
 @asynccontextmanager
 async def opened(_app: Any) -> AsyncIterator[None]:
@@ -15,6 +17,7 @@ async def opened(_app: Any) -> AsyncIterator[None]:
 
     `streamlit run` does so itself for a script, and not for an `st.App`.
     """
+    chrome.serve()
     if not config.get_option("server.headless"):
         asyncio.get_running_loop().call_soon(cli_util.open_browser, address())
     yield

@@ -1,7 +1,9 @@
 """A figure on a page: drawn in our look, with what takes it into a paper beside it."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import plotly.graph_objects as go
@@ -13,7 +15,7 @@ from ict.figures.asked import Request
 from ict.figures.export import FORMATS, NEED_CHROME, FigureBundle, export, missing_formats
 from ict.figures.from_store import request_bundle
 from ict.store import Store
-from ict_app.common import basket, readers, words
+from ict_app.common import basket, chrome, readers, words
 
 KINDS = {"tex": "LaTeX table", "txt": "Caption", "json": "Provenance"}  # others as they are
 
@@ -41,6 +43,30 @@ def draw(
     if request is not None:
         shown = readers.store()
         _menu(key, _safe(name), request, shown)
+        chrome.figure_shown()
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A figure by what it is drawn of."""
+
+    of: Hashable
+    draw: Callable[[], go.Figure] = field(compare=False)
+
+
+@functools.lru_cache(maxsize=200)
+def _once(asked: _Asked) -> go.Figure:
+    return asked.draw()
+
+
+def once(draw: Callable[..., go.Figure], *of: Any, seen: Hashable, **look: Hashable) -> go.Figure:
+    """`draw(*of, **look)`, kept for whoever asks with the same look for what was `seen` of the rest.
+
+    That is all that the figure depends on: values, or stamps of the files that they were read from.
+    Drawing is what a page's time goes into: Plotly checks each property.
+    """
+    key = (draw, seen, tuple(sorted(look.items())))
+    return _once(_Asked(key, functools.partial(draw, *of, **look)))
 
 
 def clicked(key: str) -> list[Any] | None:

@@ -1,18 +1,21 @@
 """The frame of every page: navigation, sidebar, heading, empty states, theme."""
 
-from typing import Literal
+import functools
+from collections.abc import Callable
+from typing import Literal, ParamSpec
 
 import streamlit as st
 
 from ict.documents.records import Odd
 from ict.documents.shapes import shown as quotable
-from ict.errors import InputError
+from ict.errors import IctError, InputError
 from ict.store import Store
 from ict_app.common import address, links, notices, readers, visit, words
 from ict_app.common.places import ROOT, SECTIONS, path
 from ict_app.jobs import sidebar as jobs_line
 
 ICON = str(ROOT / "assets" / "icon.png")  # a named icon would be fetched from the network
+P = ParamSpec("P")
 MOST_NAMED = 200  # things that cannot be read; more would be a page of them
 
 
@@ -133,6 +136,19 @@ def _report(trouble: list[Odd]) -> None:
             st.text(f"{quotable(place.name)}: {reason}")
         if len(trouble) > MOST_NAMED:
             st.caption(f"and {len(trouble) - MOST_NAMED} more")
+
+
+def part(draw: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Draws a part of the page that its own controls draw anew; what it cannot draw is one sentence."""
+
+    @functools.wraps(draw)  # streamlit tells parts apart by the names of their functions
+    def told() -> None:
+        try:
+            draw(*args, **kwargs)
+        except IctError as error:
+            st.error(words.plain(error), icon=":material/error:")
+
+    st.fragment(told)()
 
 
 def finding(*sentences: str) -> None:

@@ -1,0 +1,22 @@
+"""Straight lines across the axes of a figure that has one pair of them.
+
+What `add_hline` and `add_vline` of Plotly draw, in a fifth of their time: they look for subplots.
+"""
+
+import plotly.graph_objects as go
+
+from ict.figures.theme import PlotlyJSON
+
+
+def line_at_y(figure: go.Figure, y: float, line: PlotlyJSON) -> None:
+    """A horizontal line over the whole width."""
+    figure.add_shape(
+        type="line", x0=0, x1=1, xref="x domain", y0=y, y1=y, yref="y", line=line
+    )  # fmt: skip
+
+
+def line_at_x(figure: go.Figure, x: float, line: PlotlyJSON) -> None:
+    """A vertical line over the whole height."""
+    figure.add_shape(
+        type="line", x0=x, x1=x, xref="x", y0=0, y1=1, yref="y domain", line=line
+    )  # fmt: skip
