@@ -13,6 +13,8 @@ from ict.errors import InputError, quoted
 Along = Literal["epoch", "step", "time"]
 ALONG: Final[tuple[str, ...]] = get_args(Along)
 X_TITLES: Final = {"epoch": "epoch", "step": "optimiser step", "time": "training time (s)"}
+KNOWN: Final = {"epoch": "", "step": " at a known step", "time": " at a known time"}
+"""What a metric has to be written with."""
 Limits = tuple[float | None, float | None]
 
 

@@ -10,7 +10,7 @@ from ict.analysis.run_fields import FIELDS_OF_RUNS, field_value
 from ict.analysis.setting_words import number_of
 from ict.errors import InputError, did_you_mean, quoted
 from ict.figures.asked import Choice, Drawn, Found, of_runs
-from ict.figures.curve_view import ALONG, CurveView, limits
+from ict.figures.curve_view import ALONG, KNOWN, CurveView, limits
 from ict.figures.draw_runs import asked, of_ids
 from ict.figures.epoch_curves import Curve, progress_table, training_curves, viewed
 from ict.figures.labels import labels
@@ -84,8 +84,7 @@ def _why_not(row: RunRow, lines: Sequence[Epoch], metric: str, view: CurveView) 
 
 
 def _lacking(metric: str, view: CurveView) -> str:
-    along = {"epoch": "", "step": " at a known step", "time": " at a known time"}[view.x]
-    return metric.replace("_", " ") + along
+    return metric.replace("_", " ") + KNOWN[view.x]
 
 
 def is_drawn(row: RunRow, lines: Sequence[Epoch], metric: str, view: CurveView) -> bool:

@@ -12,6 +12,7 @@ from ict.analysis.groups import Seed
 from ict.analysis.run_fields import field_title, in_words
 from ict.figures import theme as look
 from ict.figures.curve_view import (
+    KNOWN,
     X_TITLES,
     Along,
     CurveView,
@@ -119,7 +120,8 @@ def training_curves(
     curves = [Curve.of(run) for run in runs_progress]
     table = viewed(curves, metric, view)
     if table.empty:
-        return look.empty(f"no run has written {metric.replace('_', ' ')} yet", theme)
+        words = f"{metric.replace('_', ' ')}{KNOWN[view.x]}"
+        return look.empty(f"no run has written {words} yet", theme)
     table = table.assign(value=table["value"] * factor, raw=table["raw"] * factor)
     colours = None if colour is None else field_colours(colour, [one.value for one in curves])
     figure = go.Figure()

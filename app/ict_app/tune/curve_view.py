@@ -135,14 +135,15 @@ def _note(
     shown: Store, begun: Sequence[RunRow], drawn: Sequence[RunRow], metric: str, view: CurveView
 ) -> None:
     """How many runs are drawn, which are not, and what the lines are."""
-    note = f"{words.runs(len(drawn))} drawn"
+    newest, plain = begun[:DRAWN], CurveView()
+    lacking = [
+        row for row in newest
+        if not is_drawn(row, _epochs(shown, row), metric, view)
+        and is_drawn(row, _epochs(shown, row), metric, plain)
+    ]  # fmt: skip
+    note = f"{words.runs(sum(row not in lacking for row in drawn))} drawn"
     if len(begun) > DRAWN:
         note += f", of the newest {DRAWN} of {len(begun)}; filter or select rows to choose others"
-    plain = CurveView()
-    lacking = [
-        row for row in begun[:DRAWN]
-        if row not in drawn and is_drawn(row, _epochs(shown, row), metric, plain)
-    ]  # fmt: skip
     if lacking:
         note += (
             f". {words.runs(len(lacking))} of an earlier version did not write {_UNWRITTEN[view.x]}"
