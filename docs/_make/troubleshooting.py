@@ -14,8 +14,8 @@ from docs._make.sentences import Sentence, sentences
 
 PLACE = "<!-- every sentence -->"
 _VERBS = (
-    "add allow ask attach be begin bring check choose close compare convert copy count cut delete do draw "
-    "drop export fetch fill free get give install keep leave let link load look lower make mend move name "
+    "add allow ask attach be begin bring check choose close compare convert copy count cut delete detach do draw "
+    "drop export fetch fill free get give install keep leave let link load look lower make mend move name narrow "
     "number open pass pick point press put raise read remove rename repeat resume run save say scale score "
     "see select send set split start take tell train try turn type unset update use wait write"
 ).split()
