@@ -20,7 +20,8 @@ _VERBS = (
     "see select send set split start take tell train try turn type unset update use wait write"
 ).split()
 _ASKS = re.compile(
-    rf"(?:[;:,(–.]|\b(?:or|and|first|then|again|to))\s+`?(?:{'|'.join(_VERBS)})\b|ict \w|\s--\w", re.I
+    rf"(?:[;:,(–.]|\b(?:or|and|first|then|again|to))\s+`?(?:{'|'.join(_VERBS)})\b|ict \w|\s--\w",
+    re.I,
 )
 _FIRST = re.compile(rf"(?:{'|'.join(_VERBS)})\b", re.I)
 ROOMS = {
