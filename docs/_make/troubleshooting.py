@@ -14,13 +14,14 @@ from docs._make.sentences import Sentence, sentences
 
 PLACE = "<!-- every sentence -->"
 _VERBS = (
-    "add allow ask attach be begin bring check choose close compare convert copy count cut delete do draw "
-    "drop export fetch fill free get give install keep leave let link load look lower make mend move name "
+    "add allow ask attach be begin bring check choose close compare convert copy count cut delete detach do draw "
+    "drop export fetch fill free get give install keep leave let link load look lower make mend move name narrow "
     "number open pass pick point press put raise read remove rename repeat resume run save say scale score "
     "see select send set split start take tell train try turn type unset update use wait write"
 ).split()
 _ASKS = re.compile(
-    rf"(?:[;:,(–.]|\b(?:or|and|first|then|again|to))\s+`?(?:{'|'.join(_VERBS)})\b|ict \w|--\w", re.I
+    rf"(?:[;:,(–.]|\b(?:or|and|first|then|again|to))\s+`?(?:{'|'.join(_VERBS)})\b|ict \w|\s--\w",
+    re.I,
 )
 _FIRST = re.compile(rf"(?:{'|'.join(_VERBS)})\b", re.I)
 ROOMS = {
