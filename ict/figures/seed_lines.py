@@ -1,6 +1,5 @@
 """What curves of several seeds are made of: lines, means, bands, levels, axes, and how many there are."""
 
-from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
@@ -136,6 +135,7 @@ def add_band(
 
 
 def add_dots(figure: go.Figure, part: pd.DataFrame, x: str, name: str, style: look.Look) -> None:
+    draws = part["selection_seed"] if "selection_seed" in part else [None] * len(part)
     figure.add_scatter(
         x=part[x],
         y=part["value"],
@@ -143,14 +143,14 @@ def add_dots(figure: go.Figure, part: pd.DataFrame, x: str, name: str, style: lo
         legendgroup=name,
         showlegend=False,
         marker={"size": 4, "color": style.fill(0.55), "symbol": "circle"},
-        customdata=[*map(_seed_and_draw, part.to_dict("records"))],
+        customdata=[*map(_seed_and_draw, part["seed"], draws)],
         hovertemplate=f"{name}%{{customdata}}: %{{y:.2f}}<extra></extra>",
     )
 
 
-def _seed_and_draw(run: Mapping[Any, Any]) -> str:
+def _seed_and_draw(seed: Any, draw: Any) -> str:
     """`, seed 42, draw 3`: what tells the dots of one series apart."""
-    named = {"seed": run.get("seed"), "draw": run.get("selection_seed")}
+    named = {"seed": seed, "draw": draw}
     return "".join(f", {name} {_plain(value)}" for name, value in named.items() if pd.notna(value))
 
 
