@@ -279,12 +279,7 @@ def cancel(name: str, *, as_json: bool) -> None:
 
 @command("remove")
 @click.argument("name")
-@click.option(
-    "--runs",
-    "with_runs",
-    is_flag=True,
-    help="Its runs too, if no other study has them: they go to the trash.",
-)
+@click.option("--runs", "with_runs", is_flag=True, help="Its own runs too: they go to the trash.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, *, with_runs: bool, yes: bool, as_json: bool) -> None:
     """Deletes a study; its runs stay unless --runs moves them to the trash (`ict runs restore`)."""

@@ -64,7 +64,7 @@ def _exponent(end: float | None) -> float | None:
     return math.log10(end) if end is not None and end > 0 else None
 
 
-def smoothed_values(values: Sequence[float | None], smooth: float) -> np.ndarray:
+def smoothed_values(values: Sequence[float | None] | np.ndarray, smooth: float) -> np.ndarray:
     """`values` (E,) smoothed along epochs; NaN where nothing was measured, which changes nothing after it.
 
     `smooth` = w below 1 is the exponential moving average s ← w s + (1 − w) y from s = 0, divided by

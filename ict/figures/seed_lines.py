@@ -1,5 +1,8 @@
 """What curves of several seeds are made of: lines, means, bands, levels, axes, and how many there are."""
 
+from numbers import Real
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -132,6 +135,7 @@ def add_band(
 
 
 def add_dots(figure: go.Figure, part: pd.DataFrame, x: str, name: str, style: look.Look) -> None:
+    draws = part["selection_seed"] if "selection_seed" in part else [None] * len(part)
     figure.add_scatter(
         x=part[x],
         y=part["value"],
@@ -139,9 +143,19 @@ def add_dots(figure: go.Figure, part: pd.DataFrame, x: str, name: str, style: lo
         legendgroup=name,
         showlegend=False,
         marker={"size": 4, "color": style.fill(0.55), "symbol": "circle"},
-        customdata=part["seed"],
-        hovertemplate=f"{name}, seed %{{customdata}}: %{{y:.2f}}<extra></extra>",
+        customdata=[*map(_seed_and_draw, part["seed"], draws)],
+        hovertemplate=f"{name}%{{customdata}}: %{{y:.2f}}<extra></extra>",
     )
+
+
+def _seed_and_draw(seed: Any, draw: Any) -> str:
+    """`, seed 42, draw 3`: what tells the dots of one series apart."""
+    named = {"seed": seed, "draw": draw}
+    return "".join(f", {name} {_plain(value)}" for name, value in named.items() if pd.notna(value))
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, Real) else str(value)
 
 
 def add_level(figure: go.Figure, part: pd.DataFrame, name: str, style: look.Look) -> None:

@@ -32,6 +32,7 @@ PALETTE = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, OCHRE, GREY)
 COLORSCALE = "Cividis"
 DIVERGING = [[0.0, BLUE], [0.5, "#F7F7F7"], [1.0, VERMILION]]
 CHOSEN = VERMILION
+ON_LINES = "on lines"  # a `templateitemname`: annotations legible where lines run behind them
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 _SERIES = {
@@ -140,9 +141,6 @@ _INKS = {
 }
 
 
-ON_LINES = "on lines"  # the name of annotations that stay legible where lines run behind them
-
-
 @functools.cache  # Plotly copies it into each figure
 def template(theme: Theme = "light", *, font_px: float = 13) -> go.layout.Template:
     """The Plotly template of a theme; every text size follows from `font_px`."""
@@ -164,6 +162,7 @@ def template(theme: Theme = "light", *, font_px: float = 13) -> go.layout.Templa
         "exponentformat": "e",  # no superscripts: they fall below 6 pt on paper
     }
     words = {"font": {"size": small, "color": ink.text}, "showarrow": False}
+    on_lines = {"name": ON_LINES, "visible": False, "bgcolor": transparent(ink.hover, 0.75)}
     colorbar = {
         "outlinewidth": 0,
         "thickness": round(font_px * 0.9),
@@ -183,10 +182,7 @@ def template(theme: Theme = "light", *, font_px: float = 13) -> go.layout.Templa
         "legend": {"font": {"size": small}, "bgcolor": "rgba(0,0,0,0)", "title": {"text": ""}},
         "hoverlabel": {"bgcolor": ink.hover, "font": {"family": FONT, "color": ink.text}},
         "annotationdefaults": words,
-        # for a figure's annotation that names it (`templateitemname`); itself not drawn
-        "annotations": [
-            {"name": ON_LINES, "visible": False, "bgcolor": transparent(ink.hover, 0.75), **words}
-        ],
+        "annotations": [on_lines | words],  # not drawn: for those of a figure that name it
         "shapedefaults": {"line": {"color": ink.axis, "width": 1}},
         "margin": {"l": 60, "r": 16, "t": 44, "b": 52},
         "hovermode": "closest",

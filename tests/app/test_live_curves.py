@@ -49,10 +49,13 @@ def zoom(page: Page) -> list[float]:
     middle = box["y"] + box["height"] / 2
     page.mouse.move(left + 0.3 * width, middle)
     page.mouse.down()
-    page.mouse.move(left + 0.6 * width, middle, steps=5)
+    page.mouse.move(left + 0.6 * width, middle + 60, steps=5)
     page.mouse.up()
-    page.wait_for_function(f"before => ({RANGE})()[0] > before[0] + 0.1", arg=before)
-    return page.evaluate(RANGE)
+    page.wait_for_url("**ylim=*")
+    field = page.get_by_role("textbox", name="Limits of x")
+    low, high = map(float, field.input_value().split(":"))
+    assert before[0] + 0.1 < low < high < before[1]
+    return [low, high]
 
 
 def test_a_zoom_stays_while_epochs_arrive_and_the_end_is_told(
@@ -72,6 +75,8 @@ def test_a_zoom_stays_while_epochs_arrive_and_the_end_is_told(
             file.write(json.dumps({**row, "lr": 0.001, "seconds": 3.0}) + "\n")
     page.wait_for_function(f"() => ({POINTS})() === 8")
     assert page.evaluate(RANGE) == pytest.approx(zoomed)
+    page.locator(".js-plotly-plot .nsewdrag").first.dblclick()
+    page.wait_for_function(f"() => ({RANGE})()[1] >= 8")
     fixture_store.finish(run, accuracy=0.95)
     lock.release()
     toast = page.get_by_test_id("stToast")

@@ -16,7 +16,7 @@ from ict.figures.draw_curves import curve_runs, is_drawn, view_of
 from ict.store import Run, Store
 from ict.store.epoch_rows import Epoch
 from ict.store.run_rows import RunRow
-from ict_app.common import address, plot, readers, shell, words
+from ict_app.common import address, plot, readers, shell, words, zoom
 from ict_app.tune import manage
 
 METRICS = {
@@ -34,6 +34,8 @@ _SMOOTHING = (
     "drawn as $s_t / (1 - w^t)$, so that it has no pull to 0: what TensorBoard and W&B draw. 0 is off. "
     "What was measured stays behind it as thin lines, and what the page finds is computed from that."
 )
+_ENDS = {"x": "Limits of x", "y": "Limits of y"}
+_LIMITS = "As 0:10, 90: or :5, in the unit of the axis. A zoom in the figure is typed here; a double click empties it."
 _UNWRITTEN = {"step": "the number of their steps", "time": "the seconds of their epochs"}
 
 
@@ -63,7 +65,7 @@ def _epochs(shown: Store, row: RunRow) -> tuple[Epoch, ...]:
 def curves(shown: Store, rows: Sequence[RunRow]) -> None:
     """One colour for what differs, thin lines for seeds, a band where there are three or more.
 
-    While one of the runs is on its way the figure is drawn anew every two seconds, and a zoom stays.
+    While one of the runs is on its way the figure is drawn anew every two seconds; a zoom is its limits.
     """
     choice = _controls(rows)
     alive = any(row.status in manage.BUSY for row in rows)
@@ -84,15 +86,13 @@ def _controls(rows: Sequence[RunRow]) -> Choice:
             "Smoothing", _WEIGHTS, key="smooth", help=_SMOOTHING, width=240
         )
         log = address.toggle("Log y", key="log")
-        with st.popover("Limits", icon=":material/crop_free:"):
-            ends = {
-                axis: _limits(
-                    address.text(f"Limits of {axis}", key=f"{axis}lim", placeholder="LOW:HIGH"),
-                    axis,
-                )
-                for axis in ("x", "y")
-            }
-            st.caption("In the unit of the axis: `0:10`, `90:` or `:5`; empty shows everything.")
+        ends = {
+            axis: _limits(
+                address.text(label, key=f"{axis}lim", placeholder="all", width=150, help=_LIMITS),
+                axis,
+            )
+            for axis, label in _ENDS.items()
+        }
     return Choice(
         metric=metric, x=along, log=log, smooth=float(smooth),  # type: ignore[arg-type]
         colour=None if colour == SETTING else colour, xlim=ends["x"], ylim=ends["y"],
@@ -128,6 +128,7 @@ def _drawn(root: str, ids: Sequence[str], choice: Choice, alive_then: bool) -> N
         _figure(seen, repr(dataclasses.astuple(choice)), shell.theme(), drawn, choice), "curves", words_,
         request=Request("curves", [row.run_id for row in drawn], choice),
     )  # fmt: skip
+    zoom.into_limits("curves", _ENDS)
     _note(shown, begun, drawn, metric, view)
 
 

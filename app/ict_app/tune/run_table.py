@@ -41,7 +41,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-_ONE_LINE = 6  # filters side by side
+_FILTER_WIDTH = 164  # px: six side by side, and room for a value where the window is narrow
 _MOST_VALUES = 200  # of a field that is filtered by
 _FILTERS = (
     "status", "task", "backbone", "method", "criterion", "score_task", "k", "seed", "epochs", "tags",
@@ -209,18 +209,15 @@ def filters(rows: Sequence[RunRow]) -> list[RunRow]:
                 "Filter by", others, key="filter_by", placeholder="any field in which runs differ",
                 wrap=False,
             )  # fmt: skip
-    for start in range(0, len(names), _ONE_LINE):
-        line = names[start : start + _ONE_LINE]
-        for column, name in zip(
-            st.columns(min(len(names), _ONE_LINE))[: len(line)], line, strict=True
-        ):
-            label = title(name)
-            chosen = address.multiselect(
-                label[:1].upper() + label[1:], values[name], key=f"only_{name}", place=column,
-                placeholder="all", wrap=False,
-            )  # fmt: skip
-            if chosen:
-                kept = [row for row in kept if not {*chosen}.isdisjoint(_texts(row, name))]
+    place = st.container(horizontal=True)
+    for name in names:
+        label = title(name)
+        chosen = address.multiselect(
+            label[:1].upper() + label[1:], values[name], key=f"only_{name}", place=place,
+            placeholder="all", wrap=False, width=_FILTER_WIDTH,
+        )  # fmt: skip
+        if chosen:
+            kept = [row for row in kept if not {*chosen}.isdisjoint(_texts(row, name))]
     return kept
 
 
