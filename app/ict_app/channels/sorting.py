@@ -61,7 +61,14 @@ def table_of(
     records = other_tasks(source.record, readers.scores_of(shown), site=source.site)
     stamps = {task: readers.stamp(Path(one.path)) for task, one in records.items()}
     names = json.dumps([[block.block, block.indices, block.writes] for block in picked.blocks])
-    key = (source.stamp, source.site, names, ks, tuple(stamps.items()), other and other.stamp)
+    key = (
+        source.stamp,
+        source.site,
+        names,
+        ks,
+        tuple(stamps.items()),
+        other.stamp if other else None,
+    )
     files = {task: one.score_id for task, one in records.items()}
     return _table(source, picked, other, (shown, files), key)
 

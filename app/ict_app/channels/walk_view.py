@@ -55,9 +55,11 @@ def draw(shown: Store, source: Source, here: Place, bar: DeltaGenerator) -> None
         ("Previous", "arrow_back", before),
         ("Next", "arrow_forward", after),
     ):
-        block, channel = place or here
-        said: Any = _kept(shown, block, channel) | _at(source, (block, channel))
-        address.link("inspect", label, icon=icon, place=bar, disabled=place is None, **said)
+        if place is None:
+            address.no_link("inspect", label, icon=icon, place=bar)
+            continue
+        said: Any = _kept(shown, *place) | _at(source, place)
+        address.link("inspect", label, icon=icon, place=bar, **said)
     table: Any = address.named(*KEPT) | _at(source, here)
     if sort in IN_BLOCK:
         table.pop("sort", None)
