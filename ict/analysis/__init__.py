@@ -15,6 +15,8 @@
 | `summary` | mean with 95 % t interval over seeds, paired differences, Holm, bootstrap over tasks |
 | `transfer` | a task on the channels of another minus on its own, paired over seeds |
 | `benchmark` | this store's runs beside the published table of VTAB-1K |
+| `channel_table`, `channel_search` | every channel of a score file: sorted, searched, held against another |
+| `selectivity` | how much a channel is one class's |
 | `pairs`, `tables` | the tables of `ict overlap`, `ict stability`, `ict energy` |
 | `overlap_row`, `growth` | a row of an overlap table; the overlap of two tasks against the number of images |
 | `score_pairs` | the overlap of score files as they lie in a store |

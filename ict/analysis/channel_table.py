@@ -5,7 +5,7 @@ A table holds columns, one value a channel, for there are up to 25,000 of them; 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -80,7 +80,7 @@ class ChannelTable:
 
     def row(self, place: int) -> ChannelRow:
         """The channel at a place of the columns."""
-        names = (name for name in ChannelRow.__dataclass_fields__)
+        names = ChannelRow.__dataclass_fields__
         return ChannelRow(**{name: _plain(getattr(self, name), place) for name in names})
 
     def order(self, by: str, *, reverse: bool = False) -> np.ndarray:
@@ -213,7 +213,7 @@ def _flat(stages: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([stage.reshape(-1) for stage in stages])
 
 
-def _plain(column: np.ndarray | None, place: int) -> float | None:
+def _plain(column: np.ndarray | None, place: int) -> Any:
     """A value as Python has it; None for what is not told."""
     if column is None:
         return None

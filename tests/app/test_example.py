@@ -120,7 +120,7 @@ def test_no_photograph_and_no_gradient_of_photographs_is_in_it():
 
 def test_inspect_shows_images_and_weights(first_start: Open):
     app = first_start("inspect")
-    assert len(app.get("image")) == 9
+    assert len(app.get("image")) == 2 * (9 + 3 + 3)  # of high, middle and low energy, with maps
     assert len(app.get("plotly_chart")) == 5  # classes, scores, activations, weights in and out
 
 

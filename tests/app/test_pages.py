@@ -232,7 +232,7 @@ def test_inspect_shows_the_images_that_drive_a_channel(open_page: Open) -> None:
     score = "digits-ict_tiny-class_l2-000000"
     app = open_page("inspect", "study", of=score, block="3", channel="17")
     assert not app.exception
-    assert len(app.get("image")) == 3
+    assert len(app.get("image")) == 2 * 3  # each beside its map
     assert app.number_input(key="channel").value == 17
 
 

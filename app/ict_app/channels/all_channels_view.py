@@ -5,6 +5,7 @@ import shlex
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from ict.analysis.channel_table import SORTS, ChannelTable
 from ict.analysis.made_of_words import score_command
@@ -86,7 +87,7 @@ def _rows(source: Source, table: ChannelTable, places: np.ndarray, sort: str) ->
     )  # fmt: skip
 
 
-def _columns(table: ChannelTable) -> dict[str, object]:
+def _columns(table: ChannelTable) -> dict[str, ColumnConfig]:
     tasks = f"Tasks: {', '.join(words.plain(task) for task in table.of_tasks)}."
     return {
         "score": _number("score", format="%.4g", help=help_of("score")),

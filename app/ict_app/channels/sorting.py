@@ -1,7 +1,6 @@
 """The table of all channels as the address asks for it: its order, what of it is wanted, kept while it holds."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +8,13 @@ import numpy as np
 import streamlit as st
 
 from ict.analysis.channel_search import Search, matches
-from ict.analysis.channel_table import SORTS, ChannelTable, channel_table, other_tasks
+from ict.analysis.channel_table import ChannelTable, channel_table, other_tasks
 from ict.analysis.selectivity import ClassColumns, class_columns
 from ict.scores import ChannelScores
 from ict.selection import Selection
 from ict.store import Store
 from ict_app.common import address, readers
-from ict_app.common.fields import Field, a_switch, a_text, one_of, some_of
+from ict_app.common.fields import a_switch, a_text, some_of
 from ict_app.common.sources import Source
 
 MARKED_ONLY = "Marked channels only"
@@ -55,11 +54,6 @@ def search_of(words: str, blocks: list[str], marked: bool) -> Search:
     return Search.of(words, within=[int(block) for block in blocks], chosen_only=marked)
 
 
-def order_field(first: Mapping[str, str] | None = None) -> Field[str]:
-    """The order of a table, as the address says it; `first` stands before those of the table."""
-    return one_of({**(first or {}), **SORTS}, "sort", default=None, noun="order")
-
-
 def table_of(
     shown: Store, source: Source, picked: Selection, ks: tuple[int, ...], other: Source | None
 ) -> ChannelTable:
@@ -67,7 +61,14 @@ def table_of(
     records = other_tasks(source.record, readers.scores_of(shown), site=source.site)
     stamps = {task: readers.stamp(Path(one.path)) for task, one in records.items()}
     names = json.dumps([[block.block, block.indices, block.writes] for block in picked.blocks])
-    key = (source.stamp, source.site, names, ks, tuple(stamps.items()), other and other.stamp)
+    key = (
+        source.stamp,
+        source.site,
+        names,
+        ks,
+        tuple(stamps.items()),
+        other.stamp if other else None,
+    )
     files = {task: one.score_id for task, one in records.items()}
     return _table(source, picked, other, (shown, files), key)
 

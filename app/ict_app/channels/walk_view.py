@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -54,17 +55,22 @@ def draw(shown: Store, source: Source, here: Place, bar: DeltaGenerator) -> None
         ("Previous", "arrow_back", before),
         ("Next", "arrow_forward", after),
     ):
-        block, channel = place or here
-        address.link(
-            "inspect", label, icon=icon, place=bar, disabled=place is None,
-            **{**_kept(shown, block, channel), "of": source.key, "block": block, "channel": channel},
-        )  # fmt: skip
-    table = {**address.named(*KEPT), "of": source.key, "block": here[0], "channel": here[1]}
+        if place is None:
+            address.no_link("inspect", label, icon=icon, place=bar)
+            continue
+        said: Any = _kept(shown, *place) | _at(source, place)
+        address.link("inspect", label, icon=icon, place=bar, **said)
+    table: Any = address.named(*KEPT) | _at(source, here)
     if sort in IN_BLOCK:
         table.pop("sort", None)
     address.link("channels", "All channels", icon="table_rows", place=bar, **table)
     stands = f"{number:,} of {len(walk.places):,}" if number else "Not among the"
     st.caption(f"{stands} {walk.words}.")
+
+
+def _at(source: Source, place: Place) -> dict[str, list[str]]:
+    """A channel, as an address says it."""
+    return {"of": [source.key], "block": [str(place[0])], "channel": [str(place[1])]}
 
 
 def _in_block(source: Source, here: Place) -> Walk:
@@ -101,12 +107,12 @@ def _other(shown: Store, source: Source) -> Source | None:
     return other if same else None
 
 
-def _kept(shown: Store, block: int, channel: int) -> dict[str, object]:
+def _kept(shown: Store, block: int, channel: int) -> dict[str, list[str]]:
     """What the address says besides the channel; the run too, if it tunes that channel."""
-    kept: dict[str, object] = {**address.named(*KEPT)}
+    kept = address.named(*KEPT)
     run_id = address.said("tuned_by")
     if run_id:
         chosen = readers.selection(Run(shown.runs_dir / run_id))
         if chosen is not None and channel in chosen_in_block(chosen, block):
-            kept["tuned_by"] = run_id
+            kept["tuned_by"] = [run_id]
     return kept

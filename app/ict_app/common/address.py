@@ -71,14 +71,16 @@ def named(*keys: str) -> dict[str, list[str]]:
     return {key: now[key] for key in keys if key in now}
 
 
-def link(
-    page: str, label: str, *, icon: str, place: Any = st, disabled: bool = False, **values: object
-) -> None:
+def link(page: str, label: str, *, icon: str, place: Any = st, **values: object) -> None:
     """A link to a page that shows these values, and all else at its default."""
     place.page_link(
-        path(page), label=label, icon=f":material/{icon}:", query_params=_query(**values),
-        disabled=disabled,
-    )  # fmt: skip
+        path(page), label=label, icon=f":material/{icon}:", query_params=_query(**values)
+    )
+
+
+def no_link(page: str, label: str, *, icon: str, place: Any = st) -> None:
+    """What stands where a link to a page would, if there were something to show."""
+    place.page_link(path(page), label=label, icon=f":material/{icon}:", disabled=True)
 
 
 def go(page: str, **values: object) -> None:

@@ -54,7 +54,7 @@ TERMS: Final = {
     "class share": Term(
         "ε² = (S_between − (C − 1) · S_within / (N − C)) / S_total, S sums of squares of the image means",
         "What of the variance between images their classes explain; around 0 where labels mean nothing.",
-        "Kelley 1935; docs/statistics.md",
+        "Kelley 1935; ict.analysis.selectivity",
     ),
     "tasks with it": Term(
         "number of tasks whose K highest scores of the block have the channel",
