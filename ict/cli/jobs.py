@@ -20,9 +20,14 @@ def check_command(words: Sequence[str]) -> None:
 
     Only the words are read: what they name is looked up by the job.
     """
+    running.check_words(words)
+    check_line(words)
+
+
+def check_line(words: Sequence[str]) -> None:
+    """Raises InputError where the command line would refuse these words; executes nothing."""
     from ict.cli import main
 
-    running.check_words(words)
     try:
         context = main.make_context("ict", list(words))
         while isinstance(context.command, click.Group):
