@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ict_app.jobs.lines import line
 from ict_app.studies import study_plan
 from streamlit.testing.v1 import AppTest
 
@@ -17,7 +18,7 @@ from tests.app.conftest import ROOT, Open
 from tests.app.test_links import texts
 from tests.toys import kill, processes, until
 
-PAGES = ("channels", "criteria", "overlap", "inspect", "ablation", "benchmark", "run", "data")
+PAGES = ("channels", "criteria", "overlap", "ablation", "run", "data")
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ def own(stores: dict[str, Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def commands(app: AppTest) -> list[list[str]]:
     """The words behind `ict` of each command that is shown in a block of its own."""
-    lines = [line for code in app.code for line in str(code.value).splitlines()]
-    return [shlex.split(line)[1:] for line in lines if line.startswith("ict ")]
+    said = [one for code in app.code for one in str(code.value).splitlines()]
+    return [shlex.split(one)[1:] for one in said if one.startswith("ict ")]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -74,6 +75,17 @@ def test_cancel_and_a_failure_are_said_in_a_sentence(open_page: Open, own: Store
     app.button(key=f"job_cancel_side_{running.id}").click().run()
     assert find_job(own, running.words).status == "cancelled"
     assert "cancelled, " in texts(app)
+
+
+def test_a_line_names_what_is_not_at_the_default_and_zero_is_a_value():
+    fields = {"backbone": "ict_tiny", "criterion": ["class_l2"], "site": "q", "limit": None}
+    zeros = {"scatter": 0, "random_draws": 5, "keep_images": False}
+    assert line("causal", "digits", **fields, **zeros) == (
+        "causal", "digits", "--site", "q", "--scatter", "0",
+    )  # fmt: skip
+    assert line("score", keep_images=True, criterion=["l2", "class_l2"]) == (
+        "score", "--keep-images", "--criterion", "l2", "--criterion", "class_l2",
+    )  # fmt: skip
 
 
 def test_a_link_starts_nothing(open_page: Open, own: Store):
