@@ -1,4 +1,4 @@
-"""A job's process whose command counts: STEPS of a tenth of a second, one that will not be asked, a crash."""
+"""A job's process whose command counts, a tenth of a second a step; `deaf` is one that will not be asked."""
 
 import json
 import signal
@@ -11,13 +11,11 @@ from ict.cli.common import Progress
 
 
 def count(words: tuple[str, ...]) -> tuple[int, str]:
-    """`data check STEPS [deaf|crash]`."""
-    steps, how = int(words[2]), words[3:]
+    """`data check STEPS [deaf|fail]`; another command counts to five."""
+    steps, how = int(words[2]) if words[2].isdigit() else 5, words[3:]
     if "deaf" in how:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         subprocess.Popen(["sleep", "600"])
-    if "crash" in how:
-        raise SystemExit(0)
     bar = Progress("counting", "steps")
     for done in range(steps + 1):
         bar(done, steps)

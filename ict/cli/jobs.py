@@ -12,7 +12,7 @@ from ict.running import jobs as running
 from ict.store.job_folder import Job, read_jobs
 from ict.store.store import Store
 
-_ANYTHING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+_ANYTHING = {"ignore_unknown_options": True}  # they are those of WORDS
 
 
 def check_command(words: Sequence[str]) -> None:
@@ -20,9 +20,14 @@ def check_command(words: Sequence[str]) -> None:
 
     Only the words are read: what they name is looked up by the job.
     """
+    running.check_words(words)
+    check_line(words)
+
+
+def check_line(words: Sequence[str]) -> None:
+    """Raises InputError where the command line would refuse these words; executes nothing."""
     from ict.cli import main
 
-    running.check_words(words)
     try:
         context = main.make_context("ict", list(words))
         while isinstance(context.command, click.Group):
@@ -81,7 +86,7 @@ def progress_words(job: Job) -> str | None:
 def start_command(words: tuple[str, ...], *, as_json: bool) -> None:
     """Starts `ict WORDS` detached and returns at once; the same words that run already are not started twice.
 
-    Options of this command stand before WORDS: ict jobs start --json score digits --keep-images
+    WORDS are as behind `ict`: ict jobs start score digits --keep-images
     """
     job = start(Store(), words)
     text = (

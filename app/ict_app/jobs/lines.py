@@ -32,7 +32,7 @@ def line(*beginning: str, **options: Any) -> Words:
             words.append(flag)
         elif isinstance(value, (list, tuple)):
             words += [] if list(value) == [_DEFAULTS.get(flag)] else _each(flag, value)
-        elif value not in (None, False, "", _DEFAULTS.get(flag)):
+        elif value is not None and value is not False and value != _DEFAULTS.get(flag):
             words += [flag, str(value)]
     return tuple(words)
 

@@ -102,8 +102,14 @@ def look(said: Mapping[str, Any]) -> Look:
             runs = tuple({one.run_id: one for _, one in asked.first + asked.second}.values())
     except InputError as error:
         return Look((), 0, str(error))
-    words = contrast and f"{contrast.a} − {contrast.b} at K/D = {contrast.ratio:g}"
-    return Look(runs, len(runs) or count, None, words)
+    return Look(runs, len(runs) or count, None, _contrast_words(contrast))
+
+
+def _contrast_words(contrast: studies.Contrast | None) -> str | None:
+    if contrast is None:
+        return None
+    at = "" if contrast.ratio is None else f" at K/D = {contrast.ratio:g}"
+    return f"{contrast.a} − {contrast.b}{at}"
 
 
 def name_taken(store: Store, said: Mapping[str, Any]) -> str | None:
