@@ -74,8 +74,8 @@ def _plain(name: str, value: Any) -> Any:
 
 def fields(rows: Sequence[RunRow]) -> list[str]:
     """Every column in which the rows differ, those that people look at first."""
-    first = rows[0] if rows else RunRow()
-    return [n for n in _every(rows) if any(row.get(n) != first.get(n) for row in rows)]
+    values = {name: [row.get(name) for row in rows] for name in _every(rows)}
+    return [name for name, of in values.items() if of and of.count(of[0]) < len(of)]
 
 
 def _every(rows: Sequence[RunRow]) -> list[str]:
