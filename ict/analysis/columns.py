@@ -24,12 +24,12 @@ def keys(rows: Sequence[RunRow], names: Sequence[str], key: Key) -> list[tuple[s
 def column(rows: Sequence[RunRow], name: str, key: Key) -> list[str]:
     """The text of `key(row, (name,))` of each row."""
     records = as_rows(rows)
-    values = _values(records, name)
-    if values and values.count(values[0]) == len(values) and len(set(map(type, values))) == 1:
-        return list(key(records[0], (name,))) * len(values)
+    found = values(records, name, NEUTRAL.get(name))
+    if found and found.count(found[0]) == len(found) and len(set(map(type, found))) == 1:
+        return list(key(records[0], (name,))) * len(found)
     said: dict[Any, str] = {}
     texts = []
-    for row, value in zip(records, values, strict=True):
+    for row, value in zip(records, found, strict=True):
         one = value.__class__, value  # True is no 1
         try:
             text = said.get(one)
@@ -41,8 +41,8 @@ def column(rows: Sequence[RunRow], name: str, key: Key) -> list[str]:
     return texts
 
 
-def _values(rows: Sequence[RunRow], name: str) -> list[Any]:
+def values(rows: Sequence[RunRow], name: str, missing: Any = None) -> list[Any]:
+    """`RunRow.get` of each row."""
     if name in NAMED:
         return list(map(attrgetter(name), rows))
-    neutral = NEUTRAL.get(name)
-    return [row.more.get(name, neutral) for row in rows]
+    return [row.more.get(name, missing) for row in rows]

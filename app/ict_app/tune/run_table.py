@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from ict.analysis import groups
+from ict.analysis.columns import values
 from ict.documents.bounded import whole_number
 from ict.store import Store
 from ict.store.run_rows import NAMED, RunRow
@@ -74,8 +75,8 @@ def _plain(name: str, value: Any) -> Any:
 
 def fields(rows: Sequence[RunRow]) -> list[str]:
     """Every column in which the rows differ, those that people look at first."""
-    values = {name: [row.get(name) for row in rows] for name in _every(rows)}
-    return [name for name, of in values.items() if of and of.count(of[0]) < len(of)]
+    found = {name: values(rows, name) for name in _every(rows)}
+    return [name for name, of in found.items() if of and of.count(of[0]) < len(of)]
 
 
 def _every(rows: Sequence[RunRow]) -> list[str]:
