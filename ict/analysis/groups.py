@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Final
 
+from ict.analysis.columns import column, keys
 from ict.analysis.intervals import Interval, sampling_half_width, t_interval
 from ict.analysis.setting_words import (
     APART,
@@ -99,8 +100,9 @@ def over_seeds(
     if ends is None and value.endswith("accuracy"):
         ends = 0.0, 1.0
     groups: dict[tuple[str, ...], list[RunRow]] = defaultdict(list)
-    for row in as_rows(rows):
-        groups[key(row, by)].append(row)
+    members = as_rows(rows)
+    for row, of in zip(members, keys(members, by, key), strict=True):
+        groups[of].append(row)
     return [_group(members, by, value, ends) for members in groups.values()]
 
 
@@ -155,7 +157,7 @@ def replicates(
 
 def varying(rows: Sequence[RunRow], names: Sequence[str] = SETTINGS) -> list[str]:
     """Settings that take more than one value in `rows`."""
-    return [name for name in names if len({key(row, (name,)) for row in rows}) > 1]
+    return [name for name in names if len(set(column(rows, name, key))) > 1]
 
 
 def telling(rows: Sequence[RunRow], names: Sequence[str] = SETTINGS) -> list[str]:
@@ -166,17 +168,24 @@ def telling(rows: Sequence[RunRow], names: Sequence[str] = SETTINGS) -> list[str
     """
     order = (*FIRST, *(n for n in names if n not in FIRST and n not in DERIVED), *DERIVED)
     kept: list[str] = []
+    parts, count = [0] * len(rows), 1
     for name in varying(rows, [n for n in order if n in names]):
-        if len({key(row, [*kept, name]) for row in rows}) > len({key(row, kept) for row in rows}):
+        numbers: dict[tuple[int, str], int] = {}
+        finer = [
+            numbers.setdefault(pair, len(numbers))
+            for pair in zip(parts, column(rows, name, key), strict=True)
+        ]
+        if len(numbers) > count:
             kept.append(name)
+            parts, count = finer, len(numbers)
     return kept
 
 
 def varying_within(rows: Sequence[RunRow], cell: Sequence[str]) -> list[str]:
     """Settings that differ between rows which agree in `cell`: means over a cell would mix them."""
     cells: dict[tuple[str, ...], list[RunRow]] = defaultdict(list)
-    for row in rows:
-        cells[key(row, cell)].append(row)
+    for row, of in zip(rows, keys(rows, cell, key), strict=True):
+        cells[of].append(row)
     differing = {name for part in cells.values() for name in telling(part) if name not in cell}
     return [name for name in SETTINGS if name in differing]
 

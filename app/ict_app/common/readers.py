@@ -23,7 +23,6 @@ from ict.store import Run, Store, causal_files
 from ict.store.causal_files import CausalCheck
 from ict.store.epoch_rows import Epoch, epoch_rows
 from ict.store.run_rows import RunRow
-from ict.store.run_rows import run_rows as rows_of
 from ict_app.common import visit
 
 EXAMPLE = BUNDLED_WEIGHTS.parents[1] / "example_store"
@@ -31,8 +30,10 @@ EXAMPLE_STAYS = "Part of the example study: it can be looked at, not changed."
 STORES = {"example": "Example", "own": "My store"}
 TABLE_SECONDS = 0.9  # how old the run table may be; a poll each second sees a new one
 Stamp = tuple[str, int, int]
+Flat = dict[str, Any]
 _looks: dict[tuple[str, str], tuple[float, Any]] = {}
 _names: dict[str, tuple[list[RunRow], dict[str, str]]] = {}  # of the last rows
+_rows: dict[str, tuple[list[Flat], list[RunRow]]] = {}  # of the last table of each store
 T = TypeVar("T")
 
 
@@ -80,7 +81,33 @@ def _has_folder(folder: Path) -> bool:
 
 def run_rows(shown: Store) -> list[RunRow]:
     """The runs of a store, newest first, at most a second old."""
-    return _recent(("runs", str(shown.root)), lambda: rows_of(shown)[::-1])
+    root, table = str(shown.root), _table(shown)[0]
+    kept = _rows.get(root)
+    if kept is None or kept[0] is not table:
+        kept = _rows[root] = table, _records(table, kept)
+    return kept[1]
+
+
+def _records(table: list[Flat], before: tuple[list[Flat], list[RunRow]] | None) -> list[RunRow]:
+    """The records of a table, newest first; of thousands of runs most are those of `before`."""
+    old = (
+        {
+            flat["run_id"]: (flat, row)
+            for flat, row in zip(before[0], reversed(before[1]), strict=True)
+        }
+        if before
+        else {}
+    )
+    rows = []
+    for flat in reversed(table):
+        known = old.get(flat["run_id"])
+        rows.append(known[1] if known and known[0] == flat else RunRow.of(flat))
+    return rows
+
+
+def _table(shown: Store) -> tuple[list[Flat], list[Odd]]:
+    """The table, and the runs in which something cannot be read: looked at together, by all readers."""
+    return _recent(("table", str(shown.root)), shown.read_table)
 
 
 def run_names(rows: list[RunRow]) -> dict[str, str]:
@@ -104,13 +131,13 @@ def causal_checks(shown: Store) -> list[CausalCheck]:
 
 
 def unreadable(shown: Store) -> list[Odd]:
-    """What the store and the tasks hold and nobody can read, at most a second old."""
+    """What the store and the tasks hold and nobody can read, at most two seconds old."""
     from ict.tasks import troubles
 
     stores = (shown, own_store()) if is_example(shown) else (shown,)
 
     def look() -> list[Odd]:
-        odd_files = [odd for store in stores for odd in store.unreadable()]
+        odd_files = [odd for store in stores for odd in store.unreadable(_table(store)[1])]
         return list(dict.fromkeys([*odd_files, *troubles()]))
 
     return _recent(("unreadable", str(shown.root)), look)
@@ -128,7 +155,8 @@ def _recent(key: tuple[str, str], look: Callable[[], T]) -> T:
     """
     looked = _looks.get(key)
     if looked is None or time.monotonic() - looked[0] > TABLE_SECONDS:
-        looked = _looks[key] = (time.monotonic(), look())
+        found = look()  # of thousands of runs this takes a while: its age counts from its end
+        looked = _looks[key] = (time.monotonic(), found)
     kept: T = looked[1]
     return kept
 

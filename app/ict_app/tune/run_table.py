@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from ict.analysis import groups
+from ict.analysis.columns import values
 from ict.analysis.run_names import run_names
 from ict.documents.bounded import whole_number
 from ict.store import Store
@@ -83,8 +84,8 @@ def _plain(name: str, value: Any) -> Any:
 
 def fields(rows: Sequence[RunRow]) -> list[str]:
     """Every column in which the rows differ, those that people look at first."""
-    first = rows[0] if rows else RunRow()
-    return [n for n in _every(rows) if any(row.get(n) != first.get(n) for row in rows)]
+    found = {name: values(rows, name) for name in _every(rows)}
+    return [name for name, of in found.items() if of and of.count(of[0]) < len(of)]
 
 
 def _every(rows: Sequence[RunRow]) -> list[str]:
