@@ -70,6 +70,24 @@ def first_pair(store: Store, study_name: str | None = None) -> tuple[str, str] |
     return _first_two(offered(store))
 
 
+def draws_beside(row: RunRow, rows: Sequence[RunRow]) -> str | None:
+    """The finished runs on random channels at the seed and K of `row`, as one side; None without any.
+
+    Their draws are what the channels that `row` chose are held against. None too where they are of
+    several settings.
+    """
+    shared = ("task", "backbone", "method", "seed", "epochs", "k")
+    like = groups.key(row, shared)
+    draws = [
+        one for one in rows
+        if one.done and not one.archived and one.criterion == "random" and groups.key(one, shared) == like
+    ]  # fmt: skip
+    if row.criterion == "random" or not draws or _several(draws):
+        return None
+    filters = [f"{name}={_value(row.get(name))}" for name in shared]
+    return ",".join(["criterion=random", *filters]) if _fits("", filters) else None
+
+
 def _first_two(sides: Sequence[Offered]) -> tuple[str, str] | None:
     for i, one in enumerate(sides):
         for other in sides[i + 1 :]:

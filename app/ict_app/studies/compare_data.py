@@ -65,10 +65,12 @@ def first_pair(root: str, study: str | None) -> tuple[str, str] | None:
 
 
 def beside(run_id: str, rows: Sequence[RunRow]) -> str | None:
-    """The newest other finished run of its task, of other settings if there is one."""
+    """Random channels beside it, else the newest other finished run of its task, of other settings first."""
     own = next((row for row in rows if row.run_id == run_id), None)
     if own is None:
         return None
+    if draws := named_sides.draws_beside(own, rows):
+        return draws
     others = [row for row in rows if row.done and row.task == own.task and row.run_id != run_id]
     apart = [row for row in others if groups.key(row) != groups.key(own)]
     return next((row.run_id for row in (*apart, *others)), None)
