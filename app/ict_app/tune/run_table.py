@@ -42,7 +42,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-_FILTER_WIDTH = 164  # px: six side by side, and room for a value where the window is narrow
+_FILTER_WIDTH = 158  # px: six side by side, and room for a value where the window is narrow
 _MOST_VALUES = 200  # of a field that is filtered by
 _FILTERS = (
     "status", "task", "backbone", "method", "criterion", "score_task", "k", "seed", "epochs", "tags",
