@@ -24,7 +24,7 @@ if not families:
     forms.missing(
         "Or score a second task here:", forms.score, "score", overlap_view.second_task(shown)
     )
-    st.stop()
+    shell.stop()
 left, middle, right = st.columns([2, 1.4, 1])
 by_slug = {address.slug(name): name for name in families}
 family = by_slug[address.select("Scores", by_slug, key="family", place=left)]
@@ -42,7 +42,7 @@ site = address.select("Site", sites, key="at", place=right)
 tasks = address.multiselect("Tasks", list(files), key="among", default=list(files), noun="task")
 if len(tasks) < 2:
     st.info("Choose two tasks or more.", icon=":material/join_inner:")
-    st.stop()
+    shell.stop()
 chosen = [files[task] for task in tasks]
 try:
     ratio = plan.share_of(share)

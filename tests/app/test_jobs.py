@@ -97,6 +97,13 @@ def test_a_line_names_what_is_not_at_the_default_and_zero_is_a_value():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("page", ["channels", "ablation", "data"])
+def test_a_page_that_ends_early_has_its_sidebar(open_page: Open, page: str):
+    """After `st.stop` streamlit draws nothing more, and keeps fragments that then draw over other things."""
+    app = open_page(page, "empty")
+    assert "0 runs, 0 running" in [one.value for one in app.sidebar.caption]
+
+
 def test_a_link_starts_nothing(open_page: Open, own: Store):
     for page in ("criteria", "ablation"):
         names = ("job_score_go", "job_causal_go", "job_study_go", "score", "start", "words")
