@@ -19,7 +19,9 @@ if __name__ == "__main__":
     shell.sidebar()
     try:
         page.run()
-    finally:  # a page that has nothing more to draw stops
+    except shell.EndOfPage:
+        pass
+    finally:
         shell.counts()
         visit.current().settle()
 else:

@@ -20,12 +20,12 @@ if not any(row.done for row in everything):
         page="train", shares=["1/32", "1/16", "1/8", "1/4", "1/2"],
     )  # fmt: skip
     study_form.folded()
-    st.stop()
+    shell.stop()
 rows = run_table.filters(run_table.unarchived(rows))
 table = ablation_view.series(rows)
 if table.empty:
     st.info("No run matches these filters.", icon=":material/filter_alt_off:")
-    st.stop()
+    shell.stop()
 if others := ablation_view.mixed(rows):
     st.warning(f"These runs also differ in {', '.join(others)}: filter, or choose a study.")
 shell.finding(findings.of_ablation(rows, shown))

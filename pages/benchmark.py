@@ -22,7 +22,7 @@ if own.empty:
 published = address.toggle("Published methods", default=True, key="published")
 table = average_table(rows, published=published)
 if table.empty:
-    st.stop()
+    shell.stop()
 benchmark_view.figures(table, published=published)
 st.subheader("All tasks", anchor=False)
 benchmark_view.tasks_table(table)

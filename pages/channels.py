@@ -19,7 +19,7 @@ if not labels:
         page="train",
     )
     forms.missing("Or score the channels of a task here:", forms.score, "score")
-    st.stop()
+    shell.stop()
 left, right = st.columns([3, 2])
 with left:
     key = address.select("Run or scores", labels, key="of", noun="run or scores", moving=True)

@@ -22,7 +22,7 @@ if not families and not checks and not gradients_of(records):
     )  # fmt: skip
     forms.missing("Score it here:", forms.score, "score", other)
     forms.missing("Or replace its channels:", forms.causal, "causal", both)
-    st.stop()
+    shell.stop()
 if families:
     shell.part(criteria_view.agreement, shown, families)
     forms.folded(forms.SCORE, forms.score, "score", other)

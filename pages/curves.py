@@ -13,11 +13,11 @@ if not everything:
     shell.empty(
         "No run yet. A digits run takes about a minute.", button="Start a run", page="train"
     )
-    st.stop()
+    shell.stop()
 rows = run_table.filters(run_table.unarchived(everything))
 if not rows:
     st.info("No run matches these filters.", icon=":material/filter_alt_off:")
-    st.stop()
+    shell.stop()
 place = st.container()
 tabs = address.tabs(
     {"runs": "Runs", "means": "Means over seeds", "parallel": "Parallel coordinates"}, key="as"

@@ -14,13 +14,13 @@ try:
     found = basket.entries()
 except InputError as error:
     st.error(words.plain(error), icon=":material/error:")
-    st.stop()
+    shell.stop()
 if not found:
     shell.empty(
         "Nothing collected yet. Each figure of the other pages has *Export → Add to Figures*.",
         button="Go to the curves", page="curves",
     )  # fmt: skip
-    st.stop()
+    shell.stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     style = address.segmented(
         "Style", list(STYLES), default="iclr", key="style",

@@ -18,7 +18,7 @@ if not labels:
         page="train",
     )
     forms.missing("Or score the channels of a task here:", forms.score, "score")
-    st.stop()
+    shell.stop()
 key = address.select("Run or scores", labels, key="of", noun="run or scores", moving=True)
 try:
     source = sources.open_source(shown, key)

@@ -16,7 +16,7 @@ if not of_tasks(readers.scores_of(shown)):
         button="Start runs on two tasks", page="train", tasks="sprites_loc",
     )  # fmt: skip
     forms.missing("Or score a second task here:", forms.score, "score", begins.second_task(shown))
-    st.stop()
+    shell.stop()
 shell.part(overlap_view.draw, shown)
 forms.folded(forms.SCORE, forms.score, "score", begins.second_task(shown))
 st.caption(

@@ -21,7 +21,7 @@ if not table:
         f"`ict train {b}`, same seed and settings, is what it is compared with.{lacking}",
         button="Start runs in Train", page="train", tasks=b,
     )  # fmt: skip
-    st.stop()
+    shell.stop()
 settings = transfer_view.settings(table)
 by_slug = {address.slug(name): name for name in settings}
 name = by_slug[address.select("Setting", by_slug, key="setting")]

@@ -95,8 +95,14 @@ class Job:
 def job_id(words: Sequence[str]) -> str:
     """The id of the job of these words: the same words, the same job."""
     options = [i for i, word in enumerate(words) if word.startswith("-")]
-    readable = [word.rpartition("/")[2] for word in words[: options[0] if options else 3][:3]]
+    readable = [_last_name(word) for word in words[: options[0] if options else 3][:3]]
     return name_of("-".join(readable)[:60], digest({"words": list(words)}))
+
+
+def _last_name(word: str) -> str:
+    """What tells a path from others: its last name, of a study's file that of its folder."""
+    *above, last = ["", *word.rstrip("/").split("/")]
+    return above[-1] if last == names.STUDY_FILE and above[-1] else last
 
 
 def job_folder(store: BaseStore, words: Sequence[str]) -> Path:

@@ -39,9 +39,18 @@ def commands(app: AppTest) -> list[list[str]]:
     return [shlex.split(one)[1:] for one in said if one.startswith("ict ")]
 
 
+def unfolded(app: AppTest) -> AppTest:
+    """The page with every form of a job open."""
+    ids = [one.proto.id for one in app.get("expander")]
+    folded = [one.rpartition("-")[2] for one in ids if "job_open_" in one]
+    for key in folded:
+        app.session_state[key] = True
+    return app.run() if folded else app
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_each_command_is_one_that_the_command_line_takes(open_page: Open, page: str):
-    found = commands(open_page(page, "study"))
+    found = commands(unfolded(open_page(page, "study")))
     assert found
     for words in found:
         check_line(words)
@@ -88,6 +97,13 @@ def test_a_line_names_what_is_not_at_the_default_and_zero_is_a_value():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("page", ["channels", "ablation", "data"])
+def test_a_page_that_ends_early_has_its_sidebar(open_page: Open, page: str):
+    """After `st.stop` streamlit draws nothing more, and keeps fragments that then draw over other things."""
+    app = open_page(page, "empty")
+    assert "0 runs, 0 running" in [one.value for one in app.sidebar.caption]
+
+
 def test_a_link_starts_nothing(open_page: Open, own: Store):
     for page in ("criteria", "ablation"):
         names = ("job_score_go", "job_causal_go", "job_study_go", "score", "start", "words")
@@ -101,7 +117,7 @@ def test_in_the_example_the_command_can_be_copied_and_nothing_started(
     from ict_app.common import readers
 
     monkeypatch.setattr(readers, "EXAMPLE", stores["study"].root)
-    app = open_page("channels", "one", store="example")
+    app = unfolded(open_page("channels", "one", store="example"))
     starts = [one for one in app.button if str(one.key).startswith("job_")]
     assert len(starts) >= 2
     assert all(one.disabled for one in starts)
@@ -110,7 +126,7 @@ def test_in_the_example_the_command_can_be_copied_and_nothing_started(
 
 
 def test_a_study_file_is_what_the_loader_reads_back(open_page: Open, own: Store):
-    app = open_page("ablation", "own")
+    app = unfolded(open_page("ablation", "own"))
     app.text_input(key="job_study_name").set_value("mine").run()
     app.button_group(key="job_study_rows").set_value(["selector:random", "selector:gradient", "method:lora"]).run()  # fmt: skip
     shown = next(code.value for code in app.code if code.value.startswith("name ="))
@@ -131,7 +147,7 @@ def test_a_study_file_is_what_the_loader_reads_back(open_page: Open, own: Store)
 
 
 def test_what_cannot_be_a_study_is_one_sentence(open_page: Open, own: Store):
-    app = open_page("ablation", "own")
+    app = unfolded(open_page("ablation", "own"))
     app.text_input(key="job_study_name").set_value("no/name").run()
     assert app.button(key="job_study_go").disabled
     assert "not a study id" in texts(app)
@@ -141,7 +157,7 @@ def test_what_cannot_be_a_study_is_one_sentence(open_page: Open, own: Store):
 
 
 def test_paths_are_made_whole_and_what_is_none_is_said(open_page: Open, own: Store):
-    app = open_page("data", "own")
+    app = unfolded(open_page("data", "own"))
     field = app.text_input(key="job_import_file")
     assert app.button(key="job_import").disabled
     field.set_value("~/numbers of others.csv").run()
@@ -160,7 +176,7 @@ def test_controls_of_a_run_are_queued_with_one_button(
         "ict.running.controls.add_controls",
         lambda _store, run, **how: asked.append({"run": run.id, **how}) or [run.id],
     )
-    app = open_page("run", "one")
+    app = unfolded(open_page("run", "one"))
     app.number_input(key="job_controls_draws").set_value(3).run()
     run_id = app.selectbox(key="run").value
     assert ["runs", "controls", run_id, "--draws", "3"] in commands(app)

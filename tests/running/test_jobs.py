@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from ict.errors import InputError
-from ict.running import jobs
+from ict.running import jobs, local
 from ict.store import Store
 from ict.store.job_folder import Job, find_job, job_id, read_jobs
 from ict.store.locks import RunLock, lock_holder
-from tests.toys import kill, processes, until
+from tests.toys import kill, processes, toys, until
+
+pytest_plugins = ("tests.toy_plugin",)
 
 
 @pytest.fixture
@@ -64,6 +66,7 @@ def test_the_same_words_are_one_job_while_it_runs_and_start_anew_once_it_ended(s
     first = jobs.start(store, words)
     again = jobs.start(store, words)
     assert first.id == again.id == job_id(words)
+    assert first.id.startswith("data-check-3-")
     assert first.asked_at == again.asked_at
     assert len(processes(store)) == 1
     until(lambda: seen(store, *words).status == "done")
@@ -109,6 +112,19 @@ def test_one_that_was_killed_or_fails_is_said_to_have_no_result(store: Store):
     until(lambda: not seen(store, *failing.words).alive)
     failed = seen(store, *failing.words)
     assert (failed.status, failed.error) == ("failed", "counted in vain")
+
+
+def test_with_a_study_go_its_runs(toy_store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(jobs, "PROCESS", "tests.toy_job")
+    runs = toys(toy_store, 2, seconds=60)
+    members = [{"name": "grid", "run_id": run.id, "asked": {}} for run in runs]
+    (toy_store.studies_dir / "mine").mkdir(parents=True)
+    content = {"name": "mine", "document": {"name": "mine"}, "members": members}
+    (toy_store.studies_dir / "mine" / "study.json").write_text(json.dumps(content))
+    local.submit(toy_store, [run.id for run in runs])
+    job = jobs.start(toy_store, ("study", "run", "mine"))
+    jobs.cancel(toy_store, [job.id])
+    assert [run.status() for run in runs] == ["cancelled", "cancelled"]
 
 
 def test_jobs_that_compute_take_turns(store: Store):

@@ -81,16 +81,20 @@ def table(shown: Store, files: Sequence[ScoreRecord], *, site: str, ratio: float
         if (rows := kept_rows(in_files, site=site, ratio=ratio, store=shown)) is not None:
             return rows
         st.caption(_without_ceiling(lacking, some=len(summed) > 1))
-        with st.expander("Compute the halves", icon=":material/add:"):
-            for one in lacking:
-                line = lines.scored_with_sums(one, site)
-                view.offer(f"Score {one.task} with sums", line, key=f"sums_{one.task}")
+        view.folded("Compute the halves", lambda: _halves(lacking, site), key="halves")
     ceilings: Sequence[CeilingRow] = ()
     if len(summed) > 1 and (len(summed) <= FEW or address.toggle("Noise ceiling", key="ceiling")):
         root = "" if readers.is_example(shown) else str(shown.root)
         ceilings = _with_ceiling(root, tuple(one.path for one in summed), site, ratio)
     plain = _plain(str(shown.root), tuple(_ids(files)), site, ratio)
     return with_ceilings(plain, ceilings)
+
+
+def _halves(lacking: Sequence[ScoreRecord], site: str) -> None:
+    """A job for each of the scores that keep no sums by image."""
+    for one in lacking:
+        line = lines.scored_with_sums(one, site)
+        view.offer(f"Score {one.task} with sums", line, key=f"sums_{one.task}")
 
 
 def _without_ceiling(lacking: Sequence[ScoreRecord], *, some: bool) -> str:

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Literal, ParamSpec
+from typing import Literal, NoReturn, ParamSpec
 
 import streamlit as st
 
@@ -155,6 +155,18 @@ def finding(*sentences: str) -> None:
     """What the page finds, computed: the first thing on it."""
     for sentence in filter(None, sentences):
         st.markdown(f"**{words.plain(sentence)}**")
+
+
+class EndOfPage(Exception):  # noqa: N818 -- nothing went wrong
+    """A page has nothing more to draw."""
+
+
+def stop() -> NoReturn:
+    """Ends the page. Not `st.stop`, after which streamlit keeps the fragments of what stood there before:
+
+    one that polls would draw over the next page, and the sidebar's counts would not be drawn.
+    """
+    raise EndOfPage
 
 
 def empty(sentence: str, *, button: str, page: str, **query: str | list[str]) -> None:

@@ -30,12 +30,9 @@ def _draw(one: Offer) -> None:
 
 def more() -> None:
     """The forms that are of no single task."""
-    with st.expander("Use a folder of your own", icon=":material/create_new_folder:"):
-        st.fragment(_link)()
-    with st.expander("Import other people's numbers", icon=":material/upload_file:"):
-        st.fragment(_import)()
-    with st.expander("Report of a study", icon=":material/description:"):
-        st.fragment(_report)()
+    view.folded("Use a folder of your own", _link, key="link", icon="create_new_folder")
+    view.folded("Import other people's numbers", _import, key="import", icon="upload_file")
+    view.folded("Report of a study", _report, key="report", icon="description")
 
 
 def _link() -> None:

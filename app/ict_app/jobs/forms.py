@@ -180,8 +180,7 @@ SCORE, CAUSAL = "Score channels", "Check by replacing channels"
 
 def folded(label: str, form: Form, key: str, begin: Begin = Begin()) -> None:
     """A form behind its title, on a page that has something to show."""
-    with st.expander(label, icon=":material/add:"):
-        form(key, begin)
+    view.folded(label, lambda: form(key, begin), key=key)
 
 
 def missing(sentence: str, form: Form, key: str, begin: Begin = Begin()) -> None:

@@ -39,6 +39,18 @@ class Offer:
     """Whether it changes the store that is shown: not offered in the example."""
 
 
+def folded(label: str, form: Callable[[], None], *, key: str, icon: str = "add") -> None:
+    """A form behind its title; drawn, and paid for, once it is opened."""
+    st.fragment(_folded)(label, form, key, icon)
+
+
+def _folded(label: str, form: Callable[[], None], key: str, icon: str) -> None:
+    place = st.expander(label, icon=f":material/{icon}:", key=f"job_open_{key}", on_change="rerun")
+    if place.open:
+        with place:
+            form()
+
+
 def offer(label: str, line: Sequence[str], *, key: str, icon: str = "play_arrow") -> None:
     """`draw` of a plain offer."""
     draw(Offer(label=label, words=tuple(line), key=key, icon=icon))
@@ -50,7 +62,7 @@ def draw(one: Offer) -> None:
     job = find_job(store, one.words)
     _button(store, one, job)
     if job is not None and not (one.here and readers.is_example(readers.store())):
-        st.fragment(_state, run_every=LOOK_SECONDS if job.alive else None)(one, job.status)
+        st.fragment(_state, run_every=LOOK_SECONDS if job.alive else None)(one, job.alive)
 
 
 def _button(store: Store, one: Offer, job: Job | None) -> None:
@@ -88,12 +100,12 @@ def _start(store: Store, one: Offer) -> bool:
     return True
 
 
-def _state(one: Offer, status_then: str) -> None:
+def _state(one: Offer, alive_then: bool) -> None:
     """What the job does, or how it ended."""
     job = find_job(readers.own_store(), one.words)
     if job is None:
         return
-    if job.status != status_then:
+    if job.alive != alive_then:
         readers.forget_rows()
         readers.tasks.clear()
         st.rerun(scope="app")

@@ -26,16 +26,11 @@ _WIDTH = 205
 
 def folded(label: str = "Plan a study") -> None:
     """The form behind its title."""
-    with st.expander(label, icon=":material/add:"):
-        form()
-
-
-def form() -> None:
-    """Fields, the file, how many runs it asks for, and the button that starts them."""
-    st.fragment(_form)()
+    view.folded(label, _form, key="study")
 
 
 def _form() -> None:
+    """Fields, the file, how many runs it asks for, and the button that starts them."""
     try:
         asked = _asked()
     except InputError as error:

@@ -9,6 +9,7 @@ from ict.methods.registry import chooses_channels
 from ict.running.controls import DRAWS
 from ict.store import Run, Store
 from ict_app.common import address, readers, words
+from ict_app.jobs import view
 from ict_app.jobs.view import IN_EXAMPLE
 
 
@@ -16,8 +17,8 @@ def draw(run: Run, shown: Store) -> None:
     """For a run that chooses channels: random-K at its seed, and a linear probe."""
     if not chooses_channels(run.config.get("method")):
         return
-    with st.expander("Add controls to this run", icon=":material/add:"):
-        st.fragment(_form)(str(shown.root), run.id)
+    root, run_id = str(shown.root), run.id
+    view.folded("Add controls to this run", lambda: _form(root, run_id), key="controls")
 
 
 def _form(root: str, run_id: str) -> None:
