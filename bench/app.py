@@ -114,7 +114,7 @@ def exports(chrome: Browser, store: Store, name: str, *, figures: int) -> Iterat
 
 def cancelled(chrome: Browser, store: Store) -> Row:
     """A real run that trains is cancelled on its page."""
-    words = [sys.executable, "-m", "ict", "train", "digits", "--epochs", "5000"]
+    words = [sys.executable, "-m", "ict", "train", "digits", "--set", "epochs=5000"]
     subprocess.run(words, check=True, capture_output=True)
     (run,) = store.runs()
     until(lambda: _trains(run), seconds=120)
