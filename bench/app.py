@@ -1,22 +1,24 @@
 """The app by the clock: first paint, each page cold and warm, sliders, exports, a cancelled run.
 
-    python -m bench.app [--quick] [--json] [--runs 5000]
+    python -m bench.app [--quick] [--runs 5000] [--write] [--json]
 
 On the example that comes with it, and on a store of so many runs, written as the program writes them,
 a hundred with predictions (writing them is not counted; reading them without an index is, apart).
 Served by `streamlit run` from another folder and driven by a real browser. Cold: the first time in a
 server that has just started. Warm: the median of the times after it. Wall-clock seconds; `--quick`: one
-warm time of each. For an idle machine: run it alone.
+warm time of each and 1,000 runs. `--write` keeps bench/results/DEVICE-app.md. For an idle machine alone.
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from playwright.sync_api import Browser
 
@@ -24,6 +26,7 @@ from bench import export
 from bench.app_steps import cancel_seconds, page_seconds, pdf_seconds, slider_seconds, visit
 from bench.many_runs import write_runs
 from bench.own_store import own_store
+from ict.provenance import device_name, versions_of
 from ict.store import Run, Store
 from tests.app import fixture_store
 from tests.app.served import Visitor, browser
@@ -148,23 +151,45 @@ def measure(runs: int, *, rounds: int, figures: int) -> Iterator[Row]:
         yield from pages(chrome, store, name, rounds)
 
 
+def heading(load: float) -> list[str]:
+    """What was measured where and when, and the head of the table."""
+    versions = versions_of(("ict", "streamlit", "plotly", "choreographer"))
+    said = ", ".join(f"{name} {version}" for name, version in versions.items())
+    words = " ".join(["python -m bench.app", *sys.argv[1:]])
+    return [
+        f"`{words}`, {time.strftime('%Y-%m-%d')}: {device_name('cpu')} ({os.cpu_count()} cores), {said};",
+        f"load average of the machine as it began: {load:.1f}.",
+        "",
+        "| what | store | cold, s | warm, s | limit, s | |",
+        "|---|---|---:|---:|---:|---|",
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one warm time of each, five figures")
+    parser.add_argument("--runs", type=int, help="5000, or 1000 with --quick")
+    parser.add_argument("--write", action="store_true", help="keep it in bench/results")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--runs", type=int, default=5000)
     chosen = parser.parse_args()
-    found = measure(
-        chosen.runs, rounds=1 if chosen.quick else 3, figures=5 if chosen.quick else 24
-    )  # fmt: skip
+    rounds, figures = (1, 5) if chosen.quick else (3, 24)
+    lines = heading(os.getloadavg()[0])
+    if not chosen.json:
+        print("\n".join(lines), flush=True)
+    rows = []
+    for one in measure(
+        chosen.runs or (1000 if chosen.quick else 5000), rounds=rounds, figures=figures
+    ):
+        rows.append(one)
+        if not chosen.json:
+            print(one, flush=True)
     if chosen.json:
-        rows = list(found)
         missed = [f"{one.what}, {one.store}" for one in rows if not one.is_ok]
         print(json.dumps({"rows": [asdict(one) for one in rows], "missed": missed}, indent=1))
-        return
-    print("| what | store | cold, s | warm, s | limit, s | |\n|---|---|---:|---:|---:|---|")
-    for one in found:
-        print(one, flush=True)
+    if chosen.write:
+        device = "".join(c if c.isalnum() else "-" for c in str(device_name("cpu")).lower())
+        text = "\n".join(["# The app by the clock", "", *lines, *map(str, rows), ""])
+        (Path(__file__).parent / "results" / f"{device}-app.md").write_text(text)
 
 
 if __name__ == "__main__":

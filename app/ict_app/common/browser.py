@@ -27,6 +27,7 @@ async def opened(_app: Any) -> AsyncIterator[None]:
 
 def _import_front_page() -> None:
     """While the browser loads its scripts, so that the first visitor need not wait for it after that."""
+    from ict.running import cancel, local, slurm  # noqa: F401  # what its buttons do
     from ict_app.tune import launch_form, run_table  # noqa: F401
 
 
