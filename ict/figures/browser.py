@@ -77,9 +77,10 @@ class _Chrome:
         self._printer = Printer(self._browser, PAGES)
 
     async def _warm(self) -> None:
-        tabs = (self._plotter.tabs, self._printer.tabs)
-        self._warming = asyncio.gather(*(one.ready() for one in tabs))
-        await self._warming
+        if self._warming is None:
+            tabs = (self._plotter.tabs, self._printer.tabs)
+            self._warming = asyncio.gather(*(one.ready() for one in tabs))
+        await asyncio.shield(self._warming)
 
     async def _make(self, drawing: "Drawing", kind: str, scale: float) -> bytes:
         if self._warming is not None:

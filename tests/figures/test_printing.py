@@ -91,6 +91,25 @@ def test_a_figure_is_drawn_once_for_all_its_files(monkeypatch):
 
 
 @needs_chrome
+def test_a_browser_that_was_started_ahead_is_the_one_that_draws(monkeypatch):
+    started, loaded = [], []
+    start, load = browser._Chrome.__init__, browser.Plotter.__init__
+    monkeypatch.setattr(
+        browser._Chrome, "__init__", lambda one: (started.append(one), start(one))[1]
+    )
+    monkeypatch.setattr(
+        browser.Plotter, "__init__", lambda one, *how: (loaded.append(one), load(one, *how))[1]
+    )
+    browser.stop()
+    browser.warm()
+    browser.warm()
+    pdf = browser.draw(plain("#123456", 200, 100), "pdf")
+    assert pdf_page.media_box(pdf)[2] == pytest.approx(150)
+    assert (len(started), len(loaded)) == (1, 1)
+    assert len(loaded[0].tabs._idle) == 1  # plotly.js was loaded once
+
+
+@needs_chrome
 def test_a_browser_that_shows_no_marks_gives_a_sentence_and_no_cut_pdf(monkeypatch):
     hidden = printing.STYLE + "@media print { img { visibility: hidden } }"
     monkeypatch.setattr(printing, "STYLE", hidden)

@@ -74,7 +74,7 @@ def table(shown: Store, files: Sequence[ScoreRecord], *, site: str, ratio: float
 
     Says which tasks have none. Many tasks take a while, so their ceiling is asked for.
     """
-    summed = [one for one in files if has_sums(Path(one.path), site)]
+    summed = [one for one in files if _has_sums(readers.stamp(Path(one.path)), site)]
     lacking = [one for one in files if one not in summed]
     if lacking:
         in_files = _in_files(shown, files)
@@ -106,6 +106,11 @@ def _without_ceiling(lacking: Sequence[ScoreRecord], *, some: bool) -> str:
         + f": the scores of {words.plain(', '.join(tasks))} keep "
         f"no sums by image; `ict score {tasks[0]} --keep-images` does."
     )
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _has_sums(of: readers.Stamp, site: str) -> bool:
+    return has_sums(Path(of[0]), site)
 
 
 @st.cache_data(max_entries=30, show_spinner=f"Splitting the images in halves, {SPLITS} times …")

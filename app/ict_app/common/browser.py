@@ -1,6 +1,7 @@
 """What starts with the server: the browser window that opens, and leave to start the one of exports."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,9 +19,16 @@ async def opened(_app: Any) -> AsyncIterator[None]:
     `streamlit run` does so itself for a script, and not for an `st.App`.
     """
     chrome.serve()
+    threading.Thread(target=_import_front_page, daemon=True, name="imports").start()
     if not config.get_option("server.headless"):
         asyncio.get_running_loop().call_soon(cli_util.open_browser, address())
     yield
+
+
+def _import_front_page() -> None:
+    """While the browser loads its scripts, so that the first visitor need not wait for it after that."""
+    from ict.running import cancel, local, slurm  # noqa: F401  # what its buttons do
+    from ict_app.tune import launch_form, run_table  # noqa: F401
 
 
 def address() -> str:

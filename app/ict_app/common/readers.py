@@ -30,10 +30,9 @@ EXAMPLE_STAYS = "Part of the example study: it can be looked at, not changed."
 STORES = {"example": "Example", "own": "My store"}
 TABLE_SECONDS = 0.9  # how old the run table may be; a poll each second sees a new one
 Stamp = tuple[str, int, int]
-Flat = dict[str, Any]
 _looks: dict[tuple[str, str], tuple[float, Any]] = {}
 _names: dict[str, tuple[list[RunRow], dict[str, str]]] = {}  # of the last rows
-_rows: dict[str, tuple[list[Flat], list[RunRow]]] = {}  # of the last table of each store
+_tables: "dict[str, _Table]" = {}  # the last of each store
 T = TypeVar("T")
 
 
@@ -81,33 +80,41 @@ def _has_folder(folder: Path) -> bool:
 
 def run_rows(shown: Store) -> list[RunRow]:
     """The runs of a store, newest first, at most a second old."""
-    root, table = str(shown.root), _table(shown)[0]
-    kept = _rows.get(root)
-    if kept is None or kept[0] is not table:
-        kept = _rows[root] = table, _records(table, kept)
-    return kept[1]
+    return _table(shown).rows
 
 
-def _records(table: list[Flat], before: tuple[list[Flat], list[RunRow]] | None) -> list[RunRow]:
-    """The records of a table, newest first; of thousands of runs most are those of `before`."""
-    old = (
-        {
-            flat["run_id"]: (flat, row)
-            for flat, row in zip(before[0], reversed(before[1]), strict=True)
-        }
-        if before
-        else {}
-    )
-    rows = []
-    for flat in reversed(table):
-        known = old.get(flat["run_id"])
-        rows.append(known[1] if known and known[0] == flat else RunRow.of(flat))
-    return rows
+@dataclass(frozen=True)
+class _Table:
+    """One look at the runs of a store, which all readers share."""
+
+    flat: list[dict[str, Any]]
+    rows: list[RunRow]
+    """Their records, in the opposite order: newest first."""
+    odd: list[Odd]
+    """Runs in which something cannot be read."""
+
+    @classmethod
+    def of(cls, shown: Store, before: "_Table | None") -> "_Table":
+        """What the store holds; of thousands of runs most are those of `before`, and their records too."""
+        flat, odd = shown.read_table()
+        known = zip(before.flat, reversed(before.rows), strict=True) if before else ()
+        old = {one["run_id"]: (one, row) for one, row in known}
+        rows = []
+        for one in reversed(flat):
+            same = old.get(one["run_id"])
+            rows.append(same[1] if same and same[0] == one else RunRow.of(one))
+        return cls(flat, rows, odd)
 
 
-def _table(shown: Store) -> tuple[list[Flat], list[Odd]]:
-    """The table, and the runs in which something cannot be read: looked at together, by all readers."""
-    return _recent(("table", str(shown.root)), shown.read_table)
+def _table(shown: Store) -> _Table:
+    """A look at the runs, at most a second old."""
+    root = str(shown.root)
+
+    def look() -> _Table:
+        found = _tables[root] = _Table.of(shown, _tables.get(root))
+        return found
+
+    return _recent(("runs", root), look)
 
 
 def run_names(rows: list[RunRow]) -> dict[str, str]:
@@ -137,7 +144,7 @@ def unreadable(shown: Store) -> list[Odd]:
     stores = (shown, own_store()) if is_example(shown) else (shown,)
 
     def look() -> list[Odd]:
-        odd_files = [odd for store in stores for odd in store.unreadable(_table(store)[1])]
+        odd_files = [odd for store in stores for odd in store.unreadable(_table(store).odd)]
         return list(dict.fromkeys([*odd_files, *troubles()]))
 
     return _recent(("unreadable", str(shown.root)), look)
