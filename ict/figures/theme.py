@@ -22,8 +22,7 @@ from ict.methods.registry import find_method, titled
 Theme = Literal["light", "dark", "print"]
 PlotlyJSON = dict[str, Any]  # a part of a figure or its settings, in the words of Plotly
 
-# Okabe and Ito's seven colours without black (invisible on dark) and yellow (invisible on white);
-# grey and wine stand in for them.
+# Okabe and Ito's colours without black and yellow, invisible on dark or white: grey and wine stand in.
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7",
 )  # fmt: skip
@@ -48,8 +47,7 @@ _TASKS = (
     "patch_camelyon", "eurosat", "resisc45", "diabetic_retinopathy", "clevr_count", "clevr_dist",
     "dmlab", "kitti", "dsprites_loc", "dsprites_ori", "smallnorb_azi", "smallnorb_ele",
 )  # fmt: skip
-GROUP_COLOURS = {"natural": GREEN, "specialized": SKY, "structured": ORANGE, "bundled": PURPLE}
-GROUP_COLOURS |= {"other": GREY}
+GROUP_COLOURS = dict(natural=GREEN, specialized=SKY, structured=ORANGE, bundled=PURPLE, other=GREY)
 ENERGY_COLOURS = {"offset": GREY, "class": VERMILION, "image": SKY, "token": BLUE}
 
 
