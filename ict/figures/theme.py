@@ -47,7 +47,7 @@ _TASKS = (
     "patch_camelyon", "eurosat", "resisc45", "diabetic_retinopathy", "clevr_count", "clevr_dist",
     "dmlab", "kitti", "dsprites_loc", "dsprites_ori", "smallnorb_azi", "smallnorb_ele",
 )  # fmt: skip
-GROUP_COLOURS = dict(natural=GREEN, specialized=SKY, structured=ORANGE, bundled=PURPLE, other=GREY)
+GROUP_COLOURS = {"natural": GREEN, "specialized": SKY, "structured": ORANGE, "bundled": PURPLE, "other": GREY}  # fmt: skip
 ENERGY_COLOURS = {"offset": GREY, "class": VERMILION, "image": SKY, "token": BLUE}
 
 
