@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from ict.analysis import groups
-from ict.analysis.named_sides import first_pair, is_declared, offered, pair_words
+from ict.analysis.named_sides import draws_beside, first_pair, is_declared, offered, pair_words
 from ict.analysis.sides import find_side, one_setting
+from ict.store.run_rows import run_rows
 from tests.answered_runs import run_of
 from tests.app import fixture_store
 
@@ -54,6 +55,25 @@ def test_without_a_study_two_groups_are_taken(store):
     for method in ("bitfit", "linear"):
         run_of(store, LABELS, LABELS, seed=42, method=method)
     assert {name.split(",")[0] for name in first_pair(store)} == {"method=bitfit", "method=linear"}
+
+
+def test_draws_of_random_channels_beside_a_run_are_one_side(store):
+    run = fixture_store.add_done(store)
+    draws = {
+        fixture_store.add_done(store, criterion="random", selection_seed=draw).id
+        for draw in range(3)
+    }
+    fixture_store.add_done(store, criterion="random", selection_seed=0, seed=44)  # another seed
+    fixture_store.add_done(store, criterion="random", selection_seed=0, k=(12,))  # another K
+    fixture_store.add_queued(store, criterion="random", selection_seed=9)
+    rows = run_rows(store)
+    own = next(row for row in rows if row.run_id == run.id)
+    name = draws_beside(own, rows)
+    assert {row.run_id for row in find_side(name, store).rows} == draws
+    assert draws_beside(next(row for row in rows if row.run_id in draws), rows) is None
+    assert draws_beside(own, [own]) is None
+    fixture_store.add_done(store, criterion="random", selection_seed=0, lr=0.5)
+    assert draws_beside(own, run_rows(store)) is None  # draws of several settings
 
 
 @pytest.mark.parametrize(
