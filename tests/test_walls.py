@@ -10,7 +10,8 @@ READING = (
     "ict ict.store ict.selection ict.store.channel_sets ict.scores ict.config ict.recipes ict.weights ict.catalogue "
     "ict.machine ict.tasks ict.figures ict.analysis ict.store.studies ict.running.local ict.running.worker "
     "ict.run ict.cli ict.cli.train ict.cli.runs ict.cli.data ict.cli.study ict.cli.figure "
-    "ict.cli.analysis ict.cli.criteria ict.cli.report_card ict.criteria.from_file"
+    "ict.cli.analysis ict.cli.criteria ict.cli.report_card ict.criteria.from_file "
+    "ict.running.jobs ict.running.controls ict.cli.jobs ict.cli.job_process ict.store.job_folder"
 ).split()
 COMPUTING = "ict.training ict.scoring ict.running.pipeline ict.model.adapters ict.model.backbones ict.data".split()
 

@@ -14,6 +14,7 @@ from ict.running import jobs
 from ict.store import Store
 from ict.store.job_folder import find_job, read_jobs
 from ict.store.studies import read_toml
+from ict.store.study_asked import StudyAsk, document
 from tests.app.conftest import ROOT, Open
 from tests.app.test_links import texts
 from tests.toys import kill, processes, until
@@ -130,15 +131,15 @@ def test_a_study_file_is_what_the_loader_reads_back(open_page: Open, own: Store)
     app.text_input(key="job_study_name").set_value("mine").run()
     app.button_group(key="job_study_rows").set_value(["selector:random", "selector:gradient", "method:lora"]).run()  # fmt: skip
     shown = next(code.value for code in app.code if code.value.startswith("name ="))
-    ask = study_plan.StudyAsk(
-        name="mine", tasks=["digits"], backbone="ict_tiny", criterion="class_l2", ratios=[0.125],
-        seeds=[42, 44, 82], rows=["selector:random", "selector:gradient", "method:lora"],
+    ask = StudyAsk(
+        name="mine", tasks=("digits",), backbone="ict_tiny", criterion="class_l2", ratios=(0.125,),
+        seeds=(42, 44, 82), rows=("selector:random", "selector:gradient", "method:lora"),
     )  # fmt: skip
     app.button(key="job_study_go").click().run()
     assert not app.exception
     path = study_plan.file_of(own, "mine")
     assert path.read_text() == f"{shown}\n"
-    assert read_toml(path) == study_plan.document(ask)
+    assert read_toml(path) == document(ask)
     job = read_jobs(own)[0][0]
     assert job.words == ("study", "run", str(path))
     assert list(job.words) in commands(app)

@@ -1,9 +1,5 @@
 """The form that plans a study: its TOML file is shown as it is written, and run as a job."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 import streamlit as st
 
 from ict.catalogue import BUNDLED, known
@@ -12,13 +8,13 @@ from ict.documents.bounded import whole_number
 from ict.errors import InputError, quoted
 from ict.machine import MOST_SLOTS
 from ict.recipes import RECIPES
-from ict.store.study_toml import to_toml
+from ict.store.study_asked import StudyAsk
 from ict_app.common import readers, words
 from ict_app.jobs import view
 from ict_app.jobs.forms import LIMIT_HELP
 from ict_app.jobs.view import Offer
 from ict_app.studies import study_plan
-from ict_app.studies.study_plan import Look, StudyAsk
+from ict_app.studies.study_plan import Look
 from ict_app.tune import plan
 
 _WIDTH = 205
@@ -36,30 +32,29 @@ def _form() -> None:
     except InputError as error:
         st.warning(words.plain(error), icon=":material/edit:")
         return
-    said = study_plan.document(asked)
-    found = _look(json.dumps(said))
-    st.code(to_toml(said), language="toml")
+    found = _look(asked)
+    st.code(study_plan.toml(asked), language="toml")
     _say(found)
     store = readers.own_store()
     path = study_plan.file_of(store, asked.name)
-    trouble = found.trouble or study_plan.name_taken(store, said)
+    trouble = found.trouble or study_plan.name_taken(store, asked)
     view.draw(
         Offer(
             label=f"Start {words.runs(found.at_most)}" if found.at_most else "Start",
             words=("study", "run", str(path)), key="study_go", hindrance=trouble,
-            before=lambda: _write(said),
+            before=lambda: _write(asked),
         )
     )  # fmt: skip
     st.caption("The button writes the file above there, unless it is there already.")
 
 
-def _write(said: Mapping[str, Any]) -> None:
-    study_plan.write(readers.own_store(), said)
+def _write(asked: StudyAsk) -> None:
+    study_plan.write(readers.own_store(), asked)
 
 
 @st.cache_data(max_entries=100, ttl=60, show_spinner=False)
-def _look(form: str) -> Look:
-    return study_plan.look(json.loads(form))
+def _look(asked: StudyAsk) -> Look:
+    return study_plan.look(asked)
 
 
 def _say(found: Look) -> None:
@@ -110,8 +105,8 @@ def _asked() -> StudyAsk:
         )
         weights = _weights(backbone)
     return StudyAsk(
-        name=name, tasks=tasks, backbone=backbone, criterion=criterion,
-        ratios=[plan.share_of(text) for text in shares], seeds=[_seed(text) for text in seeds], rows=rows,
+        name=name, tasks=tuple(tasks), backbone=backbone, criterion=criterion,
+        ratios=tuple(map(plan.share_of, shares)), seeds=tuple(map(_seed, seeds)), rows=tuple(rows),
         draws=draws or 1, recipe=recipe, epochs=epochs, limit=limit, slots=slots or 1, weights=weights,
     )  # fmt: skip
 
