@@ -24,6 +24,7 @@ from ict.figures.overlap_curves import (
     score_against_effect,
     stability_lines,
 )
+from ict.figures.parallel import parallel_runs
 from ict.figures.sample_data import (
     CRITERIA,
     TASKS,
@@ -39,6 +40,7 @@ from ict.figures.sample_data import (
     progress,
     ratio_table,
     results_table,
+    run_rows,
     stability_table,
     stages,
     top,
@@ -107,6 +109,7 @@ def _of_runs(theme: Theme) -> dict[str, go.Figure]:
         "benchmark": benchmark_dots(average_table(), theme=theme),
         "results": task_dots(results_table(), task="birds", theme=theme),
         "parameters": accuracy_against_parameters(average_table(), theme=theme),
+        "parallel": parallel_runs(run_rows(), ("criterion", "k", "seed"), theme=theme),
     }
 
 
