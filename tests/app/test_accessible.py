@@ -93,19 +93,16 @@ def test_every_page_meets_wcag_aa(server: Server, tmp_path: Path, theme: str) ->
 
 
 def walk_to(page: Page, words: str) -> list[str]:
-    """Presses Tab until the focus is on what begins with `words`; gives stops where it cannot be seen."""
-    unseen: list[str] = []
-    before: tuple[ElementHandle, str, str] | None = None
-    for _ in range(MOST_STOPS):
+    """Presses Tab until the focus is on what begins with `words`; gives stops where it was not seen."""
+    stops: list[tuple[ElementHandle, str, str]] = []
+    while len(stops) < MOST_STOPS:
         page.keyboard.press("Tab")
-        if before and before[0].evaluate(LOOKS) == before[1]:
-            unseen.append(before[2])
         here = page.evaluate_handle("document.activeElement").as_element()
         assert here is not None
         says = here.get_attribute("aria-label") or here.inner_text()
         if says.strip().rpartition("\n")[2].startswith(words):
-            return unseen
-        before = here, here.evaluate(LOOKS), says
+            return [said for stop, look, said in stops if stop.evaluate(LOOKS) == look]
+        stops.append((here, here.evaluate(LOOKS), says))
     raise AssertionError(f"{MOST_STOPS} stops, and none says {words!r}")
 
 
