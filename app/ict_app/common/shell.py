@@ -10,7 +10,7 @@ from ict.documents.records import Odd
 from ict.documents.shapes import shown as quotable
 from ict.errors import IctError, InputError
 from ict.store import Store
-from ict_app.common import address, links, notices, readers, visit, words
+from ict_app.common import address, legible, links, notices, readers, visit, words
 from ict_app.common.places import ROOT, SECTIONS, path
 from ict_app.jobs import sidebar as jobs_line
 
@@ -36,7 +36,7 @@ def pages() -> dict[str, list[st.Page]]:
     return by_slug
 
 
-_STYLE = """<style>
+_STYLE = """
 /* both stores in one line of the sidebar */
 [data-testid="stSidebar"] [role="radiogroup"] { flex-wrap: nowrap; }
 [data-testid="stSidebar"] [role="radiogroup"] > * { padding-inline: 0.25rem; }
@@ -46,7 +46,7 @@ _STYLE = """<style>
   > [data-testid="stColumn"] { min-width: 100%; }
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .stPlotlyChart) { flex-wrap: wrap; }
 }
-</style>"""
+"""
 
 
 def theme() -> Literal["light", "dark"]:
@@ -65,7 +65,8 @@ def require_store() -> None:
 
 def sidebar() -> None:
     """Which store is shown, and what is running in it."""
-    st.html(_STYLE)
+    st.html(f"<style>{_STYLE}{legible.style(theme())}</style>")
+    legible.name_sections()
     with st.sidebar:
         _switch()
         visit.current().counts = st.container()
