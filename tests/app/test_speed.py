@@ -5,13 +5,14 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 import pytest
 from ict_app.common import chrome, plot, readers
 
 from ict.documents import tensor_files
-from ict.figures import browser
+from ict.figures import browser, theme
 from ict.store import Store
 from ict.store.base import BaseStore
 from tests.app import fixture_store
@@ -58,6 +59,28 @@ def test_the_slider_of_overlap_reads_no_score_file_again(
     assert not app.exception
     assert "96 channels are shared" not in str(app.markdown)
     assert not read
+
+
+def test_the_slider_of_channels_draws_anew_what_depends_on_k_alone(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    original = theme.finish
+
+    def counted(figure: go.Figure, **words: Any) -> go.Figure:
+        drawn.append(str(words["caption"]).split()[0])
+        return original(figure, **words)
+
+    monkeypatch.setattr(theme, "finish", counted)
+    app = open_page("channels", "study", k="5")
+    all_of_the_page = len(drawn)
+    drawn.clear()
+    app.slider(key="k").set_value(4).run()
+    assert 0 < len(drawn) < all_of_the_page  # the scores by class of one channel have no K
+    drawn.clear()
+    app.slider(key="k").set_value(5).run()
+    assert not app.exception
+    assert not drawn
 
 
 @pytest.mark.parametrize("page", ["train", "channels", "ablation", "benchmark", "compare"])

@@ -89,7 +89,7 @@ def draw(source: Source, other_key: str | None, root: str) -> None:
         theirs_how = replace(how, view=view, order=theirs_order, set=None)
         _draw_map("map_other", other, theirs, theirs_how, source)
         plot.draw(
-            overlap_lines(rows, theme=shell.theme()), "shared-channels",
+            plot.once(overlap_lines, rows, seen=tuple(rows), theme=shell.theme()), "shared-channels",
             "Shared channels by block, with the chance band",
             request=Request("shared-channels", [source.key, other.key], how),
         )  # fmt: skip
@@ -256,18 +256,19 @@ def _one_channel(source: Source, picked: Selection, other: Source | None, how: C
     address.link("inspect", "Inspect this channel", icon="frame_inspect", of=source.key,
                  at=address.said("at"), block=block, channel=channel)  # fmt: skip
     left, right = st.columns(2)
-    theme = shell.theme()
+    theme, seen = shell.theme(), (source.stamp, source.site, block)
+    k = len(chosen_in_block(picked, block))
     with left:
         plot.draw(
-            block_profile(scores, len(chosen_in_block(picked, block)), theme=theme, criterion=source.criterion),
+            plot.once(block_profile, scores, k, seen=(seen, k), theme=theme, criterion=source.criterion),
             "block-profile", f"Scores of block {block}, sorted, with the cut at K",
             request=Request("block-profile", [source.key], replace(how, block=block)),
         )  # fmt: skip
     if (values := source.by_class(block)) is not None:
         with right:
             plot.draw(
-                class_profile(values[:, channel], source.record.class_names or None,
-                              unit=source.class_unit, theme=theme),
+                plot.once(class_profile, values[:, channel], source.record.class_names or None,
+                          seen=(seen, channel), unit=source.class_unit, theme=theme),
                 "class-profile", f"Score of channel {channel} of block {block} for each class",
                 request=Request("class-profile", [source.key],
                                 Choice(site=source.site, block=block, channel=channel)),

@@ -80,8 +80,8 @@ def _draw(made: MadeOf, source: Source, ks: tuple[int, ...]) -> None:
         text = "\n".join(f"- {words.plain(sentence)}" for sentence in sentences)
         st.warning(text, icon=":material/warning:")
     plot.draw(
-        made_of_lines(made.rows, criterion=source.criterion, tasks=made.tasks, shuffles=made.shuffles,
-                      theme=shell.theme()),
+        plot.once(made_of_lines, made.rows, seen=repr(made.rows), criterion=source.criterion,
+                  tasks=tuple(made.tasks), shuffles=made.shuffles, theme=shell.theme()),
         "made-of", "What of the choice stays without classes, by other tasks, by class tokens",
         request=Request("made-of", [source.record.score_id], Choice(site=source.site, k=ks)),
     )  # fmt: skip

@@ -51,7 +51,8 @@ def _classes(_shown: Store, source: Source, picked: Selection, how: Choice) -> N
         return
     chosen, ranked = chosen_in_block(picked, block), ranked_in_block(source, picked, block)
     plot.draw(
-        class_map(values[:, ranked], ranked, source.record.class_names or None, criterion=source.criterion,
+        plot.once(class_map, values[:, ranked], ranked, source.record.class_names or None,
+                  seen=(source.stamp, source.site, block, tuple(ranked)), criterion=source.criterion,
                   theme=shell.theme()),
         "class-map", f"Chosen channels of block {block} by class",
         request=Request("class-map", [source.key], replace(how, block=block)),
@@ -73,7 +74,7 @@ def _energy(shown: Store, source: Source, _picked: Selection, _how: Choice) -> N
         _lacking(source, rows, "energy")
         return
     plot.draw(
-        energy_split(rows, theme=shell.theme()), "energy", "Energy of each block in four parts",
+        plot.once(energy_split, rows, seen=repr(rows), theme=shell.theme()), "energy", "Energy of each block in four parts",
         request=Request("energy", [source.record.score_id], Choice(site=source.site)),
     )  # fmt: skip
     few, many = (f(row.participation_ratio for row in rows) for f in (min, max))
@@ -100,7 +101,7 @@ def _stability(shown: Store, source: Source, _picked: Selection, how: Choice) ->
     if not rows:
         return
     plot.draw(
-        stability_lines(rows, theme=shell.theme()), "stability", "Stability of the choice by block",
+        plot.once(stability_lines, rows, seen=repr(rows), theme=shell.theme()), "stability", "Stability of the choice by block",
         request=Request("stability", [source.record.score_id], Choice(site=source.site, k=tuple(ks))),
     )  # fmt: skip
     kept = [row.shuffle_overlap / row.k for row in rows if row.shuffle_overlap is not None]
