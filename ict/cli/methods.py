@@ -6,7 +6,7 @@ import click
 
 from ict.cli.common import command, emit, say_unreadable
 from ict.errors import InputError
-from ict.files import make_folder
+from ict.files import make_output_folder
 from ict.store.store import Store
 
 
@@ -29,7 +29,7 @@ def fold(run: str, *, out: Path, weights: str | None, as_json: bool) -> None:
         )
     from ict.running.fold_run import fold_run
 
-    make_folder(out.absolute().parent)
+    make_output_folder(out)
     emit(fold_run(folder, out, weights=weights), as_json=as_json)
 
 
