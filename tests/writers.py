@@ -86,3 +86,35 @@ def _opens(call: ast.Call, owner: str, constants: dict[str, str]) -> bool:
     modes = call.args[place : place + 1] + [one.value for one in call.keywords if one.arg == "mode"]
     said = [one.value for one in modes if isinstance(one, ast.Constant)]
     return any(isinstance(mode, str) and set(mode) & set("wax+") for mode in said)
+
+
+def changing(*rooms: Path, beginning: frozenset[str]) -> set[str]:
+    """`module.function` or `module.Class.method` of what changes a store by calling one of `beginning`,
+    at once or through others of `rooms`; public names alone. Callees are told by their last name.
+    """
+    bodies = dict(_bodies(*rooms))
+    found = set[str]()
+    names = set(beginning)
+    while True:
+        new = {at for at, called in bodies.items() if called & names} - found
+        if not new:
+            break
+        found |= new
+        names |= {at.rpartition(".")[2] for at in new} - _COMMON
+    return {at for at in found if not any(part.startswith("_") for part in at.split("."))}
+
+
+_COMMON = {"report", "look", "table", "read_table", "results", "run", "start", "of", "submit"}
+"""Names that too many functions have for a call to tell which is meant, or that write a cache alone."""
+
+
+def _bodies(*rooms: Path) -> Iterator[tuple[str, set[str]]]:
+    for path in (path for room in rooms for path in sorted(room.rglob("*.py"))):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for node in ast.parse(path.read_text()).body:
+            inner = node.body if isinstance(node, ast.ClassDef) else [node]
+            prefix = f"{module}.{node.name}" if isinstance(node, ast.ClassDef) else module
+            for one in inner:
+                if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    calls = (call for call in ast.walk(one) if isinstance(call, ast.Call))
+                    yield f"{prefix}.{one.name}", {_name(call.func) for call in calls}
