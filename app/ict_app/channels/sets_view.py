@@ -67,7 +67,9 @@ def _save(source: Source, picked: Selection, boxed: Sequence[Boxed]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Name", key="set_name", width=260, max_chars=60)
         kind = st.selectbox("What", list(what), key="set_of", width=280)
-        pressed = published.button("Save the set", icon=":material/bookmark_add:", disabled=not name)
+        pressed = published.button(
+            "Save the set", icon=":material/bookmark_add:", disabled=not name
+        )
     record = source.record
     chosen = Selection(
         source.site, what[kind].blocks, what[kind].criterion, record.score_id, record.backbone
@@ -106,7 +108,9 @@ def _row(one: ChannelSet, *, is_marked: bool) -> None:
                 kind.upper(), _Later(content, one), f"{one.name}.{kind}", key=f"{kind}_{one.name}",
                 on_click="ignore", type="tertiary", icon=":material/download:",
             )  # fmt: skip
-        if published.button("Delete", key=f"delete_{one.name}", type="tertiary", icon=":material/delete:"):
+        if published.button(
+            "Delete", key=f"delete_{one.name}", type="tertiary", icon=":material/delete:"
+        ):
             _ask("delete", one.name)
     if _pending() == ("delete", one.name):
         question = f"Delete **{words.plain(one.name)}**? {_used(one.name, is_marked=is_marked)}"

@@ -55,7 +55,9 @@ def draw(one: Offer) -> None:
 
 def _button(store: Store, one: Offer, job: Job | None) -> None:
     example = one.here and readers.is_example(readers.store())
-    hindrance = published.refusal() or (IN_EXAMPLE if example else one.hindrance or _open(one.words))
+    hindrance = published.refusal() or (
+        IN_EXAMPLE if example else one.hindrance or _open(one.words)
+    )
     running = job is not None and job.alive
     with st.container(horizontal=True, vertical_alignment="center"):
         asked = st.button(

@@ -116,7 +116,9 @@ def _keep(shown: Store, chosen: Sequence[str], kept: Sequence[str]) -> None:
         args=(shown, list(chosen)),
     )  # fmt: skip
     if kept:
-        published.button("Usual columns", icon=":material/undo:", on_click=_keep_now, args=(shown, []))
+        published.button(
+            "Usual columns", icon=":material/undo:", on_click=_keep_now, args=(shown, [])
+        )
 
 
 def _keep_now(shown: Store, chosen: Sequence[str]) -> None:
