@@ -55,7 +55,7 @@ def calls() -> dict[str, list[tuple[str, ast.Call]]]:
 def test_every_button_is_gated_or_only_shows():
     found = [*calls()["st.button"], *calls()["st.form_submit_button"]]
     assert {f"{path}:{ast.unparse(call.args[0])}" for path, call in found} == set(LOOKING)
-    assert len(calls()["published.button"]) >= 18
+    assert len(calls()["published.button"]) >= 17
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ GATED = {
     "curves": {"Add to Figures"},
     "channels": {"Save the set", "Score the channels"},
     "ablation": {"Start the other 2"},
-    "export": {"Remove", "Save"},
+    "export": {"Remove"},
     "data": {"Link it", "Import it", "Write the report"},
     "criteria": {"Check by replacing"},
 }
