@@ -19,7 +19,7 @@ from typing import Any
 
 from ict.documents.shapes import fields, list_of, number, text, whole
 from ict.errors import IctError, InputError, did_you_mean, quoted
-from ict.files import read_json
+from ict.files import StoreError, atomic_write_json, make_folder, read_json
 
 BUNDLED = "ict_tiny"
 
@@ -43,6 +43,7 @@ INITS = ("trunc_normal", "zero")
 """How an adapter's weights begin: drawn as the authors', or 0, which leaves the network as it was."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/@+-]{0,199}")
 _TABLE = Path(__file__).parent / "catalogue.json"
+_unwritten: dict[str, Any] = {}  # what timm answered, where the user's cache takes nothing
 
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -206,7 +207,7 @@ def _cache_file() -> Path:
 def _describe_elsewhere(name: str) -> Backbone:
     """Asks timm in a process of its own; what it answers is kept in the user's cache."""
     cache = _cache_file()
-    remembered = _remembered(cache)
+    remembered = {**_unwritten, **_remembered(cache)}
     if name not in remembered:
         child = subprocess.run(
             [sys.executable, "-m", "ict.model.backbones", "--describe", name],
@@ -264,12 +265,10 @@ def _usable(record: Any) -> bool:
 
 def _remember(cache: Path, remembered: dict[str, Any]) -> None:
     try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        temporary = cache.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(remembered))
-        temporary.replace(cache)
-    except OSError:
-        return  # only a cache: the next call asks timm again
+        make_folder(cache.parent)
+        atomic_write_json(cache, remembered)
+    except StoreError:
+        _unwritten.update(remembered)  # only a cache: another process asks timm again
 
 
 def own_size(name: str, image_size: int | None) -> int | None:

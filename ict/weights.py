@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ict.catalogue import BUNDLED, BUNDLED_WEIGHTS, Backbone
 from ict.errors import IctError, InputError, quoted
-from ict.files import absolute
+from ict.files import absolute, refuse_published
 
 _HUB_FILES = ("model.safetensors", "open_clip_model.safetensors")
 _BYTES_A_PARAMETER = 4  # fp32, as the files of timm's repositories are
@@ -254,6 +254,7 @@ def _download(name: str, repository: str, revision: str | None = None) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
+    refuse_published()
     failure: Exception | None = None
     for filename in _HUB_FILES:
         try:

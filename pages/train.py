@@ -1,7 +1,7 @@
 """Train: what should be trained, what that costs, start; and what runs now."""
 
 import streamlit as st
-from ict_app.common import address, shell, words
+from ict_app.common import address, published, shell, words
 from ict_app.tune import launch_form, run_table
 
 from ict.errors import IctError
@@ -16,7 +16,7 @@ with st.container(border=True):
     if hindrance := launch_form.hindrance(planned):
         st.warning(words.plain(hindrance), icon=":material/edit:")
     label = f"Start {words.runs(len(planned.runs))}" if planned.runs else "Start"
-    if st.button(
+    if published.button(
         label,
         type="primary",
         icon=":material/play_arrow:",

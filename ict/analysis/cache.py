@@ -14,10 +14,12 @@ import numpy as np
 from ict.documents.identity import digest_of_text
 from ict.documents.json_form import JsonForm
 from ict.errors import InputError
-from ict.files import StoreError, atomic_write_json, read_json
+from ict.files import StoreError, atomic_write_json, make_folder, read_json
 from ict.store.store import Store
 
 _VERSION = 1  # raise when a formula changes
+_MOST_UNWRITTEN = 64
+_unwritten: dict[str, Any] = {}  # path → document, of what the store did not take
 R = TypeVar("R", bound=JsonForm)
 
 
@@ -34,7 +36,8 @@ def cached(
     compute: Callable[[], Sequence[R]],
     kind: type[R],
 ) -> list[R]:
-    """The rows of `compute`, from the store if they are there. A full disk costs only the cache.
+    """The rows of `compute`, from the store if they are there. A store that takes none costs
+    only that: they are kept in memory.
 
     Kept or not, they are as JSON reads them: NaN is None.
     """
@@ -48,7 +51,8 @@ def cached(
 
 def kept(store: Store, name: str, settings: JsonForm, kind: type[R]) -> list[R] | None:
     """The rows that the store has for `settings`; None if it has none of this kind."""
-    document = read_json(path_of(store, name, settings), None)
+    path = path_of(store, name, settings)
+    document = read_json(path, _unwritten.get(str(path)))
     if not isinstance(document, dict) or document.get("key") != plain(settings.to_dict()):
         return None
     forms = document.get("result")
@@ -60,10 +64,12 @@ def kept(store: Store, name: str, settings: JsonForm, kind: type[R]) -> list[R] 
 
 def _keep(path: Path, document: Any) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         atomic_write_json(path, document)
-    except (OSError, StoreError):
-        pass
+    except StoreError:
+        while len(_unwritten) >= _MOST_UNWRITTEN:
+            _unwritten.pop(next(iter(_unwritten)), None)  # the oldest
+        _unwritten[str(path)] = document
 
 
 def plain(value: Any) -> Any:

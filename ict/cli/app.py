@@ -12,6 +12,7 @@ import click
 from ict.cli.child import Child
 from ict.cli.common import command
 from ict.errors import InputError, quoted
+from ict.files import PUBLISHED, is_published
 from ict.store.store import Store
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
@@ -37,7 +38,10 @@ _MOST_HOSTS = 100
 def app(
     *, port: int, hosts: tuple[str, ...], address: str | None, no_browser: bool, as_json: bool
 ) -> None:
-    """Serves the app on this machine until Ctrl-C; runs that it started go on."""
+    """Serves the app on this machine until Ctrl-C; runs that it started go on.
+
+    With ICT_READ_ONLY=1 it publishes the store: visitors can look and download, not start, change or delete.
+    """
     del as_json  # nothing to say: it serves
     if not MAIN.is_file():
         raise InputError(f"{MAIN} is missing: the app is served from a clone of the repository")
@@ -51,6 +55,8 @@ def app(
     if names:
         arguments += _host_options(names)
     click.echo(f"ict: {_who_is_answered(names)}", err=True)
+    if is_published():
+        click.echo(f"ict: {PUBLISHED}", err=True)
     environment = {**os.environ, "ICT_STORE": str(Store().root)}
     served = [sys.executable, "-m", "streamlit", "run", str(MAIN), *arguments]
     raise SystemExit(Child(served, environment).run())

@@ -15,7 +15,7 @@ from ict.cli.progress_file import ProgressFile
 from ict.documents.names import LINKS, VTAB_ROOT
 from ict.documents.shapes import shown
 from ict.errors import IctError, InputError, lacking, one_sentence, printable, quoted
-from ict.files import store_root
+from ict.files import refuse_published, store_root
 
 if TYPE_CHECKING:
     from ict.documents.records import Odd
@@ -138,13 +138,29 @@ def reports_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def command(name: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
-    """A click command with `--json` whose function takes `as_json` and may raise IctError."""
+def command(
+    name: str, *, changes: bool = False, **attributes: Any
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """A click command with `--json` whose function takes `as_json` and may raise IctError.
+
+    One that `changes` a store is refused where that is published, before anything is looked up. Those
+    that may (`ict figure --out`, `ict overlap` of scores that are not there) are refused where they do.
+    """
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        return click.command(name, **attributes)(json_option(reports_errors(function)))
+        asked = _unless_published(function) if changes else function
+        return click.command(name, **attributes)(json_option(reports_errors(asked)))
 
     return decorate
+
+
+def _unless_published(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        refuse_published()
+        return function(*args, **kwargs)
+
+    return wrapper
 
 
 def emit(document: Any, *, as_json: bool, text: str | None = None) -> None:

@@ -33,7 +33,7 @@ def _common(function: Any) -> Any:
     return function
 
 
-@command("causal")
+@command("causal", changes=True)
 @click.argument("task")
 @field_options.BACKBONE
 @click.option(
@@ -125,7 +125,7 @@ def causal(
     emit({"path": str(path), **document}, as_json=as_json, text=text)
 
 
-@command("inspect")
+@command("inspect", changes=True)
 @click.argument("task")
 @click.option("--backbone", help="The run's, or ict_tiny.")
 @click.option("--site", help="The run's tuned site, or attn.")

@@ -88,7 +88,7 @@ def _folders_to_check(task: str) -> list[tuple[str, Path | Place]]:
     return [(vtab.canonical(task), find_place(task))]
 
 
-@command("link")
+@command("link", changes=True)
 @click.argument("task")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
@@ -147,7 +147,7 @@ def _linked_text(made: dict[str, Any]) -> str:
     )
 
 
-@command("download")
+@command("download", changes=True)
 @click.argument("task")
 @click.option("--repo", default=DEFAULT_REPO, show_default=True, help="Data set OWNER/NAME.")
 @click.option("--revision", help="Branch, tag or commit of the data set; its main branch if none.")

@@ -7,6 +7,7 @@ import click
 
 from ict.cli.common import Progress, Whole, command, emit, table
 from ict.errors import InputError
+from ict.files import refuse_published
 from ict.tasks import SPLITS, Task, bundled, find_place, get_task, load_split
 from ict.tasks.decoded import cache as decoded
 from ict.tasks.decoded.tally import Tally
@@ -40,6 +41,7 @@ def cache(
         )
     if decoded.is_off():
         raise InputError(f"{decoded.BOUND}=0 asks for no cache; unset it to fill one")
+    refuse_published()
     tally = Tally()
     rows = _filled(get_task(task), size, tally)
     emit(rows, as_json=as_json, text=_filled_text(rows, tally))

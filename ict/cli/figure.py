@@ -14,7 +14,7 @@ from ict.figures.curve_view import ALONG
 from ict.figures.export import FORMATS, MISSING, export, export_all, provenance
 from ict.figures.from_store import bundle, look_up
 from ict.figures.styles import STYLES, get_style
-from ict.files import atomic_write_bytes
+from ict.files import write_output
 from ict.store.store import Store
 from ict.store.study_contrast import OUTCOMES
 
@@ -220,8 +220,7 @@ def _write(files: dict[Path, bytes], *, force: bool) -> None:
     if there and not force:
         raise InputError(f"{there[0]} is there already; overwrite it with --force")
     for path, content in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write_bytes(path, content)
+        write_output(path, content)
 
 
 COMMANDS = {"figure": figure, "report": report}

@@ -81,7 +81,7 @@ def progress_words(job: Job) -> str | None:
     return f"{one.phase}: {one.done:,} of {one.total:,} {one.unit}{left}"
 
 
-@command("start", context_settings=_ANYTHING)
+@command("start", changes=True, context_settings=_ANYTHING)
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
 def start_command(words: tuple[str, ...], *, as_json: bool) -> None:
     """Starts `ict WORDS` detached and returns at once; the same words that run already are not started twice.
@@ -95,7 +95,7 @@ def start_command(words: tuple[str, ...], *, as_json: bool) -> None:
     emit(_row(job), as_json=as_json, text=text)
 
 
-@command("cancel")
+@command("cancel", changes=True)
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 def cancel(ids: tuple[str, ...], *, as_json: bool) -> None:
     """Ends jobs, within two seconds; of a study its runs too. An id may be cut to what is unique."""

@@ -6,7 +6,7 @@ import click
 
 from ict.cli.common import command, emit, say_unreadable
 from ict.errors import InputError
-from ict.files import make_folder
+from ict.files import make_output_folder
 from ict.store.store import Store
 
 
@@ -29,7 +29,7 @@ def fold(run: str, *, out: Path, weights: str | None, as_json: bool) -> None:
         )
     from ict.running.fold_run import fold_run
 
-    make_folder(out.absolute().parent)
+    make_output_folder(out)
     emit(fold_run(folder, out, weights=weights), as_json=as_json)
 
 
@@ -50,7 +50,7 @@ def import_results() -> None:
     """
 
 
-@command("file", hidden=True)
+@command("file", changes=True, hidden=True)
 @click.argument("file", type=click.Path(path_type=Path))
 def import_file(file: Path, *, as_json: bool) -> None:
     """Puts the results of FILE in the store; a file called list or remove is ./list, ./remove."""
@@ -69,7 +69,7 @@ def list_imported(*, as_json: bool) -> None:
     say_unreadable(store)
 
 
-@command("remove")
+@command("remove", changes=True)
 @click.argument("name")
 def remove_imported(name: str, *, as_json: bool) -> None:
     """Takes an import out of the store: its name as `ict import list` has it, or its file's."""

@@ -26,7 +26,7 @@ def criteria() -> None:
     """Criteria of importance held against each other, and against one's own."""
 
 
-@command("report")
+@command("report", changes=True)
 @click.argument("task")
 @field_options.BACKBONE
 @shared.WEIGHTS

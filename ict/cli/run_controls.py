@@ -7,7 +7,7 @@ from ict.running.controls import DRAWS, add_controls
 from ict.store.store import Store
 
 
-@command("controls")
+@command("controls", changes=True)
 @click.argument("run")
 @click.option(
     "--draws", default=DRAWS, show_default=True, type=Whole(0, 1000), help="Random choices."

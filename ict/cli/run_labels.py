@@ -10,7 +10,7 @@ from ict.errors import InputError
 from ict.store.store import Store
 
 
-@command("label")
+@command("label", changes=True)
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--name", help='What to call it; "" takes the name away.')
 @click.option("--note", help='What is to be said of it; "" takes the note away.')
@@ -45,7 +45,7 @@ def label(
     emit(rows, as_json=as_json)
 
 
-@command("delete")
+@command("delete", changes=True)
 @click.argument("runs", nargs=-1, required=True)
 def delete(runs: tuple[str, ...], *, as_json: bool) -> None:
     """Moves RUNS to the trash, where they are kept for 30 days; `ict runs restore` brings them back."""
@@ -58,7 +58,7 @@ def delete(runs: tuple[str, ...], *, as_json: bool) -> None:
     emit({"deleted": ids}, as_json=as_json, text="\n".join(lines))
 
 
-@command("restore")
+@command("restore", changes=True)
 @click.argument("runs", nargs=-1, required=True)
 def restore(runs: tuple[str, ...], *, as_json: bool) -> None:
     """Brings deleted RUNS back from the trash, each as it was when it was last deleted."""

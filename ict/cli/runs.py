@@ -213,7 +213,7 @@ def _sorted(rows: list[dict[str, Any]], sort: str) -> list[dict[str, Any]]:
     return having + without
 
 
-@command("cancel")
+@command("cancel", changes=True)
 @click.argument("runs", nargs=-1, required=True)
 def cancel(runs: tuple[str, ...], *, as_json: bool) -> None:
     """Takes RUNS out of the queue, or stops them at their last checkpoint."""
@@ -229,7 +229,7 @@ def cancel(runs: tuple[str, ...], *, as_json: bool) -> None:
             click.echo(f"ict: {run_id} had ended before", err=True)
 
 
-@command("resume")
+@command("resume", changes=True)
 @click.argument("run")
 @click.option("--slots", type=SLOTS, help="Runs that share the device.")
 @click.option("--device", help="cpu, cuda:0, …; all GPUs by default.")
@@ -275,7 +275,7 @@ def resume(
     emit(follow.result_document(folder), as_json=as_json, text=text)
 
 
-@command("remove")
+@command("remove", changes=True)
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(runs: tuple[str, ...], *, yes: bool, as_json: bool) -> None:

@@ -20,7 +20,7 @@ from ict.store.store import Store
 from ict.tasks import SPLITS, get_task
 
 
-@command("score")
+@command("score", changes=True)
 @click.argument("task")
 @field_options.BACKBONE
 @shared.WEIGHTS

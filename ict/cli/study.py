@@ -54,7 +54,7 @@ def _launcher(function: Any) -> Any:
     return function
 
 
-@command("run")
+@command("run", changes=True)
 @click.argument("source", metavar="STUDY.toml|NAME")
 @_launcher
 @click.option("--no-wait", is_flag=True, help="Return as soon as the runs are queued.")
@@ -263,7 +263,7 @@ def list_(*, as_json: bool) -> None:
     say_unreadable(store)
 
 
-@command("cancel")
+@command("cancel", changes=True)
 @click.argument("name")
 def cancel(name: str, *, as_json: bool) -> None:
     """Takes the runs of a study out of the queue and stops those that run."""
@@ -277,7 +277,7 @@ def cancel(name: str, *, as_json: bool) -> None:
     emit(document, as_json=as_json, text=f"study {study.name}: {len(cancelled)} run(s) cancelled")
 
 
-@command("remove")
+@command("remove", changes=True)
 @click.argument("name")
 @click.option("--runs", "with_runs", is_flag=True, help="Its own runs too: they go to the trash.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -18,7 +18,7 @@ from ict.store.store import Store
 from ict.tasks import fingerprint, is_here
 
 
-@command("train")
+@command("train", changes=True)
 @click.argument("task")
 @field_options.of_field("backbone")
 @shared.WEIGHTS

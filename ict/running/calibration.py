@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ict.errors import IctError
+from ict.files import refuse_published
 from ict.store.paces import Pace, Where, known_pace, pace_file
 
 _MOST_SECONDS = 300.0  # building the largest backbone included
@@ -51,6 +52,7 @@ def measure(config: Mapping[str, Any], where: Where) -> Pace:
 
 
 def _child(config: Mapping[str, Any], where: Where) -> subprocess.Popen[str]:
+    refuse_published()
     command = [sys.executable, "-m", "ict.running.calibrate", json.dumps(dict(config))]
     command += ["--device", where.device, "--threads", str(where.threads)]
     return subprocess.Popen(

@@ -1,7 +1,6 @@
 """The last state of a run on disk, from which it resumes to the same numbers."""
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,10 +16,10 @@ from ict.errors import IctError
 from ict.files import (
     atomic_write_bytes,
     atomic_write_json,
-    explain,
     make_folder,
     read_json_lines,
     remove_file,
+    rename,
 )
 from ict.model.adapters import load_trained_state, trained_state
 from ict.store.live import log
@@ -115,10 +114,7 @@ class Checkpoint:
         """Keeps the state after `epoch` as the best so far."""
         make_folder(self.folder)
         if self._needed is not None and epoch_of(self.best) == self._needed:
-            try:
-                os.replace(self.best, self.best_before)
-            except OSError as error:
-                raise explain(error, self.best_before) from error
+            rename(self.best, self.best_before)
         content = save_tensors(trained_state(model), metadata={"epoch": str(epoch)})
         atomic_write_bytes(self.best, content)
 

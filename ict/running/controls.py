@@ -8,6 +8,7 @@ from typing import Any
 
 from ict.config import ABOUT, RunConfig
 from ict.errors import InputError
+from ict.files import refuse_published
 from ict.methods.registry import chooses_channels
 from ict.resolve import Resolved, resolve
 from ict.running import local
@@ -57,6 +58,7 @@ def add_controls(
     store: Store, run: Run, *, draws: int = DRAWS, linear: bool = True, command: str | None = None
 ) -> list[str]:
     """Asks for the controls of a run and queues those that are not done; gives the ids of all."""
+    refuse_published()
     ids = [
         one.id for one in ask(store, controls_of(run, draws=draws, linear=linear), command=command)
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 from safetensors.torch import save
 
 from ict.errors import InputError, quoted
-from ict.files import atomic_write_bytes
+from ict.files import write_output
 from ict.methods.registry import REGISTRY, get_method
 from ict.model.folding import FOLDABLE, fold, refusal
 from ict.model.timm_types import timm_model
@@ -47,5 +47,5 @@ def fold_run(run: Run, out: Path, *, weights: str | Path | None = None) -> dict[
     }
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     metadata = {key: v if isinstance(v, str) else json.dumps(v) for key, v in header.items()}
-    atomic_write_bytes(out, save(state, metadata={"format": "pt", **metadata}))
+    write_output(out, save(state, metadata={"format": "pt", **metadata}))
     return {**header, "path": str(out), "tensors": len(state), "bytes": out.stat().st_size}

@@ -10,7 +10,6 @@ other; they do not wait for runs. Nothing here imports torch.
 import contextlib
 import datetime
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,11 +17,20 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from ict.documents.bounded import odd_word
 from ict.errors import InputError, did_you_mean, quoted
-from ict.files import atomic_write_json, explain, make_folder, remove_file, touch
+from ict.files import (
+    StoreError,
+    atomic_write_json,
+    make_folder,
+    open_log,
+    refuse_published,
+    remove_file,
+    remove_folder,
+    rename,
+    touch,
+)
 from ict.running.slots import machine_dir
 from ict.store import names
 from ict.store.job_folder import Job, job_folder, read_job, read_jobs
@@ -99,7 +107,8 @@ def _spawn(store: Store, folder: Path, lock: RunLock) -> None:
     """Starts the process, which inherits the lock: it is held until the process ends."""
     if lock.fd is None:
         raise ValueError(f"{folder}: take the lock of a job before it is started")
-    with _open_log(folder / names.LOG) as log:
+    refuse_published()
+    with open_log(folder / names.LOG) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", PROCESS, str(store.root), folder.name],
             stdin=subprocess.DEVNULL,
@@ -117,13 +126,6 @@ def _spawn(store: Store, folder: Path, lock: RunLock) -> None:
     lock.describe(process.pid)
     # A served app lives long: wait for the process, so that no zombie stays behind.
     threading.Thread(target=process.wait, daemon=True).start()
-
-
-def _open_log(path: Path) -> BinaryIO:
-    try:
-        return open(path, "ab")
-    except OSError as error:
-        raise explain(error, path) from error
 
 
 def turn(store: Store) -> RunLock:
@@ -168,6 +170,7 @@ def _refuse_elsewhere(job: Job) -> None:
 
 def _stop(job: Job) -> None:
     """SIGTERM to the group, SIGKILL where it is still there after GRACE_SECONDS."""
+    refuse_published()
     lock = job.path / names.LOCK
     for number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, 0.9)):
         holder = lock_holder(lock)
@@ -209,8 +212,8 @@ def remove(job: Job) -> bool:
     lock = RunLock(job.path / names.LOCK)
     if not lock.acquire():
         return False
-    with lock, contextlib.suppress(OSError):
+    with lock, contextlib.suppress(StoreError):
         gone = job.path.with_name(f".removed-{job.id}-{os.getpid()}")
-        job.path.rename(gone)
-        shutil.rmtree(gone)
+        rename(job.path, gone)
+        remove_folder(gone)
     return True

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from ict.errors import InputError
-from ict.files import make_folder
+from ict.files import make_folder, open_log, refuse_published
 from ict.machine import choose_devices, thread_limit
 from ict.running import queue
 from ict.running.slots import Slot, machine_dir
@@ -42,6 +42,7 @@ def submit(
     """
     if slots is not None and slots < 1:
         raise InputError(f"slots={slots}: choose 1 or more runs a device")
+    refuse_published()
     runs = [store.run(run_id) for run_id in dict.fromkeys(ids)]
     by_devices: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
@@ -66,6 +67,7 @@ def start_workers(store: Store) -> int:
 
     Safe to call at any time: a worker that finds its slot served ends at once.
     """
+    refuse_published()
     tickets = queue.waiting(store)
     if not tickets:
         return 0
@@ -89,7 +91,8 @@ def _start_worker(store: Store, slot: Slot) -> None:
     make_folder(machine_dir(store))
     command = [sys.executable, "-m", "ict.launch.worker", str(store.root)]
     command += [slot.device, str(slot.slots), str(slot.index)]
-    with open(slot.log_path(store), "ab") as log:
+    refuse_published()
+    with open_log(slot.log_path(store)) as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -108,6 +111,7 @@ def cancel(store: Store, ids: Iterable[str]) -> list[str]:
     A running one gets SIGTERM, writes its checkpoint, and gets SIGKILL if it is still there after
     1.2 s. Runs that are done, failed or cancelled already are left alone.
     """
+    refuse_published()
     runs = [store.run(run_id) for run_id in dict.fromkeys(ids)]
     unfinished = [run for run in runs if run.status() in ("queued", "running", "killed", "created")]
     for run in unfinished:
@@ -140,6 +144,7 @@ def stop(runs: Sequence[Run]) -> None:
 
 def _signal(pid: int, number: signal.Signals) -> None:
     """SIGTERM to the run alone, so that it can still use its helpers; SIGKILL to its whole group."""
+    refuse_published()
     try:
         if number == signal.SIGKILL and os.getpgid(pid) == pid:
             os.killpg(pid, number)

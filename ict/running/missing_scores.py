@@ -17,6 +17,7 @@ from ict.catalogue import BUNDLED, SITE, Backbone, check_site, get_backbone
 from ict.criteria import CRITERION
 from ict.documents.identity import REQUESTS
 from ict.errors import IctError, InputError
+from ict.files import refuse_published
 from ict.scores import load_scores
 from ict.store.names import score_file
 from ict.store.same_images import Reading, check_file
@@ -154,6 +155,7 @@ def _kept(task: Task, wanted: Wanted, meant: Mapping[str, Any], store: Store) ->
 
 def _compute(task: str, wanted: Wanted, store: Store) -> Path:
     environment = {**os.environ, "ICT_STORE": str(store.root)}
+    refuse_published()
     child = subprocess.run(
         wanted.command(task), env=environment, stdout=subprocess.PIPE, text=True, check=False
     )

@@ -12,10 +12,9 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
-from ict.files import explain
+from ict.files import open_log, refuse_published
 from ict.machine import choose_threads
 from ict.store.live import log
 from ict.store.locks import RunLock
@@ -123,7 +122,7 @@ class RunProcess:
         if self._child is not None and self._child.needs != needs:
             self.end()
         question = {"words": needs.words(self._store, run), "more": more}
-        with _open_log(run.log_path) as output:
+        with open_log(run.log_path) as output:
             heirs = [lock.fd, output.fileno(), share.fd if share else None]
             fds = [fd for fd in heirs if fd is not None]
             while True:
@@ -155,6 +154,7 @@ class RunProcess:
 
     def signal(self, number: int) -> None:
         """Sends a signal to the process, if there is one."""
+        refuse_published()
         if self._child is not None:
             self._child.process.send_signal(number)
 
@@ -172,6 +172,7 @@ class RunProcess:
         return 0 if child is None else child.end()
 
     def _started(self, needs: _Needs, output: BinaryIO) -> _Child:
+        refuse_published()
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-m", "ict.running.warm", str(self._store.root)]
         with its:
@@ -200,10 +201,3 @@ def _taken(child: _Child, question: dict[str, Any], fds: list[int]) -> bool:
     with contextlib.suppress(OSError):
         socket.send_fds(child.asking, [json.dumps(question).encode()], fds)
     return child.heard() is not None
-
-
-def _open_log(path: Path) -> BinaryIO:
-    try:
-        return open(path, "ab")
-    except OSError as error:
-        raise explain(error, path) from error

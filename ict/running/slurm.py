@@ -20,7 +20,7 @@ from typing import Any
 from ict.documents.bounded import LONGEST, odd_word
 from ict.documents.identity import is_id
 from ict.errors import IctError, InputError, lacking, quoted
-from ict.files import make_private_folder
+from ict.files import make_private_folder, refuse_published
 from ict.running import queue
 from ict.running.slurm_job import CALL, SlurmRuns
 from ict.store import transitions
@@ -65,6 +65,7 @@ def submit(
     to_queue = [run for run in runs if run.status() not in ("done", "running", "queued")]
     if not to_queue:
         return []
+    refuse_published()
     settings = {**_DEFAULTS, **parameters}
     for name, value in settings.items():
         check_parameter(name, value)
@@ -130,6 +131,7 @@ def check_parameter(name: str, value: Any) -> None:
 
 def make_private(folder: Path) -> None:
     """Every file in `folder` for its owner alone, whatever the umask was."""
+    refuse_published()
     for path in folder.iterdir():
         path.chmod(0o700 if path.is_dir() else 0o600)
 
@@ -158,6 +160,7 @@ def cancel(store: Store, jobs: Mapping[str, str]) -> list[str]:
     """
     if not jobs:
         return []
+    refuse_published()
     for run_id in jobs:
         transitions.mark_cancelled(store.run(run_id))
     unwanted = {

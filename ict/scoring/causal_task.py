@@ -14,7 +14,7 @@ from ict.criteria import Progress, check_criterion, is_control, is_ranking, own_
 from ict.data import batches, load_set
 from ict.documents.identity import REQUESTS, canonical, digest, name_of
 from ict.errors import InputError, quoted
-from ict.files import atomic_write_json
+from ict.files import atomic_write_json, check_writable, make_folder
 from ict.provenance import package_versions
 from ict.scores import load_scores
 from ict.scoring.causal import Plan, measure
@@ -98,6 +98,7 @@ def check(
     if isinstance(kept, CausalCheck):
         same_images.check_file(store, path.parent, kept.said, reading)
         return path
+    check_writable(path)
     reading.now()  # before the images are read
     started = time.perf_counter()
     rankings, score_ids = _scores(store, request, inputs, device=device)
@@ -126,7 +127,7 @@ def check(
         "seconds": time.perf_counter() - started,
         **_circumstances(request, device, tally),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     atomic_write_json(path, record)
     return path
 

@@ -24,7 +24,7 @@ from ict.data import batches, load_set
 from ict.documents.identity import REQUESTS, canonical, digest, name_of
 from ict.documents.tensor_files import open_tensors
 from ict.errors import InputError, quoted
-from ict.files import atomic_write_bytes, atomic_write_json
+from ict.files import atomic_write_bytes, atomic_write_json, check_writable, make_folder
 from ict.provenance import package_versions
 from ict.scoring.inputs import Inputs
 from ict.scoring.inspection import inspect_channels
@@ -174,6 +174,7 @@ def inspect_task(
     if isinstance(kept, Inspection):
         same_images.check_file(store, folder, dict(kept.meta), reading)
         return folder
+    check_writable(folder / ROWS)
     reading.now()  # before the images are read
     started = time.perf_counter()
     sized, split = inputs.backbone, load_subset(subset)
@@ -193,7 +194,7 @@ def inspect_task(
     adapter = run.adapter_path if run else None
     highest_alone = request.shows == HIGHEST
     arrays = pages.arrays(highest_alone=highest_alone) | adapter_norms(adapter, sized)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     atomic_write_bytes(folder / ROWS, save(arrays))
     shown = pages.shown(highest_alone=highest_alone)
     atomic_write_bytes(folder / THUMBS, save(_thumbs(split, shown, sized.image_size)))

@@ -14,7 +14,7 @@ from ict.documents.records import Odd, names_in, read_record, split
 from ict.documents.shapes import fields, list_of, shown, text, wrong
 from ict.documents.sheets import Sheet, read_sheet
 from ict.errors import InputError, did_you_mean, quoted
-from ict.files import atomic_write_json, explain, make_folder
+from ict.files import atomic_write_json, make_folder, remove_file
 from ict.store.base import BaseStore
 from ict.store.imported_cells import count, fraction
 from ict.tasks import get_task
@@ -93,10 +93,7 @@ def remove_import(store: BaseStore, name: str) -> Path:
         hint = did_you_mean(name, names)
         raise InputError(f"no import {quoted(name)}{hint}; see `ict import list`")
     path = _folder(store) / f"{chosen[0]}{_SUFFIX}"
-    try:
-        path.unlink()
-    except OSError as error:
-        raise explain(error, path) from error
+    remove_file(path)
     return path
 
 

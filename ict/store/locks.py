@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ict.errors import IctError, InputError
-from ict.files import explain, read_json
+from ict.files import explain, read_json, refuse_published
 
 LOCK_FD = "ICT_LOCK_FD"  # environment: descriptor of the run's lock, inherited from the worker
 SLOT_FD = "ICT_SLOT_FD"  # environment: descriptor of the device slot, kept while the run lives
@@ -47,8 +47,10 @@ class RunLock:
     def acquire(self, blocking: bool = False) -> bool:
         """Takes the lock. False: someone else has it, or there is no such folder.
 
-        Raises StoreError where the store cannot be written to or its file system has no locks.
+        Raises StoreError where the store cannot be written to or its file system has no locks, PublishedError
+        where it is published.
         """
+        refuse_published()
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except FileNotFoundError:

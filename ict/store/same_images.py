@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from ict.config import RunConfig
 from ict.errors import IctError, InputError
+from ict.files import refuse_published
 from ict.resolve import Resolved
 from ict.store.base import BaseStore
 from ict.store.run_folder import Run
@@ -126,6 +127,7 @@ def ask(
     Raises InputError, before anything is written, if one of them has work in it that other images
     went into, or if a weights file that a new one names is none of its backbone. A run without such work is asked for anew with the images of now.
     """
+    refuse_published()
     digests = digests or ImageDigests()
     pairs = [(one, Reading.of_run(one.config, one.tasks, digests)) for one in wanted]
     refused = [said for resolved, reading in pairs if (said := _refusal(store, resolved, reading))]

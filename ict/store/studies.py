@@ -7,7 +7,6 @@ second stage, the other seeds and draws at the chosen value, is written when the
 asking for the study again (`create`) brings it up to date.
 """
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from ict.documents.identity import check_id, is_id
 from ict.documents.records import Odd, names_in, read_record, required, split
 from ict.documents.shapes import an_id, fields, list_of, table, text
 from ict.errors import InputError, did_you_mean, quoted
-from ict.files import atomic_write_json, explain, make_folder
+from ict.files import atomic_write_json, make_folder, remove_folder
 from ict.store.base import BaseStore
 from ict.store.names import STUDY
 from ict.store.run_folder import STATUSES, utc_now
@@ -194,10 +193,7 @@ def remove_study(store: BaseStore, name: str, *, with_runs: bool = False) -> lis
             if (status := store.run(run_id).status()) in ("running", "queued"):
                 raise InputError(f"run {run_id} is {status}; cancel first: ict study cancel {name}")
         to_trash(store, removed)
-    try:
-        shutil.rmtree(study.path.parent)
-    except OSError as error:
-        raise explain(error, study.path) from error
+    remove_folder(study.path.parent)
     return removed
 
 

@@ -24,9 +24,11 @@ from ict.errors import InputError
 from ict.files import (
     StoreError,
     atomic_write_json,
-    explain,
     make_folder,
+    refuse_published,
     remove_file,
+    remove_folder,
+    rename,
     sweep_temporary,
     touch,
 )
@@ -129,6 +131,7 @@ def tidy(run: Run) -> None:
 
     Never fails: the result stands, whatever is left behind.
     """
+    refuse_published()
     shutil.rmtree(run.checkpoint_path, ignore_errors=True)
     with contextlib.suppress(StoreError):
         remove_file(run.live_path)
@@ -172,9 +175,7 @@ def remove(run: Run) -> None:
         raise InputError(f"run {run.id} is running; cancel it first: ict cancel {run.id}")
     try:
         gone = run.path.with_name(f".removed-{run.id}-{os.getpid()}")
-        run.path.rename(gone)
-        shutil.rmtree(gone)
-    except OSError as error:
-        raise explain(error, run.path) from error
+        rename(run.path, gone)
+        remove_folder(gone)
     finally:
         lock.release()

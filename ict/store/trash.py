@@ -8,7 +8,6 @@ import contextlib
 import datetime
 import os
 import re
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Final
 
 from ict.documents.identity import check_id, is_id
 from ict.errors import InputError, did_you_mean, quoted
-from ict.files import StoreError, explain, make_folder
+from ict.files import StoreError, make_folder, remove_folder, rename
 from ict.store.base import BaseStore
 from ict.store.locks import RunLock
 from ict.store.run_folder import Run
@@ -87,7 +86,7 @@ def restore(store: BaseStore, run_id: str) -> Run:
         )
     make_folder(store.runs_dir)
     last = next(one for one in there if one.run_id == name)
-    _rename(last.path, run.path)
+    rename(last.path, run.path)
     return run
 
 
@@ -97,11 +96,8 @@ def empty(store: BaseStore, *, older_than_days: float = 0) -> list[str]:
     gone = [one for one in trashed(store) if one.deleted_at <= until]
     for one in gone:
         leaving = one.path.with_name(f".removed-{one.path.name}")
-        _rename(one.path, leaving)
-        try:
-            shutil.rmtree(leaving)
-        except OSError as error:
-            raise explain(error, leaving) from error
+        rename(one.path, leaving)
+        remove_folder(leaving)
     return [one.run_id for one in gone]
 
 
@@ -132,17 +128,10 @@ def _move(run: Run, trash: Path) -> Trashed:
             _refuse_busy(run, "queued")
         now = _now()
         there = Trashed(run.id, read_label(run).name, now, trash / f"{run.id}-{now:{_TIME}}")
-        _rename(run.path, there.path)
+        rename(run.path, there.path)
     finally:
         lock.release()
     return there
-
-
-def _rename(source: Path, target: Path) -> None:
-    try:
-        source.rename(target)
-    except OSError as error:
-        raise explain(error, source) from error
 
 
 def _now() -> datetime.datetime:

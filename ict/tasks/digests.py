@@ -30,6 +30,7 @@ from ict.tasks.task import Split
 
 Progress = Callable[[int, int], None]
 Stamp = tuple[int, int, int, int]  # inode, size, modified and changed in ns
+_unwritten: dict[str, dict[str, list[Any]]] = {}  # by cache, of a disk that took nothing
 
 _SETTLED_NS = 3_000_000_000  # FAT keeps times to two seconds
 _MOST_BYTES = 1 << 28  # of a cache; 150 an image
@@ -127,7 +128,7 @@ def file_digests(
     A file is opened only if it lies in `inside`, a resolved folder.
     """
     cache = cache_file(folder)
-    kept = _read(cache)
+    kept = _known(cache)
     names = [path.removeprefix(f"{folder}{os.sep}") for path in paths]
     digests = [_kept(kept.get(name), path) for name, path in zip(names, paths, strict=True)]
     missing = [place for place, digest in enumerate(digests) if digest is None]
@@ -191,6 +192,11 @@ def _read(cache: Path) -> dict[str, Any]:
     return files if isinstance(files, dict) else {}
 
 
+def _known(cache: Path) -> dict[str, Any]:
+    """What the cache holds, and what it did not take."""
+    return {**_read(cache), **_unwritten.get(str(cache), {})}
+
+
 def _write(cache: Path, new: dict[str, list[Any]]) -> None:
     """Adds to what the cache holds by now: of two writers at once one may have to read anew."""
     document = {"files": {**_read(cache), **new}}
@@ -198,4 +204,4 @@ def _write(cache: Path, new: dict[str, list[Any]]) -> None:
         make_folder(cache.parent)
         atomic_write_bytes(cache, json.dumps(document, separators=(",", ":")).encode())
     except StoreError:
-        return  # only a cache: the files are read again
+        _unwritten.setdefault(str(cache), {}).update(new)  # only a cache: for this process alone

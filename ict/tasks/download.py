@@ -16,7 +16,7 @@ from typing import Any
 
 from ict.documents.names import SPLITS
 from ict.errors import IctError, InputError, did_you_mean, quoted
-from ict.files import absolute
+from ict.files import absolute, refuse_published
 from ict.tasks import bundled, vtab, vtab_folders
 from ict.tasks.check import Progress, check_folder
 from ict.tasks.hub import DEFAULT_REPO, RemoteFile, Repository, fetch, open_repository
@@ -112,6 +112,7 @@ class Download:
 
     def forget(self) -> None:
         """Removes what was kept."""
+        refuse_published()
         shutil.rmtree(self._cache, ignore_errors=True)
         self._drop_empty_folders()
 
@@ -217,6 +218,7 @@ def _not_there(repository: Repository, name: str) -> str:
 @contextlib.contextmanager
 def _staging(root: Path, name: str) -> Iterator[Path]:
     """A path on the root's disk for the new folder, in a hidden folder that goes away again."""
+    refuse_published()
     hidden = root / f".{name}.{secrets.token_hex(4)}.partial"
     try:
         hidden.mkdir(parents=True)

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 from filelock import FileLock, Timeout
 
 from ict.errors import IctError, InputError, quoted
-from ict.files import FULL
+from ict.files import FULL, refuse_published
 
 DEFAULT_REPO = "XiN0919/VTAB-1k"
 MAX_FILES = 500_000  # of a data set: the 19 tasks together have about 400,000 images
@@ -70,6 +70,7 @@ def fetch(repository: Repository, file: RemoteFile, target: Path) -> Path:
     """
     if target.is_file() and target.stat().st_size == file.size:
         return target
+    refuse_published()
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".partial")
     lock = target.with_name(target.name + ".lock")

@@ -164,7 +164,10 @@ def test_a_click_on_a_mark_selects_its_block_and_channel(
     monkeypatch.setattr(channel_view.st, "session_state", state)
     monkeypatch.setattr(channel_view.address, "put", lambda **values: put.append(values))
     channel_view._followed()
-    assert (state["clicked"], put) == ({"block": 5, "channel": 17}, [])  # its page opens; this one's address stays
+    assert (state["clicked"], put) == (
+        {"block": 5, "channel": 17},
+        [],
+    )  # its page opens; this one's address stays
     state["click"] = "stay"
     channel_view._followed()
     assert put == [{"block": 5, "channel": 17}]

@@ -10,7 +10,7 @@ from ict.errors import IctError
 from ict.selection import Selection
 from ict.store import channel_sets
 from ict.store.channel_sets import ChannelSet
-from ict_app.common import address, readers, visit, words
+from ict_app.common import address, published, readers, visit, words
 from ict_app.common.sources import Boxed, Source
 from ict_app.tune.manage import action, attempt
 
@@ -67,7 +67,9 @@ def _save(source: Source, picked: Selection, boxed: Sequence[Boxed]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Name", key="set_name", width=260, max_chars=60)
         kind = st.selectbox("What", list(what), key="set_of", width=280)
-        pressed = st.button("Save the set", icon=":material/bookmark_add:", disabled=not name)
+        pressed = published.button(
+            "Save the set", icon=":material/bookmark_add:", disabled=not name
+        )
     record = source.record
     chosen = Selection(
         source.site, what[kind].blocks, what[kind].criterion, record.score_id, record.backbone
@@ -106,7 +108,9 @@ def _row(one: ChannelSet, *, is_marked: bool) -> None:
                 kind.upper(), _Later(content, one), f"{one.name}.{kind}", key=f"{kind}_{one.name}",
                 on_click="ignore", type="tertiary", icon=":material/download:",
             )  # fmt: skip
-        if st.button("Delete", key=f"delete_{one.name}", type="tertiary", icon=":material/delete:"):
+        if published.button(
+            "Delete", key=f"delete_{one.name}", type="tertiary", icon=":material/delete:"
+        ):
             _ask("delete", one.name)
     if _pending() == ("delete", one.name):
         question = f"Delete **{words.plain(one.name)}**? {_used(one.name, is_marked=is_marked)}"
@@ -162,7 +166,7 @@ def _sure(question: str, yes: str, no: str) -> bool:
     """Asks before something is lost; True once that was answered with `yes`."""
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         st.markdown(question, width="stretch")
-        sure = st.button(yes, type="primary", key="set_yes", icon=":material/check:")
+        sure = published.button(yes, type="primary", key="set_yes", icon=":material/check:")
         if st.button(no, key="set_no"):
             _ask(None)
             st.rerun()

@@ -16,7 +16,7 @@ from ict.figures.styles import STYLES, restyle
 from ict.store import Store
 from ict.store import basket as kept
 from ict.store.basket import Entry
-from ict_app.common import readers, words
+from ict_app.common import published, readers, words
 
 _WIDTHS = {"As drawn": None, "One column": "column", "The whole text": "text"}
 _AS_PAGE = "as the page"
@@ -89,11 +89,11 @@ def _controls(entry: Entry, sheet: Printed | None, *, first: bool, last: bool) -
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container():
             st.markdown(f"**{words.plain(entry.name)}**")
-        st.button(
+        published.button(
             "Up", icon=":material/arrow_upward:", key=f"up_{entry.id}", disabled=first,
             type="tertiary", on_click=_try, args=(lambda: kept.move(store, entry.id, -1),),
         )  # fmt: skip
-        st.button(
+        published.button(
             "Down", icon=":material/arrow_downward:", key=f"down_{entry.id}", disabled=last,
             type="tertiary", on_click=_try, args=(lambda: kept.move(store, entry.id, 1),),
         )  # fmt: skip
@@ -106,7 +106,7 @@ def _controls(entry: Entry, sheet: Printed | None, *, first: bool, last: bool) -
                 "Edit", icon=":material/edit:", type="tertiary", key=f"edit_{entry.id}"
             ):
                 _form(entry, sheet)
-        st.button(
+        published.button(
             "Remove", icon=":material/close:", key=f"remove_{entry.id}", type="tertiary",
             on_click=_try, args=(lambda: kept.remove(store, entry.id),),
         )  # fmt: skip
@@ -126,7 +126,7 @@ def _form(entry: Entry, sheet: Printed) -> None:
         style = st.selectbox("Style", styles, styles.index(chosen))
         widths = list(_WIDTHS)
         width = st.selectbox("Width", widths, list(_WIDTHS.values()).index(entry.span))
-        if not st.form_submit_button("Save"):
+        if not published.submit("Save"):
             return
     own_words = entry.caption is None and caption == sheet.bundle.caption_text
     changes = {

@@ -15,7 +15,7 @@ from ict.figures.asked import Request
 from ict.figures.export import FORMATS, NEED_CHROME, FigureBundle, export, missing_formats
 from ict.figures.from_store import request_bundle
 from ict.store import Store
-from ict_app.common import basket, chrome, readers, words
+from ict_app.common import basket, chrome, published, readers, words
 
 KINDS = {"tex": "LaTeX table", "txt": "Caption", "json": "Provenance"}  # others as they are
 
@@ -89,7 +89,7 @@ def _menu(key: str, name: str, request: Request, shown: Store) -> None:
     place = st.container(horizontal=True, horizontal_alignment="right")
     menu = place.popover("Export", type="tertiary", icon=":material/download:", key=f"menu_{key}")
     with menu:
-        if st.button("Add to Figures", icon=":material/add:", key=f"add_{key}"):
+        if published.button("Add to Figures", icon=":material/add:", key=f"add_{key}"):
             with _said():
                 new = basket.add(request, name, shown)
                 said = "Added: see the page Figures" if new else "It is in Figures already"

@@ -10,7 +10,7 @@ from ict.documents.records import Odd
 from ict.documents.shapes import shown as quotable
 from ict.errors import IctError, InputError
 from ict.store import Store
-from ict_app.common import address, legible, links, notices, readers, visit, words
+from ict_app.common import address, legible, links, notices, published, readers, visit, words
 from ict_app.common.places import ROOT, SECTIONS, path
 from ict_app.jobs import sidebar as jobs_line
 
@@ -69,6 +69,7 @@ def sidebar() -> None:
     legible.name_sections()
     with st.sidebar:
         _switch()
+        published.notice()
         visit.current().counts = st.container()
         st.session_state["notify_wanted"] = notices.switch()
         jobs_line.draw()
@@ -82,7 +83,8 @@ def _switch() -> None:
         address.segmented("Store", readers.STORES, key="store", default=first, width="stretch")
     if readers.is_example(readers.store()):
         why = "Your store is empty: what you see is" if first == "example" else "What you see is"
-        st.info(f"{why} the **example study**. Runs that you start go to your own store.")
+        where = "" if published.refusal() else " Runs that you start go to your own store."
+        st.info(f"{why} the **example study**.{where}")
 
 
 def counts() -> None:

@@ -13,7 +13,7 @@ import streamlit as st
 from ict.errors import IctError
 from ict.store import Store
 from ict.store.job_folder import Job, find_job
-from ict_app.common import readers, words
+from ict_app.common import published, readers, words
 from ict_app.jobs import lines, outcomes
 
 LOOK_SECONDS = 1.0
@@ -67,7 +67,9 @@ def draw(one: Offer) -> None:
 
 def _button(store: Store, one: Offer, job: Job | None) -> None:
     example = one.here and readers.is_example(readers.store())
-    hindrance = IN_EXAMPLE if example else one.hindrance or _open(one.words)
+    hindrance = published.refusal() or (
+        IN_EXAMPLE if example else one.hindrance or _open(one.words)
+    )
     running = job is not None and job.alive
     with st.container(horizontal=True, vertical_alignment="center"):
         asked = st.button(
@@ -120,7 +122,7 @@ def running(job: Job, *, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width=360):
             st.progress(_share(job), text=state_words(job))
-        if st.button("Cancel", icon=":material/stop:", key=f"job_cancel_{key}"):
+        if published.button("Cancel", icon=":material/stop:", key=f"job_cancel_{key}"):
             _cancel(job)
             st.rerun(scope="app")
 

@@ -6,7 +6,7 @@ from ict.errors import IctError
 from ict.resolve import Resolved
 from ict.running import calibration
 from ict.store.paces import Where, known_pace
-from ict_app.common import words
+from ict_app.common import published, words
 from ict_app.tune.plan import Time
 
 
@@ -31,7 +31,7 @@ def _measure(run: Resolved) -> None:
         return
     if trouble := calibration.trouble(config, where):
         st.caption(words.plain(trouble))
-    if st.button(
+    if published.button(
         "Measure this machine (2 s)", icon=":material/timer:", type="tertiary", key="calibrate"
     ):
         try:

@@ -8,7 +8,7 @@ from ict.errors import IctError
 from ict.methods.registry import chooses_channels
 from ict.running.controls import DRAWS
 from ict.store import Run, Store
-from ict_app.common import address, readers, words
+from ict_app.common import address, published, readers, words
 from ict_app.jobs import view
 from ict_app.jobs.view import IN_EXAMPLE
 
@@ -34,7 +34,7 @@ def _form(root: str, run_id: str) -> None:
         )  # fmt: skip
     example, count = readers.is_example(shown), int(draws) + linear
     with st.container(horizontal=True, vertical_alignment="center"):
-        asked = st.button(
+        asked = published.button(
             f"Start {words.runs(count)}", icon=":material/play_arrow:", type="primary", key="job_controls_go",
             disabled=example or not count, help=IN_EXAMPLE if example else None,
         )  # fmt: skip

@@ -20,7 +20,7 @@ from ict.figures.tables import to_csv
 from ict.store import Store
 from ict.store.run_labels import change_label, read_label
 from ict.store.run_rows import RunRow
-from ict_app.common import readers, visit, words
+from ict_app.common import published, readers, visit, words
 
 _DELETED = "runs_deleted"  # root and ids of the last deletion of this visitor
 _OPEN = "label_open"  # what the fields of a label were opened for
@@ -30,7 +30,7 @@ RESUMABLE = ("killed", "failed", "cancelled", "created")
 
 def action(label: str, icon: str, act: Callable[[], object]) -> None:
     """A button that does `act`, says what went wrong, and draws the page anew."""
-    if st.button(label, icon=f":material/{icon}:") and attempt(act):
+    if published.button(label, icon=f":material/{icon}:") and attempt(act):
         st.rerun()
 
 
@@ -132,7 +132,7 @@ def _cell(value: object) -> object:
 def label_button(shown: Store, ids: Sequence[str]) -> None:
     """Opens the fields of one run's label; of several runs' the tags that all have."""
     here = visit.current().arrivals
-    if st.button("Name and tags" if len(ids) == 1 else "Tags", icon=":material/label:"):
+    if published.button("Name and tags" if len(ids) == 1 else "Tags", icon=":material/label:"):
         labels = [read_label(shown.run(run_id)) for run_id in ids]
         common = set(labels[0].tags).intersection(*(one.tags for one in labels))
         seen = labels[0] if len(labels) == 1 else Label(tags=tuple(sorted(common)))
@@ -161,7 +161,7 @@ def _edit(root: str, ids: list[str], seen: Label, known: list[str]) -> None:
         "Tags", known, list(seen.tags), accept_new_options=True, placeholder="Add a tag"
     )
     wanted = Label(name=name, note=note, tags=tuple(tags), archived=seen.archived)
-    save = st.button("Save", type="primary", icon=":material/save:")
+    save = published.button("Save", type="primary", icon=":material/save:")
     if save and attempt(lambda: _label(root, ids, changes(seen, wanted))):
         _close()
         st.rerun()

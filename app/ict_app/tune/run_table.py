@@ -13,7 +13,7 @@ from ict.documents.bounded import whole_number
 from ict.store import Store
 from ict.store.run_rows import NAMED, RunRow
 from ict.store.table_view import keep_columns, kept_columns
-from ict_app.common import address, readers, words
+from ict_app.common import address, published, readers, words
 from ict_app.tune import manage
 
 if TYPE_CHECKING:
@@ -111,12 +111,14 @@ def columns(shown: Store, rows: Sequence[RunRow]) -> list[str]:
 def _keep(shown: Store, chosen: Sequence[str], kept: Sequence[str]) -> None:
     """Buttons that keep the chosen columns in the store, and that take the usual ones back."""
     changed = bool(chosen) and list(chosen) != list(kept or _COLUMNS)
-    st.button(
+    published.button(
         "Keep for this store", icon=":material/save:", disabled=not changed, on_click=_keep_now,
         args=(shown, list(chosen)),
     )  # fmt: skip
     if kept:
-        st.button("Usual columns", icon=":material/undo:", on_click=_keep_now, args=(shown, []))
+        published.button(
+            "Usual columns", icon=":material/undo:", on_click=_keep_now, args=(shown, [])
+        )
 
 
 def _keep_now(shown: Store, chosen: Sequence[str]) -> None:

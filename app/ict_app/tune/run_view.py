@@ -16,7 +16,7 @@ from ict.store.epoch_rows import Epoch
 from ict.store.run_labels import read_label
 from ict.store.run_result import RunResult
 from ict.store.run_rows import RunRow
-from ict_app.common import address, plot, readers, shell, words
+from ict_app.common import address, plot, published, readers, shell, words
 from ict_app.common.readers import LiveReport
 from ict_app.common.terms import help_of
 from ict_app.tune import controls_view, manage
@@ -203,7 +203,7 @@ def _actions(run: Run, status: str, shown: Store) -> None:
         label = "Start" if status == "created" else "Resume"
         manage.action(label, "play_arrow", lambda: manage.submit(shown, [run.id]))
     manage.label_button(shown, [run.id])
-    asked = not alive(status) and st.button("Delete", icon=":material/delete:")
+    asked = not alive(status) and published.button("Delete", icon=":material/delete:")
     if asked and manage.attempt(lambda: manage.delete(shown, [run.id])):
         address.go("curves")  # where the way back is
     if status == "done" and run.has_selection:

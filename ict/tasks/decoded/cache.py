@@ -20,7 +20,15 @@ import numpy as np
 
 from ict.documents.bounded import whole_number
 from ict.errors import InputError, quoted
-from ict.files import FULL, TEMPORARY, StoreError, make_private_folder, user_cache
+from ict.files import (
+    FULL,
+    TEMPORARY,
+    StoreError,
+    is_published,
+    make_private_folder,
+    refuse_published,
+    user_cache,
+)
 from ict.tasks.decoded.pixel_file import (
     SUFFIX,
     Description,
@@ -108,7 +116,7 @@ def find(key: str) -> Pixels | None:
 
 def discard(path: Path) -> None:
     """Removes a file of the folder that is not to be used, if the folder is the user's."""
-    if _is_own():
+    if _is_own() and not is_published():
         with contextlib.suppress(OSError):
             path.unlink()
 
@@ -118,8 +126,11 @@ def keep(
 ) -> None:
     """Writes a new set, its images given in `parts`, unless they are not `sound` when all are written.
 
-    No part is asked for where there is no room; what the disk refuses is noted.
+    No part is asked for where there is no room, or who publishes a store writes nothing; what the disk
+    refuses is noted.
     """
+    if is_published():
+        return
     at, bound = folder(), bound_bytes()
     try:
         if os.path.lexists(at) and not _is_own():
@@ -186,6 +197,7 @@ def bytes_of_files() -> int:
 
 def clear() -> tuple[int, int]:
     """Removes every file that no process has mapped or writes; the bytes that went, and that stayed."""
+    refuse_published()
     if not _is_own():
         return 0, 0
     gone = _remove(_files())

@@ -26,7 +26,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ict.files import TEMPORARY
+from ict.files import TEMPORARY, is_published, refuse_published
 from ict.plain_json import parse_json
 
 SUFFIX = ".pixels"
@@ -93,8 +93,9 @@ def open_pixels(path: Path, key: str) -> Pixels:
         about, digest = _described(descriptor, key)
         lock(descriptor, fcntl.LOCK_SH)
         content = mmap.mmap(descriptor, about.bytes, access=mmap.ACCESS_COPY)  # holds the lock
-        with contextlib.suppress(OSError):  # a disk that is only read
-            os.utime(descriptor)  # used now; times of reading are often not kept
+        if not is_published():
+            with contextlib.suppress(OSError):  # a disk that is only read
+                os.utime(descriptor)  # used now; times of reading are often not kept
     finally:
         os.close(descriptor)
     images = np.frombuffer(content, np.uint8, about.images * 3 * about.size**2, _HEADER)
@@ -155,6 +156,7 @@ class PixelWriter:
     """
 
     def __init__(self, folder: Path, about: Description) -> None:
+        refuse_published()
         self.about = about
         self.path = folder / f"{about.key}{SUFFIX}"
         self._temporary = folder / f".{about.key}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}"
@@ -178,6 +180,7 @@ class PixelWriter:
         self._file.seek(0)
         self._file.write(_header(self.about, checks))
         self._file.flush()
+        refuse_published()
         self._temporary.rename(self.path)
         try:
             self._file.close()

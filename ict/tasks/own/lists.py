@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from ict.errors import InputError, printable, quoted
-from ict.files import atomic_write_bytes, atomic_write_json, explain, make_folder
+from ict.files import (
+    atomic_write_bytes,
+    atomic_write_json,
+    explain,
+    make_folder,
+    refuse_published,
+)
 from ict.tasks.limits import stratified
 from ict.tasks.lists import MAX_LABEL, Entry
 from ict.tasks.own.images import Image
@@ -152,6 +158,7 @@ def shown_name(name: str) -> str:
 @contextlib.contextmanager
 def _built(folder: Path) -> Iterator[Path]:
     """A new folder that becomes `folder` when the block ends, and goes if it raises."""
+    refuse_published()
     building = folder.with_name(f".{folder.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         yield make_folder(building)

@@ -1,4 +1,7 @@
-"""Files that are whole or absent: atomic writes, tolerant reads, disk errors as one sentence."""
+"""Files that are whole or absent: atomic writes, tolerant reads, disk errors as one sentence.
+
+Who publishes a store writes nothing (`ict.files.refusals`).
+"""
 
 import contextlib
 import errno
@@ -6,34 +9,38 @@ import json
 import os
 import secrets
 import shutil
-import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from ict.errors import IctError, InputError
-from ict.plain_json import parse_json
+from ict.errors import InputError
+from ict.files.reading import (
+    MOST_BYTES,
+    open_regular,
+    read_json,
+    read_json_lines,
+    read_regular,
+)
+from ict.files.refusals import (
+    FULL,
+    PUBLISHED,
+    READ_ONLY,
+    PublishedError,
+    StoreError,
+    explain,
+    is_published,
+    refuse_published,
+)
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
-_NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
+__all__ = [
+    "FULL", "MOST_BYTES", "PUBLISHED", "READ_ONLY", "TEMPORARY", "PublishedError", "StoreError", "absolute",
+    "append_line", "atomic_write_bytes", "atomic_write_json", "check_writable", "explain", "is_published",
+    "make_folder", "make_output_folder", "make_private_folder", "open_log", "open_regular", "read_json", "read_json_lines",
+    "read_regular", "refuse_published", "remove_file", "remove_folder", "rename", "store_root",
+    "sweep_temporary", "touch", "user_cache", "write_new", "write_output",
+]  # fmt: skip
+
 TEMPORARY = ".tmp"
 _LONGEST_NAME = 255
-MOST_BYTES = 32 << 20  # of a JSON file; the largest study, 20,000 runs, has 6 MiB
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
-
-
-class StoreError(IctError):
-    """The disk refused. `errno` says how, so that a worker can wait for space."""
-
-    def __init__(self, sentence: str, code: int | None) -> None:
-        super().__init__(sentence)
-        self.errno = code
 
 
 def absolute(path: str | os.PathLike[str]) -> Path:
@@ -56,27 +63,13 @@ def store_root() -> Path:
     return absolute(os.environ.get("ICT_STORE") or "ict_store")
 
 
-def explain(error: OSError, path: Path) -> StoreError:
-    """The sentence for a write to `path` that the disk refused."""
-    if error.errno in FULL:
-        sentence = f"{path}: the disk is full; free some space or set ICT_STORE to another disk"
-    elif error.errno in _REFUSED:
-        sentence = f"{path}: the store cannot be written to; set ICT_STORE to a writable folder"
-    elif error.errno in _NO_FOLDER:
-        sentence = f"{path}: no folder can be made there; set ICT_STORE to a writable folder"
-    elif error.errno == errno.ENOLCK:
-        sentence = f"{path}: this file system has no locks; set ICT_STORE to a disk that has"
-    else:
-        sentence = f"{path}: {error.strerror or error}"
-    return StoreError(sentence, error.errno)
-
-
 def check_writable(path: Path, size: int = 0) -> None:
     """Raises StoreError unless the nearest folder above the file `path` that exists can be written to.
 
-    Asked before long work whose result goes there. `size` bytes must be free; less than that shows only
+    Asked before long work whose result goes there; a published store takes none. `size` bytes must be free; less than that shows only
     when it is written.
     """
+    refuse_published()
     there = path.parent  # a file that is there already is replaced by a rename within its folder
     while not there.exists() and there != there.parent:
         there = there.parent
@@ -89,6 +82,7 @@ def check_writable(path: Path, size: int = 0) -> None:
 
 def make_folder(path: Path) -> Path:
     """Makes `path` and its parents if needed; raises StoreError."""
+    refuse_published()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -101,6 +95,7 @@ def make_private_folder(path: Path) -> Path:
 
     Raises StoreError, also for a folder of another user, who could exchange what lies in it.
     """
+    refuse_published()
     make_folder(path)
     try:
         if os.stat(path).st_mode & 0o777 != 0o700:
@@ -116,6 +111,11 @@ def atomic_write_bytes(path: Path, content: bytes, *, durable: bool = False) -> 
     `durable` also flushes the folder, so that the name survives a power cut. Raises StoreError;
     then `path` is as it was.
     """
+    refuse_published()
+    _replace(path, content, durable=durable)
+
+
+def _replace(path: Path, content: bytes, *, durable: bool = False) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         _write_flushed(temporary, content)
@@ -128,8 +128,34 @@ def atomic_write_bytes(path: Path, content: bytes, *, durable: bool = False) -> 
         raise explain(error, path) from error
 
 
+def write_output(path: Path, content: bytes) -> None:
+    """`atomic_write_bytes` of a file that a user named, with its folders: from a published store, too.
+
+    Then it must lie outside of the store and of the user's cache. Raises StoreError.
+    """
+    make_output_folder(path)
+    _replace(path, content)
+
+
+def make_output_folder(path: Path) -> None:
+    """Makes the folders above an output `path`, as `write_output` does, before long work."""
+    if is_published() and _is_ours(path):
+        raise PublishedError
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(error, path.parent) from error
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether `path` lies in the store or in the user's cache, wherever links lead."""
+    real = os.path.realpath(path)
+    ours = (os.path.realpath(one) for one in (store_root(), user_cache()))
+    return any(os.path.commonpath((real, one)) == one for one in ours)
+
+
 def write_new(path: str | os.PathLike[str], content: bytes, *, overwrite: bool = False) -> Path:
-    """`atomic_write_bytes` of a file that a user named; gives its path from the root.
+    """`write_output` of a file that is new; gives its path from the root.
 
     Raises InputError, before anything is written, for a name that is taken unless `overwrite` is
     set, and for a folder that is not there.
@@ -141,7 +167,7 @@ def write_new(path: str | os.PathLike[str], content: bytes, *, overwrite: bool =
         raise InputError(f"{path} exists; choose another name, or overwrite=True")
     if not where.parent.is_dir():
         raise InputError(f"{path}: there is no folder {where.parent}; make it first")
-    atomic_write_bytes(where, content)
+    write_output(where, content)
     return where
 
 
@@ -180,65 +206,9 @@ def user_cache() -> Path:
         return Path(os.devnull) / "ict"
 
 
-def open_regular(path: Path | str) -> int:
-    """A descriptor of a regular file, for reading. Never waits, as opening a FIFO would.
-
-    Raises OSError, and InputError for a folder, FIFO, socket or device.
-    """
-    _check_regular(os.stat(path))  # before the open: opening a device can do something
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    try:
-        _check_regular(os.fstat(descriptor))  # it may have been replaced in between
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _check_regular(status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
-        raise InputError(f"is {kind}, not a file")
-
-
-def read_regular(path: Path | str, most: int = MOST_BYTES) -> bytes:
-    """The content of a regular file of at most `most` bytes.
-
-    Raises OSError, and InputError for what is no file or too large.
-    """
-    descriptor = open_regular(path)
-    try:
-        content = _read_up_to(descriptor, most)
-    finally:
-        os.close(descriptor)
-    if content is None:
-        raise InputError(f"has more than {most >> 20} MiB, which no such file has")
-    return content
-
-
-def _read_up_to(descriptor: int, most: int) -> bytes | None:
-    """Everything in an open file, None if that is more than `most` bytes; no more is asked for than is there."""
-    size = os.fstat(descriptor).st_size
-    if size > most:
-        return None
-    content = os.read(descriptor, size + 1)
-    while len(content) != size and (more := os.read(descriptor, 1 << 16)):
-        content += more  # it grows, or a network gave less than was asked for
-        if len(content) > most:
-            return None
-    return content
-
-
-def read_json(path: Path, default: Any = None) -> Any:
-    """The JSON document at `path`, or `default` if it is missing, empty, half-written or odd."""
-    try:
-        return parse_json(read_regular(path))
-    except (OSError, ValueError):
-        return default
-
-
 def append_line(path: Path, text: str) -> None:
     """Appends one line in one write; a torn last line (full disk, kill) is ended first."""
+    refuse_published()
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
@@ -253,31 +223,45 @@ def append_line(path: Path, text: str) -> None:
         raise explain(error, path) from error
 
 
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects of a file of lines; torn and odd lines are left out."""
-    try:
-        lines = read_regular(path).splitlines()
-    except (OSError, ValueError):
-        return []
-    rows = []
-    for line in lines:
-        with contextlib.suppress(ValueError):
-            row = parse_json(line)
-            if isinstance(row, dict):
-                rows.append(row)
-    return rows
-
-
 def remove_file(path: Path) -> None:
     """Removes `path` if it is there; raises StoreError if the disk refuses."""
+    refuse_published()
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise explain(error, path) from error
 
 
+def rename(source: Path, target: Path) -> None:
+    """Renames a file or folder on its disk; raises StoreError if the disk refuses."""
+    refuse_published()
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        raise explain(error, source) from error
+
+
+def remove_folder(path: Path) -> None:
+    """Removes a folder with all that is in it; raises StoreError if the disk refuses."""
+    refuse_published()
+    try:
+        shutil.rmtree(path)
+    except OSError as error:
+        raise explain(error, path) from error
+
+
+def open_log(path: Path) -> BinaryIO:
+    """A file that what a process says is appended to; raises StoreError."""
+    refuse_published()
+    try:
+        return open(path, "ab")
+    except OSError as error:
+        raise explain(error, path) from error
+
+
 def touch(path: Path, document: Any = None) -> None:
     """Writes a marker file; on a full disk an empty one where that still fits."""
+    refuse_published()
     try:
         atomic_write_json(path, document or {})
     except StoreError as error:
@@ -289,6 +273,7 @@ def touch(path: Path, document: Any = None) -> None:
 
 def sweep_temporary(folder: Path) -> None:
     """Removes temporary files whose writer died on this machine; call while holding the lock."""
+    refuse_published()
     for path in folder.rglob(f".*{TEMPORARY}"):
         writer = path.name.split(".")[-3]
         if writer.isdigit() and not Path("/proc", writer).exists():
