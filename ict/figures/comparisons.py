@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from ict.analysis.differences import IMAGES
 from ict.analysis.flips import Agreement, ClassFlips, Flips
+from ict.analysis.named_sides import pair_words
 from ict.analysis.power import Spread, detectable, variance_factors
 from ict.analysis.verdicts import Verdict
 from ict.figures import theme as look
@@ -51,7 +52,7 @@ def forest(
         _add_intervals(figure, words, kind, number)
     names = [_in_lines(line.name) for line in lines]
     tall = 2 + max(name.count("<br>") for name in names)  # lines of the highest label
-    figure.update_xaxes(title_text=f"{_short(a)} − {_short(b)} ({outcome.words})")
+    figure.update_xaxes(title_text=f"{pair_words(_short(a), _short(b))} ({outcome.words})")
     figure.update_yaxes(
         tickvals=list(range(len(lines))),
         ticktext=[

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ict.analysis.comparing import Comparison, TaskComparison
 from ict.analysis.outcomes import LOSS, OUTCOMES
-from ict.analysis.sides import find_side
+from ict.analysis.sides import Side, find_side
 from ict.analysis.verdicts import Verdict
 from ict.errors import InputError
 from ict.figures.asked import Choice, Request
@@ -108,6 +108,24 @@ def _finding(pair: Pair, found: Comparison) -> None:
     )
     for verdict in others:
         st.markdown(words.plain(verdict.sentence) + ".", help=_interval_help(verdict))
+    if any(verdict.equivalent for verdict in found.verdicts):
+        st.caption(
+            "*Equivalent* rests on the 90 % interval, which is narrower: two one-sided tests at 5 %."
+        )
+    st.caption(
+        words.plain("; ".join(_who(*one) for one in zip("AB", (pair.a, pair.b), strict=True)))
+    )
+
+
+def _who(letter: str, side: Side) -> str:
+    """What a side is, in the settings that all its runs share: `A: ict, class_l2, K = 24`."""
+    shared = [
+        f"{title}{next(iter(values))}"
+        for name, title in (("method", ""), ("criterion", ""), ("k", "K = "))
+        if len(values := set(map(str, (row.get(name) for row in side.rows)))) == 1
+        and values != {"None"}
+    ]
+    return f"{letter}: {', '.join(shared) or side.name}"
 
 
 def _interval_help(verdict: Verdict) -> str:
