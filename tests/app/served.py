@@ -19,7 +19,8 @@ MAIN = Path(__file__).parents[2] / "app" / "main.py"
 CHROMIUM = os.environ.get("ICT_CHROMIUM", "/usr/bin/chromium")
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 # At `/channels` the browser first asks for `/channels/_stcore/health`, to find where the server is.
-BENIGN = re.compile(r"/[a-z]+/_stcore/(health|host-config)$")
+# Pictures of a page that was left before they were loaded are gone.
+BENIGN = re.compile(r"/[a-z]+/_stcore/(health|host-config)$|/media/[0-9a-f]+\.\w+$")
 
 
 def free_port() -> int:
@@ -129,6 +130,12 @@ class Visitor:
     def metric(self, label: str) -> str:
         cell = self.page.get_by_test_id("stMetric").filter(has_text=label)
         return cell.get_by_test_id("stMetricValue").inner_text()
+
+    def wait_for_pictures(self) -> None:
+        """Until every picture of the page is there."""
+        self.page.wait_for_function(
+            "() => [...document.querySelectorAll('[data-testid=stMain] img')].every(one => one.naturalWidth)"
+        )
 
     def exceptions(self) -> list[str]:
         return self.page.get_by_test_id("stException").all_inner_texts()

@@ -51,6 +51,7 @@ def test_the_most_class_selective_channel_and_the_next_ones(visitor: Visitor) ->
     open_first_row(visitor)
     stands(visitor, "Inspect", **first)
     page.get_by_text("1 of 2,304 channels").wait_for()
+    visitor.wait_for_pictures()
     step(visitor, "Next")
     stands(visitor, "Inspect", **second)
     page.get_by_text("2 of 2,304 channels").wait_for()
