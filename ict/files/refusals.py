@@ -1,7 +1,7 @@
 """Why nothing is written: the disk refuses, or who serves the store has published it.
 
 `ICT_READ_ONLY=1` publishes: every function that creates, changes or removes a file, starts a process
-that would, or ends one, asks `refuse_published` first (tests/store/test_published.py holds that). It
+that would, or ends one, asks `refuse_published` first (tests/test_published.py holds that). It
 is of a process and those that it starts: others go on writing, and who looks sees what they wrote.
 """
 
