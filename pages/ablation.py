@@ -1,7 +1,7 @@
 """Ablation: how accuracy depends on K, against random, lowest, linear and full."""
 
 import streamlit as st
-from ict_app.common import address, readers, shell
+from ict_app.common import address, kept, readers, shell
 from ict_app.studies import ablation_view, study_form
 from ict_app.tune import run_table
 
@@ -22,17 +22,17 @@ if not any(row.done for row in everything):
     study_form.folded()
     shell.stop()
 rows = run_table.filters(run_table.unarchived(rows))
-table = ablation_view.series(rows)
+table = kept.of_rows(ablation_view.series, rows)
 if table.empty:
     st.info("No run matches these filters.", icon=":material/filter_alt_off:")
     shell.stop()
-if others := ablation_view.mixed(rows):
+if others := kept.of_rows(ablation_view.mixed, rows):
     st.warning(f"These runs also differ in {', '.join(others)}: filter, or choose a study.")
 shell.finding(findings.of_ablation(rows, shown))
 ablation_view.panels(table, rows, ablation_view.fair_words(shown, rows))
 tabs = address.tabs({"means": "Means", "pairs": "Paired differences"}, key="ablation")
 with tabs["means"]:
-    ablation_view.summary_table(table)
+    ablation_view.summary_table(rows)
 if tabs["pairs"].open:
     with tabs["pairs"]:
         ablation_view.paired(shown, table, rows)

@@ -36,10 +36,18 @@ def offered(store: Store) -> list[Offered]:
 
     Each is of one setting a task, so that it can be compared.
     """
-    found = [one for study in newest_first(store) for one in of_study(store, study)]
-    done = [row for row in run_rows(store) if row.done and not row.archived]
-    own = list(_narrowed("", "", done))
-    return found + (own if 1 < len(own) <= MOST_GROUPS else [])
+    return [*of_studies(store), *of_groups(run_rows(store))]
+
+
+def of_studies(store: Store) -> list[Offered]:
+    """The rows of all studies, those of the newest first."""
+    return [one for study in newest_first(store) for one in of_study(store, study)]
+
+
+def of_groups(rows: Sequence[RunRow]) -> list[Offered]:
+    """Groups of a store's runs, oldest first, by their settings; none of one group, or of too many."""
+    own = list(_narrowed("", "", [row for row in rows if row.done and not row.archived]))
+    return own if 1 < len(own) <= MOST_GROUPS else []
 
 
 def newest_first(store: Store) -> list[Study]:
@@ -57,17 +65,21 @@ def of_study(store: Store, study: Study) -> list[Offered]:
     return found
 
 
-def first_pair(store: Store, study_name: str | None = None) -> tuple[str, str] | None:
+def first_pair(
+    store: Store, study_name: str | None = None, groups_: Sequence[Offered] | None = None
+) -> tuple[str, str] | None:
     """What a reader asks first: the newest study's primary contrast, else its first two rows on one task.
 
     `study_name` is looked at before newer ones. Without a study that has two, the first two groups of
-    the store; None where there are none.
+    the store; None where there are none. `groups_` are those of `of_groups`, where they are known already.
     """
     for study in sorted(newest_first(store), key=lambda one: one.name != study_name):
         sides = of_study(store, study)
         if pair := _declared(study, {one.name for one in sides}) or _first_two(sides):
             return pair
-    return _first_two(offered(store))
+    if groups_ is None:
+        groups_ = of_groups(run_rows(store))
+    return _first_two([*of_studies(store), *groups_])
 
 
 def draws_beside(row: RunRow, rows: Sequence[RunRow]) -> str | None:

@@ -51,21 +51,22 @@ def is_side(text: str) -> bool:
     return "=" in text or (text.startswith("study:") and "/" in text)
 
 
-def find_side(text: str, store: Store) -> Side:
+def find_side(text: str, store: Store, rows: Sequence[RunRow] | None = None) -> Side:
     """The runs that `text` names; a filter over the store leaves archived ones out.
 
-    Raises InputError where it names none, or none is finished.
+    `rows` are those of the store, oldest first, where they are read already. Raises InputError where it names none, or none is finished.
     """
     head, _, rest = text.partition(",")
     if head.startswith("study:"):
-        rows, filters = study_row(head.removeprefix("study:"), store), rest
+        named_rows, filters = study_row(head.removeprefix("study:"), store), rest
     elif "=" in head:
-        rows, filters = run_rows(store), text
+        named_rows, filters = list(run_rows(store) if rows is None else rows), text
     else:
         run_id = store.run(head).id
-        rows, filters = run_rows(store, lambda row: row.run_id == run_id), rest
+        everything = run_rows(store) if rows is None else rows
+        named_rows, filters = [row for row in everything if row.run_id == run_id], rest
     tests = [_test(part) for part in filters.split(",") if part]
-    chosen = [row for row in rows if all(test(row) for test in tests)]
+    chosen = [row for row in named_rows if all(test(row) for test in tests)]
     done = [row for row in chosen if row.done]
     archived = sum(row.archived for row in done) if "=" in head else 0
     if archived:

@@ -34,9 +34,11 @@ def look_up(names: Sequence[str], store: Store) -> Found:
     found = Found(store, names=list(names))
     run_ids: list[str] = []
     sides: dict[str, Side] = {}
+    filters = any(is_side(name) and not name.startswith("study:") for name in names)
+    of_store = run_rows(store) if filters else None  # read once for all of them
     for name in names:
         if is_side(name):
-            sides[name] = find_side(name, store)
+            sides[name] = find_side(name, store, of_store)
             found.rows.extend(sides[name].rows)
         elif name.startswith("study:"):
             study = studies.load_study(store, name.removeprefix("study:"))

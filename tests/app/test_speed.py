@@ -3,18 +3,19 @@
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 import pytest
-from ict_app.common import chrome, plot, readers
+from ict_app.common import chrome, kept, plot, readers
 
 from ict.documents import tensor_files
 from ict.figures import browser, theme
 from ict.store import Store
 from ict.store.base import BaseStore
+from ict.store.run_rows import RunRow
 from tests.app import fixture_store
 from tests.app.conftest import Open
 
@@ -106,7 +107,11 @@ def _opened_runs() -> list[str]:
     return [Path(path).parent.name for path in _opened if "/runs/" in path]
 
 
-def test_a_page_looks_at_the_runs_once(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("page", "figures"), [("curves", 0), ("ablation", 0), ("compare", 1)])
+def test_a_page_looks_at_the_runs_once(
+    open_page: Open, monkeypatch: pytest.MonkeyPatch, page: str, figures: int
+) -> None:
+    """And each of the `figures` that it draws as `ict figure` does once, the first time."""
     looks: list[Path] = []
     original = BaseStore.read_table
 
@@ -116,8 +121,35 @@ def test_a_page_looks_at_the_runs_once(open_page: Open, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(readers, "TABLE_SECONDS", 60.0)
     monkeypatch.setattr(BaseStore, "read_table", counted)
-    open_page("curves", "many")
-    assert len(looks) == 1
+    app = open_page(page, "many")
+    assert len(looks) == 1 + figures
+    app.run()
+    assert len(looks) == 1 + figures
+
+
+@pytest.mark.parametrize("page", ["curves", "ablation", "compare"])
+def test_of_the_same_runs_nothing_is_made_again(open_page: Open, page: str) -> None:
+    app = open_page(page, "many")
+    readers.forget_rows()
+    made = kept.made()
+    assert made
+    assert not app.run().exception
+    assert kept.made() == made
+
+
+def test_what_is_made_of_records_is_kept_until_one_is_another() -> None:
+    rows = [RunRow(run_id="a", seed=1), RunRow(run_id="b", seed=2)]
+    seen: list[int] = []
+
+    def total(of: Sequence[RunRow], more: int) -> int:
+        seen.append(len(of))
+        return sum(int(row.seed or 0) for row in of) + more
+
+    assert [kept.of_rows(total, list(rows), 1) for _ in range(3)] == [4, 4, 4]
+    assert seen == [2]
+    assert kept.of_rows(total, rows, 2) == 5
+    assert kept.of_rows(total, rows[:1], 1) == 2
+    assert kept.of_rows(total, [rows[0], RunRow(run_id="b", seed=5)], 1) == 7
 
 
 def test_records_are_those_of_before_but_for_runs_that_changed(tmp_path: Path) -> None:

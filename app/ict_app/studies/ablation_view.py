@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from ict.analysis.comparing import compare
@@ -16,13 +17,13 @@ from ict.analysis.summary import SeriesRow, ratio_series, study_series
 from ict.analysis.verdicts import Verdict
 from ict.documents.number_words import range_words, share_words
 from ict.errors import InputError
-from ict.figures import accuracy_against_k
+from ict.figures import Theme, accuracy_against_k
 from ict.figures.asked import Choice, Request
 from ict.methods.registry import chooses_channels
 from ict.store import Store
 from ict.store.run_rows import RunRow, as_rows, study_run_rows
 from ict.store.studies import create, list_studies, load_study, standing
-from ict_app.common import address, plot, readers, shell, words
+from ict_app.common import address, kept, plot, readers, shell, words
 from ict_app.common.terms import help_of
 from ict_app.tune.manage import action, cancel
 from ict_app.tune.run_view import alive
@@ -139,9 +140,9 @@ def panels(table: pd.DataFrame, rows: Sequence[RunRow], said: str) -> None:
         with columns[i % len(columns)]:
             if len(tasks) > 1:
                 st.markdown(f"**{words.plain(task)}**")
-            own = _series([row for row in rows if row.task == task])
+            own = [row for row in rows if row.task == task]
             plot.draw(
-                accuracy_against_k(own, theme=shell.theme()), f"k-ratio-{task}",
+                kept.of_rows(_figure, own, shell.theme()), f"k-ratio-{task}",
                 f"Test accuracy on {task} against the share of tuned channels",
                 request=Request("k-ratio", list(dict.fromkeys(part["run_id"])), Choice(task=task)),
             )  # fmt: skip
@@ -149,6 +150,10 @@ def panels(table: pd.DataFrame, rows: Sequence[RunRow], said: str) -> None:
         "Dots are seeds, bars 95 % t intervals of their mean. One learning rate for all K confounds "
         f"the choice of channels with step size: a study with [tune] chooses them. {said}"
     )
+
+
+def _figure(rows: Sequence[RunRow], theme: Theme) -> go.Figure:
+    return accuracy_against_k(_series(rows), theme=theme)
 
 
 def _interval(low: float, high: float) -> str:
@@ -195,10 +200,14 @@ def _mebibytes(number: float | None) -> float | None:
     return None if number is None else number / 2**20
 
 
-def summary_table(table: pd.DataFrame) -> None:
+def _summary(rows: Sequence[RunRow]) -> pd.DataFrame:
+    return summary(kept.of_rows(series, rows))
+
+
+def summary_table(rows: Sequence[RunRow]) -> None:
     number = st.column_config.NumberColumn
     st.dataframe(
-        summary(table), hide_index=True, placeholder="", height="content",
+        kept.of_rows(_summary, rows), hide_index=True, placeholder="", height="content",
         column_config={
             "mean": number("test %, mean", format="%.2f", help=help_of("accuracy")),
             "interval": st.column_config.Column("95 % interval", help=help_of("interval")),

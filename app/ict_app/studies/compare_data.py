@@ -14,7 +14,7 @@ from ict.analysis.sides import Side, find_side
 from ict.analysis.verdicts import EXPLORATORY, PRIMARY
 from ict.store import Store
 from ict.store.run_rows import RunRow
-from ict_app.common import readers, words
+from ict_app.common import kept, readers, words
 
 Seen = tuple[readers.Stamp, ...]
 
@@ -43,10 +43,9 @@ class Pair:
 def offered(root: str) -> dict[str, str]:
     """Names and labels of rows of studies, then groups, then finished runs, newest first."""
     shown = Store(root)
-    sides = {
-        one.name: f"{one.words} · {words.runs(one.runs)}" for one in named_sides.offered(shown)
-    }
     rows = readers.run_rows(shown)
+    found = [*named_sides.of_studies(shown), *_groups(rows)]
+    sides = {one.name: f"{one.words} · {words.runs(one.runs)}" for one in found}
     names = readers.run_names(rows)
     runs = {
         row.run_id: f"run   {names[row.run_id]}" for row in rows if row.done and not row.archived
@@ -54,13 +53,19 @@ def offered(root: str) -> dict[str, str]:
     return sides | runs
 
 
+def _groups(rows: Sequence[RunRow]) -> list[named_sides.Offered]:
+    """What a store's runs, newest first, offer by their settings."""
+    return kept.of_rows(named_sides.of_groups, rows[::-1])
+
+
 @st.cache_data(ttl=5, show_spinner=False)
 def first_pair(root: str, study: str | None) -> tuple[str, str] | None:
     """What is compared where the link names nothing; of single runs, the newest two of one task."""
     shown = Store(root)
-    done = [row for row in readers.run_rows(shown) if row.done and not row.archived]
-    if pair := named_sides.first_pair(shown, study):
+    rows = readers.run_rows(shown)
+    if pair := named_sides.first_pair(shown, study, _groups(rows)):
         return pair
+    done = [row for row in rows if row.done and not row.archived]
     return next(((row.run_id, b) for row in done if (b := beside(row.run_id, done))), None)
 
 
@@ -78,7 +83,8 @@ def beside(run_id: str, rows: Sequence[RunRow]) -> str | None:
 
 def find_pair(shown: Store, a: str, b: str, outcome: str) -> Pair:
     """The two sides; InputError where one names no finished run."""
-    sides = find_side(a, shown), find_side(b, shown)
+    oldest_first = readers.run_rows(shown)[::-1]
+    sides = find_side(a, shown, oldest_first), find_side(b, shown, oldest_first)
     runs = [shown.run(row.run_id) for side in sides for row in side.rows]
     files = [path for run in runs for path in (run.result_path, run.predictions_path)]
     study = named_sides.is_declared(shown, a, b)

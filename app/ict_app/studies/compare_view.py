@@ -49,7 +49,7 @@ def _named(shown: Store, key: str, options: dict[str, str]) -> str | None:
     if name is None or name in options:
         return name
     try:
-        find_side(name, shown)
+        find_side(name, shown, readers.run_rows(shown)[::-1])
     except InputError as error:
         address.tell(words.sentence(error))
         return None

@@ -16,7 +16,7 @@ from ict.figures.draw_curves import curve_runs, is_drawn, view_of
 from ict.store import Run, Store
 from ict.store.epoch_rows import Epoch
 from ict.store.run_rows import RunRow
-from ict_app.common import address, plot, readers, shell, words, zoom
+from ict_app.common import address, kept, plot, readers, shell, words, zoom
 from ict_app.tune import manage
 
 METRICS = {
@@ -80,7 +80,9 @@ def _controls(rows: Sequence[RunRow]) -> Choice:
         metric = address.segmented("Metric", METRICS, key="metric")
         along = address.segmented("Along", ALONG, key="x")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        fields = {SETTING: "setting"} | {name: field_title(name) for name in varying_fields(rows)}
+        fields = {SETTING: "setting"} | {
+            name: field_title(name) for name in kept.of_rows(varying_fields, rows)
+        }
         colour = address.select("Colour by", fields, key="colour", width=200)
         smooth = address.select_slider(
             "Smoothing", _WEIGHTS, key="smooth", help=_SMOOTHING, width=240

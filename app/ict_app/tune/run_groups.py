@@ -11,7 +11,7 @@ from ict.analysis.summary import config_difference
 from ict.documents.number_words import range_words
 from ict.store import Store
 from ict.store.run_rows import RunRow
-from ict_app.common import address, words
+from ict_app.common import address, kept, words
 from ict_app.common.terms import help_of
 from ict_app.tune import manage, run_table
 
@@ -19,10 +19,11 @@ from ict_app.tune import manage, run_table
 def table(rows: Sequence[RunRow], columns: Sequence[str]) -> list[RunRow]:
     """All runs as rows that can be selected; gives the selected ones."""
     picked = address.rows(
-        run_table.frame(rows, columns), [row.run_id for row in rows], key="pick", noun="run", hide_index=True,
+        kept.of_rows(run_table.frame, rows, tuple(columns)), [row.run_id for row in rows], key="pick", noun="run", hide_index=True,
         column_config=run_table.column_config(), height=380, placeholder="",
     )  # fmt: skip
-    return [row for row in rows if row.run_id in set(picked)]
+    wanted = set(picked)
+    return [row for row in rows if row.run_id in wanted]
 
 
 def _plain(value: Any) -> str:
@@ -42,13 +43,17 @@ def _grouped(done: Sequence[RunRow]) -> tuple[list[str], list[run_groups.Group]]
         placeholder="all settings but the seed", wrap=False,
     )  # fmt: skip
     if not names:
-        fields = run_groups.telling(done)
-        names = [n for n in run_groups.varying(done) if n in fields or n not in run_groups.DERIVED]
-        return names, run_groups.over_seeds(done)
-    if mixed := run_groups.varying_within(done, names):
+        return kept.of_rows(_by_settings, done)
+    if mixed := kept.of_rows(run_groups.varying_within, done, tuple(names)):
         said = words.plain(", ".join(map(run_table.title, mixed)))
         st.caption(f":material/info: Runs of one group also differ in {said}.")
     return names, run_groups.over_seeds(done, by=names)
+
+
+def _by_settings(done: Sequence[RunRow]) -> tuple[list[str], list[run_groups.Group]]:
+    fields = run_groups.telling(done)
+    names = [n for n in run_groups.varying(done) if n in fields or n not in run_groups.DERIVED]
+    return names, run_groups.over_seeds(done)
 
 
 def groups(rows: Sequence[RunRow]) -> None:

@@ -13,7 +13,7 @@ from ict.documents.bounded import whole_number
 from ict.store import Store
 from ict.store.run_rows import NAMED, RunRow
 from ict.store.table_view import keep_columns, kept_columns
-from ict_app.common import address, published, readers, words
+from ict_app.common import address, kept, published, readers, words
 from ict_app.tune import manage
 
 if TYPE_CHECKING:
@@ -84,12 +84,20 @@ def _plain(name: str, value: Any) -> Any:
 
 def fields(rows: Sequence[RunRow]) -> list[str]:
     """Every column in which the rows differ, those that people look at first."""
+    return kept.of_rows(_fields, rows)
+
+
+def _fields(rows: Sequence[RunRow]) -> list[str]:
     found = {name: values(rows, name) for name in _every(rows)}
     return [name for name, of in found.items() if of and of.count(of[0]) < len(of)]
 
 
 def _every(rows: Sequence[RunRow]) -> list[str]:
     """Every column, those that people look at first."""
+    return kept.of_rows(_columns_of, rows)
+
+
+def _columns_of(rows: Sequence[RunRow]) -> list[str]:
     more = sorted({name for row in rows for name in row.more})
     return list(dict.fromkeys((*_COLUMNS, *_FILTERS, *sorted(NAMED), *more)))
 
@@ -201,11 +209,11 @@ def filters(rows: Sequence[RunRow]) -> list[RunRow]:
 
     Gives the rows that remain.
     """
-    values = {n: found for n in fields(rows) if len(found := _values(rows, n)) <= _MOST_VALUES}
+    values = kept.of_rows(_filtered_by, rows)
     names = [n for n in _FILTERS if n in values]
-    kept = list(rows)
+    left = list(rows)
     if not names:
-        return kept
+        return left
     if others := [n for n in values if n not in names]:
         with st.popover("More filters", icon=":material/filter_list:"):
             names += address.multiselect(
@@ -220,8 +228,13 @@ def filters(rows: Sequence[RunRow]) -> list[RunRow]:
             placeholder="all", wrap=False, width=_FILTER_WIDTH,
         )  # fmt: skip
         if chosen:
-            kept = [row for row in kept if not {*chosen}.isdisjoint(_texts(row, name))]
-    return kept
+            left = [row for row in left if not {*chosen}.isdisjoint(_texts(row, name))]
+    return left
+
+
+def _filtered_by(rows: Sequence[RunRow]) -> dict[str, list[str]]:
+    """The values of each field in which the rows differ, of few enough."""
+    return {n: found for n in fields(rows) if len(found := _values(rows, n)) <= _MOST_VALUES}
 
 
 def _texts(row: RunRow, name: str) -> list[str]:
