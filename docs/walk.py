@@ -61,67 +61,73 @@ class Walk:
         )
 
 
-def walk(visitor: Visitor, out: Path, first: str) -> Walk:
-    """The whole way; raises where a step does not lead where it should."""
-    one, page = Walk(visitor, out), visitor.page
-    main = page.get_by_test_id("stMain")
+class Steps(Walk):
+    """What is done on the way: each click leads where it should, or it raises."""
 
-    def heading(title: str) -> None:
-        main.get_by_role("heading", name=title, exact=True).first.wait_for()
+    @property
+    def main(self) -> Locator:
+        return self.page.get_by_test_id("stMain")
 
-    def start() -> None:
-        one.click(page.get_by_role("button", name="Start 1 run"))
-        page.wait_for_url("**/run?run=*")
-        heading("Run")
+    def heading(self, title: str) -> None:
+        self.main.get_by_role("heading", name=title, exact=True).first.wait_for()
 
-    def watch() -> None:
-        main.get_by_text("done", exact=True).first.wait_for()
+    def start(self) -> None:
+        self.click(self.page.get_by_role("button", name="Start 1 run"))
+        self.page.wait_for_url("**/run?run=*")
+        self.heading("Run")
 
-    def channels() -> None:
-        one.click(main.get_by_role("link", name="Its channels"))
-        heading("Channels")
-        main.locator(".js-plotly-plot").first.wait_for()
+    def watch(self) -> None:
+        self.main.get_by_role("link", name="Its predictions").wait_for()
 
-    def channel() -> None:
-        one.click(main.get_by_role("link", name="Inspect this channel"))
-        heading("Inspect")
+    def channels(self) -> None:
+        self.click(self.main.get_by_role("link", name="Its channels"))
+        self.heading("Channels")
+        self.main.locator(".js-plotly-plot").first.wait_for()
 
-    def back() -> None:
-        one.back()
-        heading("Channels")
-        main.locator(".js-plotly-plot").first.wait_for()
-        one.back()
-        heading("Run")
+    def channel(self) -> None:
+        self.click(self.main.get_by_role("link", name="Inspect this channel"))
+        self.heading("Inspect")
 
-    def controls() -> None:
-        one.click(main.get_by_text("Add controls to this run"))
-        one.click(main.get_by_role("button", name="Start 6 runs"))
-        expect(page.get_by_test_id("stSidebar")).to_contain_text("7 runs, 0 running")
+    def home(self) -> None:
+        self.back()
+        self.heading("Channels")
+        self.main.locator(".js-plotly-plot").first.wait_for()
+        self.back()
+        self.heading("Run")
 
-    def compare() -> None:
-        one.click(main.get_by_role("link", name="Compare this run"))
-        heading("Compare")
-        main.get_by_text("new draws").first.wait_for()
+    def controls(self) -> None:
+        self.click(self.main.get_by_text("Add controls to this run"))
+        self.click(self.main.get_by_role("button", name="Start 6 runs"))
+        expect(self.page.get_by_test_id("stSidebar")).to_contain_text("7 runs, 0 running")
 
-    def export() -> None:
-        one.click(main.get_by_role("button", name="Export").first)
+    def compare(self) -> None:
+        self.click(self.main.get_by_role("link", name="Compare this run"))
+        self.heading("Compare")
+        self.main.get_by_text("new draws").first.wait_for()
+
+    def export(self) -> None:
+        self.click(self.main.get_by_role("button", name="Export").first)
         for kind, ending in (("PDF", ".pdf"), ("LaTeX table", ".tex")):
-            with page.expect_download() as download:
-                one.click(page.get_by_role("button", name=kind).first)
+            with self.page.expect_download() as download:
+                self.click(self.page.get_by_role("button", name=kind).first)
             assert download.value.suggested_filename.endswith(ending)
 
+
+def walk(visitor: Visitor, out: Path, first: str) -> Walk:
+    """The whole way."""
+    one = Steps(visitor, out)
     one.step("An empty store: the form of a first run", lambda: visitor.open(first) and None)
-    one.step("Train digits: *Start 1 run*", start)
-    one.step("Watch it until it is done", watch)
-    one.step("*Its channels*", channels)
-    one.step("*Inspect this channel*", channel)
-    one.step("Back, and back: the run", back)
+    one.step("Train digits: *Start 1 run*", one.start)
+    one.step("Watch it until it is done", one.watch)
+    one.step("*Its channels*", one.channels)
+    one.step("*Inspect this channel*", one.channel)
+    one.step("Back, and back: the run", one.home)
     one.step(
-        "*Add controls to this run*: five random choices and a linear probe, until they are done",
-        controls,
+        "*Add controls to this run*: five random choices and a linear probe, until done",
+        one.controls,
     )
-    one.step("*Compare this run* with the random choices", compare)
-    one.step("*Export*: PDF and LaTeX table", export)
+    one.step("*Compare this run* with the random choices", one.compare)
+    one.step("*Export*: PDF and LaTeX table", one.export)
     assert one.clicks <= MOST_CLICKS, one.clicks
     return one
 

@@ -170,8 +170,7 @@ def inspect_task(
     inputs = Inputs.of(request, task=task, backbone=backbone, weights_file=weights_file, root=root)
     subset = request.subset_of(inputs.task)
     reading = same_images.Reading({request.split: subset}, ImageDigests())
-    kept = read_inspection(folder)
-    if isinstance(kept, Inspection):
+    if isinstance(kept := read_inspection(folder), Inspection):
         same_images.check_file(store, folder, dict(kept.meta), reading)
         return folder
     check_writable(folder / ROWS)
@@ -196,8 +195,8 @@ def inspect_task(
     arrays = pages.arrays(highest_alone=highest_alone) | adapter_norms(adapter, sized)
     make_folder(folder)
     atomic_write_bytes(folder / ROWS, save(arrays))
-    shown = pages.shown(highest_alone=highest_alone)
-    atomic_write_bytes(folder / THUMBS, save(_thumbs(split, shown, sized.image_size)))
+    thumbs = _thumbs(split, pages.shown(highest_alone=highest_alone), sized.image_size)
+    atomic_write_bytes(folder / THUMBS, save(thumbs))
     meta = {
         **_said_of(request, sized, split),
         "images_sha256": reading.record(store),
