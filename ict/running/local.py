@@ -21,7 +21,7 @@ from ict.store.run_folder import Run, holder_process
 from ict.store.store import Store
 from ict.store.transitions import mark_cancelled
 
-GRACE_SECONDS = 1.2  # from SIGTERM to SIGKILL; cancel is over within two seconds
+GRACE_SECONDS = 0.7  # from SIGTERM to SIGKILL: what is drawn after it fits into two seconds, too
 
 
 def submit(
@@ -109,7 +109,7 @@ def cancel(store: Store, ids: Iterable[str]) -> list[str]:
     """Takes the runs out of the queue and stops running ones, within two seconds; gives their ids.
 
     A running one gets SIGTERM, writes its checkpoint, and gets SIGKILL if it is still there after
-    1.2 s. Runs that are done, failed or cancelled already are left alone.
+    0.7 s. Runs that are done, failed or cancelled already are left alone.
     """
     refuse_published()
     runs = [store.run(run_id) for run_id in dict.fromkeys(ids)]
