@@ -15,7 +15,7 @@ from ict.analysis.effect_agreement import effect_correlations
 from ict.analysis.overlap_row import CeilingRow, OverlapRow
 from ict.analysis.sides import at_ratio, named, ratios
 from ict.analysis.transfer import TransferRow
-from ict.analysis.verdicts import DIFFERENT, UNTOLD, judge_family
+from ict.analysis.verdicts import DIFFERENT, UNTOLD, judge, judge_family
 from ict.catalogue import RATIO
 from ict.criteria import choice, is_control
 from ict.documents.number_words import number_words, range_words, share_words
@@ -83,7 +83,10 @@ def of_transfer(table: Sequence[TransferRow]) -> str:
     worst = min(range(len(rows)), key=lambda i: rows[i].difference)
     row = rows[worst]
     many = f"Of {len(rows)} cells {counts}. Lowest: " if len(rows) > 1 else ""
-    return f"{many}{row.task} on the channels of {row.source} − on its own {verdicts[worst].brief}."
+    own = f"{many}{row.task} on the channels of {row.source} − on its own {verdicts[worst].brief}."
+    chance = [one for one in table if one.source == "random" and one not in rows]
+    told = [f"{one.task} on random ones {judge(_difference(one)).brief}" for one in chance[:1]]
+    return " ".join([own, *(f"{sentence}." for sentence in told)])
 
 
 def _difference(row: TransferRow) -> Difference:

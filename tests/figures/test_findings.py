@@ -73,6 +73,10 @@ def test_transfer_counts_its_cells_under_holm(store: Store) -> None:
     assert both.startswith("Of 2 cells 1 ")
     assert "1 different" in both
     assert "channels of sprites_loc − on its own −5.00 points" in both
+    add(store, (0.03, 0.0301, 0.0299), **RANDOM)
+    chance = findings.of_transfer(transfer_table(run_rows(store)))
+    assert chance.startswith(f"{both} digits on random ones −3.00 points [")
+    assert chance.endswith("3 seeds: different.")
 
 
 def test_overlap_counts_blocks_above_chance() -> None:

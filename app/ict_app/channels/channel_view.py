@@ -161,7 +161,7 @@ def _numbers(source: Source, picked: Selection, rows: Sequence[OverlapRow]) -> N
     channels = sum(len(block.indices) for block in picked.blocks)
     total = sum(block.width for block in picked.blocks)
     cells = [
-        ("Chosen channels", f"{channels:,} of {total:,}", None),
+        ("Chosen channels", f"{channels:,} of {total:,}", help_of("score")),
         (
             "Adapter parameters",
             words.count(picked.parameters()),

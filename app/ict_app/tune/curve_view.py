@@ -146,7 +146,7 @@ def _note(
     ]  # fmt: skip
     note = f"{words.runs(sum(row not in lacking for row in drawn))} drawn"
     if len(begun) > DRAWN:
-        note += f", of the newest {DRAWN} of {len(begun)}; filter or select rows to choose others"
+        note += f", the newest of {len(begun)} with epochs; filter or select rows to draw others"
     if lacking:
         note += (
             f". {words.runs(len(lacking))} of an earlier version did not write {_UNWRITTEN[view.x]}"
