@@ -3,12 +3,12 @@
     python -m docs.walk [--epochs 4] [--limit N] [--out docs/walk]
 
 Train digits, watch it, its channels, one channel, back, random channels beside it, compared, PDF and LaTeX exported;
-no shell. Pictures go to `--out`, and `steps.md`, a table of steps, clicks and seconds, beside them. Clicks are
+no shell. Pictures go to `--out`, and `README.md`, with a table of steps, clicks and seconds, beside them. Clicks are
 counted as they are made: on a button, a link, or Back.
 """
 
 import argparse
-import platform
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -33,6 +33,7 @@ class Walk:
     visitor: Visitor
     out: Path
     rows: list[str] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
     clicks: int = 0
 
     @property
@@ -56,9 +57,8 @@ class Walk:
         self.page.wait_for_timeout(1500)
         name = f"{len(self.rows) + 1}.png"
         self.page.screenshot(path=self.out / name)
-        self.rows.append(
-            f"| {title} | {self.clicks - before} | {seconds:.0f} | [picture]({name}) |"
-        )
+        self.titles.append(title)
+        self.rows.append(f"| {title} | {self.clicks - before} | {seconds:.0f} |")
 
 
 class Steps(Walk):
@@ -156,9 +156,27 @@ def main() -> None:
             local.cancel(
                 store, [run.id for run in store.runs() if run.status() in ("running", "queued")]
             )
-    table = ["| step | clicks | seconds | |", "|---|---:|---:|---|", *done.rows]
-    (chosen.out / "steps.md").write_text("\n".join(table) + "\n")
-    print("\n".join(table), f"\n{done.clicks} clicks; {platform.processor() or platform.machine()}")
+    (chosen.out / "README.md").write_text(page(done, chosen.epochs))
+    print("\n".join(done.rows), f"\n{done.clicks} clicks")
+
+
+def page(done: Walk, epochs: int) -> str:
+    """The page of the documentation: the table, then each picture below its step."""
+    clock = time.strftime("%Y-%m-%d", time.gmtime())
+    pictures = [
+        f"## {number}. {title}\n\n![{title.replace('*', '')}]({number}.png)\n"
+        for number, title in enumerate(done.titles, 1)
+    ]
+    return "\n".join(
+        [
+            "# A first walk through the app\n",
+            "From an empty store to a figure in a paper, without a shell: digits are trained, the run's channels and one",
+            "of them looked at, random channels tuned beside it, the two compared, and the figure exported.",
+            f"`python -m docs.walk --epochs {epochs}` walks it in a real browser, counts its clicks and takes these pictures",
+            f"({done.clicks} clicks; {clock}, {os.cpu_count()} CPU cores, no GPU).\n",
+            "| step | clicks | seconds |", "|---|---:|---:|", *done.rows, "", *pictures,
+        ]
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -88,16 +88,16 @@ def draws_beside(row: RunRow, rows: Sequence[RunRow]) -> str | None:
     Their draws are what the channels that `row` chose are held against. None too where they are of
     several settings.
     """
-    shared = ("task", "backbone", "method", "seed", "epochs", "k")
-    like = groups.key(row, shared)
-    draws = [
-        one for one in rows
-        if one.done and not one.archived and one.criterion == "random" and groups.key(one, shared) == like
-    ]  # fmt: skip
+    random = [one for one in rows if one.done and not one.archived and one.criterion == "random"]
+    draws, filters = random, ["criterion=random"]
+    for name in ("task", "k", "seed", "backbone", "method", "epochs"):
+        alike = [one for one in draws if groups.key(one, (name,)) == groups.key(row, (name,))]
+        if len(alike) < len(draws):
+            filters.append(f"{name}={_value(row.get(name))}")
+        draws = alike
     if row.criterion == "random" or not draws or _several(draws):
         return None
-    filters = [f"{name}={_value(row.get(name))}" for name in shared]
-    return ",".join(["criterion=random", *filters]) if _fits("", filters) else None
+    return ",".join(filters) if _fits("", filters) else None
 
 
 def _first_two(sides: Sequence[Offered]) -> tuple[str, str] | None:
