@@ -152,6 +152,23 @@ def test_a_click_on_a_confusion_leads_to_its_images(visitor: Visitor) -> None:
     expect(shown).to_have_count(int(count))
 
 
+def test_a_run_is_named_deleted_and_comes_back(visitor: Visitor) -> None:
+    page, body = visitor.page, visitor.page.get_by_test_id("stMain")
+    visitor.open("/run")
+    visitor.settle()
+    body.get_by_role("button", name="Name and tags").click()
+    page.get_by_role("textbox", name="Name").fill("the one of the figure")
+    page.get_by_role("button", name="Save").click()
+    expect(body).to_contain_text("the one of the figure")
+    sidebar = page.get_by_test_id("stSidebar")
+    expect(sidebar).to_contain_text("27 runs")
+    body.get_by_role("button", name="Delete").click()
+    expect(body).to_contain_text("moved to the trash")
+    expect(sidebar).to_contain_text("26 runs")
+    body.get_by_role("button", name="Undo").click()
+    expect(sidebar).to_contain_text("27 runs")
+
+
 def test_what_was_collected_outlives_a_refresh_and_leaves_as_one_zip(visitor: Visitor) -> None:
     page = visitor.page
     for where in ("/curves", "/overlap"):
