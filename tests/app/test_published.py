@@ -19,6 +19,7 @@ from ict.store.basket import Entry
 from ict.store.channel_sets import ChannelSet
 from tests.app import fixture_store
 from tests.app.conftest import PAGES, ROOT, Open
+from tests.app.test_jobs import unfolded
 from tests.app.test_links import texts
 from tests.same_bytes import state
 
@@ -130,6 +131,7 @@ def test_a_published_page_says_so_and_no_click_changes_the_store(
     assert not app.exception
     assert "Published read-only" in texts(app)
     assert PUBLISHED not in texts(app)  # nothing was tried: no address starts anything
+    app = unfolded(app)
     refused = {one.label for one in app.button if SENTENCE in (one.proto.help, one.help)}
     assert all(one.disabled for one in app.button if one.label in refused)
     assert GATED.get(page, set()) <= refused
