@@ -16,7 +16,11 @@ from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))  # mkdocs is a program of its own: it knows no package of the clone
+sys.path.insert(
+    0, str(ROOT)
+)  # mkdocs knows no package of a clone, and puts this back after reading
+from docs._make.troubleshooting import PLACE, tables  # noqa: E402
+
 OUTSIDE = "repository/"
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#|/)([^)\s#]+)(?=[)#])")
 
@@ -40,8 +44,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """The page with its links to files of the repository as links within the site."""
     del config, files
-    from docs._make.troubleshooting import PLACE, tables
-
     if PLACE in markdown:
         markdown = markdown.replace(PLACE, tables())
     here = _in_repository(page.file.src_uri)
