@@ -21,7 +21,9 @@ def test_every_axis_has_a_title_and_every_figure_a_caption(name):
     names_only |= {"compare", "agreement-methods"}
     names_only |= {"score-map-swin"}  # its panels share the title of the highest
     for axis in (*figure.select_xaxes(), *figure.select_yaxes()):
-        labelled = bool(axis.title.text) or axis.visible is False  # of parallel ones the words are notes
+        labelled = (
+            bool(axis.title.text) or axis.visible is False
+        )  # of parallel ones the words are notes
         assert labelled or name in names_only, axis
     assert theme.caption_of(figure).endswith(".")
     assert not [t.type for t in figure.data if "gl" in t.type]
