@@ -44,13 +44,14 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Store
 def open_page(stores: dict[str, Store], monkeypatch: pytest.MonkeyPatch) -> Open:
     """`open_page("channels", "one", of=…)` runs the page on that store; gives the AppTest."""
     import streamlit as st
-    from ict_app.common import readers
+    from ict_app.common import plot, readers
 
     monkeypatch.setattr(readers, "EXAMPLE", Path("/nowhere"))
     monkeypatch.delenv("ICT_VTAB_ROOT", raising=False)
     st.cache_data.clear()
     st.cache_resource.clear()
     readers.forget_rows()
+    plot._once.cache_clear()
     for store in stores.values():  # they are shared by all tests
         (store.root / "figures.json").unlink(missing_ok=True)
 
