@@ -160,7 +160,7 @@ def _controls(source: Source, *, with_sets: bool) -> tuple[View, tuple[int, ...]
 def _numbers(source: Source, picked: Selection, rows: Sequence[OverlapRow]) -> None:
     channels = sum(len(block.indices) for block in picked.blocks)
     total = sum(block.width for block in picked.blocks)
-    cells = [
+    cells: list[tuple[str, str, str | None]] = [
         ("Chosen channels", f"{channels:,} of {total:,}", help_of("score")),
         (
             "Adapter parameters",
