@@ -1,5 +1,6 @@
 """Back, Forward and links in a real browser: each choice is one entry, arrival is none."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from ict.store import Store
 from tests.app import fixture_store
 
 pytest.importorskip("playwright")
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 from tests.app.served import CHROMIUM, Server, Visitor, browser
 
@@ -55,8 +56,27 @@ def stands(visitor: Visitor, heading: str, **address: str) -> None:
 
 
 def choose(visitor: Visitor, label: str, option: str) -> None:
-    visitor.page.get_by_role("combobox", name=re.compile(f"{label}$")).click()
-    visitor.page.get_by_role("option", name=option, exact=True).click()
+    """Opens the list again where the page was drawn anew under it and closed it."""
+    offered = visitor.page.get_by_role("option", name=option, exact=True)
+    for _ in range(5):
+        visitor.page.get_by_role("combobox", name=re.compile(f"{label}$")).click()
+        with contextlib.suppress(TimeoutError):
+            offered.click(timeout=5000)
+            return
+    raise AssertionError(f"{label} does not offer {option}")
+
+
+def step_up(visitor: Visitor) -> None:
+    """One step of the slider; pressed again where the page was drawn anew in that moment."""
+    slider = visitor.page.get_by_role("slider").first
+    before = slider.get_attribute("aria-valuenow")
+    for _ in range(5):
+        slider.focus()
+        slider.press("ArrowRight")
+        with contextlib.suppress(AssertionError):
+            expect(slider).not_to_have_attribute("aria-valuenow", str(before), timeout=3000)
+            return
+    raise AssertionError("the slider does not move")
 
 
 def channel(visitor: Visitor) -> str:
@@ -94,9 +114,7 @@ def test_a_link_leads_where_it_says_and_back_leads_home(visitor: Visitor) -> Non
     field.fill("9")
     field.press("Enter")
     stands(visitor, "Channels", of=of, block="3", channel="9")
-    slider = page.get_by_role("slider").first
-    slider.focus()
-    slider.press("ArrowRight")
+    step_up(visitor)
     stands(visitor, "Channels", of=of, block="3", channel="9", k="25")
     page.get_by_role("link", name="Inspect this channel").click()
     stands(visitor, "Inspect", of=of, block="3", channel="9")
