@@ -73,7 +73,7 @@ def test_every_page_of_the_guide_has_code_that_runs():
     }
     told = {
         "architecture", "criteria-report", "extending", "figures/README", "index", "overview",
-        "performance", "real-weights", "reports/README", "statistics", "which-channels",
+        "performance", "real-weights", "reports/README", "statistics", "walk/README", "which-channels",
     }  # fmt: skip
     assert without <= {f"docs/{name}.md" for name in told}
 
