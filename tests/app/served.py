@@ -139,3 +139,17 @@ class Visitor:
 
     def exceptions(self) -> list[str]:
         return self.page.get_by_test_id("stException").all_inner_texts()
+
+
+@contextlib.contextmanager
+def visiting(store: Path, cwd: Path, patience_ms: int) -> Iterator[Visitor]:
+    """A visitor of a served app on `store`, who met no error in the end; both are gone afterwards."""
+    server = Server(store, cwd)
+    try:
+        with browser() as chrome:
+            found = Visitor(chrome, server.url)
+            found.page.set_default_timeout(patience_ms)
+            yield found
+            assert (found.errors, found.exceptions()) == ([], [])
+    finally:
+        server.stop()

@@ -11,7 +11,7 @@ from ict.store import Store
 pytest.importorskip("playwright")
 from ict_app.common.readers import EXAMPLE
 
-from tests.app.served import CHROMIUM, Server, Visitor, browser
+from tests.app.served import CHROMIUM, Visitor, visiting
 from tests.app.test_history import PATIENCE_MS, choose, stands
 
 pytestmark = [
@@ -25,15 +25,8 @@ OF = "digits-ict_tiny-class_l2-attn-078006fcf799"
 @pytest.fixture
 def visitor(tmp_path: Path) -> Iterator[Visitor]:
     """On an empty store, where the example is shown."""
-    server = Server(tmp_path / "store", tmp_path)
-    try:
-        with browser() as chrome:
-            found = Visitor(chrome, server.url)
-            found.page.set_default_timeout(PATIENCE_MS)
-            yield found
-            assert (found.errors, found.exceptions()) == ([], [])
-    finally:
-        server.stop()
+    with visiting(tmp_path / "store", tmp_path, PATIENCE_MS) as found:
+        yield found
 
 
 def test_the_most_class_selective_channel_and_the_next_ones(visitor: Visitor) -> None:

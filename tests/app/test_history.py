@@ -14,7 +14,7 @@ from tests.app import fixture_store
 pytest.importorskip("playwright")
 from playwright.sync_api import Page, TimeoutError, expect
 
-from tests.app.served import CHROMIUM, Server, Visitor, browser
+from tests.app.served import CHROMIUM, Visitor, visiting
 
 pytestmark = [
     pytest.mark.browser,
@@ -28,16 +28,9 @@ PATIENCE_MS = 120_000  # for a busy machine
 def visitor(tmp_path: Path) -> Iterator[Visitor]:
     store = Store(tmp_path / "store")
     fixture_store.tiny_study(store)
-    server = Server(store.root, tmp_path)
     expect.set_options(timeout=PATIENCE_MS)
-    try:
-        with browser() as chrome:
-            found = Visitor(chrome, server.url)
-            found.page.set_default_timeout(PATIENCE_MS)
-            yield found
-            assert (found.errors, found.exceptions()) == ([], [])
-    finally:
-        server.stop()
+    with visiting(store.root, tmp_path, PATIENCE_MS) as found:
+        yield found
 
 
 def said(page: Page) -> dict[str, str]:
