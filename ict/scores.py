@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ict.documents.number_words import number_words
 from ict.errors import InputError, quoted
 
 if TYPE_CHECKING:
@@ -62,7 +63,13 @@ class ChannelScores:
         from ict.documents.cards import card
 
         rows = [
-            (site, stage, *array.shape, f"{np.nanmedian(array):.4g}", f"{np.nanmax(array):.4g}")
+            (
+                site,
+                stage,
+                *array.shape,
+                number_words(np.nanmedian(array), ".4g"),
+                number_words(np.nanmax(array), ".4g"),
+            )
             for site in self.sites
             for stage, array in enumerate(self.site(site))
         ]

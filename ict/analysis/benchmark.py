@@ -19,6 +19,7 @@ from ict.analysis.groups import Seed, by_seed, key, varying_within
 from ict.analysis.groups import words as in_words
 from ict.analysis.intervals import Interval, t_interval
 from ict.criteria import CRITERION
+from ict.documents.number_words import number_words
 from ict.methods.registry import title_of
 from ict.store.run_rows import RunRow, as_rows
 
@@ -149,7 +150,9 @@ def _label(row: RunRow, names: Sequence[str]) -> str:
     """How the table names the setting of a row: by those of `names` that say something."""
     words = [title_of(row.method)]
     if row.k is not None and not pd.isna(row.k):
-        words.append(f"K={row.k:g}" if isinstance(row.k, (int, float)) else f"K={row.k}")
+        words.append(
+            f"K={number_words(row.k)}" if isinstance(row.k, (int, float)) else f"K={row.k}"
+        )
     if row.criterion not in (None, CRITERION) and not pd.isna(row.criterion):
         words.append(str(row.criterion))
     if row.backbone != BACKBONE:

@@ -13,6 +13,7 @@ from scipy import special
 
 from ict.analysis.differences import Difference, over_images
 from ict.analysis.summary import holm
+from ict.documents.number_words import number_words
 from ict.errors import InputError
 
 
@@ -45,10 +46,11 @@ class Flips:
 
     @property
     def sentence(self) -> str:
+        exact, mid = (number_words(p, ".3g") for p in (self.p_exact, self.p_mid))
         return (
             f"{self.lost} of {self.images} test images are right under A alone, {self.gained} under B "
-            f"alone, {self.changed_wrong} wrong in two ways (McNemar exact p = {self.p_exact:.3g}, mid-p "
-            f"{self.p_mid:.3g}: of these two trained models, not of their methods)"
+            f"alone, {self.changed_wrong} wrong in two ways (McNemar exact p = {exact}, mid-p "
+            f"{mid}: of these two trained models, not of their methods)"
         )
 
     def to_dict(self) -> dict[str, Any]:

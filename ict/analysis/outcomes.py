@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from ict.documents.number_words import number_words
 from ict.errors import InputError, quoted
 from ict.store.predictions import Predictions
 
@@ -56,7 +57,7 @@ class Outcome:
         return f"{self.number(value, form)} {self.unit}"
 
     def number(self, value: float, form: str) -> str:
-        return f"{self.scale * value:{form}}"
+        return number_words(self.scale * value, form)
 
     def level(self, value: float) -> str:
         """A value itself: `94.20 %`, `0.221 nats`."""

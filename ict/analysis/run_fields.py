@@ -6,7 +6,7 @@ from typing import Any, Final
 from ict.analysis.setting_words import APART, FIRST, SETTINGS, key, number_of, told, words
 from ict.analysis.summary import ratio_of
 from ict.criteria import choice, named
-from ict.documents.number_words import share_words
+from ict.documents.number_words import number_words, share_words
 from ict.store.run_rows import RunRow
 from ict.tasks.others import said
 
@@ -68,4 +68,4 @@ def in_words(name: str, value: Any) -> str:
         return share_words(value)
     if name in ("weights", "data", "score_data"):
         return words(name, value).split(" ")[-1]
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_words(value) if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ from numbers import Real
 from typing import Any, Final
 
 from ict.config import FIELDS, NEUTRAL
+from ict.documents.number_words import number_words
 from ict.store.run_rows import RunRow
 
 APART: Final = ("seed", "selection_seed")
@@ -35,7 +36,7 @@ def words(name: str, value: Any) -> str:
     """A setting as a label says it: `lr × 3`, `epochs 8`, the end of a fingerprint."""
     titles = {"k": "K", "tune_site": "site", "lr_multiplier": "lr ×"}
     if isinstance(value, float):
-        value = f"{value:g}"
+        value = number_words(value)
     if name in ("weights", "data", "score_data"):
         value = str(value)[-6:]
     return f"{titles.get(name, name.replace('_', ' '))} {value}"

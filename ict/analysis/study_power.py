@@ -6,6 +6,7 @@ from typing import Any
 
 from ict.analysis.power import Needed, seeds_needed
 from ict.analysis.study_contrasts import Told, study_contrasts
+from ict.documents.number_words import number_words
 from ict.errors import InputError
 from ict.store.store import Store
 from ict.store.studies import Study
@@ -31,8 +32,11 @@ class Plan:
         low, high = (self.hours(n) for n in (self.needed.low, self.needed.high))
         if low is None or self.needed.smallest > self.needed.difference:
             return f"{words}."
-        until = "more" if high is None else f"{high:.2g}"
-        return f"{words}; {self.have} are trained, the rest takes {low:.2g} to {until} hours one by one."
+        until = "more" if high is None else number_words(high, ".2g")
+        least = number_words(low, ".2g")
+        return (
+            f"{words}; {self.have} are trained, the rest takes {least} to {until} hours one by one."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {

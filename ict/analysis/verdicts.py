@@ -8,6 +8,7 @@ from typing import Any, Final
 from ict.analysis.differences import Difference
 from ict.analysis.outcomes import ACCURACY, Outcome
 from ict.analysis.summary import holm
+from ict.documents.number_words import number_words
 
 MARGIN: Final = ACCURACY.margin
 """One point of accuracy: what counts as no difference unless something else is asked for."""
@@ -18,7 +19,7 @@ EQUIVALENT: Final = "equivalent within {margin}"
 SMALL: Final = "different, by less than {margin}"
 UNTOLD: Final = "not told by these data"
 
-TO_THE_HIGHEST: Final = f"equivalent to the highest within {100 * MARGIN:g} point"
+TO_THE_HIGHEST: Final = f"equivalent to the highest within {number_words(100 * MARGIN)} point"
 """What a dagger in a table means."""
 
 PRIMARY: Final = "primary"

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ict.cli.progress_file import ProgressFile
 from ict.documents.names import LINKS, VTAB_ROOT
+from ict.documents.number_words import number_words
 from ict.documents.shapes import shown
 from ict.errors import IctError, InputError, lacking, one_sentence, printable, quoted
 from ict.files import refuse_published, store_root
@@ -252,7 +253,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return number_words(value, ".4g")
     if isinstance(value, (list, tuple)):
         return ", ".join(map(shown, value))
     return shown(value)

@@ -8,6 +8,7 @@ from ict.analysis.sides import find_side, is_side
 from ict.analysis.study_contrasts import declared_outcome, study_contrasts
 from ict.analysis.verdicts import Verdict
 from ict.cli.common import NUMBER, command, emit
+from ict.documents.number_words import number_words
 from ict.errors import InputError
 from ict.store.store import Store
 from ict.store.studies import load_study
@@ -68,7 +69,9 @@ def compare_command(
 def _margin(margin: float | None, outcome: Outcome) -> float | None:
     """As the outcome's numbers are. Raises InputError for one that is none."""
     if margin is not None and not 0 < margin <= 100:
-        raise InputError(f"--margin {margin:g}: choose {outcome.unit} above 0 and up to 100")
+        raise InputError(
+            f"--margin {number_words(margin)}: choose {outcome.unit} above 0 and up to 100"
+        )
     return None if margin is None else margin / outcome.scale
 
 
@@ -107,7 +110,7 @@ def _task(one: TaskComparison, verdicts: list[Verdict], outcome: Outcome) -> lis
         said.append(f"  {one.flips.sentence}")
     said += [
         f"    class {each.label}: {each.flips.lost} right under A alone, {each.flips.gained} under B "
-        f"alone, of {each.flips.images} (Holm p = {each.p:.3g})"
+        f"alone, of {each.flips.images} (Holm p = {number_words(each.p, '.3g')})"
         for each in one.by_class
     ]
     return said + [f"  {note}" for note in one.notes]

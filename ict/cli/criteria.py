@@ -9,6 +9,7 @@ from ict.cli import field_options
 from ict.cli import options as shared
 from ict.cli.common import BATCH, NUMBER, SEED, Progress, Whole, command, emit, table
 from ict.criteria import CRITERION, check_criterion
+from ict.documents.number_words import number_words
 from ict.files import read_json
 from ict.machine import calm_threads, choose_device, choose_threads
 from ict.store.names import meta_file
@@ -119,7 +120,7 @@ def causal(
     )
     document = read_json(path)
     shown = ("series", "seed", "mode", "fraction", "accuracy", "log_probability")
-    text = f"accuracy with nothing replaced: {document['accuracy']:.4g}\n" + table(
+    text = f"accuracy with nothing replaced: {number_words(document['accuracy'], '.4g')}\n" + table(
         document["curves"], shown
     )
     emit({"path": str(path), **document}, as_json=as_json, text=text)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ict.analysis.report_card import FILE_KIND, SELECTOR_KIND, CardRow, ReportCard
 from ict.cli.common import table
 from ict.criteria import named
+from ict.documents.number_words import number_words
 
 FORMATS = ("csv", "md")
 _FACTS = ("task", "backbone", "weights", "site", "split", "images", "device")
@@ -62,7 +63,7 @@ def cells(card: ReportCard) -> list[dict[str, str]]:
 
 def legend(card: ReportCard) -> Iterator[tuple[str, str]]:
     """What each column is, in its unit, and what has to be said."""
-    chance = f"chance {100 * card.rows[0].chance:.3g} %"
+    chance = f"chance {number_words(100 * card.rows[0].chance, '.3g')} %"
     first, second = card.images_of_halves
     yield (
         "regret",

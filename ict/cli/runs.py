@@ -9,6 +9,7 @@ from ict.cli import run_controls, run_labels
 from ict.cli.asking import confirm
 from ict.cli.common import command, emit, json_option, reports_errors, say_unreadable, table
 from ict.cli.options import COMPILE, SLOTS, THREADS
+from ict.documents.number_words import number_words
 from ict.errors import InputError, did_you_mean, quoted
 from ict.store.run_folder import STATUSES
 from ict.store.store import Store
@@ -167,7 +168,7 @@ def _marked(shown: list[dict[str, Any]]) -> str:
         note = test_note(record)
         if note and record.test_accuracy is not None:
             mark = "*" if note == NOT_OFFICIAL else "‡"
-            row["test_accuracy"] = f"{record.test_accuracy:.4g} {mark}"
+            row["test_accuracy"] = f"{number_words(record.test_accuracy, '.4g')} {mark}"
             noted.append(record)
     said = test_notes(noted)
     own = "; ".join(one for one in said if one != NOT_OFFICIAL)

@@ -7,6 +7,7 @@ from ict.config.record import ABOUT, DEFAULTS, FIELDS, TYPES, RunConfig
 from ict.config.values import as_typed
 from ict.criteria import check_criterion, choice
 from ict.documents.bounded import json_value
+from ict.documents.number_words import number_words
 from ict.errors import InputError, did_you_mean, quoted
 from ict.methods.method import GROUPS, Method
 from ict.methods.registry import chooses_channels, get_method
@@ -147,6 +148,6 @@ def _check_start(config: RunConfig) -> None:
         )
     if config.scale_on_x and config.scale != 1:
         raise InputError(
-            f"head_init=probe needs scale=1 where scale_on_x is set: scale={config.scale:g} changes "
+            f"head_init=probe needs scale=1 where scale_on_x is set: scale={number_words(config.scale)} changes "
             "the features that the probe was fitted on"
         )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ict.criteria import CRITERIA, REGISTRY, SELECTORS, TOKENS, outside
 from ict.criteria.kind import Computed, Criterion, Request
+from ict.documents.number_words import number_words
 from ict.errors import InputError, quoted
 from ict.files import absolute
 
@@ -103,7 +104,7 @@ class FromFile:
         if len(alike) and shape[1] > 1:
             raise InputError(
                 f"{self.path}: all {shape[1]} scores {quoted(name)} of block {alike[0]} are "
-                f"{rows[alike[0], 0]:g}, so no choice means anything"
+                f"{number_words(rows[alike[0], 0])}, so no choice means anything"
             )
         return rows
 

@@ -1,15 +1,31 @@
 """Numbers as people read them, everywhere in the same words: signs, ranges, shares, bytes."""
 
 import math
+from decimal import Decimal
 from typing import Final
 
 MINUS: Final = "−"
+_IN_FULL: Final = range(-6, 15)
+"""Powers of ten of numbers that are written out."""
+_RAISED: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def number_words(value: float, form: str = "g") -> str:
-    """A number in a format of Python, with a real minus sign: −3.37."""
-    return f"{value:{form}}".replace("-", MINUS)
+    """A number in a format of Python, with a real minus sign, and as people write it: −3.37, 100.
+
+    Never 1e+02, which Python makes of 99.6 to two digits; far from 1 it is 1.2 × 10⁻⁹.
+    """
+    text = f"{value:{form}}"
+    return (_without_e(text) if "e" in text else text).replace("-", MINUS)
+
+
+def _without_e(text: str) -> str:
+    digits, power = text.split("e")
+    if int(power) not in _IN_FULL:
+        return f"{digits} × 10{str(int(power)).translate(_RAISED)}"
+    sign = "+" if text.startswith("+") else ""
+    return f"{Decimal(text):{sign},f}"
 
 
 def range_words(low: float, high: float, form: str = "g", unit: str = "") -> str:

@@ -210,7 +210,7 @@ def accuracy_against_parameters(
             name=str(source),
             marker={"size": 9, "symbol": style.symbol, "color": style.colour},
             customdata=row_names(part),
-            hovertemplate="%{customdata}<br>%{x:.3g} M parameters<br>%{y:.2f} %<extra></extra>",
+            hovertemplate="%{customdata}<br>%{x:.3r} M parameters<br>%{y:.2f} %<extra></extra>",
         )
     _label_points(figure, rows, column)
     figure.update_xaxes(title_text="trained parameters without the head (millions)", type="log")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from ict.documents.number_words import number_words
 from ict.figures import theme as look
 from ict.figures.frames import Table, frame
 from ict.figures.reference_lines import line_at_x, line_at_y
@@ -102,7 +103,7 @@ def class_profile(
             y=scores[order],
             customdata=[words[i] for i in order],
             marker={"color": look.BLUE, "line": {"width": 0}},
-            hovertemplate="%{customdata}<br>%{y:.4g}<extra></extra>",
+            hovertemplate="%{customdata}<br>%{y:.4r}<extra></extra>",
             showlegend=False,
         )
     )
@@ -153,7 +154,7 @@ def class_map(
             y=words,
             customdata=np.stack([ratio, scores], axis=-1).astype(np.float32),
             hovertemplate="class %{y}, channel %{x}<br>%{customdata[0]:.2f} of the mean over classes"
-            "<br>score %{customdata[1]:.4g}<extra></extra>",
+            "<br>score %{customdata[1]:.4r}<extra></extra>",
             coloraxis="coloraxis",
         )
     )
@@ -162,7 +163,7 @@ def class_map(
         coloraxis={
             "colorscale": look.DIVERGING, "cmin": -far, "cmax": far,
             "colorbar": {"title": {"text": f"{criterion} / mean over classes"}, "tickvals": ticks,
-                         "ticktext": [f"{2**tick:.2g}" for tick in ticks]},
+                         "ticktext": [number_words(2**tick, '.2g') for tick in ticks]},
         },
     )  # fmt: skip
     few = scores.shape[1] <= MANY_CLASSES
@@ -209,7 +210,7 @@ def histogram(
             width=np.diff(bounds),
             customdata=np.stack([bounds[:-1], bounds[1:]], axis=1),
             marker={"color": look.BLUE, "line": {"width": 0}},
-            hovertemplate="%{customdata[0]:.3g} to %{customdata[1]:.3g}: %{y}<extra></extra>",
+            hovertemplate="%{customdata[0]:.3r} to %{customdata[1]:.3r}: %{y}<extra></extra>",
             showlegend=False,
         )
     )
@@ -219,7 +220,7 @@ def histogram(
     caption = f"Distribution of {unit} over n = {int(np.sum(counts)):,} {what}."
     if mark is not None:
         line_at_x(figure, mark, {"dash": "dash", "width": 2})
-        caption += f" The dashed line is that of one channel, {mark:.4g}."
+        caption += f" The dashed line is that of one channel, {number_words(mark, '.4g')}."
     return look.finish(figure, title=title, caption=caption, theme=theme, height=300)
 
 
@@ -248,7 +249,7 @@ def block_profile(
                 customdata=order[part].astype(np.int32),
                 name=name,
                 marker={"color": colour, "line": {"width": 0}},
-                hovertemplate="channel %{customdata}<br>rank %{x}<br>score %{y:.4g}<extra></extra>",
+                hovertemplate="channel %{customdata}<br>rank %{x}<br>score %{y:.4r}<extra></extra>",
             )
     if k and k < len(x):
         line_at_x(figure, k + 0.5, {"dash": "dash", "width": 1})

@@ -145,7 +145,7 @@ def flip_bars(
                 [count, c.flips.images, c.p] for count, c in zip(counts, shown, strict=True)
             ],
             hovertemplate="%{y}: %{customdata[0]} of %{customdata[1]} images (Holm p = "
-            "%{customdata[2]:.3g})<extra></extra>",
+            "%{customdata[2]:.3r})<extra></extra>",
         )
     most = max((max(c.flips.lost, c.flips.gained) for c in shown), default=1) or 1
     figure.update_layout(barmode="relative", bargap=0.25)

@@ -8,6 +8,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 
 from ict.documents.bounded import number
+from ict.documents.number_words import number_words
 from ict.errors import InputError, quoted
 
 Along = Literal["epoch", "step", "time"]
@@ -94,5 +95,9 @@ def _last_means(raw: np.ndarray, epochs: int) -> np.ndarray:
 def smoothing_words(smooth: float) -> str:
     """How a caption says it; nothing without smoothing."""
     if smooth >= 1:
-        return f", mean of the last {smooth:g}" if smooth > 1 else ""
-    return f", exponential moving average of weight {smooth:g} without bias" if smooth else ""
+        return f", mean of the last {number_words(smooth)}" if smooth > 1 else ""
+    return (
+        f", exponential moving average of weight {number_words(smooth)} without bias"
+        if smooth
+        else ""
+    )

@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ict.analysis.summary import SeriesRow
+from ict.documents.number_words import number_words
 from ict.figures import theme as look
 from ict.figures.epoch_curves import Curve, progress_table, training_curves
 from ict.figures.frames import Table, frame
@@ -97,7 +98,7 @@ def deletion_curves(
     shares = sorted({share for share in rows["share"] if share > 0})
     figure.update_xaxes(
         title_text=f"channels {verb} (% of each block)", type="log", tickvals=shares,
-        ticktext=[f"{share:.3g}" for share in shares],
+        ticktext=[number_words(share, '.3g') for share in shares],
     )  # fmt: skip
     figure.update_yaxes(title_text=f"accuracy on {split} (%)")
     if untouched is not None:

@@ -8,6 +8,7 @@ import pandas as pd
 from ict.analysis.groups import has_epochs, over_seeds, seed_of
 from ict.analysis.run_fields import FIELDS_OF_RUNS, field_value
 from ict.analysis.setting_words import number_of
+from ict.documents.number_words import number_words
 from ict.errors import InputError, did_you_mean, quoted
 from ict.figures.asked import Choice, Drawn, Found, of_runs
 from ict.figures.curve_view import ALONG, KNOWN, CurveView, limits
@@ -26,7 +27,7 @@ def view_of(choice: Choice) -> CurveView:
             f"x {quoted(choice.x)}: choose one of {', '.join(ALONG)}{did_you_mean(choice.x, ALONG)}"
         )
     if choice.smooth < 0:
-        raise InputError(f"smooth {choice.smooth:g}: choose a weight from 0 to below 1")
+        raise InputError(f"smooth {number_words(choice.smooth)}: choose a weight from 0 to below 1")
     return CurveView(
         x=choice.x, log=choice.log, smooth=choice.smooth,
         xlim=limits(choice.xlim, "x"), ylim=limits(choice.ylim, "y"),

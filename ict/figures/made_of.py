@@ -69,7 +69,7 @@ def _line(
         line={"color": style.colour, "dash": style.dash, "width": 2 if size else 1.5},
         marker={"symbol": style.symbol, "size": size or 1},
         customdata=pd.DataFrame({"count": counts, "k": rows["k"]}).to_numpy(),
-        hovertemplate=f"{name}<br>block %{{x}}: %{{customdata[0]:.4g}} of %{{customdata[1]}}<extra></extra>",
+        hovertemplate=f"{name}<br>block %{{x}}: %{{customdata[0]:.4r}} of %{{customdata[1]}}<extra></extra>",
     )
 
 

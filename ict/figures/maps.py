@@ -199,7 +199,9 @@ def _ends_words(
     if view in ("raw", "z") and limits:
         end = limits["cmax"]
         beyond = sum(int((viewed(stage, view) > end).sum()) for stage in stages)
-        words = f" Colours end at {number_words(end, '.4g')}, the {CLIPPED:g}th percentile"
+        words = (
+            f" Colours end at {number_words(end, '.4g')}, the {number_words(CLIPPED)}th percentile"
+        )
         words += " of both maps" if shared else ""
         words += f"; {beyond:,} channels lie above." if beyond != 1 else "; 1 channel lies above."
     elif shared and limits:
@@ -245,7 +247,7 @@ def _heatmap(
         y=np.arange(first, first + len(scores)),
         customdata=np.stack([ranks(scores).astype(np.float32), scores.astype(np.float32)], axis=-1),
         text=chosen.tolist() if len(own) else None,
-        hovertemplate="block %{y}, channel %{x}<br>score %{customdata[1]:.4g}<br>"
+        hovertemplate="block %{y}, channel %{x}<br>score %{customdata[1]:.4r}<br>"
         + "rank %{customdata[0]:.0f} in its block"
         + ("<br>chosen: %{text}" if len(own) else "")
         + "<extra></extra>",
@@ -276,7 +278,7 @@ def _markers(
             "line": {"width": 1.4, "color": mark.colour},
         },
         customdata=data,
-        text=[f"{value:.4g}" for value in scores[block, channel]],
+        text=[number_words(value, ".4g") for value in scores[block, channel]],
         hovertemplate="block %{customdata[3]}, channel %{x}<br>score %{text}<br>"
         f"rank %{{customdata[4]}} in its block<br>{mark.name}: yes<extra></extra>",
     )

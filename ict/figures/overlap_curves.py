@@ -174,7 +174,7 @@ def score_against_effect(
                 mode="markers",
                 marker={"size": 5, "color": look.transparent(colour, 0.7)},
                 customdata=words[part],
-                hovertemplate="channel %{customdata}<br>score %{x:.4g}<br>%{y:.3g}<extra></extra>",
+                hovertemplate="channel %{customdata}<br>score %{x:.4r}<br>%{y:.3r}<extra></extra>",
             )
     line_at_y(figure, 0, {"width": 1, "dash": "dot"})
     figure.update_xaxes(title_text=criterion)

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from ict.analysis.run_fields import field_title, field_value, in_words, is_quantity
 from ict.documents.bounded import number
-from ict.documents.number_words import share_words
+from ict.documents.number_words import number_words, share_words
 from ict.figures import theme as look
 from ict.figures.field_colours import field_colours
 from ict.store.run_rows import RunRow
@@ -105,7 +105,7 @@ def _apart(ticks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
 def _number(value: float) -> str:
     if value == round(value) and abs(value) < 1e4:
         return f"{value:.0f}"
-    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 1e4 else number_words(value, ".3g")
 
 
 def outcome_of(row: RunRow, outcome: str) -> float | None:
@@ -144,7 +144,7 @@ def parallel_runs(
         figure.add_scatter(
             x=list(range(len(axes))), y=[axis.places[i] for axis in axes], mode="lines",
             line={"color": colours.looks[value].fill(0.75), "width": 1.4}, showlegend=False,
-            hovertemplate=f"{said}<br>{OUTCOMES[outcome][0]}: {value:,.4g}<extra></extra>",
+            hovertemplate=f"{said}<br>{OUTCOMES[outcome][0]}: {number_words(value, ',.4g')}<extra></extra>",
         )  # fmt: skip
     _draw_axes(figure, axes)
     count = f"n = {len(drawn)} run{'s' * (len(drawn) != 1)}"

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ict.analysis.groups import over_seeds
-from ict.documents.number_words import share_words
+from ict.documents.number_words import number_words, share_words
 from ict.figures import theme as look
 from ict.store.run_rows import as_rows
 
@@ -53,8 +53,8 @@ def add_seed_lines(
             line={"color": style.fill(0.45), "width": 0.8},
             legendgroup=label,
             showlegend=False,
-            text=[f"epoch {epoch:g}" for epoch in run["epoch"]],
-            hovertemplate=f"{named}<br>%{{text}}: %{{y:.4g}}<extra></extra>",
+            text=[f"epoch {number_words(epoch)}" for epoch in run["epoch"]],
+            hovertemplate=f"{named}<br>%{{text}}: %{{y:.4r}}<extra></extra>",
         )
 
 
@@ -111,7 +111,7 @@ def add_mean(
 def _at_words(x: str, value: float) -> str:
     if x == "ratio":
         return share_words(value)
-    return f"epoch {value:g}" if x == "epoch" else f"{value:.4g}"
+    return f"epoch {number_words(value)}" if x == "epoch" else number_words(value, ".4g")
 
 
 def add_band(
@@ -155,7 +155,7 @@ def _seed_and_draw(seed: Any, draw: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, Real) else str(value)
+    return number_words(value) if isinstance(value, Real) else str(value)
 
 
 def add_level(figure: go.Figure, part: pd.DataFrame, name: str, style: look.Look) -> None:

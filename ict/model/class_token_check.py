@@ -17,6 +17,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
+from ict.documents.number_words import number_words
 from ict.model.timm_types import TimmViT
 
 Narrowed = Callable[[TimmViT], AbstractContextManager[None]]
@@ -92,7 +93,7 @@ def _difference(model: TimmViT, narrowed: Narrowed) -> str | None:
         return f"the class token's own pass cannot be tried ({type(error).__name__}: {error})"
     if apart <= _MOST:
         return None
-    return f"the class token's own pass differs by {apart:.1g} of the answer"
+    return f"the class token's own pass differs by {number_words(apart, '.1g')} of the answer"
 
 
 def _twin(model: TimmViT, generator: torch.Generator) -> TimmViT:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from ict.data import ImageSet
+from ict.documents.number_words import number_words
 from ict.files import append_line, remove_file
 from ict.model.backbones import classification_head
 from ict.store.live import Live, log
@@ -82,7 +83,7 @@ def start_from_probe(live: Live, model: nn.Module, train: ImageSet, forward: For
     probe.write(classification_head(model))
     chosen = probe.chosen
     said = (
-        f"the head starts as the linear probe: C={chosen.inverse_regularisation:g}, "
+        f"the head starts as the linear probe: C={number_words(chosen.inverse_regularisation)}, "
         f"cross-validated accuracy {chosen.val_accuracy:.3f}, loss {chosen.val_loss:.3f}"
     )
     return [said, *([] if probe.converged else ["that probe did not converge to seven digits"])]
@@ -96,6 +97,9 @@ def _progress(run: Run, live: Live, rate: float) -> Callable[[ProbeStep | Try], 
         row = {**asdict(step), "epoch": len(tried), "lr": None, "images_per_second": rate}
         append_line(run.progress_path, json.dumps(row))
         live.report("training", len(tried), len(STRENGTHS), unit="regularisation strengths")
-        log(run, f"C={step.inverse_regularisation:g}: held-out accuracy {step.val_accuracy:.3f}")
+        log(
+            run,
+            f"C={number_words(step.inverse_regularisation)}: held-out accuracy {step.val_accuracy:.3f}",
+        )
 
     return on_try

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ict.documents.number_words import number_words
 from ict.errors import InputError
 from ict.scores import ranked
 from ict.selection.record import BlockSelection
@@ -52,7 +53,7 @@ def top_k(scores: np.ndarray, k: int, *, order: str = "top") -> np.ndarray:
         )
     if width > 1 and k < width and (scores == scores[0]).all():
         raise InputError(
-            f"all {width} channels have the same score {scores[0]:g}, so no choice means anything; "
+            f"all {width} channels have the same score {number_words(scores[0])}, so no choice means anything; "
             "choose another criterion, site or tokens"
         )
     return np.sort(ranked(scores, order)[:k])

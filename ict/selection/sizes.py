@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ict.documents.number_words import number_words
 from ict.errors import InputError, quoted
 
 
@@ -17,7 +18,7 @@ def check_k(k: int, width: int, *, where: str = "a block") -> None:
 def k_from_ratio(ratio: float, width: int) -> int:
     """K = ratio × D, rounded, at least 1. Raises InputError outside (0, 1]."""
     if not 0 < ratio <= 1:
-        raise InputError(f"ratio={ratio:g}: choose more than 0 and at most 1")
+        raise InputError(f"ratio={number_words(ratio)}: choose more than 0 and at most 1")
     return max(1, round(ratio * width))
 
 

@@ -4,6 +4,7 @@ import re
 from decimal import Decimal
 
 from ict.documents.bounded import LONGEST, number
+from ict.documents.number_words import number_words
 from ict.errors import InputError, quoted
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9}
@@ -33,7 +34,7 @@ def fraction(text: str, separator: str) -> float:
         raise InputError(f"{quoted(text)} is not a number; write 0.736 or 73.6 %")
     value = float(Decimal(plain).scaleb(-2)) if per_cent else value
     if not 0 <= value <= 1:
-        raise InputError(f"{value:g} is outside 0 to 1; write 0.736 or 73.6 %")
+        raise InputError(f"{number_words(value)} is outside 0 to 1; write 0.736 or 73.6 %")
     return value
 
 

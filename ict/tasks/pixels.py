@@ -23,6 +23,8 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
+from ict.documents.number_words import range_words
+
 # No format that starts another program (EPS: Ghostscript), holds no pixels (PDF, WMF), or that PIL
 # guesses without a signature (TGA). A Multi-Picture Object opens as JPEG.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
@@ -151,8 +153,9 @@ def _unit_to_bytes(values: np.ndarray) -> np.ndarray:
         raise ValueError("it holds NaN or infinity; give every pixel a value from 0 to 1")
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 1:
+        span = range_words(low, high, ".6g")
         raise ValueError(
-            f"its float values go from {low:.6g} to {high:.6g}, and only 0 to 1 have a rule; "
+            f"its float values go from {span}, and only 0 to 1 have a rule; "
             "scale them, or save it with 8 or 16 bits"
         )
     return np.rint(values * 255).astype(np.uint8)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ict.data import ImageSet, batches
+from ict.documents.number_words import number_words
 from ict.errors import DivergedError
 from ict.model.adapters import adapters
 from ict.model.backbones import classification_head
@@ -104,7 +105,7 @@ class Trainer:
         mean_loss = float(loss_sum) / seen  # the one wait for the device
         if not math.isfinite(mean_loss):
             raise DivergedError(
-                f"the loss became {mean_loss} in epoch {epoch}: lower the learning rate ({s.lr:g})"
+                f"the loss became {mean_loss} in epoch {epoch}: lower the learning rate ({number_words(s.lr)})"
             )
         return mean_loss, float(hits) / seen, lr
 

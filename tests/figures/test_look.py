@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from ict import figures
-from ict.figures import curves, samples, theme
+from ict.figures import curves, samples, theme, ticks
 from ict.methods.registry import REGISTRY
 
 THEMES = ("light", "dark", "print")
@@ -131,5 +131,5 @@ def test_labels_of_named_ticks_never_meet(name):
 def test_thinned_ticks_keep_both_ends():
     ratios = [1 / 64, 1 / 63, 1 / 62, 1 / 8, 1 / 4, 0.24]
     words = ["1/64", "1/63", "1/62", "1/8", "1/4", "0.24"]
-    kept = theme.apart(ratios, words, 250, log=True)
+    kept = ticks.apart(ratios, words, 250, log=True)
     assert [words[i] for i in kept] == ["1/64", "1/8", "1/4"]

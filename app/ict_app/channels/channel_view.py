@@ -250,7 +250,7 @@ def _one_channel(source: Source, picked: Selection, other: Source | None, how: C
     scores = source.row(block)
     rank = rank_of(scores, channel)
     st.markdown(
-        f"score **{scores[channel]:.4g}**, rank **{rank}** of {len(scores)}, "
+        f"score **{number_words(scores[channel], '.4g')}**, rank **{rank}** of {len(scores)}, "
         + _chosen_words(picked, block, channel)
     )
     address.link("inspect", "Inspect this channel", icon="frame_inspect", of=source.key,
@@ -278,4 +278,6 @@ def _one_channel(source: Source, picked: Selection, other: Source | None, how: C
     if other is not None:
         theirs = other.row(block)
         standing = rank_of(theirs, channel)
-        st.caption(f"In {words.plain(other.label)}: score {theirs[channel]:.4g}, rank {standing}.")
+        st.caption(
+            f"In {words.plain(other.label)}: score {number_words(theirs[channel], '.4g')}, rank {standing}."
+        )

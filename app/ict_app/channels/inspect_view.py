@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from ict.analysis.ranks import Standing, rank_of, standing
+from ict.documents.number_words import number_words
 from ict.figures import class_profile, histogram
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_weights import weight_bars
@@ -59,7 +60,12 @@ def draw(shown: Store, source: Source) -> None:
     walk_view.draw(shown, source, (block, channel), bar)
     users = runs_with(shown, source, block, channel)
     with st.container(horizontal=True, gap="large"):
-        st.metric("Score", f"{scores[channel]:.4g}", width="content", help=help_of("score"))
+        st.metric(
+            "Score",
+            number_words(scores[channel], ".4g"),
+            width="content",
+            help=help_of("score"),
+        )
         st.metric(
             "Rank in its block", f"{rank} of {len(scores)}", width="content", help=help_of("rank")
         )

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from ict.documents.number_words import byte_words
+from ict.documents.number_words import byte_words, number_words
 from ict.documents.score_record import ScoreRecord
 
 NOTHING = "–"
@@ -35,7 +35,7 @@ def share(part: float | None, whole: float | None) -> str:
     if not _is_number(part) or not _is_number(whole) or not whole:
         return NOTHING
     value = 100 * part / whole
-    return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
+    return f"{value:.0f} %" if value >= 10 else f"{number_words(value, '.2g')} %"
 
 
 def duration(seconds: float | None) -> str:

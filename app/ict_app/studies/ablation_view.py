@@ -15,7 +15,7 @@ from ict.analysis.rates import rate_words, with_searches
 from ict.analysis.sides import named
 from ict.analysis.summary import SeriesRow, ratio_series, study_series
 from ict.analysis.verdicts import Verdict
-from ict.documents.number_words import range_words, share_words
+from ict.documents.number_words import number_words, range_words, share_words
 from ict.errors import InputError
 from ict.figures import Theme, accuracy_against_k
 from ict.figures.asked import Choice, Request
@@ -193,7 +193,7 @@ def _share(ratio: float | None) -> str:
 
 
 def _k_words(k: Any) -> str | None:
-    return None if k is None else f"{k:g}" if isinstance(k, float) else str(k)
+    return None if k is None else number_words(k) if isinstance(k, float) else str(k)
 
 
 def _mebibytes(number: float | None) -> float | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ict.criteria import SELECTORS
+from ict.documents.number_words import number_words
 from ict.errors import InputError, quoted
 from ict.files import atomic_write_bytes, make_folder
 from ict.methods.registry import chooses_channels, methods
@@ -55,7 +56,7 @@ def look(ask: StudyAsk) -> Look:
 def _contrast_words(contrast: studies.Contrast | None) -> str | None:
     if contrast is None:
         return None
-    at = "" if contrast.ratio is None else f" at K/D = {contrast.ratio:g}"
+    at = "" if contrast.ratio is None else f" at K/D = {number_words(contrast.ratio)}"
     return f"{contrast.a} − {contrast.b}{at}"
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ict.documents.bounded import fraction
+from ict.documents.number_words import number_words
 from ict.errors import InputError, quoted
 from ict.resolve import Resolved, resolve
 from ict.store import run_times
@@ -152,4 +153,4 @@ def recipe_words(*runs: Resolved) -> str:
 
 
 def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_words(value) if isinstance(value, float) else str(value)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ict.analysis import groups as run_groups
 from ict.analysis.summary import config_difference
-from ict.documents.number_words import range_words
+from ict.documents.number_words import number_words, range_words
 from ict.store import Store
 from ict.store.run_rows import RunRow
 from ict_app.common import address, kept, words
@@ -32,7 +32,7 @@ def _plain(value: Any) -> str:
         return ""
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_words(value) if isinstance(value, float) else str(value)
 
 
 def _grouped(done: Sequence[RunRow]) -> tuple[list[str], list[run_groups.Group]]:
