@@ -2,7 +2,7 @@
 
 import streamlit as st
 from ict_app.common import address, kept, readers, shell
-from ict_app.studies import ablation_view, study_form
+from ict_app.studies import ablation_view, study_choice, study_form
 from ict_app.tune import run_table
 
 from ict.figures import findings
@@ -11,8 +11,8 @@ shown = shell.heading(
     "Ablation", "How much depends on K, and on choosing these channels and no others."
 )
 everything = readers.run_rows(shown)
-studies = ablation_view.studies(shown)
-rows = ablation_view.choose(shown, studies) if studies else everything
+studies = study_choice.studies(shown)
+rows = study_choice.choose(shown, studies) if studies else everything
 rows = [row for row in rows if row.done]
 if not any(row.done for row in everything):
     shell.empty(

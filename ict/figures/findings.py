@@ -14,15 +14,15 @@ from ict.analysis.differences import SEEDS, Difference
 from ict.analysis.effect_agreement import effect_correlations
 from ict.analysis.overlap_row import CeilingRow, OverlapRow
 from ict.analysis.sides import at_ratio, named, ratios
+from ict.analysis.study_controls import chosen_channels, linear_probes, random_channels
 from ict.analysis.transfer import TransferRow
 from ict.analysis.verdicts import DIFFERENT, UNTOLD, judge, judge_family
 from ict.catalogue import RATIO
-from ict.criteria import choice, is_control
+from ict.criteria import CRITERION
 from ict.documents.number_words import number_words, range_words, share_words
 from ict.errors import InputError
 from ict.figures.benchmark import AVERAGES
 from ict.figures.labels import labels
-from ict.methods.registry import chooses_channels
 from ict.store.causal_files import CausalCheck
 from ict.store.run_rows import RunRow
 from ict.store.store import Store
@@ -31,24 +31,58 @@ NONE: Final = "No finding yet: "
 
 
 def of_ablation(rows: Iterable[RunRow], store: Store) -> str:
-    """Chosen channels against random ones, at K/D = 1/8 or the nearest K/D that both have."""
-    own = [row for row in rows if row.done and not row.foreign and chooses_channels(row.method)]
-    own = [row for row in own if row.at_chosen_rate]
-    ours = [row for row in own if not is_control(row.criterion)]
-    chance = [row for row in own if choice(row.criterion).selector == "random"]
-    a, b = named(ours, "ICT"), named(chance, "random")
-    tasks = set(a.tasks) & set(b.tasks)
-    a, b = (named([r for r in side.rows if str(r.task) in tasks], side.name) for side in (a, b))
-    shared = set(ratios(a)) & set(ratios(b))
-    if not shared:
-        return f"{NONE}no random channels were tuned at a K of the chosen ones."
-    ratio = min(shared, key=lambda one: (abs(np.log(one / RATIO)), one))
+    """Chosen channels against random ones and against the linear probe, at K/D = 1/8 or the nearest.
+
+    The criterion is the default one where several are there.
+    """
+    done = list(rows)
+    ours = chosen_channels(done)
+    ours = [row for row in ours if row.criterion == CRITERION] or ours
+    chance, probes = random_channels(done), linear_probes(done)
+    ratio = _nearest(ours, chance)
+    if ratio is None:
+        said = f"{NONE}no random channels were tuned at a K of the chosen ones."
+        ratio = _nearest(ours, ours)
+    else:
+        said = _ict_minus(ours, chance, "random", ratio, store)
+    if not {row.task for row in probes} & {row.task for row in ours} or ratio is None:
+        return said
+    probed = _ict_minus(ours, probes, "linear probe", ratio, store)
+    told = [sentence for sentence in (said, probed) if not sentence.startswith(NONE)]
+    return " ".join(told) or said
+
+
+def _nearest(ours: Sequence[RunRow], others: Sequence[RunRow]) -> float | None:
+    """The K/D next to 1/8 that both ran, on a task of both; None where there is none."""
+    tasks = {row.task for row in ours} & {row.task for row in others}
+    both = [
+        set(ratios(named([row for row in side if row.task in tasks], "")))
+        for side in (ours, others)
+    ]
+    shared = set.intersection(*both)
+    return min(shared, key=lambda one: (abs(np.log(one / RATIO)), one)) if shared else None
+
+
+def _ict_minus(
+    ours: Sequence[RunRow], others: Sequence[RunRow], name: str, ratio: float, store: Store
+) -> str:
+    """The verdict on chosen channels minus something else at a K/D, and that they are below it if so."""
+    tasks = {str(row.task) for row in ours} & {str(row.task) for row in others}
+    sides = [
+        at_ratio(named([row for row in side if str(row.task) in tasks], called), ratio)
+        for side, called in ((ours, "ICT"), (others, name))
+    ]
     where = f" on {next(iter(tasks))}" if len(tasks) == 1 else f", mean of {len(tasks)} tasks"
     try:
-        verdict = compare(at_ratio(a, ratio), at_ratio(b, ratio), store).verdicts[0]
+        verdict = compare(sides[0], sides[1], store).verdicts[0]
     except InputError as error:
         return f"{NONE}{error}."
-    return f"ICT − random at K/D = {share_words(ratio)}{where}: {verdict.brief}."
+    below = verdict.different and verdict.difference.mean < 0
+    then = f"; ICT is below {_IN_FULL[name]}" if below else ""
+    return f"ICT − {name} at K/D = {share_words(ratio)}{where}: {verdict.brief}{then}."
+
+
+_IN_FULL: Final = {"random": "random channels", "linear probe": "the linear probe"}
 
 
 def of_runs(rows: Sequence[RunRow], store: Store) -> str:

@@ -8,10 +8,8 @@ import plotly.graph_objects as go
 
 from ict.documents.number_words import number_words
 
-NARROWEST_PX: Final = {
-    "column": 250,
-    "text": 460,
-}  # of the axes, in a column of a page or of a paper
+NARROWEST_PX: Final = {"column": 250, "text": 460}
+"""Of the axes, in a column of a page or of a paper."""
 _LETTER_PX: Final = 6.2  # about as wide as a letter of a tick
 
 

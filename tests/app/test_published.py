@@ -32,7 +32,7 @@ LOOKING = {  # buttons that only show, by the file and the beginning of their la
     "app/ict_app/channels/sets_view.py:no": "keeps what there is",
     "app/ict_app/common/shell.py:button": "leads to a page",
     "app/ict_app/jobs/view.py:one.label": "has the sentence as its hindrance",
-    "app/ict_app/studies/ablation_view.py:'Look again'": "reads anew",
+    "app/ict_app/studies/study_choice.py:'Look again'": "reads anew",
     "app/ict_app/tune/manage.py:'Dismiss'": "hides a line",
     "app/ict_app/tune/run_groups.py:'Open'": "leads to a page",
     "app/ict_app/tune/run_view.py:'Delete'": "of the example, disabled",

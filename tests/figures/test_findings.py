@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def add(store: Store, lost: tuple[float, ...], **fields: object) -> None:
-    for seed, loss in zip(SEEDS, lost, strict=True):
+    for seed, loss in zip(SEEDS[: len(lost)], lost, strict=True):
         fixture_store.add_done(store, seed=seed, accuracy=0.9 - loss, **fields)
 
 
@@ -44,6 +44,37 @@ def test_ablation_sets_ict_against_random_at_an_eighth(store: Store) -> None:
     assert said == (
         "ICT − random at K/D = 1/8 on digits: +4.00 points [−0.97, +8.97], 3 seeds: not told by these data."
     )
+
+
+PROBE = {
+    "method": "linear", "k": None, "criterion": None, "score_task": None, "score_site": None,
+    "score_split": None,
+}  # fmt: skip
+
+
+def test_ablation_says_where_ict_is_below_the_linear_probe(store: Store) -> None:
+    from ict.store.run_rows import run_rows
+
+    add(store, (0.05, 0.051, 0.049))
+    add(store, (0,), **PROBE)
+    alone = findings.of_ablation(run_rows(store), store)
+    assert alone.startswith("ICT − linear probe at K/D = 1/8 on digits: −5.00 points [")
+    assert alone.endswith("3 seeds: different; ICT is below the linear probe.")
+    add(store, (0.07, 0.09, 0.11), **RANDOM)
+    both = findings.of_ablation(run_rows(store), store)
+    assert both.startswith("ICT − random at K/D = 1/8 on digits: +4.00 points [")
+    assert both.endswith(f" {alone}")
+
+
+def test_ablation_does_not_call_what_is_not_told_below(store: Store) -> None:
+    from ict.store.run_rows import run_rows
+
+    add(store, (0.02, 0.06, 0.1))
+    add(store, (0,), **PROBE)
+    said = findings.of_ablation(run_rows(store), store)
+    assert "linear probe" in said
+    assert "not told by these data" in said
+    assert "below" not in said
 
 
 def test_curves_tell_the_two_highest_apart_or_not(store: Store) -> None:
