@@ -5,6 +5,7 @@ What is said here speaks of this model alone: another seed of its method errs on
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from ict.documents.records import Odd
 from ict.errors import InputError
 from ict.store.predictions import Predictions, read_predictions
 from ict.store.run_folder import Run
+
+MOST_TIED: Final = 3
+"""Confusions that a sentence names beside the first of equals."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,19 @@ class Mistake(JsonForm):
     label: int
     answer: int
     images: int
+    of: int
+    """Images of class `label`."""
+    share: float
+    """`images / of`."""
+
+    @property
+    def words(self) -> str:
+        """`2 of 3, 66.7 %`."""
+        return f"{self.images:,} of {self.of:,}, {100 * self.share:.1f} %"
+
+    def pair(self, names: tuple[str, ...] | None) -> tuple[str, str]:
+        """The class and the answer by their names."""
+        return class_words(self.label, names), class_words(self.answer, names)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +88,26 @@ class Answered:
 
     @property
     def mistakes(self) -> list[Mistake]:
-        """Every pair of classes that was mixed up, the most frequent first."""
+        """Every pair of classes that was mixed up, the largest share of its class first.
+
+        Of equal shares the one of more images; a class of few images has large shares by chance.
+        """
         wrong = self.counts.copy()
         np.fill_diagonal(wrong, 0)
+        whole = self.counts.sum(axis=1)
         pairs = [
-            Mistake(label=int(a), answer=int(b), images=int(wrong[a, b]))
+            Mistake(
+                label=int(a), answer=int(b), images=int(wrong[a, b]), of=int(whole[a]),
+                share=int(wrong[a, b]) / int(whole[a]),
+            )
             for a, b in np.argwhere(wrong)
-        ]
-        return sorted(pairs, key=lambda one: (-one.images, one.label, one.answer))
+        ]  # fmt: skip
+        return sorted(pairs, key=lambda one: (-one.share, -one.images, one.label, one.answer))
+
+    @property
+    def most_mistaken(self) -> list[Mistake]:
+        """The pairs that are mixed up most, by the share of the class: several where they are tied."""
+        return [one for one in self.mistakes if one.share == self.mistakes[0].share]
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -118,11 +147,19 @@ class Answered:
         )
         if not self.mistakes:
             return f"{told}."
-        most = self.mistakes[0]
-        return (
-            f"{told}; most often {class_words(most.label, names)} is taken for "
-            f"{class_words(most.answer, names)} ({most.images} of {self.counts[most.label].sum()})."
-        )
+        return f"{told}; most often {self._mixed_up(names)}."
+
+    def _mixed_up(self, names: tuple[str, ...] | None) -> str:
+        """The largest confusion by count and by share, with those that are tied with it."""
+        first, *tied = self.most_mistaken
+        a, b = first.pair(names)
+        said = f"{a} is taken for {b} ({first.words} of the class)"
+        if not tied:
+            return said
+        others = [f"{' for '.join(one.pair(names))} ({one.words})" for one in tied[:MOST_TIED]]
+        if len(tied) > MOST_TIED:
+            others.append(f"{len(tied) - MOST_TIED} more")
+        return f"{said}, tied with {', '.join(others)}"
 
 
 def _of_class(label: int, right: int, images: int) -> ClassAccuracy:

@@ -35,6 +35,7 @@ def test_orders_and_cells_by_hand():
     assert OWN.least_certain().tolist() == [2, 1, 5, 3, 4, 0]
     assert OWN.cell(1, 0).tolist() == [3, 4]
     assert [(one.label, one.answer, one.images) for one in OWN.mistakes] == [(1, 0, 2), (0, 1, 1)]
+    assert [one.share for one in OWN.mistakes] == [2 / 3, 1 / 2]
 
 
 def test_a_class_without_images_is_no_class_of_accuracy_zero():
@@ -60,7 +61,7 @@ def test_wilson_has_its_published_values_and_stays_inside():
 def test_the_sentence_names_what_is_mixed_up_most():
     said = OWN.sentence(("cat", "dog", "owl", "eel"))
     assert said.startswith("3 of 6 test images are right: 50.00 % (95 % ")
-    assert said.endswith("most often dog is taken for cat (2 of 3).")
+    assert said.endswith("most often dog is taken for cat (2 of 3, 66.7 % of the class).")
     perfect = Answered(Predictions(LABELS, LABELS, CERTAIN))
     assert "most often" not in perfect.sentence()
     assert perfect.classes == 4
@@ -70,3 +71,25 @@ def test_a_run_without_answers_says_what_to_do(store):
     run_id = run_of(store, LABELS, LABELS, answers=False)
     with pytest.raises(InputError, match=r"predictions.safetensors was left behind; copy it"):
         answered(store.run(run_id))
+
+
+def test_the_largest_share_comes_first_where_classes_differ_in_size():
+    labels, said = np.array([0] * 40 + [1] * 4), np.array([1] * 5 + [0] * 35 + [0, 0, 1, 1])
+    own = Answered(Predictions(said, labels, np.ones(44, np.float32), classes=2))
+    assert own.sentence(("cat", "dog")).endswith(
+        "most often dog is taken for cat (2 of 4, 50.0 % of the class)."
+    )
+
+
+def test_all_that_is_tied_is_named():
+    labels = np.repeat(np.arange(3), 4)
+    said = np.array([0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2])
+    own = Answered(Predictions(said, labels, np.ones(12, np.float32), classes=3))
+    assert own.sentence(("a", "b", "c")).endswith(
+        "most often a is taken for b (1 of 4, 25.0 % of the class), tied with b for c (1 of 4, 25.0 %)."
+    )
+    everything = Answered(
+        Predictions(np.roll(np.arange(9), 1), np.arange(9), np.ones(9, np.float32), classes=9)
+    )
+    assert len(everything.most_mistaken) == 9
+    assert everything.sentence().endswith(", 5 more.")

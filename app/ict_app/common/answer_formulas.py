@@ -57,5 +57,6 @@ CERTAINTY = (
     "often such answers are right."
 )
 MOST_MISTAKEN = (
-    "argmax over class ≠ answer of the number of images: the pair of classes that is mixed up most."
+    "argmax over class ≠ answer of images with that answer / images of the class. Pairs of equal shares are "
+    "tied; with few images of a class a large share can be chance."
 )

@@ -75,10 +75,10 @@ def _numbers(own: Answered, names: tuple[str, ...] | None) -> None:
         ("Balanced accuracy", words.percent(own.balanced, 2), formulas.BALANCED),
         ("Wrong", f"{int((~own.right).sum()):,} of {len(own.answers):,}", "Test images with another answer than their class."),
     ]  # fmt: skip
-    if own.mistakes:
-        most = own.mistakes[0]
-        mixed = f"{class_words(most.label, names)} → {class_words(most.answer, names)}"
-        cells.append(("Mixed up most", mixed, formulas.MOST_MISTAKEN))
+    if most := own.most_mistaken:
+        pairs = [" → ".join(one.pair(names)) for one in most]
+        mixed = pairs[:2] if len(pairs) < 3 else [pairs[0], f"{len(pairs) - 1} more"]
+        cells.append(("Mixed up most", ", ".join(mixed), formulas.MOST_MISTAKEN))
     with st.container(horizontal=True, gap="large"):
         for label, value, note in cells:
             st.metric(label, value, help=note, width="content")
