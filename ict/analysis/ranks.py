@@ -21,6 +21,7 @@ class SharedChannel:
 class Standing:
     """Where a channel stands by one score file."""
 
+    score_id: str
     task: str | None
     criterion: str | None
     rank: int
@@ -39,6 +40,7 @@ def standing(scores: np.ndarray, channel: int, record: ScoreRecord) -> Standing:
     """Where a channel stands by scores (D,) of the file of `record`."""
     rank = rank_of(scores, channel)
     return Standing(
+        score_id=record.score_id,
         task=record.task,
         criterion=record.criterion,
         rank=rank,

@@ -2,10 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from ict.analysis.fewest_fields import fewest, telling
 from ict.analysis.setting_words import APART, DERIVED, FIRST, SETTINGS, same, words
 from ict.config import NEUTRAL
 from ict.criteria import named
@@ -31,11 +31,11 @@ def run_names(rows: Sequence[RunRow], *, always: Sequence[str] = ()) -> dict[str
     fields or their words are not enough.
     """
     runs = list({row.run_id: row for row in rows}.values())
-    columns = _telling(runs)
+    columns = telling(_columns(runs))
     fields = list(columns)
     values = zip(*columns.values(), strict=True) if columns else [()] * len(runs)
     keys = {row.run_id: one for row, one in zip(runs, values, strict=True)}
-    own = _fewest(list(keys.values()))
+    own = fewest(list(keys.values()))
     names = {
         row.run_id: _name(row, [*always, *(fields[i] for i in own[keys[row.run_id]])] or _ALONE)
         for row in runs
@@ -47,43 +47,13 @@ def run_names(rows: Sequence[RunRow], *, always: Sequence[str] = ()) -> dict[str
     return names
 
 
-def _telling(rows: Sequence[RunRow]) -> dict[str, list[str]]:
-    """The fields that tell all of these rows apart that can be, plain ones first, and their values."""
-    kept: dict[str, list[str]] = {}
-    codes, count = [0] * len(rows), 1
+def _columns(rows: Sequence[RunRow]) -> Iterator[tuple[str, list[str]]]:
+    """The fields in which rows differ, plain ones first, each with its values as keys."""
     for name in _ORDER if rows else ():
         neutral = NEUTRAL.get(name)
         raw = [row.get(name, neutral) for row in rows]
-        if raw.count(raw[0]) == len(raw) or len(set(column := list(map(same, raw)))) == 1:
-            continue
-        numbers: dict[tuple[int, str], int] = {}
-        finer = [numbers.setdefault(one, len(numbers)) for one in zip(codes, column, strict=True)]
-        if len(numbers) > count:
-            kept[name], codes, count = column, finer, len(numbers)
-    return kept
-
-
-def _fewest(keys: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[int, ...]]:
-    """By key: places of the values that no other key has together; the last ones go first."""
-    distinct = list(dict.fromkeys(keys))
-    if not distinct or not distinct[0]:
-        return dict.fromkeys(distinct, ())
-    shared: dict[tuple[int, ...], Counter[object]] = {}
-
-    def alone(one: tuple[str, ...], places: tuple[int, ...]) -> bool:
-        if places not in shared:
-            shared[places] = Counter(map(itemgetter(*places), distinct))
-        return shared[places][itemgetter(*places)(one)] == 1
-
-    found = {}
-    for one in distinct:
-        places = tuple(range(len(one)))
-        for place in reversed(places):
-            fewer = tuple(i for i in places if i != place)
-            if fewer and alone(one, fewer):
-                places = fewer
-        found[one] = places
-    return found
+        if raw.count(raw[0]) < len(raw):
+            yield name, list(map(same, raw))
 
 
 def _told_apart(

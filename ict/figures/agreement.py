@@ -7,6 +7,11 @@ from ict.figures.frames import Table, frame
 from ict.figures.reference_lines import line_at_y
 
 
+def _nothing(unit: str) -> str:
+    """What 0 is."""
+    return "chance" if unit.startswith("Kuncheva") else "no correlation"
+
+
 def agreement_lines(
     table: Table,
     *,
@@ -40,7 +45,7 @@ def agreement_lines(
             marker={"symbol": style.symbol, "size": 7},
             hovertemplate=f"{name}<br>block %{{x}}: %{{y:.2f}}<extra></extra>",
         )
-    line_at_y(figure, 0, {"width": 1, "dash": "dot"})
+    line_at_y(figure, 0, {"width": 1, "dash": "dot"}, _nothing(unit))
     look.block_axis(figure, int(rows["block"].max()))
     figure.update_yaxes(title_text=unit, range=[min(-0.05, 1.1 * rows["value"].min()), 1.05])
     look.legend_above(figure)

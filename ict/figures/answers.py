@@ -107,7 +107,7 @@ def class_accuracy(
     overall = 100 * float(found.right.mean())
     figure = go.Figure()
     least = min(one.low for one in shown)
-    line_at_x(figure, overall, {"width": 1, "dash": "dot"})
+    line_at_x(figure, overall, {"width": 1, "dash": "dot"}, "all images")
     _add_classes(figure, shown)
     figure.update_xaxes(title_text="test accuracy (%)", range=[max(-2.0, 100 * least - 3), 102])
     figure.update_yaxes(

@@ -10,6 +10,7 @@ from ict.documents.number_words import number_words
 from ict.figures import theme as look
 from ict.figures.frames import Table, frame
 from ict.figures.reference_lines import line_at_x, line_at_y
+from ict.figures.ticks import LETTER_PX, NARROWEST_PX
 from ict.scores import ranked
 
 PARTS = ("offset", "class", "image", "token")
@@ -108,12 +109,12 @@ def class_profile(
         )
     )
     mean = float(np.nanmean(scores)) if np.isfinite(scores).any() else float("nan")
-    line_at_y(figure, mean, {"dash": "dash", "width": 1})
+    line_at_y(figure, mean, {"dash": "dash", "width": 1}, "mean")
     figure.update_xaxes(
         title_text=what if few else f"{what}, sorted ({len(scores)})", showgrid=False
     )
     if few:
-        figure.update_xaxes(type="category", tickangle=-45 if max(map(len, words)) > 3 else 0)
+        figure.update_xaxes(type="category", tickangle=_tilt(words))
     figure.update_yaxes(title_text=unit, rangemode="tozero")
     figure.update_layout(bargap=0.1)
     many = {"class": "classes"}.get(what, f"{what}s")
@@ -121,6 +122,14 @@ def class_profile(
         f"{unit} of one channel, for each of {len(scores)} {many}; the dashed line is their mean."
     )
     return look.finish(figure, title=title, caption=caption, theme=theme, height=320)
+
+
+def _tilt(words: Sequence[str]) -> int:
+    """The angle at which ticks do not meet in a narrow column."""
+    longest = max(map(len, words))
+    if longest > 3:
+        return -45
+    return 0 if len(words) * (longest + 1) * LETTER_PX <= NARROWEST_PX["column"] else -90
 
 
 def class_map(
@@ -219,7 +228,7 @@ def histogram(
     figure.update_layout(bargap=0)
     caption = f"Distribution of {unit} over n = {int(np.sum(counts)):,} {what}."
     if mark is not None:
-        line_at_x(figure, mark, {"dash": "dash", "width": 2})
+        line_at_x(figure, mark, {"dash": "dash", "width": 2}, "this channel")
         caption += f" The dashed line is that of one channel, {number_words(mark, '.4g')}."
     return look.finish(figure, title=title, caption=caption, theme=theme, height=300)
 
@@ -252,7 +261,7 @@ def block_profile(
                 hovertemplate="channel %{customdata}<br>rank %{x}<br>score %{y:.4r}<extra></extra>",
             )
     if k and k < len(x):
-        line_at_x(figure, k + 0.5, {"dash": "dash", "width": 1})
+        line_at_x(figure, k + 0.5, {"dash": "dash", "width": 1}, f"K = {k}")
     figure.update_layout(bargap=0, showlegend=bool(k))
     figure.update_xaxes(title_text=f"rank of the channel (of {len(x)})", range=[0.5, len(x) + 0.5])
     figure.update_yaxes(title_text=f"{criterion}", rangemode="tozero")

@@ -41,7 +41,7 @@ def forest(
     margin, outcome = lines[0].verdicts[0].margin, lines[0].verdicts[0].outcome
     width = outcome.scale * margin
     figure.add_vrect(x0=-width, x1=width, fillcolor=look.GREY, opacity=0.15, line_width=0)
-    line_at_x(figure, 0, {"width": 1, "dash": "dot"})
+    line_at_x(figure, 0, {"width": 1, "dash": "dot"}, "no difference")
     for number, kind in enumerate(kinds):
         words = [
             (place, verdict)

@@ -33,7 +33,7 @@ def effect_points(
     for i, name in enumerate(names):
         shift = (i - (len(names) - 1) / 2) * 0.7 / len(names)
         figure.add_trace(_points(rows[rows["criterion"] == name], name, styles[name], (end, shift)))
-    line_at_y(figure, 0, {"width": 1, "dash": "dot"})
+    line_at_y(figure, 0, {"width": 1, "dash": "dot"}, "no correlation")
     figure.update_xaxes(
         title_text="block" if blocks else None, showgrid=False, tickvals=[*blocks, end],
         ticktext=[*map(str, blocks), POOLED], range=[(blocks or [0])[0] - 0.8, end + 0.8],

@@ -89,7 +89,7 @@ def overlap_at_k(
         hoverinfo="skip",
     )
     if k:
-        line_at_x(figure, k, {"dash": "dash", "width": 1})
+        line_at_x(figure, k, {"dash": "dash", "width": 1}, f"K = {k}")
     figure.update_xaxes(title_text=f"K (of {width} channels)", rangemode="tozero")
     figure.update_yaxes(title_text="shared share of the top K (%)", range=[0, 101])
     look.legend_above(figure)
@@ -176,7 +176,7 @@ def score_against_effect(
                 customdata=words[part],
                 hovertemplate="channel %{customdata}<br>score %{x:.4r}<br>%{y:.3r}<extra></extra>",
             )
-    line_at_y(figure, 0, {"width": 1, "dash": "dot"})
+    line_at_y(figure, 0, {"width": 1, "dash": "dot"}, "no effect")
     figure.update_xaxes(title_text=criterion)
     figure.update_yaxes(title_text=effect)
     figure.update_layout(showlegend=bool(picked.any()))

@@ -10,7 +10,7 @@ from ict.documents.number_words import number_words
 
 NARROWEST_PX: Final = {"column": 250, "text": 460}
 """Of the axes, in a column of a page or of a paper."""
-_LETTER_PX: Final = 6.2  # about as wide as a letter of a tick
+LETTER_PX: Final = 6.2  # about as wide as a letter of a tick
 
 
 def thin_ticks(figure: go.Figure, width_px: float) -> None:
@@ -35,7 +35,7 @@ def apart(
     """Places of ticks, ascending, whose words stand apart on an axis that is `width_px` wide."""
     at = [math.log10(value) if log else float(value) for value in values]
     scale = width_px / ((max(at) - min(at)) or 1.0)
-    half = [_LETTER_PX * (len(str(word)) + 1) / 2 for word in words]
+    half = [LETTER_PX * (len(str(word)) + 1) / 2 for word in words]
     order = sorted(range(len(at)), key=at.__getitem__)
     last, kept = order[-1], [order[0]]
     for i in order[1:-1]:

@@ -133,3 +133,13 @@ def test_thinned_ticks_keep_both_ends():
     words = ["1/64", "1/63", "1/62", "1/8", "1/4", "0.24"]
     kept = ticks.apart(ratios, words, 250, log=True)
     assert [words[i] for i in kept] == ["1/64", "1/8", "1/4"]
+
+
+@pytest.mark.parametrize("name", ALL["light"])
+def test_every_dashed_line_says_what_it_stands_for(name):
+    figure = ALL["light"][name]
+    in_legend = {trace.line.dash for trace in figure.data if trace.type == "scatter" and trace.name}
+    for shape in figure.layout.shapes:
+        if shape.type == "line" and shape.line.dash not in (None, "solid"):
+            said = shape.label.text or shape.line.dash in in_legend or figure.layout.annotations
+            assert said, shape

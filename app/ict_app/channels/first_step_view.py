@@ -23,7 +23,7 @@ from ict.figures.first_step import told
 from ict.figures.frames import frame
 from ict.store import Store
 from ict.store.names import gradient_file
-from ict_app.common import address, plot, readers, shell, words
+from ict_app.common import address, plot, readers, shell
 from ict_app.common.terms import help_of
 from ict_app.jobs import lines, view
 from ict_app.tune import plan
@@ -69,7 +69,8 @@ def draw(shown: Store, records: Sequence[ScoreRecord]) -> None:
 def _asked(found: dict[str, ScoreRecord], records: Sequence[ScoreRecord]) -> tuple[Asked, Choice]:
     """Which gradients, where, how many channels, and by which norm."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        labels = {score_id: words.score_label(one) for score_id, one in found.items()}
+        names = readers.score_names(records)
+        labels = {score_id: names[score_id] for score_id in found}
         gradients = found[address.select("Gradients", labels, key="gradients", moving=True)]
         sites = gradients.sites or (SITE,)
         site = address.select("Site", sites, width=140, key="step_at")

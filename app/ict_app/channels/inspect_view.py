@@ -93,9 +93,13 @@ def draw(shown: Store, source: Source) -> None:
     standings = over_tasks(shown, source, block, channel)
     if sentence := words.unlike_images({str(one.task): one.images for one in standings}):
         st.caption(sentence)
+    names = readers.score_names(readers.scores_of(shown))
+    table = pd.DataFrame(standings).drop(columns=["task", "criterion"])
     st.dataframe(
-        pd.DataFrame(standings), hide_index=True, placeholder="", height="content",
+        table.assign(score_id=table["score_id"].map(names)), hide_index=True, placeholder="",
+        height="content",
         column_config={
+            "score_id": "scores",
             "score": st.column_config.NumberColumn(format="%.4g", help=help_of("score")),
             "rank": st.column_config.NumberColumn(help=help_of("rank")),
             "stronger_than": st.column_config.ProgressColumn(
@@ -107,17 +111,31 @@ def draw(shown: Store, source: Source) -> None:
     _adapter(shown, users, block, channel)
 
 
+def _no_weights(run: Run) -> str:
+    """Why nothing is drawn of a run's adapter, and what to do."""
+    if run.adapter_path.is_file():
+        return "The adapter file of this run says nothing of this channel: choose another run."
+    return (
+        f"{words.plain(run.adapter_path.name)} of this run was left behind: choose another run, copy the file "
+        f"from the store that the run is from, or `ict remove {run.id}` and ask for the run again."
+    )
+
+
 def _adapter(shown: Store, users: Mapping[str, str], block: int, channel: int) -> None:
     """The weights that a run learned around the channel."""
     st.subheader("In an adapter", anchor=False)
     if not users:
         st.caption("No finished run tunes this channel.")
         return
-    run_id = address.select("Run", users, key="tuned_by", moving=True)
-    adapter = readers.stamp(shown.run(run_id).adapter_path)
-    weights = _weights(adapter, block, channel)
+
+    def weights_of(run_id: str) -> ChannelWeights | None:
+        return _weights(readers.stamp(shown.run(run_id).adapter_path), block, channel)
+
+    having = next((run_id for run_id in users if weights_of(run_id) is not None), None)
+    run_id = address.select("Run", users, key="tuned_by", default=having, moving=True)
+    weights = weights_of(run_id)
     if weights is None:
-        st.caption("Its adapter file is not in the store, or does not name this block.")
+        st.info(_no_weights(shown.run(run_id)), icon=":material/folder_off:")
         return
     for column, way in zip(st.columns(2), ("into", "out"), strict=True):
         with column:

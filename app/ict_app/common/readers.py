@@ -5,7 +5,7 @@ A cached value is shared by all browsers: it is read, never changed.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ import numpy as np
 import streamlit as st
 
 from ict.analysis.run_names import run_names as names_of
+from ict.analysis.score_names import score_names as score_names_of
 from ict.catalogue import BUNDLED_WEIGHTS
 from ict.documents.records import Odd
 from ict.documents.score_record import ScoreRecord
@@ -32,6 +33,7 @@ TABLE_SECONDS = 0.9  # how old the run table may be; a poll each second sees a n
 Stamp = tuple[str, int, int]
 _looks: dict[tuple[str, str], tuple[float, Any]] = {}
 _names: dict[str, tuple[list[RunRow], dict[str, str]]] = {}  # of the last rows
+_score_names: dict[str, tuple[Sequence[ScoreRecord], dict[str, str]]] = {}
 _tables: "dict[str, _Table]" = {}  # the last of each store
 T = TypeVar("T")
 
@@ -122,6 +124,14 @@ def run_names(rows: list[RunRow]) -> dict[str, str]:
     kept = _names.get("last")  # other visitors may ask for those of another store meanwhile
     if kept is None or kept[0] is not rows:
         kept = _names["last"] = rows, names_of(rows, always=("task", "method"))
+    return kept[1]
+
+
+def score_names(records: Sequence[ScoreRecord]) -> dict[str, str]:
+    """What each of `scores_of` is called in a list."""
+    kept = _score_names.get("last")
+    if kept is None or kept[0] is not records:
+        kept = _score_names["last"] = records, score_names_of(records)
     return kept[1]
 
 

@@ -48,11 +48,12 @@ class Source(Scored):
 
 def options(shown: Store) -> dict[str, str]:
     """Keys and labels of all that can be shown: finished runs with scores first, then score files."""
-    records = {record.score_id: record for record in readers.scores_of(shown)}
+    records = readers.scores_of(shown)
+    scored = readers.score_names(records)
     rows = readers.run_rows(shown)
     names = readers.run_names(rows)
-    runs = {row.run_id: "run   " + names[row.run_id] for row in rows if row.score_id in records}
-    files = {score_id: "scores   " + words.score_label(one) for score_id, one in records.items()}
+    runs = {row.run_id: "run   " + names[row.run_id] for row in rows if row.score_id in scored}
+    files = {score_id: f"scores   {name}" for score_id, name in scored.items()}
     return runs | files
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from ict.documents.number_words import byte_words, number_words
-from ict.documents.score_record import ScoreRecord
 
 NOTHING = "–"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&^=@])")
@@ -75,13 +74,6 @@ def starts(times: int, epoch: int | None) -> str | None:
         return f"Started {times} times."
     where = f"resumed at epoch {epoch}" if epoch else "begun anew"
     return f"Started {times} times, last {where}."
-
-
-def score_label(record: ScoreRecord) -> str:
-    """One line that tells a score file from the others."""
-    parts = [record.task, record.criterion, ", ".join(record.sites), record.backbone]
-    parts.append(None if record.images is None else f"{record.images:,} images")
-    return " · ".join([*filter(None, parts), record.score_id[-6:]])
 
 
 def unlike_images(images: Mapping[str, int | None]) -> str | None:
