@@ -16,6 +16,8 @@ from ict.store.causal_files import ChannelEffect
 
 LEAST = 5
 """Channels of a block from which on its own correlation is told, with its interval."""
+THIRDS = 3
+"""Early, middle and late blocks, where single ones have too few channels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +33,17 @@ class EffectCorrelation(JsonForm):
     """The 95 % interval; NaN where there are too few channels for one."""
     n: int
     """Channels."""
+    last_block: int | None = None
+    """Of blocks that follow each other, from `block` on, ranked within each; None for one block."""
 
 
 def effect_correlations(
     effects: Sequence[ChannelEffect], criteria: Sequence[str]
 ) -> list[EffectCorrelation]:
-    """By criterion: all blocks pooled, and each block that has at least `LEAST` channels."""
+    """By criterion: all blocks pooled, and each block that has at least `LEAST` channels.
+
+    Where none has so many, blocks are pooled in early, middle and late ones.
+    """
     blocks = sorted({one.block for one in effects})
     rows = []
     for criterion in criteria:
@@ -45,8 +52,21 @@ def effect_correlations(
         if not kept:
             continue
         rows.append(_correlation(criterion, None, [pair for _, pair in kept]))
-        rows += [_correlation(criterion, b, [pair]) for b, pair in kept if pair.shape[1] >= LEAST]
+        single = [_correlation(criterion, b, [pair]) for b, pair in kept if pair.shape[1] >= LEAST]
+        rows += single or _of_thirds(criterion, kept)
     return rows
+
+
+def _of_thirds(criterion: str, kept: Sequence[tuple[int, np.ndarray]]) -> list[EffectCorrelation]:
+    """Of early, middle and late blocks; none where that leaves single blocks, or no interval."""
+    parts = np.array_split(np.arange(len(kept)), THIRDS) if len(kept) >= 2 * THIRDS else []
+    rows = [
+        _correlation(
+            criterion, kept[part[0]][0], [kept[i][1] for i in part], last=kept[part[-1]][0]
+        )
+        for part in parts
+    ]
+    return [row for row in rows if math.isfinite(row.low)]
 
 
 def _ranks(effects: Sequence[ChannelEffect], criterion: str) -> np.ndarray:
@@ -58,15 +78,16 @@ def _ranks(effects: Sequence[ChannelEffect], criterion: str) -> np.ndarray:
 
 
 def _correlation(
-    criterion: str, block: int | None, ranked: Sequence[np.ndarray]
+    criterion: str, block: int | None, ranked: Sequence[np.ndarray], *, last: int | None = None
 ) -> EffectCorrelation:
     a, b = np.concatenate(ranked, axis=1)
     length = math.sqrt(float(a @ a) * float(b @ b))
     value = float(a @ b) / length if length else math.nan
     low, high = interval(value, n=len(a), groups=len(ranked))
     return EffectCorrelation(
-        criterion=criterion, block=block, spearman=value, low=low, high=high, n=len(a)
-    )
+        criterion=criterion, block=block, spearman=value, low=low, high=high, n=len(a),
+        last_block=last,
+    )  # fmt: skip
 
 
 def interval(value: float, *, n: int, groups: int = 1, level: float = 0.95) -> tuple[float, float]:

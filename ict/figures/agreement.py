@@ -3,6 +3,7 @@
 import plotly.graph_objects as go
 
 from ict.figures import theme as look
+from ict.figures.coinciding import joint, together
 from ict.figures.frames import Table, frame
 from ict.figures.reference_lines import line_at_y
 
@@ -33,9 +34,9 @@ def agreement_lines(
     figure = go.Figure()
     names = list(dict.fromkeys(rows["criterion"]))
     styles = look.looks(names)
-    for name in names:
-        part = rows[rows["criterion"] == name].sort_values("block")
-        style = styles[name]
+    parts = {name: rows[rows["criterion"] == name].sort_values("block") for name in names}
+    for same in together({n: part[["block", "value"]].to_numpy() for n, part in parts.items()}):
+        part, style, name = parts[same[0]], styles[same[0]], joint(same)
         figure.add_scatter(
             x=part["block"],
             y=part["value"],

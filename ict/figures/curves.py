@@ -8,8 +8,10 @@ import plotly.graph_objects as go
 from ict.analysis.summary import SeriesRow
 from ict.documents.number_words import number_words
 from ict.figures import theme as look
+from ict.figures.coinciding import joint, together
 from ict.figures.epoch_curves import Curve, progress_table, training_curves
 from ict.figures.frames import Table, frame
+from ict.figures.reference_lines import line_at_y
 from ict.figures.seed_lines import (
     METRICS,
     add_dots,
@@ -91,9 +93,11 @@ def deletion_curves(
     figure = go.Figure()
     names = list(dict.fromkeys(rows["series"]))
     styles = look.looks(names)
-    for name in names:
-        part = rows[rows["series"] == name]
-        add_mean(figure, part, x="share", name=name, style=styles[name], markers=True)
+    parts = {name: rows[rows["series"] == name].sort_values(["share", "seed"]) for name in names}
+    for same in together({n: p[["share", "seed", "value"]].to_numpy() for n, p in parts.items()}):
+        add_mean(
+            figure, parts[same[0]], x="share", name=joint(same), style=styles[same[0]], markers=True
+        )
     verb = "replaced" if direction == "deletion" else "kept"
     shares = sorted({share for share in rows["share"] if share > 0})
     figure.update_xaxes(
@@ -102,10 +106,9 @@ def deletion_curves(
     )  # fmt: skip
     figure.update_yaxes(title_text=f"accuracy on {split} (%)")
     if untouched is not None:
-        figure.add_hline(
-            y=100 * untouched, line={"width": 1, "dash": "dot"},
-            annotation_text="nothing replaced",
-            annotation_position=f"bottom {'right' if direction == 'deletion' else 'left'}",
+        line_at_y(
+            figure, 100 * untouched, {"width": 1, "dash": "dot"}, "nothing replaced",
+            below="end" if direction == "deletion" else "start",
         )  # fmt: skip
     look.legend_above(figure)
     on = f" on n = {images} images of {split}" if images else ""

@@ -12,7 +12,8 @@ from ict.analysis.agreement import mean_over_blocks
 from ict.analysis.comparing import compare
 from ict.analysis.differences import SEEDS, Difference
 from ict.analysis.effect_agreement import effect_correlations
-from ict.analysis.overlap_row import CeilingRow, OverlapRow
+from ict.analysis.overlap_row import OverlapRow
+from ict.analysis.pair_ratios import PairRatio, pair_ratios
 from ict.analysis.sides import at_ratio, named, ratios
 from ict.analysis.study_controls import chosen_channels, linear_probes, random_channels
 from ict.analysis.transfer import TransferRow
@@ -153,16 +154,27 @@ def of_overlap(rows: Sequence[OverlapRow]) -> str:
 
 def _of_ceiling(rows: Sequence[OverlapRow]) -> str:
     """Ratios to the noise ceiling, one a pair; nothing where there is none."""
-    known = {row.pair: row for row in rows if isinstance(row, CeilingRow)}
-    kept = [row for row in known.values() if row.total_ratio is not None]
+    kept = [one for one in pair_ratios(rows) if one.ratio is not None]
     if not kept:
         return ", and no noise ceiling is known"
-    values = [row.total_ratio for row in kept if row.total_ratio is not None]
-    below = sum(row.total_ratio_high is not None and row.total_ratio_high < 1 for row in kept)
+    values = [one.ratio for one in kept if one.ratio is not None]
+    below = sum(one.high is not None and one.high < 1 for one in kept)
     return (
         f", {range_words(min(values), max(values), '.2f')} of the noise ceiling: "
         f"{below} of {len(kept)} pair{'s' * (len(kept) != 1)} lie below it by their interval"
     )
+
+
+def of_pair(told: PairRatio) -> str:
+    """The index of one pair over all blocks, and which share of the noise ceiling that is."""
+    said = f"over all blocks Kuncheva's index is {number_words(told.kuncheva, '.2f')} (0 is chance)"
+    if told.ratio is None:
+        return f"{said}, and no noise ceiling is known"
+    said += f"; on halves of the images it is {number_words(told.ratio, '.2f')}"
+    if told.low is None or told.high is None:
+        return f"{said} of the noise ceiling, no interval: {told.verdict}"
+    ends = range_words(told.low, told.high, ".2f")
+    return f"{said} [{ends}] of the noise ceiling: {told.verdict}"
 
 
 def of_agreement(names: Sequence[str], values: np.ndarray, unit: str) -> str:
@@ -235,5 +247,5 @@ def shared_images(tasks: Iterable[str | None]) -> str:
     return " ".join(said)
 
 
-__all__ = ["of_ablation", "of_agreement", "of_benchmark", "of_check", "of_overlap", "of_runs",
+__all__ = ["of_ablation", "of_agreement", "of_benchmark", "of_check", "of_overlap", "of_pair", "of_runs",
            "of_transfer", "shared_images"]  # fmt: skip

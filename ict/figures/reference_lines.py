@@ -8,10 +8,13 @@ import plotly.graph_objects as go
 from ict.figures.theme import PlotlyJSON
 
 
-def line_at_y(figure: go.Figure, y: float, line: PlotlyJSON, says: str) -> None:
-    """A horizontal line over the whole width; `says` stands above its right end."""
+def line_at_y(
+    figure: go.Figure, y: float, line: PlotlyJSON, says: str, *, below: str | None = None
+) -> None:
+    """A horizontal line over the whole width; `says` stands above its right end, or `below` an end of it."""
+    label = {**label_of(says), **({"textposition": below, "yanchor": "top"} if below else {})}
     figure.add_shape(
-        type="line", x0=0, x1=1, xref="x domain", y0=y, y1=y, yref="y", line=line, label=label_of(says)
+        type="line", x0=0, x1=1, xref="x domain", y0=y, y1=y, yref="y", line=line, label=label
     )  # fmt: skip
 
 

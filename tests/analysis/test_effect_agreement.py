@@ -25,10 +25,26 @@ def effects(blocks: int, n: int, *, slope: float = 0.0, seed: int = 0) -> list[C
     return made
 
 
-def test_three_channels_a_block_are_pooled_and_have_no_point_of_their_own() -> None:
-    (pooled,) = effect_correlations(effects(12, 3), ["l2"])
+def test_three_channels_a_block_are_pooled_in_all_and_in_thirds_of_the_blocks() -> None:
+    made = effects(12, 3, slope=1)
+    pooled, *thirds = effect_correlations(made, ["l2"])
     assert (pooled.block, pooled.n) == (None, 36)
     assert -1 < pooled.low < pooled.spearman < pooled.high < 1
+    assert [(row.block, row.last_block, row.n) for row in thirds] == [
+        (0, 3, 12),
+        (4, 7, 12),
+        (8, 11, 12),
+    ]
+    middle = [one for one in made if 4 <= one.block <= 7]
+    (alone,) = effect_correlations(middle, ["l2"])  # too few blocks for thirds of their own
+    assert thirds[1].spearman == alone.spearman
+    assert (thirds[1].low, thirds[1].high) == (alone.low, alone.high)
+
+
+def test_blocks_of_enough_channels_are_not_pooled_in_thirds() -> None:
+    rows = effect_correlations(effects(12, 6), ["l2"])
+    assert [row.block for row in rows] == [None, *range(12)]
+    assert {row.last_block for row in rows} == {None}
 
 
 def test_a_block_of_enough_channels_has_spearmans_correlation() -> None:

@@ -26,7 +26,7 @@ from tests.same_bytes import state
 CACHES = ("index.json", "sound.json", "analysis")
 LOOKING = {  # buttons that only show, by the file and the beginning of their label as it is written
     "app/ict_app/channels/first_step_view.py:'Measure first steps'": "computes for this page",
-    "app/ict_app/channels/overlap_view.py:'Draw fewer images 80 times'": "computes for this page",
+    "app/ict_app/channels/overlap_pair_view.py:'Draw fewer images 80 times'": "computes for this page",
     "app/ict_app/channels/sums_view.py:'Resample the images 100 times'": "computes for this page",
     "app/ict_app/channels/sets_view.py:'Dismiss'": "hides a line",
     "app/ict_app/channels/sets_view.py:no": "keeps what there is",

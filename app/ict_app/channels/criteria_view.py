@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from ict.analysis.agreement import against_rows, mean_over_blocks, measured
+from ict.analysis.effect_agreement import LEAST
 from ict.analysis.families import criterion_name
 from ict.catalogue import SITE
 from ict.criteria import CRITERION
@@ -182,6 +183,7 @@ def _effects(check: CausalCheck, seen: readers.Stamp) -> None:
         )  # fmt: skip
         st.caption(
             "It shows whether a criterion orders channels by what they do to the prediction: diamonds are "
-            "all blocks, points single ones, with 95 % intervals. It cannot show which criterion orders "
+            "all blocks, points single ones, or some where single ones have fewer than "
+            f"{LEAST} channels, with 95 % intervals. It cannot show which criterion orders "
             "better where these overlap."
         )

@@ -4,36 +4,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from ict.analysis.ceiling import SPLITS
 from ict.analysis.families import of_tasks
-from ict.analysis.growth import growth_rows, kept_growth_rows
-from ict.analysis.overlap import at_every_k
 from ict.analysis.overlap_row import CeilingRow, OverlapRow
+from ict.analysis.pair_ratios import pair_ratios
 from ict.analysis.pairs import kept_rows, overlap_rows, plain_rows
-from ict.analysis.ranks import shared_channels
 from ict.analysis.score_pairs import has_sums, with_ceilings
-from ict.analysis.sources import lacking_sums
 from ict.analysis.sources import open_source as open_sums
 from ict.catalogue import SITE
+from ict.documents.number_words import range_words
 from ict.documents.score_record import ScoreRecord
-from ict.figures import findings, overlap_against_n, overlap_at_k, overlap_lines
+from ict.figures import findings
 from ict.figures.asked import Choice, Request
 from ict.figures.draw_pairs import overlap_squares, task_tree
 from ict.selection import resolve_k
 from ict.store import Store
+from ict_app.channels import overlap_pair_view
+from ict_app.channels.overlap_pair_view import Rows, has_ceiling, ids_of, in_files
 from ict_app.common import address, plot, readers, shell, sources, words
-from ict_app.common.controls import block_input
 from ict_app.common.terms import help_of
 from ict_app.jobs import lines, view
 from ict_app.tune import plan
 
 VALUES = {"kuncheva": "Kuncheva's index", "overlap": "shared channels", "jaccard": "Jaccard"}
-Rows = Sequence[OverlapRow]
-LOOKS = {"blocks": "By block", "ks": "At every K", "images": "More images"}
 FEW = 6  # tasks whose ceiling is computed without asking
 
 
@@ -50,8 +46,9 @@ def draw(shown: Store) -> None:
     if alike := findings.shared_images([str(one.task) for one in chosen]):
         st.caption(words.plain(alike))
     matrix(rows, chosen, Choice(site=site, ratio=ratio))
+    _pairs(rows)
     st.subheader("One pair", anchor=False)
-    pair(shown, rows, chosen, site=site, ratio=ratio)
+    overlap_pair_view.draw(shown, rows, chosen, site=site, ratio=ratio)
 
 
 def _asked(families: Mapping[str, Sequence[ScoreRecord]]) -> tuple[list[ScoreRecord], str, float]:
@@ -77,7 +74,7 @@ def table(shown: Store, files: Sequence[ScoreRecord], *, site: str, ratio: float
     summed = [one for one in files if _has_sums(readers.stamp(Path(one.path)), site)]
     lacking = [one for one in files if one not in summed]
     if lacking:
-        in_files = _in_files(shown, files)
+        in_files = in_files(shown, files)
         if (rows := kept_rows(in_files, site=site, ratio=ratio, store=shown)) is not None:
             return rows
         st.caption(_without_ceiling(lacking, some=len(summed) > 1))
@@ -86,7 +83,7 @@ def table(shown: Store, files: Sequence[ScoreRecord], *, site: str, ratio: float
     if len(summed) > 1 and (len(summed) <= FEW or address.toggle("Noise ceiling", key="ceiling")):
         root = "" if readers.is_example(shown) else str(shown.root)
         ceilings = _with_ceiling(root, tuple(one.path for one in summed), site, ratio)
-    plain = _plain(str(shown.root), tuple(_ids(files)), site, ratio)
+    plain = _plain(str(shown.root), tuple(ids_of(files)), site, ratio)
     return with_ceilings(plain, ceilings)
 
 
@@ -126,21 +123,6 @@ def _plain(root: str, keys: tuple[str, ...], site: str, ratio: float) -> list[Ov
     return plain_rows([(source.task, source.stages) for source in opened], ks)
 
 
-def _in_files(shown: Store, files: Sequence[ScoreRecord]) -> list[ScoreRecord]:
-    """What the score files themselves say: what was made of their sums is kept under that."""
-    return [readers.channel_scores(shown, one.score_id).record for one in files]
-
-
-def without_sums(files: Sequence[ScoreRecord], site: str) -> str | None:
-    """Why no ceiling can be computed; None if it can."""
-    by_path = {Path(one.path): one.task for one in files}
-    path = lacking_sums(by_path, site)
-    if path is None:
-        return None
-    task = by_path[path]
-    return f"the scores of {task} keep no sums by image; `ict score {task} --keep-images` does"
-
-
 def matrix(rows: Rows, files: Sequence[ScoreRecord], how: Choice) -> None:
     """Tasks × tasks beside the tree of who chooses alike."""
     tasks, blocks = [str(one.task) for one in files], 1 + max(row.block for row in rows)
@@ -157,7 +139,7 @@ def matrix(rows: Rows, files: Sequence[ScoreRecord], how: Choice) -> None:
     left, right = st.columns([1.15, 1])
     seen, theme = (tuple(rows), value, block), shell.theme()
     figure = plot.once(overlap_squares, rows, value, block, seen=seen, theme=theme)
-    how, ids = replace(how, ceiling=has_ceiling(rows), block=block), _ids(files)
+    how, ids = replace(how, ceiling=has_ceiling(rows), block=block), ids_of(files)
     with left:
         plot.draw(
             figure, "overlap-matrix", f"{value} of each pair of tasks",
@@ -174,12 +156,31 @@ def matrix(rows: Rows, files: Sequence[ScoreRecord], how: Choice) -> None:
             )  # fmt: skip
 
 
-def has_ceiling(rows: Rows) -> bool:
-    return any(isinstance(row, CeilingRow) for row in rows)
-
-
-def _ids(files: Sequence[ScoreRecord]) -> list[str]:
-    return [one.score_id for one in files]
+def _pairs(rows: Rows) -> None:
+    """Every pair with its share of the noise ceiling and the interval of that."""
+    found = pair_ratios(rows)
+    if len(found) < 2 or not has_ceiling(rows):
+        return
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        [
+            {
+                "pair": " and ".join(one.pair), "shared": one.overlap, "kuncheva": one.kuncheva,
+                "ratio": one.ratio, "verdict": one.verdict,
+                "interval": "" if one.low is None or one.high is None
+                else range_words(one.low, one.high, ".2f"),
+            }
+            for one in found
+        ],
+        hide_index=True, placeholder="", height="content" if len(found) <= 10 else 380,
+        column_order=["pair", "shared", "kuncheva", "ratio", "interval", "verdict"],
+        column_config={
+            "shared": number("shared channels", format="%.1f", help="Mean over blocks."),
+            "kuncheva": number("Kuncheva's index", format="%.2f", help=help_of("kuncheva")),
+            "ratio": number("of the noise ceiling", format="%.2f", help=help_of("ceiling")),
+            "interval": st.column_config.Column("95 % interval", help="Over splits into halves."),
+        },
+    )  # fmt: skip
 
 
 def _clickable(matrix: go.Figure) -> go.Figure:
@@ -201,99 +202,3 @@ def _pair_clicked() -> None:
     """A click on a cell chooses its two tasks for *One pair*."""
     if names := plot.clicked("overlap-matrix"):
         address.put(task_a=names[0], task_b=names[1])
-
-
-def pair(
-    shown: Store, rows: Rows, files: Sequence[ScoreRecord], *, site: str, ratio: float
-) -> None:
-    """One pair: block by block, at every K, with more images; the channels shared in one block."""
-    tasks = [str(one.task) for one in files]
-    first, second, third = st.columns([2, 2, 1])
-    a = address.select("Task", tasks, key="task_a", place=first)
-    others = [task for task in tasks if task != a]
-    b = address.select("and task", others, key="task_b", noun="other task", place=second)
-    own = [row for row in rows if set(row.pair) == {a, b}]
-    block = block_input(len(own) - 1, third)
-    two = [next(one for one in files if one.task == task) for task in (a, b)]
-    tabs = address.tabs(LOOKS, key="pair_as")
-    k = own[block].k
-    if tabs["blocks"].open:
-        with tabs["blocks"]:
-            shown_as = Choice(site=site, ratio=ratio, ceiling=has_ceiling(rows), pair=(a, b))
-            _by_block(own, Request("overlap-lines", _ids(files), shown_as), _both(two))
-    if tabs["ks"].open:
-        with tabs["ks"]:
-            _at_every_k(shown, two, site, block, k)
-    if tabs["images"].open:
-        with tabs["images"]:
-            _with_more_images(shown, two, site, ratio)
-    st.markdown(f"**Block {block}: {own[block].overlap} of {k} channels are shared**")
-    ids = _ids(two)
-    st.dataframe(
-        shared(shown, ids[0], ids[1], block, k), hide_index=True, placeholder="", height=240,
-        column_config={
-            name: st.column_config.Column(f"rank in {task}", help=help_of("rank"))
-            for name, task in (("a", a), ("b", b))
-        },
-    )  # fmt: skip
-    both = {"of": ids[0], "with": ids[1], "block": block}
-    address.link("channels", "Both maps in Channels", icon="grid_on", **both)
-
-
-def _by_block(own: Rows, request: Request, both: str) -> None:
-    plot.draw(
-        plot.once(overlap_lines, own, seen=tuple(own), theme=shell.theme()), "overlap-by-block",
-        f"Channels that {both} share, by block", request=request,
-    )  # fmt: skip
-
-
-def _at_every_k(shown: Store, two: Sequence[ScoreRecord], site: str, block: int, k: int) -> None:
-    one, other = (sources.open_source(shown, record.score_id, site) for record in two)
-    curve = at_every_k(one.row(block), other.row(block))
-    plot.draw(
-        overlap_at_k({_both(two): curve}, k=k, theme=shell.theme()), "overlap-at-k",
-        f"Channels of block {block} that {_both(two)} share, for every K",
-        request=Request("overlap-at-k", _ids(two), Choice(site=site, block=block, k=(k,))),
-    )  # fmt: skip
-    st.caption(
-        f"It shows block {block}: an overlap that stands above chance at every K does not hang on where "
-        "the cut is made. It cannot show noise; *By block* holds it against halves of the images."
-    )
-
-
-def _with_more_images(shown: Store, two: Sequence[ScoreRecord], site: str, ratio: float) -> None:
-    """On request, and kept: it scores 20 draws of each number of images."""
-    rows = kept_growth_rows(_in_files(shown, two), site=site, ratio=ratio, store=shown)
-    if rows is None and (lacking := without_sums(two, site)):
-        st.caption(f"Not known: {lacking}.")
-        return
-    if rows is None:
-        if not st.button("Draw fewer images 80 times", icon=":material/casino:"):
-            st.caption("A sixteenth to a half of the images, 20 draws each; kept in the store.")
-            return
-        with st.spinner("Drawing …"):
-            rows = growth_rows(
-                *(open_sums(Path(one.path), site=site) for one in two), ratio=ratio,
-                store=None if readers.is_example(shown) else shown,
-            )  # fmt: skip
-    plot.draw(
-        overlap_against_n({_both(two): rows}, theme=shell.theme()), "overlap-against-n",
-        f"Overlap of {_both(two)} against the number of images",
-        request=Request("overlap-against-n", _ids(two), Choice(site=site, ratio=ratio)),
-    )  # fmt: skip
-    st.caption(
-        "It shows whether the overlap still grows with the images that are scored: a curve that rises to "
-        "the right says that noise, not the tasks, keeps the choices apart. It cannot show more images "
-        "than there are."
-    )
-
-
-def _both(two: Sequence[ScoreRecord]) -> str:
-    return " and ".join(str(one.task) for one in two)
-
-
-def shared(shown: Store, a: str, b: str, block: int, k: int) -> pd.DataFrame:
-    """Channels among the top K of both, with their ranks."""
-    one, other = sources.open_source(shown, a), sources.open_source(shown, b)
-    both = shared_channels(one.row(block), other.row(block), k)
-    return pd.DataFrame(both, columns=["channel", "a", "b"])
