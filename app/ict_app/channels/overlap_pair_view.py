@@ -138,7 +138,7 @@ def shared(shown: Store, a: str, b: str, block: int, k: int) -> pd.DataFrame:
     return pd.DataFrame(both, columns=["channel", "a", "b"])
 
 
-def _in_files(shown: Store, files: Sequence[ScoreRecord]) -> list[ScoreRecord]:
+def in_files(shown: Store, files: Sequence[ScoreRecord]) -> list[ScoreRecord]:
     """What the score files themselves say: what was made of their sums is kept under that."""
     return [readers.channel_scores(shown, one.score_id).record for one in files]
 

@@ -74,8 +74,8 @@ def table(shown: Store, files: Sequence[ScoreRecord], *, site: str, ratio: float
     summed = [one for one in files if _has_sums(readers.stamp(Path(one.path)), site)]
     lacking = [one for one in files if one not in summed]
     if lacking:
-        in_files = in_files(shown, files)
-        if (rows := kept_rows(in_files, site=site, ratio=ratio, store=shown)) is not None:
+        said = in_files(shown, files)
+        if (rows := kept_rows(said, site=site, ratio=ratio, store=shown)) is not None:
             return rows
         st.caption(_without_ceiling(lacking, some=len(summed) > 1))
         view.folded("Compute the halves", lambda: _halves(lacking, site), key="halves")
