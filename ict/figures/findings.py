@@ -80,7 +80,7 @@ def _ict_minus(
         return f"{NONE}{error}."
     below = verdict.different and verdict.difference.mean < 0
     then = f"; ICT is below {_IN_FULL[name]}" if below else ""
-    return f"ICT − {name} at K/D = {share_words(ratio)}{where}: {verdict.brief}{then}."
+    return f"Test accuracy of ICT − {name} at K/D = {share_words(ratio)}{where}: {verdict.brief}{then}."
 
 
 _IN_FULL: Final = {"random": "random channels", "linear probe": "the linear probe"}
@@ -106,7 +106,7 @@ def of_runs(rows: Sequence[RunRow], store: Store) -> str:
         verdict = compare(first, second, store).verdicts[0]
     except InputError as error:
         return f"{NONE}{error}."
-    return f"The two highest on {task}, {first.name} − {second.name}: {verdict.brief}; picked after looking."
+    return f"The two highest test accuracies on {task}, {first.name} − {second.name}: {verdict.brief}; picked after looking."
 
 
 def of_transfer(table: Sequence[TransferRow]) -> str:
@@ -117,8 +117,8 @@ def of_transfer(table: Sequence[TransferRow]) -> str:
     counts = ", ".join(f"{n} {words}" for words, n in said.most_common())
     worst = min(range(len(rows)), key=lambda i: rows[i].difference)
     row = rows[worst]
-    many = f"Of {len(rows)} cells {counts}. Lowest: " if len(rows) > 1 else ""
-    own = f"{many}{row.task} on the channels of {row.source} − on its own {verdicts[worst].brief}."
+    many = f"Of {len(rows)} cells {counts}. Lowest difference of test" if len(rows) > 1 else "Test"
+    own = f"{many} accuracy: {row.task} on the channels of {row.source} − on its own {verdicts[worst].brief}."
     chance = [one for one in table if one.source == "random" and one not in rows]
     told = [f"{one.task} on random ones {judge(_difference(one)).brief}" for one in chance[:1]]
     return " ".join([own, *(f"{sentence}." for sentence in told)])
@@ -213,7 +213,7 @@ def of_benchmark(table: pd.DataFrame, average: str) -> str:
         best = f" Highest published {name}: {_level(top.iloc[0], average)}." if len(top) else ""
         return f"{NONE}no method of this store ran on all 19 tasks.{best}"
     first = own.sort_values(average).iloc[-1]
-    said = f"Highest of this store: {_level(first, average)}"
+    said = f"Highest test accuracy of this store: {_level(first, average)}"
     low, high = (float(first.get(end, np.nan)) for end in ("low", "high"))
     if average != "mean_of_tasks" or not np.isfinite(low):
         return f"{said}, no interval: {UNTOLD}."

@@ -42,7 +42,7 @@ def test_ablation_sets_ict_against_random_at_an_eighth(store: Store) -> None:
     said = findings.of_ablation(run_rows(store), store)
     # 4 ± t(2) · 2 / sqrt(3)
     assert said == (
-        "ICT − random at K/D = 1/8 on digits: +4.00 points [−0.97, +8.97], 3 seeds: not told by these data."
+        "Test accuracy of ICT − random at K/D = 1/8 on digits: +4.00 points [−0.97, +8.97], 3 seeds: not told by these data."
     )
 
 
@@ -58,11 +58,13 @@ def test_ablation_says_where_ict_is_below_the_linear_probe(store: Store) -> None
     add(store, (0.05, 0.051, 0.049))
     add(store, (0,), **PROBE)
     alone = findings.of_ablation(run_rows(store), store)
-    assert alone.startswith("ICT − linear probe at K/D = 1/8 on digits: −5.00 points [")
+    assert alone.startswith(
+        "Test accuracy of ICT − linear probe at K/D = 1/8 on digits: −5.00 points ["
+    )
     assert alone.endswith("3 seeds: different; ICT is below the linear probe.")
     add(store, (0.07, 0.09, 0.11), **RANDOM)
     both = findings.of_ablation(run_rows(store), store)
-    assert both.startswith("ICT − random at K/D = 1/8 on digits: +4.00 points [")
+    assert both.startswith("Test accuracy of ICT − random at K/D = 1/8 on digits: +4.00 points [")
     assert both.endswith(f" {alone}")
 
 
@@ -84,7 +86,7 @@ def test_curves_tell_the_two_highest_apart_or_not(store: Store) -> None:
     add(store, (0.3, 0.31, 0.32), k=(48,))
     add(store, (0.002, -0.002, 0.001), k=(96,))
     said = findings.of_runs(run_rows(store), store)
-    assert said.startswith("The two highest on digits, K 24 − K 96: +0.03 points [")
+    assert said.startswith("The two highest test accuracies on digits, K 24 − K 96: +0.03 points [")
     assert "3 seeds: equivalent within 1 point" in said
     assert said.endswith("picked after looking.")
 
@@ -96,7 +98,7 @@ def test_transfer_counts_its_cells_under_holm(store: Store) -> None:
     add(store, (0.02, 0.04, 0.06), score_task="count")
     one = findings.of_transfer(transfer_table(run_rows(store)))
     assert one == (
-        "digits on the channels of count − on its own −4.00 points [−8.97, +0.97], 3 seeds: not told by "
+        "Test accuracy: digits on the channels of count − on its own −4.00 points [−8.97, +0.97], 3 seeds: not told by "
         "these data."
     )
     add(store, (0.05, 0.0501, 0.0499), score_task="sprites_loc")
