@@ -89,12 +89,24 @@ def test_a_deleted_run_lies_in_the_trash_until_undo(open_page: Open, store: Stor
     assert not app.exception
     assert ids(store) == before[2:]
     assert len(trashed(store)) == 2
-    assert "2 runs moved to the trash" in texts(app)
+    assert "**2 runs** moved to the trash" in texts(app)
     app = press(app, "Undo")
     assert not app.exception
     assert ids(store) == before
     assert trashed(store) == []
     assert "Undo" not in labels_of(app)
+
+
+def test_a_deleted_run_is_called_as_in_the_list(open_page: Open, store: Store):
+    named, plain = ids(store)[:2]
+    change_label(store.run(named), Change(name="the first *try*"))
+    app = press(open_page("curves", "managed", pick=[named]), "Delete 1 run")
+    assert r"**the first \*try\*** moved to the trash, where it is kept" in texts(app)
+    assert named not in texts(app)
+    assert "Undo" in labels_of(app)
+    seed = seed_of(store, plain)
+    app = press(open_page("curves", "managed", pick=[plain]), "Delete 1 run")
+    assert f"· seed {seed}** moved to the trash" in texts(app).replace(r"\·", "·")
 
 
 def test_the_last_run_comes_back_to_an_empty_store(open_page: Open, store: Store):

@@ -20,9 +20,10 @@ from ict.figures.tables import to_csv
 from ict.store import Store
 from ict.store.run_labels import change_label, read_label
 from ict.store.run_rows import RunRow
+from ict.store.trash import DAYS
 from ict_app.common import published, readers, visit, words
 
-_DELETED = "runs_deleted"  # root and ids of the last deletion of this visitor
+_DELETED = "runs_deleted"  # root, ids and words of the last deletion of this visitor
 _OPEN = "label_open"  # what the fields of a label were opened for
 BUSY = ("running", "queued")
 RESUMABLE = ("killed", "failed", "cancelled", "created")
@@ -64,18 +65,28 @@ def delete(shown: Store, ids: Sequence[str]) -> None:
     """Moves runs to the trash; the next page offers to take it back."""
     from ict.store.trash import to_trash
 
+    named = _named(shown, ids)  # as lists call them while they are there
     moved = to_trash(shown, ids)
-    st.session_state[_DELETED] = (str(shown.root), [one.run_id for one in moved])
+    st.session_state[_DELETED] = (str(shown.root), [one.run_id for one in moved], named)
+
+
+def _named(shown: Store, ids: Sequence[str]) -> str:
+    """What one run is called in lists; how many several are."""
+    if len(ids) != 1:
+        return words.runs(len(ids))
+    return readers.run_names(readers.run_rows(shown)).get(ids[0], ids[0])
 
 
 def undo() -> None:
     """After a deletion: what was deleted, and the button that brings it back."""
-    root, ids = st.session_state.get(_DELETED, ("", []))
+    root, ids, named = st.session_state.get(_DELETED, ("", [], ""))
     if not ids:
         return
     with st.container(horizontal=True, vertical_alignment="center", border=True):
-        name = words.plain(ids[0]) if len(ids) == 1 else words.runs(len(ids))
-        st.markdown(f"{name} moved to the trash, where it is kept for 30 days.")
+        kept = "it is" if len(ids) == 1 else "they are"
+        st.markdown(
+            f"**{words.plain(named)}** moved to the trash, where {kept} kept for {DAYS} days."
+        )
         action("Undo", "undo", lambda: _restore(root, ids))
         if st.button("Dismiss", type="tertiary"):
             del st.session_state[_DELETED]
