@@ -12,10 +12,7 @@ shown = shell.heading(
 try:
     pair = compare_view.controls(shown)
     if pair is None:
-        shell.empty(
-            "No two finished runs of one task yet. A comparison needs two methods, best with five seeds each.",
-            button="Plan runs with a control", page="train", seeds=["42", "44", "82", "83", "84"],
-        )  # fmt: skip
+        compare_view.nothing(shown)
     else:
         compare_view.draw(shown, pair)
 except IctError as error:

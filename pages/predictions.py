@@ -8,10 +8,6 @@ shown = shell.heading(
 )
 run_id = predictions_view.choose(shown)
 if run_id is None:
-    shell.empty(
-        "No finished run yet. A digits run takes about a minute.",
-        button="Start a run",
-        page="train",
-    )
+    predictions_view.nothing(shown)
 else:
     predictions_view.draw(shown.run(run_id))

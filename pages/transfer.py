@@ -14,13 +14,15 @@ everything = readers.run_rows(shown)
 table = transfer_table(everything)
 alone = without_partner(everything, table)
 if not table:
-    a, b = transfer_view.example(everything)
-    lacking = f" {words.runs(len(alone))} on foreign channels lack it." if alone else ""
+    lacks = transfer_view.missing(everything)
+    sentence = f"{words.runs(len(alone))} on foreign channels lack a partner. " if alone else ""
     shell.empty(
-        f"No pair of runs yet. `ict train {b} --set score_task={a}` tunes {b} on the channels of {a}; "
-        f"`ict train {b}`, same seed and settings, is what it is compared with.{lacking}",
-        button="Start runs in Train", page="train", tasks=b,
-    )  # fmt: skip
+        sentence + lacks.sentence,
+        button=lacks.button,
+        page="train",
+        command=lacks.command,
+        **lacks.query,
+    )
     shell.stop()
 settings = transfer_view.settings(table)
 by_slug = {address.slug(name): name for name in settings}

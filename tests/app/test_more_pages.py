@@ -107,7 +107,7 @@ def test_page_draws_without_an_exception(open_page: Open, page: str, state: str)
     ("page", "commands"),
     [
         ("criteria", ["ict score digits --criterion taylor", "ict causal digits --criterion"]),
-        ("transfer", ["ict train sprites_loc --set score_task=digits"]),
+        ("transfer", ["ict train digits --seed 42 --set score_task=sprites_loc"]),
     ],
 )
 def test_empty_page_says_the_command_and_leads_to_train(
@@ -120,6 +120,40 @@ def test_empty_page_says_the_command_and_leads_to_train(
     after = button.click().run()
     assert not after.exception
     assert [title.value for title in after.title] == ["Train"]
+
+
+@pytest.mark.parametrize(
+    ("page", "state", "command", "leads_to"),
+    [
+        ("transfer", "one", "ict train digits --seed 42 --set score_task=sprites_loc", "Train"),
+        ("predictions", "empty", "ict train digits", "Train"),
+        ("predictions", "killed", "ict resume digits", "Run"),
+        ("predictions", "running", "ict runs", "Run"),
+        ("compare", "empty", "ict train digits --method linear", "Train"),
+    ],
+)
+def test_empty_page_leads_to_what_is_missing(
+    open_page: Open, page: str, state: str, command: str, leads_to: str
+) -> None:
+    app = open_page(page, state)
+    assert not app.exception
+    assert command in "\n".join(element.value for element in app.code)
+    after = next(b for b in app.button if str(b.key).startswith("empty_")).click().run()
+    assert not after.exception
+    assert [title.value for title in after.title] == [leads_to]
+
+
+def test_train_opens_with_the_run_that_a_transfer_lacks(open_page: Open) -> None:
+    app = open_page("transfer", "one").button(key="empty_train").click().run()
+    assert app.query_params["score_on"] == ["sprites_loc"]
+    assert app.query_params["tasks"] == ["digits"]
+
+
+def test_one_run_alone_is_offered_its_controls_on_compare(open_page: Open) -> None:
+    app = open_page("compare", "one")
+    assert not app.exception
+    assert "ict runs controls" in "\n".join(element.value for element in app.code)
+    assert "Start 4 runs" in [button.label for button in app.button]
 
 
 def test_matrix_and_lines_are_the_correlations_of_the_score_files(

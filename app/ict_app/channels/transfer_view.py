@@ -1,6 +1,8 @@
 """*Transfer*: tasks on each other's channels, paired with their own on the same seeds."""
 
+import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -17,11 +19,54 @@ from ict_app.common.terms import help_of
 _NAMED = ("backbone", "criterion", "k", "tune_site")
 
 
-def example(rows: Sequence[RunRow]) -> tuple[str, str]:
-    """Two tasks for the command of an empty page, from the store where it has them."""
-    tasks = [row.task for row in rows if chooses_channels(row.method) and row.task]
-    a, b, *_ = dict.fromkeys([*tasks, "digits", "sprites_loc"])
-    return a, b
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """What a page without a pair of runs lacks: in words, the button, and the run that is asked for."""
+
+    sentence: str
+    button: str
+    task: str
+    score_task: str | None
+    """Whose channels the run is on; None for its own."""
+    seeds: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        seed = ["--seed", *self.seeds[:1]]
+        scored = ["--set", f"score_task={self.score_task}"]
+        return shlex.join(["ict", "train", self.task, *seed, *(scored if self.score_task else [])])
+
+    @property
+    def query(self) -> dict[str, str | list[str]]:
+        """Of the form on *Train*."""
+        asked: dict[str, str | list[str]] = {"tasks": self.task, "seeds": list(self.seeds)}
+        return asked if self.score_task is None else {**asked, "score_on": self.score_task}
+
+
+def missing(rows: Sequence[RunRow]) -> Missing:
+    """What a first pair of runs lacks: a run on foreign channels, or one on the task's own."""
+    done = [row for row in rows if row.done and chooses_channels(row.method) and row.task]
+    if foreign := next((row for row in done if row.foreign), None):
+        task = str(foreign.task)
+        return Missing(
+            sentence=f"{words.plain(task)} was tuned on the channels of {words.plain(foreign.score_task)}, and not "
+            "on its own with the same seed and settings: there is nothing to compare it with.",
+            button=f"Tune {task} on its own channels", task=task, score_task=None,
+            seeds=(str(foreign.seed),),
+        )  # fmt: skip
+    task = str(done[0].task) if done else "digits"
+    others = [str(row.task) for row in done if row.task != task]
+    other = next(name for name in (*others, "sprites_loc", "digits") if name != task)
+    there = (
+        f"{words.plain(task)} on its own channels is there: the same seed and settings on those"
+        if done
+        else f"It is compared with `ict train {task}`, same seed and settings, on its own; this one is on those"
+    )
+    return Missing(
+        sentence=f"No run on the channels of another task yet. {there} of {words.plain(other)} make a pair.",
+        button=f"Tune {task} on the channels of {other}", task=task, score_task=other,
+        seeds=(str(done[0].seed) if done else "42",),
+    )  # fmt: skip
 
 
 def settings(table: Sequence[TransferRow]) -> dict[str, list[TransferRow]]:

@@ -172,9 +172,13 @@ def stop() -> NoReturn:
     raise EndOfPage
 
 
-def empty(sentence: str, *, button: str, page: str, **query: str | list[str]) -> None:
-    """Says what is missing and offers the one step that mends it."""
+def empty(
+    sentence: str, *, button: str, page: str, command: str | None = None, **query: str | list[str]
+) -> None:
+    """Says what is missing and offers the one step that mends it, with the command that does the same."""
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown(sentence, text_alignment="center")
+        if command is not None:
+            st.code(command, language="bash", wrap_lines=True)
         if st.button(button, type="primary", icon=":material/arrow_forward:", key=f"empty_{page}"):
             address.go(page, **query)

@@ -11,11 +11,13 @@ from ict.analysis.sides import Side, find_side
 from ict.analysis.verdicts import Verdict
 from ict.errors import InputError
 from ict.figures.asked import Choice, Request
+from ict.methods.registry import chooses_channels
 from ict.store import Store
-from ict_app.common import address, drawn, readers, words
+from ict_app.common import address, drawn, readers, shell, words
 from ict_app.common import answer_formulas as formulas
 from ict_app.studies import compare_data, flips_view
 from ict_app.studies.compare_data import Pair
+from ict_app.tune import controls_view
 
 TABS = {"flips": "Flips", "agreement": "Agreement of runs", "power": "Power"}
 
@@ -54,6 +56,36 @@ def _named(shown: Store, key: str, options: dict[str, str]) -> str | None:
         address.tell(words.sentence(error))
         return None
     return name
+
+
+SEEDS = ("42", "44", "82", "83", "84")
+
+
+def nothing(shown: Store) -> None:
+    """What a first comparison lacks: of a run that there is its controls, else two methods."""
+    done = [row for row in readers.run_rows(shown) if row.done]
+    alone = next((row for row in done if chooses_channels(row.method)), None)
+    if alone is not None:
+        name = words.plain(readers.run_names(readers.run_rows(shown))[alone.run_id])
+        with st.container(border=True):
+            st.markdown(
+                f"One finished run, {name}, and nothing to hold it against: add random channels and a linear "
+                "probe at its seed and settings."
+            )
+            controls_view.form(shown, alone.run_id)
+        return
+    task = str(done[0].task) if done else "digits"
+    beside = (
+        f"One method alone has finished, on {words.plain(task)}."
+        if done
+        else "No finished run yet."
+    )
+    shell.empty(
+        f"{beside} A comparison needs two methods on one task, best with five seeds each.",
+        button="Start ICT and a linear probe", page="train", tasks=task, methods=["ict", "linear"], seeds=[*SEEDS],
+        command=f"ict train {shlex.quote(task)} --seed {SEEDS[0]}\n"
+        f"ict train {shlex.quote(task)} --method linear",
+    )  # fmt: skip
 
 
 def draw(shown: Store, pair: Pair) -> None:

@@ -17,12 +17,11 @@ def draw(run: Run, shown: Store) -> None:
     """For a run that chooses channels: random-K at its seed, and a linear probe."""
     if not chooses_channels(run.config.get("method")):
         return
-    root, run_id = str(shown.root), run.id
-    view.folded("Add controls to this run", lambda: _form(root, run_id), key="controls")
+    view.folded("Add controls to this run", lambda: form(shown, run.id), key="controls")
 
 
-def _form(root: str, run_id: str) -> None:
-    shown = Store(root)
+def form(shown: Store, run_id: str) -> None:
+    """How many draws, the button and the command."""
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         draws = st.number_input(
             "Random draws", 0, 100, DRAWS, key="job_controls_draws", width=150,

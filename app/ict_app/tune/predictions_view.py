@@ -9,8 +9,9 @@ from ict.analysis.answers import Answered, class_words
 from ict.errors import InputError
 from ict.figures.asked import Request
 from ict.store import Run, Store
-from ict_app.common import address, drawn, gallery, plot, readers, words
+from ict_app.common import address, drawn, gallery, plot, readers, shell, words
 from ict_app.common import answer_formulas as formulas
+from ict_app.tune import manage
 
 ORDERS = {
     "wrong": "wrong, most certain first",
@@ -27,6 +28,29 @@ def choose(shown: Store) -> str | None:
     if not labels:
         return None
     return address.select("Run", labels, key="run", moving=True, label_visibility="collapsed")
+
+
+def nothing(shown: Store) -> None:
+    """What leads to a first finished run: the one on its way, the one that stopped, or a new one."""
+    rows = readers.run_rows(shown)
+    names = readers.run_names(rows)
+    busy = next((row for row in rows if row.status in manage.BUSY), None)
+    stopped = next((row for row in rows if row.status in manage.RESUMABLE), None)
+    if busy is not None:
+        shell.empty(
+            f"No finished run yet: {words.plain(names[busy.run_id])} is {busy.status}.", button="Look at it",
+            page="run", run=busy.run_id, command="ict runs",
+        )  # fmt: skip
+    elif stopped is not None:
+        shell.empty(
+            f"No finished run yet: {words.plain(names[stopped.run_id])} is {stopped.status}; it can be resumed.",
+            button="Look at it", page="run", run=stopped.run_id, command=f"ict resume {stopped.run_id}",
+        )  # fmt: skip
+    else:
+        shell.empty(
+            "No run yet, so nothing was answered. A digits run takes about a minute.",
+            button="Start a run", page="train", command="ict train digits",
+        )  # fmt: skip
 
 
 def draw(run: Run) -> None:
