@@ -153,7 +153,7 @@ def test_one_run_alone_is_offered_its_controls_on_compare(open_page: Open) -> No
     app = open_page("compare", "one")
     assert not app.exception
     assert "ict runs controls" in "\n".join(element.value for element in app.code)
-    assert "Start 4 runs" in [button.label for button in app.button]
+    assert "Start 6 runs" in [button.label for button in app.button]
 
 
 def test_matrix_and_lines_are_the_correlations_of_the_score_files(

@@ -1,7 +1,9 @@
 """Numbers and names as people read them; the grid of the form."""
 
+import pandas as pd
 import pytest
 from ict_app.common import words
+from ict_app.common.signed import signed
 from ict_app.tune import plan
 
 from ict.errors import InputError
@@ -60,3 +62,28 @@ def test_labels_of_generic_sets_stay_short_and_apart() -> None:
     assert found["a"] == "ict · channels of others (x, y)"
     assert found["b"].startswith("ict · channels of others (4 tasks), ")
     assert len(set(found.values())) == 3
+
+
+def test_values_of_a_configuration_are_text_without_quotes() -> None:
+    values = [
+        "class_l2",
+        [24, 48],
+        True,
+        None,
+        0.00001,
+        -0.5,
+        1234567,
+        {"torch": "2.9", "ict": "1"},
+    ]
+    assert [words.value(one) for one in values] == [
+        "class_l2", "24, 48", "true", "–", "0.00001", "−0.5", "1234567", "torch 2.9, ict 1",
+    ]  # fmt: skip
+
+
+def test_a_table_shows_a_real_minus_sign_and_holds_numbers() -> None:
+    table = pd.DataFrame({"a": [-0.125, None], "b": [-3, 4], "c": ["x", "y"], "d": [-1e-5, 2.0]})
+    styled = signed(table, {"a": "+.2f", "b": "d"})
+    assert styled.data is table
+    body = styled._translate(False, False)["body"]
+    said = [[str(cell["display_value"]) for cell in row if cell["type"] == "td"] for row in body]
+    assert said == [["−0.12", "−3", "x", "−0.00001"], ["", "4", "y", "2"]]

@@ -16,6 +16,7 @@ from ict.store import Store
 from ict_app.channels import sorting
 from ict_app.channels.sorting import Asked
 from ict_app.common import address, words
+from ict_app.common.signed import signed
 from ict_app.common.sources import Source
 from ict_app.common.terms import help_of
 
@@ -75,7 +76,8 @@ def _rows(source: Source, table: ChannelTable, places: np.ndarray, sort: str) ->
     if sort in frame:  # beside the name, where a narrow screen shows it
         frame.insert(1, sort, frame.pop(sort))
     st.dataframe(
-        frame, hide_index=True, placeholder=words.NOTHING, key="all_channels",
+        signed(frame, {"score": ".4g", "z": ".2f", "difference": "+.2f"}), hide_index=True,
+        placeholder=words.NOTHING, key="all_channels",
         height="content" if len(frame) <= 10 else 388,
         column_config={
             "open": st.column_config.ButtonColumn(
@@ -90,8 +92,8 @@ def _rows(source: Source, table: ChannelTable, places: np.ndarray, sort: str) ->
 def _columns(table: ChannelTable) -> dict[str, ColumnConfig]:
     tasks = f"Tasks: {', '.join(words.plain(task) for task in table.of_tasks)}."
     return {
-        "score": _number("score", format="%.4g", help=help_of("score")),
-        "z": _number("z in block", format="%.2f", help=help_of("z")),
+        "score": _number("score", help=help_of("score")),
+        "z": _number("z in block", help=help_of("z")),
         "rank": _number("rank in block", help=help_of("rank")),
         "chosen": st.column_config.CheckboxColumn("marked", help="Marked on the map at this K."),
         "selectivity": _number("selectivity", format="%.3f", help=help_of("selectivity")),
@@ -102,7 +104,7 @@ def _columns(table: ChannelTable) -> dict[str, ColumnConfig]:
         "tasks": _number(
             f"tasks, of {len(table.of_tasks)}", help=help_of("tasks with it", more=tasks)
         ),
-        "difference": _number("z in A − in B", format="%+.2f", help=help_of("z difference")),
+        "difference": _number("z in A − in B", help=help_of("z difference")),
         "other_rank": _number("rank in B", help=help_of("rank")),
     }
 

@@ -24,6 +24,7 @@ from ict.figures.frames import frame
 from ict.store import Store
 from ict.store.names import gradient_file
 from ict_app.common import address, plot, readers, shell
+from ict_app.common.signed import signed
 from ict_app.common.terms import help_of
 from ict_app.jobs import lines, view
 from ict_app.tune import plan
@@ -124,15 +125,19 @@ def _measured(
 def _table(rows: Sequence[FirstStep]) -> None:
     """The numbers behind the figure."""
     gain = st.column_config.NumberColumn(
-        format="%.4g", help=help_of("gain", "Of the loss per image, for a step of 1.")
+        help=help_of("gain", "Of the loss per image, for a step of 1.")
     )
-    share = st.column_config.NumberColumn(format="%.3f", help=help_of("relative gain"))
+    share = st.column_config.NumberColumn(help=help_of("relative gain"))
     formats = dict.fromkeys(GAINS, gain) | dict.fromkeys(SHARES, share)
     formats[COLUMNS["name"]] = st.column_config.TextColumn(width="medium")
     table = frame(rows)
     table["name"] = table["name"].map(told)
     table["k"] = [", ".join(map(str, k)) for k in table["k"]]
     st.dataframe(
-        table[list(COLUMNS)].rename(columns=COLUMNS), hide_index=True, placeholder="",
+        signed(
+            table[list(COLUMNS)].rename(columns=COLUMNS),
+            dict.fromkeys(GAINS, ".4g") | dict.fromkeys(SHARES, ".3f"),
+        ),
+        hide_index=True, placeholder="",
         height="content" if len(rows) < 14 else 480, column_config=formats,
     )  # fmt: skip

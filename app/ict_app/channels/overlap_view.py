@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -25,6 +26,7 @@ from ict.store import Store
 from ict_app.channels import overlap_pair_view
 from ict_app.channels.overlap_pair_view import Rows, has_ceiling, ids_of, in_files
 from ict_app.common import address, plot, readers, shell, sources, words
+from ict_app.common.signed import signed
 from ict_app.common.terms import help_of
 from ict_app.jobs import lines, view
 from ict_app.tune import plan
@@ -162,22 +164,29 @@ def _pairs(rows: Rows) -> None:
     if len(found) < 2 or not has_ceiling(rows):
         return
     number = st.column_config.NumberColumn
-    st.dataframe(
+    table = pd.DataFrame(
         [
             {
-                "pair": " and ".join(one.pair), "shared": one.overlap, "kuncheva": one.kuncheva,
-                "ratio": one.ratio, "verdict": one.verdict,
-                "interval": "" if one.low is None or one.high is None
+                "pair": " and ".join(one.pair),
+                "shared": one.overlap,
+                "kuncheva": one.kuncheva,
+                "ratio": one.ratio,
+                "verdict": one.verdict,
+                "interval": ""
+                if one.low is None or one.high is None
                 else range_words(one.low, one.high, ".2f"),
             }
             for one in found
-        ],
+        ]
+    )
+    st.dataframe(
+        signed(table, {"shared": ".1f", "kuncheva": ".2f", "ratio": ".2f"}),
         hide_index=True, placeholder="", height="content" if len(found) <= 10 else 380,
         column_order=["pair", "shared", "kuncheva", "ratio", "interval", "verdict"],
         column_config={
-            "shared": number("shared channels", format="%.1f", help="Mean over blocks."),
-            "kuncheva": number("Kuncheva's index", format="%.2f", help=help_of("kuncheva")),
-            "ratio": number("of the noise ceiling", format="%.2f", help=help_of("ceiling")),
+            "shared": number("shared channels", help="Mean over blocks."),
+            "kuncheva": number("Kuncheva's index", help=help_of("kuncheva")),
+            "ratio": number("of the noise ceiling", help=help_of("ceiling")),
             "interval": st.column_config.Column("95 % interval", help="Over splits into halves."),
         },
     )  # fmt: skip

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import streamlit as st
 
 from ict.analysis.groups import varying_within
@@ -14,6 +15,7 @@ from ict.figures.asked import Request
 from ict.methods.registry import chooses_channels
 from ict.store.run_rows import RunRow
 from ict_app.common import plot, shell, words
+from ict_app.common.signed import signed
 from ict_app.common.terms import help_of
 
 _NAMED = ("backbone", "criterion", "k", "tune_site")
@@ -108,17 +110,20 @@ def matrix(rows: Sequence[TransferRow]) -> None:
 def cells(rows: Sequence[TransferRow]) -> None:
     """The numbers behind the matrix."""
     number = st.column_config.NumberColumn
-    st.dataframe(
+    table = pd.DataFrame(
         [
             {"trained on": row.task, "channels of": row.source, "n": row.n,
              "difference": row.difference, "interval": _interval(row),
              "without 0": "yes" if row.excludes_zero else "",
              "test": 100 * row.accuracy, "own": 100 * row.own}
             for row in rows
-        ],
-        hide_index=True, placeholder="", height="content" if len(rows) < 14 else 480,
+        ]
+    )  # fmt: skip
+    st.dataframe(
+        signed(table, {"difference": "+.2f"}), hide_index=True, placeholder="",
+        height="content" if len(rows) < 14 else 480,
         column_config={
-            "difference": number("points", format="%+.2f", help=help_of("difference")),
+            "difference": number("points", help=help_of("difference")),
             "interval": st.column_config.Column("95 % paired t interval", help=help_of("paired interval")),
             "without 0": st.column_config.Column(help=help_of("paired interval")),
             "test": number("test %", format="%.2f"), "own": number("test % on its own", format="%.2f"),

@@ -56,6 +56,17 @@ def size(number: float | None) -> str:
     return byte_words(number)
 
 
+def value(of: object) -> str:
+    """A field of a configuration or a result as people write it: `class_l2`, `24, 48`, `true`, −0.5."""
+    if isinstance(of, bool) or of is None:
+        return {True: "true", False: "false", None: NOTHING}[of]
+    if isinstance(of, (list, tuple)):
+        return ", ".join(map(value, of)) or NOTHING
+    if isinstance(of, Mapping):
+        return ", ".join(f"{name} {value(one)}" for name, one in of.items()) or NOTHING
+    return number_words(of, ".6g") if isinstance(of, float) else str(of).replace("\n", " ")
+
+
 def runs(number: int) -> str:
     return "1 run" if number == 1 else f"{number:,} runs"
 

@@ -23,6 +23,7 @@ from ict.methods.registry import chooses_channels
 from ict.store import Store
 from ict.store.run_rows import RunRow, as_rows
 from ict_app.common import address, kept, plot, shell, words
+from ict_app.common.signed import signed
 from ict_app.common.terms import help_of
 
 
@@ -218,11 +219,11 @@ def paired(shown: Store, table: pd.DataFrame, rows: Sequence[RunRow]) -> None:
     if contrasts:
         number = st.column_config.NumberColumn
         st.dataframe(
-            _contrast_table(contrasts), hide_index=True, placeholder="",
+            signed(_contrast_table(contrasts), {"difference": "+.2f"}), hide_index=True, placeholder="",
             height="content" if len(contrasts) < 14 else 480,
             column_config={
                 "n": "seeds",
-                "difference": number("points", format="%+.2f", help=help_of("difference")),
+                "difference": number("points", help=help_of("difference")),
                 "interval": st.column_config.Column("95 % interval", help=help_of("paired interval")),
                 "verdict": st.column_config.Column(help=help_of("verdict")),
             },

@@ -124,14 +124,15 @@ def difference(shown: Store, picked: Sequence[RunRow]) -> None:
     """The fields in which two configurations differ."""
     differing = config_difference([shown.run(row.run_id) for row in picked])
     st.markdown("**Configuration difference**")
+    names = run_names(picked)
     if not differing:
         st.caption("The two are configured alike.")
         return
     shown_rows = [
-        {"field": one.name, **{str(i): str(value) for i, value in enumerate(one.values)}}
+        {"field": one.name, **{str(i): words.value(value) for i, value in enumerate(one.values)}}
         for one in differing
     ]
     st.dataframe(
         shown_rows, hide_index=True, height="content",
-        column_config={str(i): f"{i + 1}: …{row.run_id[-12:]}" for i, row in enumerate(picked)},
+        column_config={str(i): f"{i + 1}: {names[row.run_id]}" for i, row in enumerate(picked)},
     )  # fmt: skip

@@ -1,6 +1,5 @@
 """One run: what it does now, its curves, its log, what it was asked and what came out."""
 
-import json
 from typing import Literal
 
 import plotly.graph_objects as go
@@ -221,7 +220,7 @@ def _papers(run: Run) -> None:
         recipe = f"recipe {record.get('recipe')}"
         st.dataframe(
             [
-                {"field": name, "value": json.dumps(value), "set by": recipe if name in set_by else ""}
+                {"field": name, "value": words.value(value), "set by": recipe if name in set_by else ""}
                 for name, value in run.config.items()
                 if value is not None
             ],
@@ -232,7 +231,7 @@ def _papers(run: Run) -> None:
         if result:
             st.dataframe(
                 [
-                    {"field": name, "value": json.dumps(value)}
+                    {"field": name, "value": words.value(value)}
                     for name, value in result.to_dict().items()
                     if value is not None
                 ],
