@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from ict.analysis import groups as run_groups
+from ict.analysis.run_names import run_names
 from ict.analysis.summary import config_difference
 from ict.documents.number_words import number_words, range_words
 from ict.store import Store
