@@ -59,15 +59,14 @@ class Verdict:
         interval = f"95 % {' to '.join(ends)}, " if ends else "no interval, "
         looked = "; exploratory" if self.role == EXPLORATORY else ""
         told = f"{mean} ({interval}{seeds}, {self.difference.over}): "
-        return f"{told}{self.words}{self.outcome.direction}{looked}".replace("-", "−")
+        return f"{told}{self.words}{self.outcome.direction}{looked}"
 
     @property
     def brief(self) -> str:
         """`−0.13 points [−0.44, +0.19], 3 seeds: not told by these data`."""
         mean, ends, seeds = self._numbers()
         interval = f" [{', '.join(ends)}]" if ends else ", no interval"
-        told = f"{mean}{interval}, {seeds}: {self.words}{self.outcome.direction}"
-        return told.replace("-", "−")
+        return f"{mean}{interval}, {seeds}: {self.words}{self.outcome.direction}"
 
     def _numbers(self) -> tuple[str, tuple[str, ...], str]:
         """The mean, the ends of the interval, none where there is none, and the seeds, in words."""

@@ -188,7 +188,7 @@ def _numbers(found: Comparison) -> None:
     ]  # fmt: skip
     with st.container(horizontal=True, gap="large"):
         for label, value, note in cells:
-            st.metric(label, value.replace("-", "−"), help=note, width="content")
+            st.metric(label, value, help=note, width="content")
 
 
 def _tasks_table(found: Comparison) -> None:
