@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import hashlib
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +39,7 @@ def draw(
     """
     key = key or name
     st.plotly_chart(
-        on_page or figure, theme=None, key=key, config=browser_config(name), alt=alt, **options
+        _stamped(on_page or figure), theme=None, key=key, config=browser_config(name), alt=alt, **options
     )  # fmt: skip
     if request is not None:
         shown = readers.store()
@@ -56,7 +57,17 @@ class _Asked:
 
 @functools.lru_cache(maxsize=200)
 def _once(asked: _Asked) -> go.Figure:
-    return asked.draw()
+    return _stamped(asked.draw())
+
+
+def _stamped(figure: go.Figure) -> go.Figure:
+    """With its content's hash as `datarevision`, by which the browser sees that nothing has changed.
+
+    Streamlit hands each figure to Plotly twice; without it Plotly draws it twice.
+    """
+    if figure.layout.datarevision is None:
+        figure.layout.datarevision = hashlib.sha256(figure.to_json().encode()).hexdigest()[:16]
+    return figure
 
 
 def once(draw: Callable[..., go.Figure], *of: Any, seen: Hashable, **look: Hashable) -> go.Figure:
