@@ -153,7 +153,7 @@ def flip_bars(
     ticks = figure_ticks(most)
     figure.update_xaxes(tickvals=ticks, ticktext=[str(abs(t)) for t in ticks])
     figure.update_yaxes(type="category", autorange="reversed", title_text="class", dtick=1)
-    line_at_x(figure, 0, {"width": 1})
+    line_at_x(figure, 0, {"width": 1}, "")
     look.legend_above(figure)
     left = len(classes) - len(shown)
     caption = f"A: {a}; B: {b}. {whole.sentence}."

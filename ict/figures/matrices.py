@@ -242,8 +242,8 @@ def _cell_text(value: float, form: str) -> str:
 def _part_groups(figure: go.Figure, groups: Sequence[str]) -> None:
     edges = [i - 0.5 for i in range(1, len(groups)) if groups[i] != groups[i - 1]]
     for edge in edges:
-        line_at_y(figure, edge, {"width": 2.5, "color": look.VERMILION})
-        line_at_x(figure, edge, {"width": 2.5, "color": look.VERMILION})
+        line_at_y(figure, edge, {"width": 2.5, "color": look.VERMILION}, "")
+        line_at_x(figure, edge, {"width": 2.5, "color": look.VERMILION}, "")
 
 
 def _group_dots(

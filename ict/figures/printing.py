@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ict.documents.number_words import number_words
 from ict.figures import pdf_page
 from ict.figures.pdf_page import Bounds, Colour, Frame, Mark, PageError
 from ict.figures.tabs import Tab, Tabs
@@ -130,7 +131,9 @@ class Printer:
                 trouble = trouble or error
             else:
                 return _Measured(sheet, frame, pdf_page.media_box(printed))
-        raise PageError(f"on a marker page of {width:g} × {height:g} px {trouble}")
+        raise PageError(
+            f"on a marker page of {number_words(width)} × {number_words(height)} px {trouble}"
+        )
 
     async def _show(self, html: str, taken: Callable[[Tab], Awaitable[bytes]]) -> bytes:
         """What is `taken` from a tab that shows the page `html`."""

@@ -26,5 +26,5 @@ def line_at_x(figure: go.Figure, x: float, line: PlotlyJSON, says: str) -> None:
 
 
 def label_of(says: str) -> PlotlyJSON:
-    """A text that moves with its line."""
-    return {"text": says, "textposition": "end", "yanchor": "bottom"}
+    """A text that moves with its line; none for one that only parts."""
+    return {"text": says, "textposition": "end", "yanchor": "bottom"} if says else {}
