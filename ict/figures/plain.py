@@ -35,20 +35,26 @@ def plain(figure: go.Figure) -> dict[str, Any]:
     return spec
 
 
-def _unpacked(value: Any) -> Any:
-    """`value` with its packed arrays as lists; what is no number in them is null, as in Plotly's own JSON."""
+def _unpacked(value: Any, *, in_bars: bool = False) -> Any:
+    """`value` with its packed arrays as lists; what is no number in them is null, as in Plotly's own JSON.
+
+    Error bars with such stay packed: Plotly takes null for a bar of length 0.
+    """
     if isinstance(value, list):
         return [_unpacked(one) for one in value]
     if not isinstance(value, dict):
         return value
     if "bdata" not in value:
-        return {key: _unpacked(one) for key, one in value.items()}
+        return {
+            key: _unpacked(one, in_bars=in_bars or key.startswith("error_"))
+            for key, one in value.items()
+        }
     array = np.frombuffer(base64.b64decode(value["bdata"]), np.dtype(value["dtype"]))
     if "shape" in value:
         array = array.reshape([int(n) for n in str(value["shape"]).split(",")])
-    if array.dtype.kind == "f":
-        array = np.where(np.isfinite(array), array.astype(object), None)
-    return array.tolist()
+    if array.dtype.kind != "f" or np.isfinite(array).all():
+        return array.tolist()
+    return value if in_bars else np.where(np.isfinite(array), array.astype(object), None).tolist()
 
 
 def _trace(trace: dict[str, Any], templates: dict[str, Any]) -> dict[str, Any]:
@@ -63,12 +69,16 @@ def _layout(
     defaults = dict(defaults)
     notes, shape = defaults.pop("annotationdefaults", {}), defaults.pop("shapedefaults", {})
     named = {one["name"]: one for one in defaults.pop("annotations", ())}
-    numbered = {key: defaults.pop(key) for key in ("xaxis", "yaxis", "coloraxis") if key in defaults}
+    numbered = {
+        key: defaults.pop(key) for key in ("xaxis", "yaxis", "coloraxis") if key in defaults
+    }
     found = _over(defaults, layout)
     for key in [key for key in layout if _NAMED_AFTER_FIRST.match(key)]:
         found[key] = _over(defaults.get(_family(key), {}), layout[key])
     for key in {*filter(_is_axis, layout), *_axes(traces)}:
         found[key] = _over(numbered.get(_family(key), {}), layout.get(key, {}))
+    for key in _positions(traces):  # Plotly's default, but not beside a colour of the grid
+        found[key].setdefault("showgrid", False)
     if "annotations" in layout:
         found["annotations"] = [_note(one, notes, named) for one in layout["annotations"]]
     if "shapes" in layout:
@@ -97,10 +107,20 @@ def _axes(traces: list[dict[str, Any]]) -> set[str]:
     """The axes that `traces` are drawn on, or the first two, as the layout names them."""
     used = {"xaxis", "yaxis"} if not traces else set()
     for trace in traces:
-        used |= {f"{way}axis{trace.get(f'{way}axis', way)[1:]}" for way in "xy"}
+        used |= {_axis_of(trace, way) for way in "xy"}
         colours = (trace, trace.get("marker", {}))
         used |= {one["coloraxis"] for one in colours if "coloraxis" in one}
     return used
+
+
+def _positions(traces: list[dict[str, Any]]) -> set[str]:
+    """The axes along which bars stand."""
+    bars = [trace for trace in traces if trace.get("type") == "bar"]
+    return {_axis_of(trace, "y" if trace.get("orientation") == "h" else "x") for trace in bars}
+
+
+def _axis_of(trace: dict[str, Any], way: str) -> str:
+    return f"{way}axis{trace.get(f'{way}axis', way)[1:]}"
 
 
 def _over(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
@@ -108,5 +128,7 @@ def _over(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     found = copy.deepcopy(defaults)
     for key, value in own.items():
         under = found.get(key)
-        found[key] = _over(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+        found[key] = (
+            _over(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+        )
     return found

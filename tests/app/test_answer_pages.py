@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from plotly.io.json import to_json_plotly
 from streamlit.testing.v1 import AppTest
 
 from ict.cli import main
+from ict.figures.plain import plain
 from ict.store import Store
 from ict.store.predictions import Predictions, read_predictions
 from tests.app import fixture_store
@@ -122,8 +122,7 @@ def test_agreement_and_power_are_drawn_and_exported_as_on_the_page(
         bundles = exported(app)
         assert {"compare", figure} <= set(bundles)  # with what was collected before
         for name in ("compare", figure):
-            drawn = bundles[name].figure.to_plotly_json()
-            assert bare(json.loads(to_json_plotly(drawn))) in shown
+            assert bare(plain(bundles[name].figure)) in shown
 
 
 def test_losses_are_told_in_nats(open_page: Open, stores: dict[str, Store]) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from plotly.io.json import to_json_plotly
 from streamlit.testing.v1 import AppTest
 
 from ict.analysis import first_step_files
+from ict.figures.plain import plain
 from ict.store import Store
 from tests.app.conftest import Open
 from tests.app.test_exports import bare, exported
@@ -83,7 +83,7 @@ def test_the_export_is_the_figure_of_the_page(open_page: Open, scored: Store) ->
     app = measure(open_page("criteria", "scored"))
     (figure,) = dots(app)
     drawn = exported(app)["first-step"].figure
-    assert bare(json.loads(to_json_plotly(drawn.to_plotly_json()))) == bare(figure)
+    assert bare(plain(drawn)) == bare(figure)
 
 
 def test_gradients_that_are_gone_are_one_sentence(open_page: Open, scored: Store) -> None:

@@ -2,19 +2,20 @@
 
 import contextlib
 import functools
-import hashlib
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
+from plotly.basedatatypes import BaseFigure
 
 from ict.errors import IctError
 from ict.figures import browser_config
 from ict.figures.asked import Request
 from ict.figures.export import FORMATS, NEED_CHROME, FigureBundle, export, missing_formats
 from ict.figures.from_store import request_bundle
+from ict.figures.plain import plain
 from ict.store import Store
 from ict_app.common import basket, chrome, published, readers, words
 
@@ -39,7 +40,7 @@ def draw(
     """
     key = key or name
     st.plotly_chart(
-        _stamped(on_page or figure), theme=None, key=key, config=browser_config(name), alt=alt, **options
+        _plain(on_page or figure), theme=None, key=key, config=browser_config(name), alt=alt, **options
     )  # fmt: skip
     if request is not None:
         shown = readers.store()
@@ -57,17 +58,24 @@ class _Asked:
 
 @functools.lru_cache(maxsize=200)
 def _once(asked: _Asked) -> go.Figure:
-    return _stamped(asked.draw())
-
-
-def _stamped(figure: go.Figure) -> go.Figure:
-    """With its content's hash as `datarevision`, by which the browser sees that nothing has changed.
-
-    Streamlit hands each figure to Plotly twice; without it Plotly draws it twice.
-    """
-    if figure.layout.datarevision is None:
-        figure.layout.datarevision = hashlib.sha256(figure.to_json().encode()).hexdigest()[:16]
+    figure = asked.draw()
+    vars(figure)["_plain"] = _Plain(figure)
     return figure
+
+
+class _Plain(BaseFigure):
+    """A figure as the browser gets it: made plain once, however often a page hands it over."""
+
+    def __init__(self, figure: go.Figure) -> None:
+        self._spec = plain(figure)
+
+    def to_dict(self) -> dict[str, Any]:
+        return self._spec
+
+
+def _plain(figure: go.Figure) -> BaseFigure:
+    kept = vars(figure).get("_plain")  # of one that is kept, and changed by nobody
+    return kept if isinstance(kept, _Plain) else _Plain(figure)
 
 
 def once(draw: Callable[..., go.Figure], *of: Any, seen: Hashable, **look: Hashable) -> go.Figure:
