@@ -144,6 +144,7 @@ def summary_table(rows: Sequence[RunRow]) -> None:
     st.dataframe(
         kept.of_rows(_summary, rows), hide_index=True, placeholder="", height="content",
         column_config={
+            "series": st.column_config.TextColumn(width=210),
             "mean": number("test %, mean", format="%.2f", help=help_of("accuracy")),
             "interval": st.column_config.Column("95 % interval", help=help_of("interval")),
             "parameters": number("trained parameters", format="localized"),
