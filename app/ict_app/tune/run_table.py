@@ -189,7 +189,7 @@ def _latest(root: str) -> None:
     chosen = st.dataframe(
         frame(rows), hide_index=True, column_config=column_config(), key="latest_runs",
         on_select="rerun", selection_mode="single-row", height="content", placeholder="",
-        column_order=("status", *_LABELS, "task", "method", "k", "seed", "test_accuracy", "val_accuracy",
+        column_order=("status", *_LABELS, "test_accuracy", "val_accuracy", "task", "method", "k", "seed",
                       "train_seconds", "created_at"),
     )  # fmt: skip
     st.caption("Select a row to open the run.")
