@@ -81,7 +81,7 @@ def tasks_table(table: pd.DataFrame) -> None:
             "method": text(pinned=True, width=210),
             "test set": text(width=95), "source": text(width=130), "tasks": number(width=60),
             "parameters": number("parameters", format="compact", width=95),
-            **{name: number(f"mean, {_SHORT[name]}", format="%.2f", help=help_of(term), width=125)
+            **{name: number(f"mean of {_SHORT[name]}", format="%.2f", help=help_of(term), width=125)
                for name, term in _TERMS.items()},
             **{name: number(name, format="%.2f", width=95) for name in _GROUPS},
             **{task: number(task, format="%.1f", help=GROUP_OF[task]) for task in TASKS},
