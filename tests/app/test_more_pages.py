@@ -209,7 +209,9 @@ def test_causal_check_shows_curves_and_scatter(open_page: Open, filled: Store) -
     app = open_page("criteria", "filled", effect_in="2")
     deletion, insertion, scatter, lines = figures(app)[2:]
     assert deletion["layout"]["shapes"][0]["label"]["text"] == "nothing replaced"
-    assert {"class_l2", "taylor", "random"} <= {trace.get("name") for trace in deletion["data"]}
+    assert {"class_l2", "taylor", "random"} <= {
+        name for trace in deletion["data"] for name in str(trace.get("name")).split(" = ")
+    }
     assert "replaced" in deletion["layout"]["xaxis"]["title"]["text"]
     assert "kept" in insertion["layout"]["xaxis"]["title"]["text"]
     assert scatter["data"][0]["customdata"] == [f"{c} of block 2" for c in (3, 50, 117)]
