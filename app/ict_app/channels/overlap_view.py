@@ -183,15 +183,14 @@ def _pairs(rows: Rows) -> None:
         ]
     )
     st.dataframe(
-        signed(table, {"shared": ".1f", "kuncheva": ".2f", "ratio": ".2f"}),
         hide_index=True, placeholder="", height="content" if len(found) <= 10 else 380,
         column_order=["pair", "shared", "kuncheva", "ratio", "interval", "verdict"],
-        column_config={
+        **signed(table, {"shared": ".1f", "kuncheva": ".2f", "ratio": ".2f"}, {
             "shared": number("shared channels", help="Mean over blocks."),
             "kuncheva": number("Kuncheva's index", help=help_of("kuncheva")),
             "ratio": number("of the noise ceiling", help=help_of("ceiling")),
             "interval": st.column_config.Column("95 % interval", help="Over splits into halves."),
-        },
+        }),
     )  # fmt: skip
 
 
