@@ -52,6 +52,11 @@ def _test_set(source: str) -> str:
     return "not official" if source.endswith(UNOFFICIAL) else "official"
 
 
+def _whose(source: str) -> str:
+    """A source without what the column of test sets says."""
+    return source.removesuffix(UNOFFICIAL).rstrip(", ")
+
+
 _SHORT = {"mean_of_tasks": "19 tasks", "mean_of_groups": "groups"}
 AVERAGED, EVERY = "averages", "every task"
 _GROUPS = tuple(dict.fromkeys(GROUP_OF[task] for task in TASKS))
@@ -69,7 +74,9 @@ def tasks_table(table: pd.DataFrame) -> None:
     means = (
         [*AVERAGES, *_GROUPS] if wanted == AVERAGED else [] if tasks != list(TASKS) else [*AVERAGES]
     )
-    table = table.assign(**{"test set": table["source"].map(_test_set)})
+    table = table.assign(
+        **{"test set": table["source"].map(_test_set)}, source=table["source"].map(_whose)
+    )
     table = table.sort_values("mean_of_tasks", ascending=False)
     about = ["test set", "source", "tasks", "parameters"] if wanted != EVERY else ["source"]
     names = ["method", *about, *means, *tasks]
@@ -78,12 +85,12 @@ def tasks_table(table: pd.DataFrame) -> None:
         table[[name for name in names if name in table]], hide_index=True, height="content",
         placeholder="",
         column_config={
-            "method": text(pinned=True, width=210),
-            "test set": text(width=95), "source": text(width=130), "tasks": number(width=60),
-            "parameters": number("parameters", format="compact", width=95),
-            **{name: number(f"mean of {_SHORT[name]}", format="%.2f", help=help_of(term), width=125)
+            "method": text(pinned=True, width=245),
+            "test set": text(width=90), "source": text(width=90), "tasks": number(width=50),
+            "parameters": number("parameters", format="compact", width=90),
+            **{name: number(f"mean of {_SHORT[name]}", format="%.2f", help=help_of(term), width=115)
                for name, term in _TERMS.items()},
-            **{name: number(name, format="%.2f", width=95) for name in _GROUPS},
+            **{name: number(name, format="%.2f", width=86) for name in _GROUPS},
             **{task: number(task, format="%.1f", help=GROUP_OF[task]) for task in TASKS},
         },
     )  # fmt: skip
