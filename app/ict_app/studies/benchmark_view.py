@@ -71,9 +71,7 @@ def tasks_table(table: pd.DataFrame) -> None:
         "Columns", [AVERAGED, *_GROUPS, EVERY], default=AVERAGED, key="columns_of", noun="columns"
     )
     tasks = [task for task in TASKS if wanted in (EVERY, GROUP_OF[task])]
-    means = (
-        [*AVERAGES, *_GROUPS] if wanted == AVERAGED else [] if tasks != list(TASKS) else [*AVERAGES]
-    )
+    means = {AVERAGED: [*AVERAGES, *_GROUPS], EVERY: list(AVERAGES)}.get(wanted, [])
     table = table.assign(
         **{"test set": table["source"].map(_test_set)}, source=table["source"].map(_whose)
     )
