@@ -159,7 +159,7 @@ def _seed_and_draw(seed: Any, draw: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    return number_words(value) if isinstance(value, Real) else str(value)
+    return number_words(float(value)) if isinstance(value, Real) else str(value)
 
 
 def add_level(figure: go.Figure, part: pd.DataFrame, name: str, style: look.Look) -> None:
