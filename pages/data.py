@@ -13,6 +13,7 @@ st.markdown(f"**{len(available)} of {len(rows)} tasks** are on this machine.")
 st.caption(words.plain(findings.shared_images(row.name for row in rows)))
 only = address.segmented("Show", ["all", "here", "missing"], key="show")
 kept = [row for row in rows if only == "all" or row.available == (only == "here")]
+text = st.column_config.TextColumn
 table = [
     {**vars(row), "on this machine": "●" if row.available else "", "missing": ", ".join(row.missing)}
     for row in kept
@@ -22,6 +23,8 @@ picked = address.rows(
     hide_index=True, placeholder="", height="content",
     column_order=("title", "name", "group", "on this machine", "classes", "train", "val", "test",
                   "missing", "path"),
+    column_config={"title": text(width=190), "name": text(width=175),
+                   "on this machine": text("here", width=50), "missing": text(width="large")},
 )  # fmt: skip
 if picked:
     row = next(row for row in kept if row.name == picked[0])

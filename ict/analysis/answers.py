@@ -106,8 +106,12 @@ class Answered:
 
     @property
     def most_mistaken(self) -> list[Mistake]:
-        """The pairs that are mixed up most, by the share of the class: several where they are tied."""
-        return [one for one in self.mistakes if one.share == self.mistakes[0].share]
+        """The pair that is mixed up most, by the share of its class, and those of as large a share or of as
+        many images."""
+        found = self.mistakes
+        return [
+            one for one in found if one.share == found[0].share or one.images == found[0].images
+        ]
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -159,7 +163,7 @@ class Answered:
         others = [f"{' for '.join(one.pair(names))} ({one.words})" for one in tied[:MOST_TIED]]
         if len(tied) > MOST_TIED:
             others.append(f"{len(tied) - MOST_TIED} more")
-        return f"{said}, tied with {', '.join(others)}"
+        return f"{said}, as often {', '.join(others)}"
 
 
 def _of_class(label: int, right: int, images: int) -> ClassAccuracy:

@@ -47,7 +47,7 @@ def _of_pair(pair: tuple[str, str], rows: Sequence[OverlapRow]) -> PairRatio:
         pair=pair,
         overlap=float(np.mean([row.overlap for row in rows])),
         kuncheva=mean_index(rows),
-        ratio=known and known.total_ratio,
-        low=known and known.total_ratio_low,
-        high=known and known.total_ratio_high,
+        ratio=None if known is None else known.total_ratio,
+        low=None if known is None else known.total_ratio_low,
+        high=None if known is None else known.total_ratio_high,
     )

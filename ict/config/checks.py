@@ -146,8 +146,9 @@ def _check_start(config: RunConfig) -> None:
             f"head_init=probe needs init=zero: with init={config.init} the adapter changes the "
             "features that the probe was fitted on"
         )
-    if config.scale_on_x and config.scale != 1:
+    scale = config.scale
+    if config.scale_on_x and scale is not None and scale != 1:
         raise InputError(
-            f"head_init=probe needs scale=1 where scale_on_x is set: scale={number_words(config.scale)} changes "
+            f"head_init=probe needs scale=1 where scale_on_x is set: scale={number_words(scale)} changes "
             "the features that the probe was fitted on"
         )

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from ict.figures import theme as look
-from ict.figures.coinciding import joint, together
+from ict.figures.coinciding import SEEN, said, together
 from ict.figures.frames import Table, frame
 from ict.figures.reference_lines import line_at_y
 
@@ -35,8 +35,10 @@ def agreement_lines(
     names = list(dict.fromkeys(rows["criterion"]))
     styles = look.looks(names)
     parts = {name: rows[rows["criterion"] == name].sort_values("block") for name in names}
-    for same in together({n: part[["block", "value"]].to_numpy() for n, part in parts.items()}):
-        part, style, name = parts[same[0]], styles[same[0]], joint(same)
+    lines = {n: part[["block", "value"]].to_numpy() for n, part in parts.items()}
+    groups = together(lines, within=SEEN)
+    for same in groups:
+        part, style, name = parts[same.first], styles[same.first], same.joint
         figure.add_scatter(
             x=part["block"],
             y=part["value"],
@@ -56,4 +58,4 @@ def agreement_lines(
         caption += f", n = {', '.join(str(n) for n in sorted(set(rows['n'])))} channels a block"
     if images:
         caption += f"; effects on n = {images} images"
-    return look.finish(figure, title=title, caption=f"{caption}.", theme=theme)
+    return look.finish(figure, title=title, caption=f"{caption}.{said(groups)}", theme=theme)

@@ -107,11 +107,11 @@ def class_accuracy(
     overall = 100 * float(found.right.mean())
     figure = go.Figure()
     least = min(one.low for one in shown)
-    line_at_x(figure, overall, {"width": 1, "dash": "dot"}, "all images")
+    line_at_x(figure, overall, {"width": 1, "dash": "dot"}, "all images", side="left")
     _add_classes(figure, shown)
     figure.update_xaxes(title_text="test accuracy (%)", range=[max(-2.0, 100 * least - 3), 102])
     figure.update_yaxes(
-        title_text="class", tickvals=list(range(len(shown))), range=[len(shown) - 0.4, -0.6],
+        title_text="class", tickvals=list(range(len(shown))), range=[len(shown) - 0.4, -1.2],
         ticktext=[_short(class_words(one.label, _names(names))) for one in shown],
     )  # fmt: skip
     images = sorted({one.images for one in shown})

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from ict.documents.number_words import number_words
 from ict.figures import theme as look
 from ict.figures.frames import Table, frame
-from ict.figures.reference_lines import line_at_x, line_at_y
+from ict.figures.reference_lines import Side, line_at_x, line_at_y
 from ict.figures.ticks import LETTER_PX, NARROWEST_PX
 from ict.scores import ranked
 
@@ -228,9 +228,10 @@ def histogram(
     figure.update_layout(bargap=0)
     caption = f"Distribution of {unit} over n = {int(np.sum(counts)):,} {what}."
     if mark is not None:
-        line_at_x(figure, mark, {"dash": "dash", "width": 2}, "this channel")
+        side: Side = "left" if mark > (bounds[0] + bounds[-1]) / 2 else "right"
+        line_at_x(figure, mark, {"dash": "dash", "width": 2}, "this channel", side=side)
         caption += f" The dashed line is that of one channel, {number_words(mark, '.4g')}."
-    return look.finish(figure, title=title, caption=caption, theme=theme, height=300)
+    return look.finish(figure, title=title, caption=caption, theme=theme, height=320)
 
 
 def block_profile(

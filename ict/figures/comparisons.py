@@ -40,7 +40,10 @@ def forest(
     kinds = list(dict.fromkeys(v.difference.over for line in lines for v in line.verdicts))
     margin, outcome = lines[0].verdicts[0].margin, lines[0].verdicts[0].outcome
     width = outcome.scale * margin
-    figure.add_vrect(x0=-width, x1=width, fillcolor=look.GREY, opacity=0.15, line_width=0)
+    figure.add_vrect(
+        x0=-width, x1=width, fillcolor=look.GREY, opacity=0.15, line_width=0,
+        annotation_text=f"± {outcome.margin_words(margin)}", annotation_position="bottom right",
+    )  # fmt: skip
     line_at_x(figure, 0, {"width": 1, "dash": "dot"}, "no difference")
     for number, kind in enumerate(kinds):
         words = [

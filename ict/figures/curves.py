@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from ict.analysis.summary import SeriesRow
 from ict.documents.number_words import number_words
 from ict.figures import theme as look
-from ict.figures.coinciding import joint, together
+from ict.figures.coinciding import SEEN, said, together
 from ict.figures.epoch_curves import Curve, progress_table, training_curves
 from ict.figures.frames import Table, frame
 from ict.figures.reference_lines import line_at_y
@@ -17,6 +17,7 @@ from ict.figures.seed_lines import (
     add_dots,
     add_level,
     add_mean,
+    beside,
     ends,
     ratio_axis,
     seeds_words,
@@ -44,7 +45,7 @@ def accuracy_against_k(
     table = pd.DataFrame(table)
     if table.empty:
         return look.empty("no finished run to draw", theme)
-    table = table.assign(value=table["accuracy"].astype(float) * 100)
+    table = table.assign(value=table["accuracy"].astype(float) * 100, at=beside(table))
     figure = go.Figure()
     names = list(dict.fromkeys(table["series"]))
     styles = look.looks(names)
@@ -55,8 +56,8 @@ def accuracy_against_k(
             add_level(figure, part, name, styles[name])
         else:
             part = part.dropna(subset=["ratio"])
-            add_mean(figure, part, x="ratio", name=name, style=styles[name], markers=True)
-            add_dots(figure, part, "ratio", name, styles[name])
+            add_mean(figure, part, x="ratio", at="at", name=name, style=styles[name], markers=True)
+            add_dots(figure, part, "at", name, styles[name])
     ratio_axis(figure, table)
     figure.update_yaxes(title_text=accuracy)
     look.legend_above(figure)
@@ -94,10 +95,13 @@ def deletion_curves(
     names = list(dict.fromkeys(rows["series"]))
     styles = look.looks(names)
     parts = {name: rows[rows["series"] == name].sort_values(["share", "seed"]) for name in names}
-    for same in together({n: p[["share", "seed", "value"]].to_numpy() for n, p in parts.items()}):
+    lines = {n: p[["share", "seed", "value"]].to_numpy() for n, p in parts.items()}
+    groups = together(lines, within=100 * SEEN * float(rows["accuracy"].max()))
+    for same in groups:
         add_mean(
-            figure, parts[same[0]], x="share", name=joint(same), style=styles[same[0]], markers=True
-        )
+            figure, parts[same.first], x="share", name=same.joint, style=styles[same.first],
+            markers=True,
+        )  # fmt: skip
     verb = "replaced" if direction == "deletion" else "kept"
     shares = sorted({share for share in rows["share"] if share > 0})
     figure.update_xaxes(
@@ -119,4 +123,5 @@ def deletion_curves(
     if draws.max() > 1:
         of = ", ".join(f"{name} (n = {n} draws)" for name, n in draws.items() if n > 1)
         caption += f" Mean of {of} with its 95 % t interval; the other orders are one each (n = 1)."
+    caption += said(groups)
     return look.finish(figure, title=title, caption=caption, theme=theme)

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from ict.criteria.words import Choice, named, spelled
 from ict.figures import theme as look
 from ict.figures.frames import Table, frame
-from ict.figures.reference_lines import label_of
+from ict.figures.reference_lines import label_beside
 
 STEPS = {"unit": "unit step", "sign": "sign step (Adam's first)"}
 _GAP = 0.06  # between two panels, of the width
@@ -92,7 +92,7 @@ def _until(figure: go.Figure, axis: str) -> None:
     """A line at the gain of the best two sets."""
     figure.add_shape(
         type="line", x0=1, x1=1, y0=0, y1=1, xref=axis, yref="paper",
-        line={"width": 1, "dash": "dot"}, layer="below", label=label_of("best sets found"),
+        line={"width": 1, "dash": "dot"}, layer="below", label=label_beside("best sets found", "left", "start"),
     )  # fmt: skip
 
 

@@ -31,6 +31,10 @@ MANY_LINES = 12
 BAND_SEEDS = 3
 
 
+MANY_AT_K = 3
+_APART = 0.03  # decades between series at one K
+
+
 FEW_EPOCHS = 2  # a line of so few points is drawn with markers, or it would not be seen
 
 
@@ -155,7 +159,7 @@ def _seed_and_draw(seed: Any, draw: Any) -> str:
 
 
 def _plain(value: Any) -> str:
-    return number_words(value) if isinstance(value, Real) else str(value)
+    return number_words(float(value)) if isinstance(value, Real) else str(value)
 
 
 def add_level(figure: go.Figure, part: pd.DataFrame, name: str, style: look.Look) -> None:
@@ -170,6 +174,18 @@ def add_level(figure: go.Figure, part: pd.DataFrame, name: str, style: look.Look
     figure.add_scatter(  # carries the legend entry and keeps the line inside the range
         x=[None], y=[interval.mean], mode="lines", name=name, line=line, legendgroup=name
     )
+
+
+def beside(table: pd.DataFrame) -> pd.Series:
+    """Where to draw each row on the log axis of K/D: many series at one K stand side by side."""
+    ratio = table["ratio"].astype(float)
+    series = pd.Series(pd.factorize(table["series"])[0], index=table.index)
+    rank = series.groupby(ratio).rank("dense")  # among the series at that K
+    many = series.groupby(ratio).transform("nunique")
+    ks = np.unique(np.log10(ratio.dropna()))
+    gap = float(np.diff(ks).min()) if len(ks) > 1 else 0.3
+    step = np.minimum(_APART, 0.5 * gap / many).where(many >= MANY_AT_K, 0.0)
+    return ratio * 10 ** ((rank - (many + 1) / 2) * step)
 
 
 def ratio_axis(figure: go.Figure, table: pd.DataFrame) -> None:

@@ -86,7 +86,12 @@ def test_all_that_is_tied_is_named():
     said = np.array([0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2])
     own = Answered(Predictions(said, labels, np.ones(12, np.float32), classes=3))
     assert own.sentence(("a", "b", "c")).endswith(
-        "most often a is taken for b (1 of 4, 25.0 % of the class), tied with b for c (1 of 4, 25.0 %)."
+        "most often a is taken for b (1 of 4, 25.0 % of the class), as often b for c (1 of 4, 25.0 %)."
+    )
+    labels, said = np.repeat([0, 1], [80, 81]), np.repeat([2, 0, 2, 1], [3, 77, 3, 78])
+    as_many = Answered(Predictions(said, labels, np.ones(161, np.float32), classes=3))
+    assert as_many.sentence(("9", "6", "8")).endswith(
+        "9 is taken for 8 (3 of 80, 3.8 % of the class), as often 6 for 8 (3 of 81, 3.7 %)."
     )
     everything = Answered(
         Predictions(np.roll(np.arange(9), 1), np.arange(9), np.ones(9, np.float32), classes=9)

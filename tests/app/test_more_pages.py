@@ -145,8 +145,8 @@ def test_empty_page_leads_to_what_is_missing(
 
 def test_train_opens_with_the_run_that_a_transfer_lacks(open_page: Open) -> None:
     app = open_page("transfer", "one").button(key="empty_train").click().run()
-    assert app.query_params["score_on"] == ["sprites_loc"]
-    assert app.query_params["tasks"] == ["digits"]
+    assert app.query_params["score_on"] in ("sprites_loc", ["sprites_loc"])
+    assert app.query_params["tasks"] in ("digits", ["digits"])
 
 
 def test_one_run_alone_is_offered_its_controls_on_compare(open_page: Open) -> None:
@@ -208,8 +208,10 @@ def test_a_block_of_equal_scores_is_a_gap() -> None:
 def test_causal_check_shows_curves_and_scatter(open_page: Open, filled: Store) -> None:
     app = open_page("criteria", "filled", effect_in="2")
     deletion, insertion, scatter, lines = figures(app)[2:]
-    assert deletion["layout"]["annotations"][0]["text"] == "nothing replaced"
-    assert {"class_l2", "taylor", "random"} <= {trace.get("name") for trace in deletion["data"]}
+    assert deletion["layout"]["shapes"][0]["label"]["text"] == "nothing replaced"
+    assert {"class_l2", "taylor", "random"} <= {
+        name for trace in deletion["data"] for name in str(trace.get("name")).split(" = ")
+    }
     assert "replaced" in deletion["layout"]["xaxis"]["title"]["text"]
     assert "kept" in insertion["layout"]["xaxis"]["title"]["text"]
     assert scatter["data"][0]["customdata"] == [f"{c} of block 2" for c in (3, 50, 117)]

@@ -3,15 +3,23 @@
 import numpy as np
 
 from ict.figures import agreement_lines, deletion_curves
-from ict.figures.coinciding import joint, together
+from ict.figures.coinciding import said, together
 from ict.figures.effects import effect_points
 
 
-def test_equal_coordinates_belong_together_and_a_gap_is_one():
+def line(*values):
+    return np.stack([np.arange(len(values)), np.array(values, dtype=float)], axis=1)
+
+
+def test_lines_belong_together_where_none_of_their_points_can_be_told_apart():
     nan = float("nan")
-    found = together({"a": [0, 1, nan], "b": [0, 2, nan], "c": [-0.0, 1 + 1e-12, nan], "d": [0, 1]})
-    assert found == [("a", "c"), ("b",), ("d",)]
-    assert joint(found[0]) == "a = c"
+    series = {"a": line(0, 1, nan), "b": line(0, 2, nan), "c": line(0, 1, nan), "d": line(0, 1)}
+    found = together(series, within=0.01)
+    assert [one.joint for one in found] == ["a = c", "b", "d"]
+    near = together({"a": line(0, 1), "b": line(0.005, 1), "c": line(0, 1.02)}, within=0.01)
+    assert [one.joint for one in near] == ["a ≈ b", "c"]
+    assert "≈" in said(near)
+    assert said(found) == ""
 
 
 def names(figure):

@@ -76,16 +76,15 @@ def _rows(source: Source, table: ChannelTable, places: np.ndarray, sort: str) ->
     if sort in frame:  # beside the name, where a narrow screen shows it
         frame.insert(1, sort, frame.pop(sort))
     st.dataframe(
-        signed(frame, {"score": ".4g", "z": ".2f", "difference": "+.2f"}), hide_index=True,
-        placeholder=words.NOTHING, key="all_channels",
+        hide_index=True, placeholder=words.NOTHING, key="all_channels",
         height="content" if len(frame) <= 10 else 388,
-        column_config={
+        **signed(frame, {"score": ".4g", "z": ".2f", "difference": "+.2f"}, {
             "open": st.column_config.ButtonColumn(
                 "channel", type="tertiary", on_click=opened, key=_OPEN, pinned=True, width=120,
                 help="Opens the channel on *Inspect*.",
             ),
             **_columns(table),
-        },
+        }),
     )  # fmt: skip
 
 

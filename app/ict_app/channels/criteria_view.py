@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from ict.analysis.agreement import against_rows, mean_over_blocks, measured
@@ -66,45 +67,55 @@ def agreement(shown: Store, families: Mapping[str, list[ScoreRecord]]) -> None:
     if kind == "top-k":
         how = replace(how, ratio=ratio)
     shell.finding(findings.of_agreement(list(scores), values, unit))
+    _side_by_side(list(scores), values, unit, Request("agreement", list(ids.values()), how))
+
+
+def _side_by_side(names: list[str], values: np.ndarray, unit: str, request: Request) -> None:
+    """The matrix and the lines, of one height, each with what it is of above it."""
     left, right = st.columns(2)
-    with left:
-        _matrix(list(scores), values, unit, Request("agreement", list(ids.values()), how))
-    with right:
-        _lines(list(scores), values, unit, Request("agreement-lines", list(ids.values()), how))
-
-
-def _matrix(names: list[str], values: np.ndarray, unit: str, request: Request) -> None:
-    blocks = [EVERY, *map(str, range(len(values)))]
-    where = address.select("Block", blocks, key="agree_in", width=120)
-    block = None if where == EVERY else int(where)
-    mean, n = mean_over_blocks(values, block)
-    plot.draw(
-        plot.once(
-            agreement_matrix, names, mean, seen=(tuple(names), mean.tobytes()), unit=unit, n=n,
-            theme=shell.theme(),
-        ), "criteria-agreement",
-        f"{unit} of each pair of criteria",
-        request=replace(request, choice=replace(request.choice, block=block)),
-    )  # fmt: skip
-    st.caption(
-        "It shows how alike two criteria rank the same channels on the same images; 0 is chance. "
-        "It cannot show which of two that disagree is right: that is what the causal check asks."
+    block = address.select(
+        "Block", [EVERY, *map(str, range(len(values)))], key="agree_in", width=120, place=left
     )
+    against = address.select(
+        "Against", names, key="against", noun="criterion", width=200, place=right
+    )
+    of_block = None if block == EVERY else int(block)
+    matrix = _matrix(names, values, unit, of_block)
+    lines = _lines(names, values, unit, against)
+    height = plot.level(matrix, lines)
+    with left:
+        plot.draw(
+            matrix, "criteria-agreement", f"{unit} of each pair of criteria", height=height,
+            request=replace(request, choice=replace(request.choice, block=of_block)),
+        )  # fmt: skip
+        st.caption(
+            "It shows how alike two criteria rank the same channels on the same images; 0 is chance. "
+            "It cannot show which of two that disagree is right: that is what the causal check asks."
+        )
+    with right:
+        plot.draw(
+            lines, "criteria-by-block", f"{unit} of each criterion with {against}, by block",
+            height=height, request=Request(
+                "agreement-lines", request.sources, replace(request.choice, against=against)),
+        )  # fmt: skip
+        st.caption(
+            "It shows at which depth criteria part; a gap is a block in which one of them cannot rank. "
+            "It cannot show noise: two halves of the images would not agree perfectly either (*Overlap*)."
+        )
 
 
-def _lines(names: list[str], values: np.ndarray, unit: str, request: Request) -> None:
-    against = address.select("Against", names, key="against", noun="criterion", width=200)
-    rows, seen = against_rows(values, names, against), (tuple(names), values.tobytes())
-    plot.draw(
-        plot.once(
-            agreement_lines, rows, seen=seen, unit=unit, against=against, theme=shell.theme()
-        ), "criteria-by-block",
-        f"{unit} of each criterion with {against}, by block",
-        request=replace(request, choice=replace(request.choice, against=against)),
+def _matrix(names: list[str], values: np.ndarray, unit: str, block: int | None) -> go.Figure:
+    mean, n = mean_over_blocks(values, block)
+    return plot.once(
+        agreement_matrix, names, mean, seen=(tuple(names), mean.tobytes()), unit=unit, n=n,
+        theme=shell.theme(),
     )  # fmt: skip
-    st.caption(
-        "It shows at which depth criteria part; a gap is a block in which one of them cannot rank. "
-        "It cannot show noise: two halves of the images would not agree perfectly either (*Overlap*)."
+
+
+def _lines(names: list[str], values: np.ndarray, unit: str, against: str) -> go.Figure:
+    rows, seen = against_rows(values, names, against), (tuple(names), values.tobytes())
+    return plot.once(
+        agreement_lines, rows, seen=seen, unit=unit, against=against, theme=shell.theme()
     )
 
 
@@ -157,18 +168,21 @@ def _curve(check: CausalCheck, mode: str, seen: readers.Stamp) -> None:
 def _effects(check: CausalCheck, seen: readers.Stamp) -> None:
     """One channel at a time: its score against what its replacement does."""
     ids, theme = [check.causal_id], shell.theme()
+    st.markdown("**Score and effect**")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        criterion = address.select("Criterion", check.criteria, key="effect_of", width=200)
+        blocks = [EVERY, *(str(b) for b in sorted({one.block for one in check.scatter}))]
+        where = address.select("Block", blocks, key="effect_in", width=140)
+    block = None if where == EVERY else int(where)
+    dots = plot.once(
+        effects_figure, check, criterion, block, seen=(seen, criterion, block), theme=theme
+    )
+    points = plot.once(effects_by_block, check, seen=seen, theme=theme)
+    height = plot.level(dots, points)
     left, right = st.columns(2)
     with left:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            criterion = address.select("Criterion", check.criteria, key="effect_of", width=200)
-            blocks = [EVERY, *(str(b) for b in sorted({one.block for one in check.scatter}))]
-            where = address.select("Block", blocks, key="effect_in", width=140)
-        block = None if where == EVERY else int(where)
         plot.draw(
-            plot.once(
-                effects_figure, check, criterion, block, seen=(seen, criterion, block), theme=theme
-            ), "score-effect",
-            f"Score by {criterion} against causal effect",
+            dots, "score-effect", f"Score by {criterion} against causal effect", height=height,
             request=Request("score-effect", ids, Choice(criterion=criterion, block=block)),
         )  # fmt: skip
         st.caption(
@@ -176,14 +190,13 @@ def _effects(check: CausalCheck, seen: readers.Stamp) -> None:
             "alone is replaced. It cannot show channels that stand in for each other."
         )
     with right:
-        st.markdown("**Score and effect, by block**")
         plot.draw(
-            plot.once(effects_by_block, check, seen=seen, theme=theme), "effect-by-block",
-            "Correlation of score and effect by block", request=Request("effect-by-block", ids),
+            points, "effect-by-block", "Correlation of score and effect by block", height=height,
+            request=Request("effect-by-block", ids),
         )  # fmt: skip
         st.caption(
             "It shows whether a criterion orders channels by what they do to the prediction: diamonds are "
             "all blocks, points single ones, or some where single ones have fewer than "
-            f"{LEAST} channels, with 95 % intervals. It cannot show which criterion orders "
-            "better where these overlap."
+            f"{LEAST} channels, with 95 % intervals. It cannot show which criterion orders better where "
+            "these overlap."
         )

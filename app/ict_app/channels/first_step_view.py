@@ -134,10 +134,9 @@ def _table(rows: Sequence[FirstStep]) -> None:
     table["name"] = table["name"].map(told)
     table["k"] = [", ".join(map(str, k)) for k in table["k"]]
     st.dataframe(
-        signed(
+        hide_index=True, placeholder="", height="content" if len(rows) < 14 else 480,
+        **signed(
             table[list(COLUMNS)].rename(columns=COLUMNS),
-            dict.fromkeys(GAINS, ".4g") | dict.fromkeys(SHARES, ".3f"),
+            dict.fromkeys(GAINS, ".4g") | dict.fromkeys(SHARES, ".3f"), formats,
         ),
-        hide_index=True, placeholder="",
-        height="content" if len(rows) < 14 else 480, column_config=formats,
     )  # fmt: skip

@@ -141,20 +141,23 @@ def matrix(rows: Rows, files: Sequence[ScoreRecord], how: Choice) -> None:
     left, right = st.columns([1.15, 1])
     seen, theme = (tuple(rows), value, block), shell.theme()
     figure = plot.once(overlap_squares, rows, value, block, seen=seen, theme=theme)
+    several = len(tasks) > 2
+    tree = plot.once(task_tree, rows, block, seen=seen, theme=theme) if several else figure
+    height = plot.level(figure, tree)
     how, ids = replace(how, ceiling=has_ceiling(rows), block=block), ids_of(files)
     with left:
         plot.draw(
             figure, "overlap-matrix", f"{value} of each pair of tasks",
             request=Request("overlap", ids, replace(how, value=value)), on_page=plot.once(_clickable, figure, seen=(seen, theme)), on_select=_pair_clicked,
-            selection_mode="points",
+            selection_mode="points", height=height,
         )  # fmt: skip
-        if len(tasks) > 2:
+        if several:
             st.caption("A click on a cell shows its pair below.")
-    if len(tasks) > 2:
+    if several:
         with right:
             plot.draw(
-                plot.once(task_tree, rows, block, seen=(tuple(rows), block), theme=theme), "task-tree",
-                "Clustering of tasks by shared channels", request=Request("dendrogram", ids, how),
+                tree, "task-tree", "Clustering of tasks by shared channels",
+                request=Request("dendrogram", ids, how), height=height,
             )  # fmt: skip
 
 
@@ -180,15 +183,14 @@ def _pairs(rows: Rows) -> None:
         ]
     )
     st.dataframe(
-        signed(table, {"shared": ".1f", "kuncheva": ".2f", "ratio": ".2f"}),
         hide_index=True, placeholder="", height="content" if len(found) <= 10 else 380,
         column_order=["pair", "shared", "kuncheva", "ratio", "interval", "verdict"],
-        column_config={
+        **signed(table, {"shared": ".1f", "kuncheva": ".2f", "ratio": ".2f"}, {
             "shared": number("shared channels", help="Mean over blocks."),
             "kuncheva": number("Kuncheva's index", help=help_of("kuncheva")),
             "ratio": number("of the noise ceiling", help=help_of("ceiling")),
             "interval": st.column_config.Column("95 % interval", help="Over splits into halves."),
-        },
+        }),
     )  # fmt: skip
 
 

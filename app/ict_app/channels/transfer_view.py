@@ -120,14 +120,13 @@ def cells(rows: Sequence[TransferRow]) -> None:
         ]
     )  # fmt: skip
     st.dataframe(
-        signed(table, {"difference": "+.2f"}), hide_index=True, placeholder="",
-        height="content" if len(rows) < 14 else 480,
-        column_config={
+        hide_index=True, placeholder="", height="content" if len(rows) < 14 else 480,
+        **signed(table, {"difference": "+.2f"}, {
             "difference": number("points", help=help_of("difference")),
             "interval": st.column_config.Column("95 % paired t interval", help=help_of("paired interval")),
             "without 0": st.column_config.Column(help=help_of("paired interval")),
             "test": number("test %", format="%.2f"), "own": number("test % on its own", format="%.2f"),
-        },
+        }),
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """A figure that is drawn on a page by the command that exports it, so that both are one."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -17,6 +17,13 @@ from ict_app.common import plot, readers, shell
 @st.cache_resource(max_entries=200, show_spinner=False)
 def _bundle(root: str, _request: Request, command: str, seen: Hashable) -> FigureBundle:
     return request_bundle(_request, Store(root))
+
+
+def level(requests: Sequence[Request], *, seen: Hashable) -> int:
+    """The height in pixels of figures that stand side by side."""
+    shown = readers.store()
+    bundles = [_bundle(str(shown.root), one, one.command(shown), seen) for one in requests]
+    return plot.level(*(bundle.figure for bundle in bundles))
 
 
 def draw(

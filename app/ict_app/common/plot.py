@@ -78,6 +78,11 @@ def _plain(figure: go.Figure) -> BaseFigure:
     return kept if isinstance(kept, _Plain) else _Plain(figure)
 
 
+def level(*figures: go.Figure) -> int:
+    """The height in pixels of figures that stand side by side, so that what is below them does too."""
+    return max(int(figure.layout.height) for figure in figures)
+
+
 def once(draw: Callable[..., go.Figure], *of: Any, seen: Hashable, **look: Hashable) -> go.Figure:
     """`draw(*of, **look)`, kept for whoever asks with the same look for what was `seen` of the rest.
 

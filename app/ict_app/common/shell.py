@@ -40,6 +40,10 @@ _STYLE = """
 /* both stores in one line of the sidebar */
 [data-testid="stSidebar"] [role="radiogroup"] { flex-wrap: nowrap; }
 [data-testid="stSidebar"] [role="radiogroup"] > * { padding-inline: 0.25rem; }
+/* buttons side by side are as high as the boxes beside them, so that their labels are level */
+button[data-variant="segmented_control"] { min-height: 2.5rem; }
+/* numbers that go into a second row stand close to the first */
+[data-testid="stHorizontalBlock"]:has(> * > [data-testid="stMetric"]) { row-gap: 0.75rem; }
 /* below 1000 px figures that stand side by side go below each other */
 @media (max-width: 1000px) {
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .stPlotlyChart)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,14 +16,30 @@ if TYPE_CHECKING:
 _PLAIN = ".6g"
 
 
-def signed(table: pd.DataFrame, forms: Mapping[str, str]) -> Styler:
-    """`table` for `st.dataframe`, columns of `forms` in a format of Python; they still sort as numbers.
+def signed(
+    table: pd.DataFrame, forms: Mapping[str, str], config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What `st.dataframe` takes to show `table` with columns of `forms` in a format of Python.
 
-    These columns have no `format` of streamlit's, which writes a hyphen. A missing value is empty.
+    `config` are its columns, those of `forms` without a format of their own. They sort as numbers, and a
+    missing value is empty.
     """
     forms = {name: form for name, form in forms.items() if name in table}
+    if any((pd.to_numeric(table[name], errors="coerce") < 0).any() for name in forms):
+        return {"data": _styled(table, forms), "column_config": dict(config)}
+    # without a sign to write, streamlit's own formats are the cheaper way
+    plain = {name: _formatted(config.get(name, {}), form) for name, form in forms.items()}
+    return {"data": table, "column_config": {**config, **plain}}
+
+
+def _styled(table: pd.DataFrame, forms: Mapping[str, str]) -> Styler:
     others = [name for name in table.select_dtypes("floating") if name not in forms]
     written = {**dict.fromkeys(others, _PLAIN), **forms}
     return table.style.format(
         {name: partial(number_words, form=form) for name, form in written.items()}, na_rep=""
     )
+
+
+def _formatted(config: Mapping[str, Any], form: str) -> dict[str, Any]:
+    own = {"type": "number", **(config.get("type_config") or {}), "format": f"%{form}"}
+    return {**config, "type_config": own}

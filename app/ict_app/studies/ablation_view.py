@@ -144,6 +144,7 @@ def summary_table(rows: Sequence[RunRow]) -> None:
     st.dataframe(
         kept.of_rows(_summary, rows), hide_index=True, placeholder="", height="content",
         column_config={
+            "series": st.column_config.TextColumn(width=210),
             "mean": number("test %, mean", format="%.2f", help=help_of("accuracy")),
             "interval": st.column_config.Column("95 % interval", help=help_of("interval")),
             "parameters": number("trained parameters", format="localized"),
@@ -219,14 +220,13 @@ def paired(shown: Store, table: pd.DataFrame, rows: Sequence[RunRow]) -> None:
     if contrasts:
         number = st.column_config.NumberColumn
         st.dataframe(
-            signed(_contrast_table(contrasts), {"difference": "+.2f"}), hide_index=True, placeholder="",
-            height="content" if len(contrasts) < 14 else 480,
-            column_config={
+            hide_index=True, placeholder="", height="content" if len(contrasts) < 14 else 480,
+            **signed(_contrast_table(contrasts), {"difference": "+.2f"}, {
                 "n": "seeds",
                 "difference": number("points", help=help_of("difference")),
                 "interval": st.column_config.Column("95 % interval", help=help_of("paired interval")),
                 "verdict": st.column_config.Column(help=help_of("verdict")),
-            },
+            }),
         )  # fmt: skip
     else:
         st.caption("No two series can be compared at the same K.")

@@ -52,18 +52,43 @@ def _test_set(source: str) -> str:
     return "not official" if source.endswith(UNOFFICIAL) else "official"
 
 
+def _whose(source: str) -> str:
+    """A source without what the column of test sets says."""
+    return source.removesuffix(UNOFFICIAL).rstrip(", ")
+
+
+_SHORT = {"mean_of_tasks": "19 tasks", "mean_of_groups": "groups"}
+AVERAGED, EVERY = "averages", "every task"
+_GROUPS = tuple(dict.fromkeys(GROUP_OF[task] for task in TASKS))
+
+
 def tasks_table(table: pd.DataFrame) -> None:
-    """All tasks, in percent; a task without a run stays empty."""
-    number = st.column_config.NumberColumn
-    table = table.assign(**{"test set": table["source"].map(_test_set)})
-    names = ["method", "test set", "source", "tasks", "parameters", *AVERAGES, *TASKS]
+    """Averages, or the tasks of a group, in percent: few columns, so that none is cut.
+
+    A task without a run stays empty.
+    """
+    wanted = address.segmented(
+        "Columns", [AVERAGED, *_GROUPS, EVERY], default=AVERAGED, key="columns_of", noun="columns"
+    )
+    tasks = [task for task in TASKS if wanted in (EVERY, GROUP_OF[task])]
+    means = {AVERAGED: [*AVERAGES, *_GROUPS], EVERY: list(AVERAGES)}.get(wanted, [])
+    table = table.assign(
+        **{"test set": table["source"].map(_test_set)}, source=table["source"].map(_whose)
+    )
+    table = table.sort_values("mean_of_tasks", ascending=False)
+    about = ["test set", "source", "tasks", "parameters"] if wanted != EVERY else ["source"]
+    names = ["method", *about, *means, *tasks]
+    number, text = st.column_config.NumberColumn, st.column_config.TextColumn
     st.dataframe(
-        table[[name for name in names if name in table]].sort_values("mean_of_tasks", ascending=False),
-        hide_index=True, height="content", placeholder="",
+        table[[name for name in names if name in table]], hide_index=True, height="content",
+        placeholder="",
         column_config={
-            "method": st.column_config.TextColumn(pinned=True),
-            "parameters": number("parameters", format="compact"),
-            **{name: number(AVERAGE_WORDS[name], format="%.2f", help=help_of(term)) for name, term in _TERMS.items()},
+            "method": text(pinned=True, width=245),
+            "test set": text(width=90), "source": text(width=90), "tasks": number(width=50),
+            "parameters": number("parameters", format="compact", width=90),
+            **{name: number(f"mean of {_SHORT[name]}", format="%.2f", help=help_of(term), width=115)
+               for name, term in _TERMS.items()},
+            **{name: number(name, format="%.2f", width=86) for name in _GROUPS},
             **{task: number(task, format="%.1f", help=GROUP_OF[task]) for task in TASKS},
         },
     )  # fmt: skip

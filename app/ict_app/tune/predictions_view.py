@@ -110,18 +110,20 @@ def _numbers(own: Answered, names: tuple[str, ...] | None) -> None:
 
 def _figures(run: Run, own: Answered) -> None:
     seen = readers.stamp(run.predictions_path)
+    figures = [Request(name, [run.id]) for name in ("confusion", "class-accuracy")]
+    height = drawn.level(figures, seen=seen)
     left, right = st.columns(2)
     with left:
         st.markdown("**Which classes are taken for which**", help=formulas.CONFUSION)
         drawn.draw(
-            Request("confusion", [run.id]), "Images of each class by the answer that they got",
+            figures[0], "Images of each class by the answer that they got",
             seen=seen, on_page=lambda figure: _clickable(figure, own), on_select=_cell_clicked,
-            selection_mode="points",
+            selection_mode="points", height=height,
         )  # fmt: skip
     with right:
         st.markdown("**Accuracy of each class**", help=formulas.WILSON)
         drawn.draw(
-            Request("class-accuracy", [run.id]), "Accuracy of each class with its interval", seen=seen
+            figures[1], "Accuracy of each class with its interval", seen=seen, height=height
         )  # fmt: skip
 
 

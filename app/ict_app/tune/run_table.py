@@ -36,9 +36,9 @@ _NUMBERS = {
 _PERCENT = {"test_accuracy": "test", "val_accuracy": "val", "train_accuracy": "train"}
 _LABELS = ("name", "tags")
 _COLUMNS = (
-    "status", *_LABELS, "task", "backbone", "method", "criterion", "tune_site", "k", "seed", "epochs",
-    "test_accuracy", "val_accuracy", "trainable_parameters", "train_seconds", "peak_memory_bytes",
-    "created_at", "run_id",
+    "status", *_LABELS, "test_accuracy", "val_accuracy", "task", "method", "criterion", "k", "seed", "epochs",
+    "backbone", "tune_site", "trainable_parameters", "train_seconds", "peak_memory_bytes", "created_at",
+    "run_id",
 )  # fmt: skip
 
 
@@ -166,7 +166,9 @@ def column_config() -> "dict[str, ColumnConfig]":
         "trainable_parameters": number("trained parameters", format="localized"),
         "train_seconds": number("seconds", format="%.0f", width=80),
         "peak_memory_bytes": number("memory MiB", format="%.0f", width=100),
-        "created_at": st.column_config.DatetimeColumn("created", format="YYYY-MM-DD HH:mm"),
+        "created_at": st.column_config.DatetimeColumn(
+            "created", format="YYYY-MM-DD HH:mm", width=140
+        ),
         "run_id": text("run", width="large"),
     }
 
@@ -187,8 +189,8 @@ def _latest(root: str) -> None:
     chosen = st.dataframe(
         frame(rows), hide_index=True, column_config=column_config(), key="latest_runs",
         on_select="rerun", selection_mode="single-row", height="content", placeholder="",
-        column_order=("status", *_LABELS, "task", "method", "k", "seed", "test_accuracy", "val_accuracy",
-                      "trainable_parameters", "train_seconds", "created_at", "run_id"),
+        column_order=("status", *_LABELS, "test_accuracy", "val_accuracy", "task", "method", "k", "seed",
+                      "train_seconds", "created_at"),
     )  # fmt: skip
     st.caption("Select a row to open the run.")
     if chosen.selection.rows:

@@ -211,6 +211,13 @@ def _actions(run: Run, status: str, shown: Store) -> None:
         address.link("predictions", "Its predictions", icon="checklist", run=run.id)
 
 
+_WIDTHS = {
+    "field": st.column_config.TextColumn(width=200),
+    "value": st.column_config.TextColumn(width=640),
+    "set by": st.column_config.TextColumn(width=120),
+}
+
+
 def _papers(run: Run) -> None:
     """Configuration, result and provenance, as they lie on disk."""
     record = run.record
@@ -224,7 +231,7 @@ def _papers(run: Run) -> None:
                 for name, value in run.config.items()
                 if value is not None
             ],
-            hide_index=True, height=400,
+            hide_index=True, height=400, column_config=_WIDTHS,
         )  # fmt: skip
     with outcome:
         result = run.result()
@@ -235,7 +242,7 @@ def _papers(run: Run) -> None:
                     for name, value in result.to_dict().items()
                     if value is not None
                 ],
-                hide_index=True, height=400,
+                hide_index=True, height=400, column_config=_WIDTHS,
             )  # fmt: skip
         else:
             st.caption("No result yet.")
