@@ -31,7 +31,7 @@ def measure(app: AppTest) -> AppTest:
 
 def dots(app: AppTest) -> list[dict]:
     figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-    return [one for one in figures if "first step" in one["layout"]["meta"]["caption"]]
+    return [one for one in figures if "gradient, two sets" in one["data"][0].get("y", ())]
 
 
 def test_without_gradients_the_page_names_the_command(open_page: Open) -> None:
