@@ -35,6 +35,11 @@ def action(label: str, icon: str, act: Callable[[], object]) -> None:
         st.rerun()
 
 
+def action_at_once(label: str, icon: str, act: Callable[[], object]) -> None:
+    """The same, but `act` comes before anything is drawn; not in a part that is drawn alone."""
+    published.button(label, icon=f":material/{icon}:", on_click=attempt, args=(act,))
+
+
 def attempt(act: Callable[[], object]) -> bool:
     """Does `act`; False, after a sentence on the page, where it could not be done."""
     try:

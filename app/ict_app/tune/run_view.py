@@ -197,7 +197,7 @@ def _actions(run: Run, status: str, shown: Store) -> None:
         st.caption(readers.EXAMPLE_STAYS)
         return
     if alive(status):
-        manage.action("Cancel", "stop", lambda: manage.cancel(shown, [run.id]))
+        manage.action_at_once("Cancel", "stop", lambda: manage.cancel(shown, [run.id]))
     elif status in manage.RESUMABLE:
         label = "Start" if status == "created" else "Resume"
         manage.action(label, "play_arrow", lambda: manage.submit(shown, [run.id]))
