@@ -21,14 +21,13 @@ cp /etc/apt/sources.list.d/debian.sources "$work/base/etc/apt/sources.list.d/" 2
 
 base=$(b from scratch)
 b add -q "$base" "$work/base" / >/dev/null
-b config --env PYTHONPATH=/site --env PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin "$base"
+b config --env PYTHONPATH=/site --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt --env PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin "$base"
 b commit -q --rm "$base" docker.io/library/python:3.11-slim-bookworm >/dev/null
 rm -rf "$work/base"
 
 # the packages, and this machine's certificates, which pip's build environment needs where a proxy has its own
 mounts=(--volume "$site:/site:ro" --volume /etc/ssl/certs:/etc/ssl/certs:ro)
-b bud -q --pull-never --layers=false --format docker "${mounts[@]}" \
-  --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt -t ict . >/dev/null
+b bud -q --pull-never --layers=false --format docker "${mounts[@]}" -t ict . >/dev/null
 b inspect --type image --format '{{json .Docker.config.Healthcheck.Test}}' ict >"$work/health.json"
 echo "built"
 
