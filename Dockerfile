@@ -32,11 +32,11 @@ COPY app ./app
 COPY pages ./pages
 COPY assets ./assets
 RUN pip install --no-deps -e . \
-    && useradd --create-home --uid 1000 ict \
+    && useradd --create-home --uid 1000 --user-group ict \
     && mkdir --parents /store /data \
     && chown ict:ict /store
 
-USER ict
+USER 1000:1000
 ENV ICT_STORE=/store \
     ICT_VTAB_ROOT=/data \
     BROWSER_PATH=/usr/bin/chromium-headless-shell

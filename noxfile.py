@@ -8,6 +8,7 @@ import nox
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["check", "quick"]
 QUICK = "not slow and not browser and not slurm"
+TEST_TOOLS = ("hypothesis", "pytest", "pytest-xdist")
 
 
 @nox.session
@@ -53,11 +54,19 @@ def screenshots(session: nox.Session) -> None:
     session.run("python", "-m", "docs.pictures", *session.posargs)
 
 
-@nox.session(venv_backend="venv", python=["3.11", "3.12", "3.13"])
+@nox.session(venv_backend="venv", python=["3.12", "3.13"])
 def matrix(session: nox.Session) -> None:
     """The quick tests in fresh environments of other versions of Python."""
     session.install("-r", "requirements-dev.txt")
-    session.run("pytest", "-m", QUICK, *session.posargs)
+    session.run("pytest", "-n", "2", "--dist", "worksteal", "-m", QUICK, *session.posargs)
+
+
+@nox.session(venv_backend="venv", python="3.11")
+def lowest(session: nox.Session) -> None:
+    """The quick tests on the lowest versions that `pyproject.toml` allows (requirements-lowest.txt)."""
+    session.install("-r", "requirements-lowest.txt", *TEST_TOOLS)
+    session.install("--no-deps", "-e", ".")
+    session.run("pytest", "-n", "2", "--dist", "worksteal", "-m", QUICK, *session.posargs)
 
 
 @nox.session(venv_backend="venv")
@@ -73,4 +82,34 @@ def lock(session: nox.Session) -> None:
         "--default-index", "https://pypi.org/simple", "--output-file", "requirements.lock", "--quiet",
         *session.posargs,
         env={"UV_CUSTOM_COMPILE_COMMAND": "nox -s lock"},
+    )  # fmt: skip
+
+
+@nox.session(venv_backend="venv")
+def lowest_lock(session: nox.Session) -> None:
+    """`requirements-lowest.txt` made anew: each requirement at its lower bound, what those need at its newest."""
+    session.install("uv")
+    session.run(
+        "uv", "pip", "compile", "pyproject.toml", "--extra", "all", "--resolution", "lowest-direct",
+        "--python-version", "3.11", "--python-platform", "linux", "--no-config", "--no-annotate",
+        "--default-index", "https://pypi.org/simple", "--output-file", "requirements-lowest.txt", "--quiet",
+        "--upgrade", *session.posargs, env={"UV_CUSTOM_COMPILE_COMMAND": "nox -s lowest_lock"},
+    )  # fmt: skip
+
+
+@nox.session(venv_backend="venv")
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities of what `requirements.lock` pins; asks PyPI's database, or OSV's with `-- -s osv`."""
+    session.install("pip-audit")
+    session.run("pip-audit", "--require-hashes", "-r", "requirements.lock", *session.posargs)
+
+
+@nox.session(venv_backend="venv")
+def sbom(session: nox.Session) -> None:
+    """`sbom.cdx.json`: what `requirements.lock` pins, as a CycloneDX bill of materials."""
+    session.install("cyclonedx-bom")
+    session.run(
+        "cyclonedx-py", "requirements", "requirements.lock", "--pyproject", "pyproject.toml",
+        "--output-reproducible", "--output-format", "JSON", "--output-file", "sbom.cdx.json",
+        *session.posargs,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements.lock").read_text()
@@ -51,3 +52,13 @@ def test_nothing_of_the_machine_that_made_it_is_in_the_lock():
     for trace in ("://", "index-url", "find-links", "/tmp", "/home", "file:"):
         assert trace not in LOCK
     assert "+" not in locked("3.11.9")["torch"]  # PyPI's own build
+
+
+def test_the_lowest_set_has_each_requirement_at_its_lower_bound():
+    lines = (ROOT / "requirements-lowest.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    package = [wanted for wanted in WANTED if not wanted.name.startswith("mkdocs")]  # no part of it
+    assert len(package) > 20
+    for wanted in package:
+        (bound,) = (part.version for part in wanted.specifier if part.operator == ">=")
+        assert Version(pins[canonicalize_name(wanted.name)]) == Version(bound), wanted

@@ -82,8 +82,9 @@ def set_up_compiler() -> None:
     if hasattr(inductor, "deterministic"):
         inductor.deterministic = True
     dynamo.automatic_dynamic_shapes = False
-    dynamo.recompile_limit = max(dynamo.recompile_limit, FORMS)
-    dynamo.accumulated_recompile_limit = max(dynamo.accumulated_recompile_limit, FORMS)
+    # their names up to torch 2.6, which later ones know too
+    dynamo.cache_size_limit = max(dynamo.cache_size_limit, FORMS)
+    dynamo.accumulated_cache_size_limit = max(dynamo.accumulated_cache_size_limit, FORMS)
 
 
 def _cache() -> Path:

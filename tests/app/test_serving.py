@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.app.conftest import ROOT
 from tests.app.served import Server
@@ -94,10 +95,29 @@ def test_everything_that_the_container_copies_is_there_and_not_ignored() -> None
 
 def test_the_container_runs_as_a_user_with_volumes_and_a_health_check() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
-    assert dockerfile.index("USER ict") < dockerfile.index('CMD ["streamlit"')
+    assert dockerfile.index("USER 1000:1000") < dockerfile.index('CMD ["streamlit"')
     assert 'VOLUME ["/store", "/data"]' in dockerfile
     assert "HEALTHCHECK" in dockerfile
     assert "ARG TORCH_INDEX" in dockerfile
+
+
+def test_compose_names_only_what_the_dockerfile_has_and_publishes_to_this_machine_alone() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    for name, service in compose["services"].items():
+        assert service["build"]["context"] == "."
+        assert all(
+            f"ARG {argument}=" in dockerfile for argument in service["build"].get("args", ())
+        )
+        inside = {mount.split(":")[-1 - mount.endswith(":ro")] for mount in service["volumes"]}
+        assert inside <= {"/store", "/data"}, name
+        (port,) = service["ports"]
+        assert port.startswith("127.0.0.1:")
+        assert f"EXPOSE {port.rsplit(':', 1)[1]}" in dockerfile
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+    assert compose["services"]["published"]["environment"] == {"ICT_READ_ONLY": "1"}
+    assert compose["services"]["published"]["volumes"] == ["store:/store:ro"]
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,7 @@ def test_jobs_are_listed_cancelled_by_the_beginning_of_their_id_and_looked_at(
     ("words", "sentence"),
     [
         (["train", "digits"], "no command of a job"),
-        (["score", "digits", "--limmit", "3"], "No such option '--limmit'"),
+        (["score", "digits", "--limmit", "3"], "--limmit"),
         (["score"], "Missing argument 'TASK'"),
         (["study", "run"], "Missing argument"),
         (["data", "check", "digits", "more"], "unexpected extra argument"),

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# The Dockerfile's own steps, built and used without a Docker daemon or a registry. buildah runs them in a chroot;
+# two things stand in for what lies elsewhere: Debian's minimal system with its Python 3.11 for the image
+# python:3.11-slim-bookworm, and the active environment's packages, mounted read-only, for loading torch anew.
+# Needs Debian 12, root and the environment of requirements-dev.txt. Leaves nothing behind.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot TMPDIR="$work" _CONTAINERS_USERNS_CONFIGURED=done
+site=$(python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
+b() { buildah --root "$work/storage" --runroot "$work/run" "$@"; }
+
+apt-get install -y -qq --no-install-recommends buildah debootstrap >/dev/null
+debootstrap --variant=minbase --include=ca-certificates,python3,python3-pip,python3-venv \
+  bookworm "$work/base" >"$work/debootstrap.log" || { tail "$work/debootstrap.log"; exit 1; }
+ln -s python3 "$work/base/usr/bin/python"
+rm -f "$work/base/usr/lib/python3.11/EXTERNALLY-MANAGED"
+cp /etc/apt/sources.list.d/debian.sources "$work/base/etc/apt/sources.list.d/" 2>/dev/null || true
+
+base=$(b from scratch)
+b add -q "$base" "$work/base" / >/dev/null
+b config --env PYTHONPATH=/site --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt --env PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin "$base"
+b commit -q --rm "$base" docker.io/library/python:3.11-slim-bookworm >/dev/null
+rm -rf "$work/base"
+
+# the packages, and this machine's certificates, which pip's build environment needs where a proxy has its own
+mounts=(--volume "$site:/site:ro" --volume /etc/ssl/certs:/etc/ssl/certs:ro)
+b bud -q --pull-never --layers=false --format docker "${mounts[@]}" -t ict . >/dev/null
+b inspect --type image --format '{{json .Docker.config.Healthcheck.Test}}' ict >"$work/health.json"
+echo "built"
+
+container=$(b from --pull-never ict)
+inside() { b run "${mounts[@]}" "$container" -- "$@"; }
+
+[ "$(inside id -u)" = 1000 ] || { echo "the container runs as root" >&2; exit 1; }
+inside sh -c '! touch /opt/ict/ict/new 2>/dev/null' || { echo "its user can change the code" >&2; exit 1; }
+inside ict train digits --limit 40 --set epochs=1 --wait >"$work/train.log" 2>&1 || { cat "$work/train.log"; exit 1; }
+inside sh -c 'ict figure curves --out /tmp/curves.pdf >/dev/null && head -c 5 /tmp/curves.pdf' | grep -q '%PDF-'
+inside env ICT_READ_ONLY=1 ict runs | grep -q digits
+echo "trains, draws and reads as uid 1000"
+
+# what the image starts by itself, in a network of its own, so that its port is free whatever runs here
+python - "$work/health.json" >"$work/health.sh" <<'PY'
+import json, shlex, sys
+kind, *words = json.load(open(sys.argv[1]))
+assert kind == "CMD", kind
+print(shlex.join(words))
+PY
+start=$(b inspect --type image --format '{{range .OCIv1.Config.Cmd}}{{.}} {{end}}' ict)
+export -f b inside
+export work container start
+mounts_text=$(printf '%q ' "${mounts[@]}")
+export mounts_text
+unshare --net bash -euc '
+  ip link set lo up
+  eval "mounts=($mounts_text)"
+  inside $start >"$work/app.log" 2>&1 &
+  for _ in $(seq 60); do
+    sleep 0.5
+    if inside sh -c "$(cat "$work/health.sh")" 2>/dev/null; then
+      inside python -c "import urllib.request as u; assert u.urlopen(\"http://127.0.0.1:8501/\").status == 200"
+      echo "the app is healthy"
+      kill %1 2>/dev/null || true
+      exit 0
+    fi
+  done
+  cat "$work/app.log"
+  exit 1'
