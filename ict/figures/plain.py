@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from ict.figures.theme import PlotlyJSON
+
 _NAMED_AFTER_FIRST = re.compile(r"(xaxis|yaxis|coloraxis|legend)\d+$")
 
 
-def plain(figure: go.Figure) -> dict[str, Any]:
+def plain(figure: go.Figure) -> PlotlyJSON:
     """What `figure` draws, as the dictionary that Plotly's JavaScript takes.
 
     Of charts on axes (bars, heatmaps, scatters), which all of this package's are. Equal figures give equal
@@ -57,14 +59,12 @@ def _unpacked(value: Any, *, in_bars: bool = False) -> Any:
     return value if in_bars else np.where(np.isfinite(array), array.astype(object), None).tolist()
 
 
-def _trace(trace: dict[str, Any], templates: dict[str, Any]) -> dict[str, Any]:
+def _trace(trace: PlotlyJSON, templates: PlotlyJSON) -> PlotlyJSON:
     (defaults,) = templates.get(trace.get("type", "scatter"), [{}])
     return _over(defaults, trace)
 
 
-def _layout(
-    layout: dict[str, Any], traces: list[dict[str, Any]], defaults: dict[str, Any]
-) -> dict[str, Any]:
+def _layout(layout: PlotlyJSON, traces: list[PlotlyJSON], defaults: PlotlyJSON) -> PlotlyJSON:
     """`layout` with what the template would give it, each axis, note and shape of it as well."""
     defaults = dict(defaults)
     notes, shape = defaults.pop("annotationdefaults", {}), defaults.pop("shapedefaults", {})
@@ -86,9 +86,7 @@ def _layout(
     return found
 
 
-def _note(
-    note: dict[str, Any], defaults: dict[str, Any], named: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
+def _note(note: PlotlyJSON, defaults: PlotlyJSON, named: dict[str, PlotlyJSON]) -> PlotlyJSON:
     note = dict(note)
     item = dict(named.get(note.pop("templateitemname", ""), {}))
     item.pop("name", None)
@@ -103,7 +101,7 @@ def _is_axis(key: str) -> bool:
     return _family(key) in ("xaxis", "yaxis", "coloraxis")
 
 
-def _axes(traces: list[dict[str, Any]]) -> set[str]:
+def _axes(traces: list[PlotlyJSON]) -> set[str]:
     """The axes that `traces` are drawn on, or the first two, as the layout names them."""
     used = {"xaxis", "yaxis"} if not traces else set()
     for trace in traces:
@@ -113,17 +111,17 @@ def _axes(traces: list[dict[str, Any]]) -> set[str]:
     return used
 
 
-def _positions(traces: list[dict[str, Any]]) -> set[str]:
+def _positions(traces: list[PlotlyJSON]) -> set[str]:
     """The axes along which bars stand."""
     bars = [trace for trace in traces if trace.get("type") == "bar"]
     return {_axis_of(trace, "y" if trace.get("orientation") == "h" else "x") for trace in bars}
 
 
-def _axis_of(trace: dict[str, Any], way: str) -> str:
+def _axis_of(trace: PlotlyJSON, way: str) -> str:
     return f"{way}axis{trace.get(f'{way}axis', way)[1:]}"
 
 
-def _over(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+def _over(defaults: PlotlyJSON, own: PlotlyJSON) -> PlotlyJSON:
     """`own`, with what of `defaults` it does not say, at every depth."""
     found = copy.deepcopy(defaults)
     for key, value in own.items():

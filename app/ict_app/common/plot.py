@@ -16,6 +16,7 @@ from ict.figures.asked import Request
 from ict.figures.export import FORMATS, NEED_CHROME, FigureBundle, export, missing_formats
 from ict.figures.from_store import request_bundle
 from ict.figures.plain import plain
+from ict.figures.theme import PlotlyJSON
 from ict.store import Store
 from ict_app.common import basket, chrome, published, readers, words
 
@@ -69,7 +70,7 @@ class _Plain(BaseFigure):
     def __init__(self, figure: go.Figure) -> None:
         self._spec = plain(figure)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlotlyJSON:
         return self._spec
 
 
