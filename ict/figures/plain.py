@@ -56,7 +56,11 @@ def _unpacked(value: Any, *, in_bars: bool = False) -> Any:
         array = array.reshape([int(n) for n in str(value["shape"]).split(",")])
     if array.dtype.kind != "f" or np.isfinite(array).all():
         return array.tolist()
-    return value if in_bars else np.where(np.isfinite(array), array.astype(object), None).tolist()
+    if in_bars:
+        return value
+    numbers = array.astype(object)
+    numbers[~np.isfinite(array)] = None
+    return numbers.tolist()
 
 
 def _trace(trace: PlotlyJSON, templates: PlotlyJSON) -> PlotlyJSON:
@@ -69,14 +73,14 @@ def _layout(layout: PlotlyJSON, traces: list[PlotlyJSON], defaults: PlotlyJSON) 
     defaults = dict(defaults)
     notes, shape = defaults.pop("annotationdefaults", {}), defaults.pop("shapedefaults", {})
     named = {one["name"]: one for one in defaults.pop("annotations", ())}
-    numbered = {
-        key: defaults.pop(key) for key in ("xaxis", "yaxis", "coloraxis") if key in defaults
+    numbered: dict[str, PlotlyJSON] = {
+        key: defaults.pop(key, {}) for key in ("xaxis", "yaxis", "coloraxis")
     }
     found = _over(defaults, layout)
     for key in [key for key in layout if _NAMED_AFTER_FIRST.match(key)]:
         found[key] = _over(defaults.get(_family(key), {}), layout[key])
     for key in {*filter(_is_axis, layout), *_axes(traces)}:
-        found[key] = _over(numbered.get(_family(key), {}), layout.get(key, {}))
+        found[key] = _over(numbered[_family(key)], layout.get(key, {}))
     for key in _positions(traces):  # Plotly's default, but not beside a colour of the grid
         found[key].setdefault("showgrid", False)
     if "annotations" in layout:
