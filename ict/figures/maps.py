@@ -1,7 +1,7 @@
 """Scores of all channels at once: the map over blocks, and one block sorted."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -9,39 +9,23 @@ from plotly.subplots import make_subplots
 
 from ict.documents.number_words import number_words
 from ict.figures import theme as look
-from ict.scores import places
+from ict.figures.map_marks import HOVER, Chosen, chosen_in, ranks, with_marks
 from ict.selection import Selection
 
 View = Literal["raw", "z", "rank", "log"]
-Chosen = Sequence[Sequence[Sequence[int]]]  # per stage, per block of the stage: channel indices
 
 
-class Mark(NamedTuple):
-    """How chosen channels are marked; `below` the middle of their row, in rows."""
-
-    name: str
-    colour: str
-    below: float
-
-
-MARK = Mark("chosen", look.CHOSEN, 0.28)
-READ = Mark("read", look.CHOSEN, 0.28)
-WRITTEN = Mark("written", look.GREEN, -0.28)
 CLIPPED = (
     99.5  # percentile at which raw and z colours end, so that a few outliers leave the rest visible
 )
 
+__all__ = ["View", "chosen_in", "plain_map", "ranks", "score_map", "viewed", "with_marks"]
 VIEW_TITLES: dict[str, str] = {
     "raw": "score",
     "z": "score, z within block",
     "rank": "rank in block (1 = highest)",
     "log": "log10 score",
 }
-
-
-def ranks(scores: np.ndarray) -> np.ndarray:
-    """Rank of each channel in its block, 1 = highest; ties by channel number. (L, D) → (L, D)."""
-    return (places(scores) + 1).astype(np.int16)
 
 
 def viewed(scores: np.ndarray, view: View) -> np.ndarray:
@@ -57,29 +41,6 @@ def viewed(scores: np.ndarray, view: View) -> np.ndarray:
     elif view == "log":
         values = np.log10(np.where(values > 0, values, np.nan))
     return values.astype(np.float32)
-
-
-def chosen_in(
-    stage_arrays: Sequence[np.ndarray],
-    selection: Selection | Chosen | None,
-    *,
-    written: bool = False,
-) -> list[list[list[int]]]:
-    """Indices for each block of each stage, [] for a block in which nothing is chosen.
-
-    A `Selection` counts its blocks over all stages; lists are taken as they are. `written` gives what is
-    written of one, where that is another set than what is read, and [] elsewhere.
-    """
-    if selection is None:
-        return [[] for _ in stage_arrays]
-    if not isinstance(selection, Selection):
-        return [[list(indices) for indices in stage] for stage in selection]
-    chosen: list[list[list[int]]] = [[[] for _ in stage] for stage in stage_arrays]
-    starts = np.cumsum([0, *(len(stage) for stage in stage_arrays)])
-    for block in selection.blocks:
-        indices = (block.writes or ()) if written else block.indices
-        chosen[block.stage][block.block - starts[block.stage]] = list(indices)
-    return chosen
 
 
 def score_map(
@@ -102,25 +63,30 @@ def score_map(
     block, chosen. All panels share one colour axis; with the stages of another map `beside` it, the two
     maps, each drawn with the other `beside`, have the same.
     """
+    plain = plain_map(
+        stage_arrays, view=view, title=title, theme=theme, criterion=criterion, beside=beside
+    )
+    return with_marks(plain, stage_arrays, selection, written)
+
+
+def plain_map(
+    stage_arrays: Sequence[np.ndarray],
+    *,
+    view: View = "raw",
+    title: str | None = None,
+    theme: look.Theme = "light",
+    criterion: str = "score",
+    beside: Sequence[np.ndarray] = (),
+) -> go.Figure:
+    """`score_map` before anything is marked: what is the same for every choice of channels."""
     stages = [np.asarray(a) for a in stage_arrays]
-    chosen = chosen_in(stages, selection)
-    of_writes = selection if isinstance(selection, Selection) else written
-    writes = chosen_in(stages, of_writes, written=True)
-    two_sets = any(map(len, (block for stage in writes for block in stage)))
     blocks = [len(a) for a in stages]
     tallest = int(np.argmax(blocks))
     figure = _panels(blocks)
     first = 0
     for row, scores in enumerate(stages, start=1):
-        stage, own = row - 1, chosen[row - 1]
-        figure.add_trace(_heatmap(scores, view, own, first), row=row, col=1)
-        marks = [
-            (own, READ if two_sets else MARK),
-            *([(writes[stage], WRITTEN)] if two_sets else []),
-        ]
-        for indices, mark in marks:
-            if len(indices):
-                figure.add_trace(_markers(scores, indices, (stage, first), mark), row=row, col=1)
+        stage = row - 1
+        figure.add_trace(_heatmap(scores, view, first), row=row, col=1)
         where = f"stage {stage}: " if len(stages) > 1 else ""
         ticks = _block_ticks(first, len(scores), panels=len(stages))
         _label(figure, row, where, (first, *scores.shape), ticks, named=stage == tallest)
@@ -129,12 +95,11 @@ def score_map(
     bar = {"title": {"text": _view_title(view, criterion)}}
     colours = {"colorbar": bar, "reversescale": view == "rank", **limits}
     figure.update_layout(coloraxis=colours, showlegend=False, dragmode="select")
-    count = sum(len(block) for stage in chosen for block in stage)
     rows = max(sum(blocks), 6) + 4 * (len(stages) - 1)
     return look.finish(
         figure,
         title=title,
-        caption=_map_caption(stages, view, criterion, count, two_sets=two_sets)
+        caption=_map_caption(stages, view, criterion)
         + _ends_words(stages, view, limits, shared=bool(len(beside))),
         theme=theme,
         height=110 + 22 * rows,
@@ -177,18 +142,11 @@ def _label(
     )
 
 
-def _map_caption(
-    stages: Sequence[np.ndarray], view: View, criterion: str, chosen: int, *, two_sets: bool
-) -> str:
+def _map_caption(stages: Sequence[np.ndarray], view: View, criterion: str) -> str:
     widths = " / ".join(str(a.shape[1]) for a in stages)
     blocks = sum(map(len, stages))
     caption = f"Importance ({criterion}) of each channel: {blocks} blocks × {widths} channels"
-    caption += f", {VIEW_TITLES[view]}." if view != "raw" else "."
-    if two_sets:
-        caption += " Orange marks are channels that are read, green ones above them those written."
-    elif chosen:
-        caption += f" Orange marks are the {chosen:,} chosen channels."
-    return caption
+    return caption + (f", {VIEW_TITLES[view]}." if view != "raw" else ".")
 
 
 def _ends_words(
@@ -236,49 +194,11 @@ def _block_ticks(first: int, count: int, *, panels: int) -> list[int]:
     return list(range(first, first + count, step))
 
 
-def _heatmap(
-    scores: np.ndarray, view: View, own: Sequence[Sequence[int]], first: int
-) -> go.Heatmap:
-    chosen = np.full(scores.shape, "no", dtype=object)
-    for block, indices in enumerate(own):
-        chosen[block, list(indices)] = "yes"
+def _heatmap(scores: np.ndarray, view: View, first: int) -> go.Heatmap:
     return go.Heatmap(
         z=viewed(scores, view),
         y=np.arange(first, first + len(scores)),
         customdata=np.stack([ranks(scores).astype(np.float32), scores.astype(np.float32)], axis=-1),
-        text=chosen.tolist() if len(own) else None,
-        hovertemplate="block %{y}, channel %{x}<br>score %{customdata[1]:.4r}<br>"
-        + "rank %{customdata[0]:.0f} in its block"
-        + ("<br>chosen: %{text}" if len(own) else "")
-        + "<extra></extra>",
+        hovertemplate=f"{HOVER}<extra></extra>",
         coloraxis="coloraxis",
-    )
-
-
-def _markers(
-    scores: np.ndarray, own: Sequence[Sequence[int]], place: tuple[int, int], mark: Mark
-) -> go.Scatter:
-    """Marks of one stage; `place` is the stage and its first block."""
-    stage, first = place
-    block = np.repeat(np.arange(len(own)), [len(indices) for indices in own])
-    channel = np.array([c for indices in own for c in indices], dtype=int)
-    rank = ranks(scores)[block, channel]
-    data = np.stack([np.full(len(block), stage), block, channel, block + first, rank], axis=1)
-    return go.Scatter(
-        x=channel,
-        y=block + first + mark.below,
-        mode="markers",
-        cliponaxis=False,
-        name=mark.name,
-        showlegend=stage == 0,
-        marker={
-            "symbol": "line-ns",
-            "size": 7,
-            "color": mark.colour,
-            "line": {"width": 1.4, "color": mark.colour},
-        },
-        customdata=data,
-        text=[number_words(value, ".4g") for value in scores[block, channel]],
-        hovertemplate="block %{customdata[3]}, channel %{x}<br>score %{text}<br>"
-        f"rank %{{customdata[4]}} in its block<br>{mark.name}: yes<extra></extra>",
     )

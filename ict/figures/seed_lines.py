@@ -31,7 +31,7 @@ MANY_LINES = 12
 BAND_SEEDS = 3
 
 
-MANY_AT_K = 3
+MANY_AT_K = 4
 _APART = 0.03  # decades between series at one K
 
 

@@ -82,7 +82,7 @@ def test_values_of_a_configuration_are_text_without_quotes() -> None:
 
 def test_a_table_shows_a_real_minus_sign_and_holds_numbers() -> None:
     table = pd.DataFrame({"a": [-0.125, None], "b": [-3, 4], "c": ["x", "y"], "d": [-1e-5, 2.0]})
-    styled = signed(table, {"a": "+.2f", "b": "d"}, {})["data"]
+    styled = signed(table, {"a": "+.2f", "b": "d"}, {}).data
     assert styled.data is table
     body = styled._translate(False, False)["body"]
     said = [[str(cell["display_value"]) for cell in row if cell["type"] == "td"] for row in body]
@@ -93,7 +93,7 @@ def test_a_table_without_a_sign_is_left_to_streamlit() -> None:
     table = pd.DataFrame({"a": [0.125, None], "b": ["x", "y"]})
     column = {"label": "points", "type_config": {"type": "number", "format": None}}
     shown = signed(table, {"a": "+.2f", "absent": ".1f"}, {"a": column})
-    assert shown["data"] is table
-    assert shown["column_config"]["a"] == {
+    assert shown.data is table
+    assert shown.columns["a"] == {
         "label": "points", "type_config": {"type": "number", "format": "%+.2f"},
     }  # fmt: skip

@@ -171,3 +171,17 @@ def test_class_map_is_the_score_over_the_mean_of_classes_and_gaps_stay_gaps():
 def test_class_profile_leaves_absent_classes_last():
     figure = figures.class_profile([1.0, np.nan, 3.0], ["a", "b", "c"])
     assert list(figure.data[0].x) == ["c", "a", "b"]
+
+
+def test_another_choice_on_a_plain_map_is_the_map_of_that_choice():
+    arrays = samples.stages()
+    plain = maps.plain_map(arrays, view="z")
+    before = plain.to_json()
+    for k in (1, 3):
+        chosen = [[list(range(k)) for _ in stage] for stage in arrays]
+        again = maps.with_marks(plain, arrays, chosen)
+        assert again == figures.score_map(arrays, view="z", selection=chosen)
+        marked = [trace for trace in again.data if trace.type == "scatter"]
+        assert sum(len(trace.x) for trace in marked) == k * sum(map(len, arrays))
+    assert plain.to_json() == before
+    assert maps.with_marks(plain, arrays, None) == plain

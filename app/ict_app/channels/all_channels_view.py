@@ -15,8 +15,7 @@ from ict.selection import Selection
 from ict.store import Store
 from ict_app.channels import sorting
 from ict_app.channels.sorting import Asked
-from ict_app.common import address, words
-from ict_app.common.signed import signed
+from ict_app.common import address, signed, words
 from ict_app.common.sources import Source
 from ict_app.common.terms import help_of
 
@@ -75,16 +74,16 @@ def _rows(source: Source, table: ChannelTable, places: np.ndarray, sort: str) ->
     frame["open"] = ":material/frame_inspect: " + frame["open"]
     if sort in frame:  # beside the name, where a narrow screen shows it
         frame.insert(1, sort, frame.pop(sort))
-    st.dataframe(
-        hide_index=True, placeholder=words.NOTHING, key="all_channels",
+    signed.draw(
+        placeholder=words.NOTHING, key="all_channels",
         height="content" if len(frame) <= 10 else 388,
-        **signed(frame, {"score": ".4g", "z": ".2f", "difference": "+.2f"}, {
+        table=frame, forms={"score": ".4g", "z": ".2f", "difference": "+.2f"}, columns={
             "open": st.column_config.ButtonColumn(
                 "channel", type="tertiary", on_click=opened, key=_OPEN, pinned=True, width=120,
                 help="Opens the channel on *Inspect*.",
             ),
             **_columns(table),
-        }),
+        },
     )  # fmt: skip
 
 

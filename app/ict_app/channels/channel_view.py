@@ -13,9 +13,9 @@ import streamlit as st
 from ict.analysis.overlap_row import OverlapRow, mean_index, of_selections
 from ict.analysis.ranks import rank_of
 from ict.documents.number_words import number_words
-from ict.figures import Theme, block_profile, caption_of, class_profile, overlap_lines, score_map
+from ict.figures import Theme, block_profile, caption_of, class_profile, overlap_lines
 from ict.figures.asked import Choice, Order, Request
-from ict.figures.maps import View
+from ict.figures.maps import View, plain_map, with_marks
 from ict.figures.sources import chosen_in_block
 from ict.selection import Selection, resolve_k
 from ict.store import Store
@@ -54,13 +54,20 @@ def _map(
 ) -> go.Figure:
     """The map; cached by the score file and the one beside it, the chosen channels as text, and (site, view, drag, theme)."""
     site, view, drag, theme = look
-    figure = score_map(
-        _source.stages, view=view, selection=marks(_source, _picked),
-        written=marks(_source, _picked, written=True), theme=theme, criterion=_source.criterion,
-        beside=_beside.stages if _beside else (),
-    )  # fmt: skip
+    plain = plot.once(_plain_map, _source, _beside, seen=(of, site), view=view, theme=theme)
+    figure = with_marks(
+        plain, _source.stages, marks(_source, _picked), marks(_source, _picked, written=True)
+    )
     # with dragmode select a click selects nothing, so boxes are drawn only when asked for
     return figure.update_layout(uirevision=f"{of[0][0]}{site}", dragmode=drag)
+
+
+def _plain_map(source: Source, beside: Source | None, *, view: View, theme: Theme) -> go.Figure:
+    """What every K has in common."""
+    return plain_map(
+        source.stages, view=view, theme=theme, criterion=source.criterion,
+        beside=beside.stages if beside else (),
+    )  # fmt: skip
 
 
 def draw(source: Source, other_key: str | None, root: str) -> None:

@@ -23,8 +23,7 @@ from ict.figures.first_step import told
 from ict.figures.frames import frame
 from ict.store import Store
 from ict.store.names import gradient_file
-from ict_app.common import address, plot, readers, shell
-from ict_app.common.signed import signed
+from ict_app.common import address, plot, readers, shell, signed
 from ict_app.common.terms import help_of
 from ict_app.jobs import lines, view
 from ict_app.tune import plan
@@ -133,10 +132,8 @@ def _table(rows: Sequence[FirstStep]) -> None:
     table = frame(rows)
     table["name"] = table["name"].map(told)
     table["k"] = [", ".join(map(str, k)) for k in table["k"]]
-    st.dataframe(
-        hide_index=True, placeholder="", height="content" if len(rows) < 14 else 480,
-        **signed(
-            table[list(COLUMNS)].rename(columns=COLUMNS),
-            dict.fromkeys(GAINS, ".4g") | dict.fromkeys(SHARES, ".3f"), formats,
-        ),
+    signed.draw(
+        placeholder="", height="content" if len(rows) < 14 else 480,
+        table=table[list(COLUMNS)].rename(columns=COLUMNS),
+        forms=dict.fromkeys(GAINS, ".4g") | dict.fromkeys(SHARES, ".3f"), columns=formats,
     )  # fmt: skip

@@ -25,8 +25,7 @@ from ict.selection import resolve_k
 from ict.store import Store
 from ict_app.channels import overlap_pair_view
 from ict_app.channels.overlap_pair_view import Rows, has_ceiling, ids_of, in_files
-from ict_app.common import address, plot, readers, shell, sources, words
-from ict_app.common.signed import signed
+from ict_app.common import address, plot, readers, shell, signed, sources, words
 from ict_app.common.terms import help_of
 from ict_app.jobs import lines, view
 from ict_app.tune import plan
@@ -182,15 +181,15 @@ def _pairs(rows: Rows) -> None:
             for one in found
         ]
     )
-    st.dataframe(
-        hide_index=True, placeholder="", height="content" if len(found) <= 10 else 380,
+    signed.draw(
+        placeholder="", height="content" if len(found) <= 10 else 380,
         column_order=["pair", "shared", "kuncheva", "ratio", "interval", "verdict"],
-        **signed(table, {"shared": ".1f", "kuncheva": ".2f", "ratio": ".2f"}, {
+        table=table, forms={"shared": ".1f", "kuncheva": ".2f", "ratio": ".2f"}, columns={
             "shared": number("shared channels", help="Mean over blocks."),
             "kuncheva": number("Kuncheva's index", help=help_of("kuncheva")),
             "ratio": number("of the noise ceiling", help=help_of("ceiling")),
             "interval": st.column_config.Column("95 % interval", help="Over splits into halves."),
-        }),
+        },
     )  # fmt: skip
 
 

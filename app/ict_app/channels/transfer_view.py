@@ -14,8 +14,7 @@ from ict.figures import transfer_matrix
 from ict.figures.asked import Request
 from ict.methods.registry import chooses_channels
 from ict.store.run_rows import RunRow
-from ict_app.common import plot, shell, words
-from ict_app.common.signed import signed
+from ict_app.common import plot, shell, signed, words
 from ict_app.common.terms import help_of
 
 _NAMED = ("backbone", "criterion", "k", "tune_site")
@@ -119,14 +118,14 @@ def cells(rows: Sequence[TransferRow]) -> None:
             for row in rows
         ]
     )  # fmt: skip
-    st.dataframe(
-        hide_index=True, placeholder="", height="content" if len(rows) < 14 else 480,
-        **signed(table, {"difference": "+.2f"}, {
+    signed.draw(
+        placeholder="", height="content" if len(rows) < 14 else 480,
+        table=table, forms={"difference": "+.2f"}, columns={
             "difference": number("points", help=help_of("difference")),
             "interval": st.column_config.Column("95 % paired t interval", help=help_of("paired interval")),
             "without 0": st.column_config.Column(help=help_of("paired interval")),
             "test": number("test %", format="%.2f"), "own": number("test % on its own", format="%.2f"),
-        }),
+        },
     )  # fmt: skip
 
 

@@ -3,33 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
+import streamlit as st
 
 from ict.documents.number_words import number_words
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
+    from streamlit.elements.lib.column_types import ColumnConfig
 
 _PLAIN = ".6g"
 
 
-def signed(
-    table: pd.DataFrame, forms: Mapping[str, str], config: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What `st.dataframe` takes to show `table` with columns of `forms` in a format of Python.
+@dataclass(frozen=True, eq=False)
+class Signed:
+    """A table as `st.dataframe` takes it, and its columns."""
 
-    `config` are its columns, those of `forms` without a format of their own. They sort as numbers, and a
-    missing value is empty.
+    data: pd.DataFrame | Styler
+    columns: Mapping[str, ColumnConfig | str]
+
+
+def draw(
+    table: pd.DataFrame,
+    forms: Mapping[str, str],
+    columns: Mapping[str, ColumnConfig | str],
+    **options: Any,
+) -> None:
+    """`st.dataframe` of the table with columns of `forms` in a format of Python.
+
+    `columns` say the rest of them, without a format. They sort as numbers; a missing value is empty.
     """
+    shown = signed(table, forms, columns)
+    st.dataframe(
+        shown.data, column_config=dict(shown.columns), hide_index=True, **options
+    )  # fmt: skip
+
+
+def signed(
+    table: pd.DataFrame, forms: Mapping[str, str], columns: Mapping[str, ColumnConfig | str]
+) -> Signed:
+    """What `draw` shows: streamlit writes a hyphen, and is left to write where there is no sign."""
     forms = {name: form for name, form in forms.items() if name in table}
     if any((pd.to_numeric(table[name], errors="coerce") < 0).any() for name in forms):
-        return {"data": _styled(table, forms), "column_config": dict(config)}
-    # without a sign to write, streamlit's own formats are the cheaper way
-    plain = {name: _formatted(config.get(name, {}), form) for name, form in forms.items()}
-    return {"data": table, "column_config": {**config, **plain}}
+        return Signed(_styled(table, forms), columns)
+    plain = {name: _formatted(columns.get(name), form) for name, form in forms.items()}
+    return Signed(table, {**columns, **plain})
 
 
 def _styled(table: pd.DataFrame, forms: Mapping[str, str]) -> Styler:
@@ -40,6 +62,7 @@ def _styled(table: pd.DataFrame, forms: Mapping[str, str]) -> Styler:
     )
 
 
-def _formatted(config: Mapping[str, Any], form: str) -> dict[str, Any]:
-    own = {"type": "number", **(config.get("type_config") or {}), "format": f"%{form}"}
-    return {**config, "type_config": own}
+def _formatted(column: ColumnConfig | str | None, form: str) -> ColumnConfig:
+    own: Any = {"label": column} if isinstance(column, str) else column or {}
+    kind = {"type": "number", **(own.get("type_config") or {}), "format": f"%{form}"}
+    return cast("ColumnConfig", {**own, "type_config": kind})

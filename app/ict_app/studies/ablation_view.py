@@ -22,8 +22,7 @@ from ict.figures.asked import Choice, Request
 from ict.methods.registry import chooses_channels
 from ict.store import Store
 from ict.store.run_rows import RunRow, as_rows
-from ict_app.common import address, kept, plot, shell, words
-from ict_app.common.signed import signed
+from ict_app.common import address, kept, plot, shell, signed, words
 from ict_app.common.terms import help_of
 
 
@@ -219,14 +218,14 @@ def paired(shown: Store, table: pd.DataFrame, rows: Sequence[RunRow]) -> None:
     contrasts, notes = differences(shown, table, rows, primary)
     if contrasts:
         number = st.column_config.NumberColumn
-        st.dataframe(
-            hide_index=True, placeholder="", height="content" if len(contrasts) < 14 else 480,
-            **signed(_contrast_table(contrasts), {"difference": "+.2f"}, {
+        signed.draw(
+            placeholder="", height="content" if len(contrasts) < 14 else 480,
+            table=_contrast_table(contrasts), forms={"difference": "+.2f"}, columns={
                 "n": "seeds",
                 "difference": number("points", help=help_of("difference")),
                 "interval": st.column_config.Column("95 % interval", help=help_of("paired interval")),
                 "verdict": st.column_config.Column(help=help_of("verdict")),
-            }),
+            },
         )  # fmt: skip
     else:
         st.caption("No two series can be compared at the same K.")
