@@ -13,11 +13,12 @@ TEST_TOOLS = ("hypothesis", "pytest", "pytest-xdist")
 
 @nox.session
 def check(session: nox.Session) -> None:
-    """Linter, format, types, the direction of imports."""
+    """Linters, format, types, the direction of imports."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports", "--no-cache")
+    session.run("hadolint", "Dockerfile")
 
 
 @nox.session
