@@ -5,7 +5,7 @@ A cached value is shared by all browsers: it is read, never changed.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -197,16 +197,22 @@ class LiveReport:
 def live(run: Run) -> LiveReport:
     """The last report of a run since it was last started."""
     said = run.live() or {}
-    if _is_earlier(run, said.get("updated_at")):
+    if _is_earlier(run, said):
         return LiveReport()
     names = [one.name for one in fields(LiveReport) if said.get(one.name) is not None]
     return LiveReport(**{name: said[name] for name in names})
 
 
-def _is_earlier(run: Run, updated_at: object) -> bool:
-    """Whether a report is of an earlier start of the run."""
-    started = (run.execution() or {}).get("started_at")
-    return bool(started) and str(updated_at or "") < str(started)
+def _is_earlier(run: Run, said: Mapping[str, Any]) -> bool:
+    """Whether a report is of an earlier start of the run: of another process, for clocks can jump.
+
+    Reports of versions that named no process are told by their times.
+    """
+    execution = run.execution() or {}
+    if said.get("pid") is not None and execution.get("pid") is not None:
+        return bool(said["pid"] != execution["pid"])
+    started = execution.get("started_at")
+    return bool(started) and str(said.get("updated_at") or "") < str(started)
 
 
 def epochs_left_by(run: Run, status: str) -> int | None:
@@ -214,7 +220,7 @@ def epochs_left_by(run: Run, status: str) -> int | None:
 
     None where all do. Until a resumed run trains, its folder holds epochs that it will train again.
     """
-    begins = status == "running" and _is_earlier(run, (run.live() or {}).get("updated_at"))
+    begins = status == "running" and _is_earlier(run, run.live() or {})
     return run.saved_epoch() if status == "queued" or begins else None
 
 

@@ -1,0 +1,168 @@
+"""Faults of the disk: no space left, at a random moment and at every file; a small file system is mounted."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+
+from bench.faults_world import (
+    SAID,
+    BrokenError,
+    Fault,
+    World,
+    ask,
+    begin,
+    check_nothing_left,
+    check_runs,
+    content,
+    end,
+    ended,
+    train_words,
+)
+from ict.files import TEMPORARY
+from ict.store import Store
+
+_ROOM = "64m"  # a study of six small runs takes a third of it
+_FULL = "the disk is full"
+_CSV = "method,task,test_accuracy\nSSF,cifar,0.7\n"
+
+
+@contextlib.contextmanager
+def small_disk(world: World) -> Iterator[Store]:
+    """A store on a file system of 64 MiB; BrokenError where this user may not mount one."""
+    folder = world.folder / f"disk-{world.dice.randrange(1 << 32):08x}"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={_ROOM}", "ict-bench", str(folder)]
+    if shutil.which("mount") is None or subprocess.call(mount, stderr=subprocess.DEVNULL):
+        raise BrokenError("not tried: mounting a small tmpfs needs root")
+    try:
+        with ended(Store(folder / "store")) as store:
+            yield store
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextlib.contextmanager
+def full(store: Store) -> Iterator[None]:
+    """No byte is left on the store's disk in the block."""
+    ballast = store.root.parent / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+def check_whole(store: Store, before: dict[str, str]) -> None:
+    """Every JSON file can be read, and of the earlier ones none is lost."""
+    for path in store.root.rglob("*.json"):
+        try:
+            json.loads(path.read_bytes())
+        except ValueError:
+            raise BrokenError(f"{path.relative_to(store.root)} is half written") from None
+        except FileNotFoundError:
+            continue  # renamed or removed just now
+    if lost := [name for name in before if not (store.root / name).exists()]:
+        raise BrokenError(f"{lost[0]} is lost")
+
+
+def study(world: World, times: int) -> list[str]:
+    """The disk of a study fills up at random moments, and has space again some seconds later."""
+    outcomes = []
+    words = ["study", "run", world.study_file(world.seeds), "--slots", "2"]
+    with small_disk(world) as store:
+        hits = 0
+        while hits < times:
+            process = begin(store, *words)
+            time.sleep(world.dice.uniform(1, 9))
+            with full(store):
+                hits += 1
+                time.sleep(world.dice.uniform(0.5, 3))
+                check_whole(store, {})
+                if (code := process.poll()) not in (None, 0):
+                    said = end(process)
+                    said.sentence() if '"error"' in said.out else _no_traceback(said.err)
+                    outcomes.append("one sentence" if '"error"' in said.out else "runs failed")
+                else:
+                    outcomes.append("it waited" if code is None else "it had ended")
+            end(process)
+        for _ in range(3):  # a run that failed is asked for again
+            if (said := ask(store, *words)).code == 0:
+                break
+        check_runs(world, store, world.seeds)
+        check_nothing_left(store)
+        outcomes.append(f"at the end {len(world.seeds)} runs as undisturbed")
+    return outcomes
+
+
+def _no_traceback(text: str) -> None:
+    if "Traceback" in text:
+        raise BrokenError(f"a traceback: {text.strip().splitlines()[-1][:200]}")
+
+
+def each_file(world: World, times: int) -> list[str]:
+    """Every command that writes, with no byte left, then with space: `times` rounds over all of them."""
+    outcomes = []
+    for _ in range(times):
+        with small_disk(world) as store:
+            ask(store, "study", "run", world.study_file([1]))
+            for words in _commands(world, store):
+                outcomes.append(_one_command(store, words))
+            check_runs(world, store, [1, 2])
+            check_nothing_left(store)
+    return outcomes
+
+
+def _commands(world: World, store: Store) -> Iterator[list[str]]:
+    """Each writes another file of the store first; `study run` of more runs changes study.json."""
+    table = world.folder / "results.csv"
+    table.write_text(_CSV)
+    run = store.runs()[0].id
+    yield ["runs"]  # index.json
+    yield ["study", "run", world.study_file([1, 2])]  # study.json, and all files of a run
+    yield [*train_words(2), "--wait"]
+    yield [*train_words(3)[:-4], "--set", "epochs=1", "--wait"]
+    yield ["runs", "label", run, "--name", "mine"]  # label.json
+    yield ["score", "digits", "--limit", "30"]  # scores.safetensors, meta.json
+    yield ["inspect", "digits", "--limit", "30"]
+    yield ["causal", "digits", "--run", run, "--limit", "30"]
+    yield ["import", str(table)]
+    yield ["jobs", "start", "data", "check", "digits"]  # job.json
+
+
+def _one_command(store: Store, words: Sequence[str]) -> str:
+    before = content(store)
+    with full(store):
+        said = ask(store, *words)
+        after = content(store)
+        changed = [name for name, digest in before.items() if after.get(name) != digest]
+        if changed:
+            raise BrokenError(f"`ict {words[0]}` without space changed {changed[0]}")
+        if half := [name for name in after if name.endswith(TEMPORARY)]:
+            raise BrokenError(f"`ict {words[0]}` without space left {half[0]}")
+        check_whole(store, before)
+        if store.unreadable():
+            raise BrokenError(f"`ict {words[0]}` without space: {store.unreadable()[0]}")
+        if said.code:
+            said.sentence(_FULL)
+    if again := ask(store, *words).code:
+        raise BrokenError(f"`ict {words[0]}` with space again ends with {again}")
+    return (
+        SAID.replace("then as undisturbed", "then done") if said.code else "done without its file"
+    )
+
+
+FAULTS = [
+    Fault(name="disk-study", what="the disk of a study fills up, and has space again",
+          how="a tmpfs filled to the last byte at random moments",
+          must="no file is half; one sentence, or it waits; at the end all runs bit for bit as undisturbed",
+          times=6, quick=0, make=study),
+    Fault(name="disk-files", what="no byte is left for study.json, index.json, or any other file of a store",
+          how="each command that writes one, on a filled tmpfs",
+          must="every earlier file stays as it was, one sentence, no temporary file; with space it succeeds",
+          times=1, quick=0, make=each_file),
+]  # fmt: skip
