@@ -16,7 +16,6 @@ from ict.documents.bounded import whole_number
 from ict.errors import InputError, quoted
 from ict.machine import choose_device, choose_threads, devices
 from ict.store import studies
-from ict.store.leftovers import sweep
 from ict.store.run_rows import as_rows
 from ict.store.same_images import unrecorded
 from ict.store.store import Store
@@ -75,7 +74,6 @@ def run(source: str, *, no_wait: bool, as_json: bool, **how: Any) -> None:
     asked_study, submitted = _to_the_end(
         store, asked_study, ask, submit, wait=not no_wait, quiet=as_json
     )
-    sweep(store)
     _say_how_it_ended(store, asked_study, submitted, waited=not no_wait, as_json=as_json)
 
 

@@ -10,6 +10,7 @@ from ict.errors import IctError
 from ict.running import local
 from ict.running.follow import gone
 from ict.running.worker import TRIES
+from ict.store.leftovers import sweep
 from ict.store.run_folder import TERMINAL, Run
 from ict.store.store import Store
 
@@ -42,6 +43,7 @@ def wait_all(
             bar.update(len(ended) - bar.n)
             told(len(ended), len(ids))
             if len(ended) == len(ids):
+                sweep(store)
                 return ended
             if killed:
                 submit(killed)

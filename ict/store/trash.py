@@ -123,7 +123,7 @@ def _refuse_busy(run: Run, status: str) -> None:
 
 
 def _move(run: Run, trash: Path, *, after: datetime.datetime) -> Trashed:
-    """One rename, under the run's lock: nobody begins it meanwhile. Never dated before `after`."""
+    """One rename, under the run's lock: nobody begins it meanwhile. Dated later than `after`."""
     waited = run.queued()
     lock = RunLock(run.lock_path)
     if not lock.acquire():
@@ -131,7 +131,7 @@ def _move(run: Run, trash: Path, *, after: datetime.datetime) -> Trashed:
     try:
         if run.queued() != waited:
             _refuse_busy(run, "queued")
-        now = max(_now(), after)
+        now = max(_now(), after + datetime.timedelta(microseconds=1))
         there = Trashed(run.id, read_label(run).name, now, trash / f"{run.id}-{now:{_TIME}}")
         rename(run.path, there.path)
     finally:
