@@ -1,7 +1,7 @@
 """`ict.running.execute` whose address space ends in one part of a run: `bench.faults`.
 
-`ICT_BENCH_MEMORY` is PART:BYTES:FILE: from the beginning of the part the process may have so many bytes
-beyond what it has, while the file is there (`resource.RLIMIT_AS`, which is what `ulimit -v` sets).
+`ICT_BENCH_MEMORY` is PART:BYTES:FILE: from the beginning of the part so many bytes are left to the process,
+while the file is there (`resource.RLIMIT_AS`, which is what `ulimit -v` sets).
 """
 
 import os
@@ -43,10 +43,20 @@ def main(arguments: Sequence[str], kept: Any = None) -> int:
 
 @contextmanager
 def _address_space(beyond: int) -> Iterator[None]:
+    """No more than the process has, of which all but `beyond` bytes is taken; the limit stays after it."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + beyond, hard))
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    spare = bytearray(beyond)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize(), hard))
+    taken = []
+    size = 64 << 20
+    while size >= 1 << 16:
+        try:
+            taken.append(bytearray(size))
+        except MemoryError:
+            size //= 2
+    del spare
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        taken.clear()

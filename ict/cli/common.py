@@ -135,12 +135,12 @@ def reports_errors(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, as_json=as_json, **kwargs)
         except IctError as error:
             fail(error.sentence, error.exit_code, as_json=as_json, code=error.code)
-        except (OSError, MemoryError, RuntimeError) as error:
+        except ModuleNotFoundError as error:
+            fail(lacking(error), 2, as_json=as_json)
+        except (OSError, MemoryError, RuntimeError, ImportError) as error:
             if (sentence := out_of_memory(error)) is None and not isinstance(error, OSError):
                 raise
             fail(sentence or _of_the_system(error), 1, as_json=as_json)
-        except ModuleNotFoundError as error:
-            fail(lacking(error), 2, as_json=as_json)
         except KeyboardInterrupt:
             fail("interrupted; what was submitted goes on, see `ict runs`", 130, as_json=as_json)
 

@@ -3,7 +3,7 @@
 import contextlib
 
 from ict.files import StoreError, sweep_temporary
-from ict.store import transitions
+from ict.store import names, transitions
 from ict.store.base import BaseStore
 from ict.store.run_folder import Run
 
@@ -21,6 +21,6 @@ def sweep(store: BaseStore) -> None:
         for folder in store.root.iterdir():
             if folder.is_dir() and folder.name not in _OF_RUNS:
                 sweep_temporary(folder, locked=False)
-        for run in (Run(store.runs_dir / name) for name in store.run_ids()):
-            if run.is_resumable and run.is_done:
+        for run in (Run(store.runs_dir / one) for one in store.run_ids()):
+            if (run.is_resumable or run.marked(names.LIVE)) and run.is_done:
                 transitions.tidy(run)
