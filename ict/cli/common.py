@@ -137,7 +137,7 @@ def reports_errors(function: Callable[..., Any]) -> Callable[..., Any]:
             fail(error.sentence, error.exit_code, as_json=as_json, code=error.code)
         except ModuleNotFoundError as error:
             fail(lacking(error), 2, as_json=as_json)
-        except (OSError, MemoryError, RuntimeError, ImportError) as error:
+        except Exception as error:
             if (sentence := out_of_memory(error)) is None and not isinstance(error, OSError):
                 raise
             fail(sentence or _of_the_system(error), 1, as_json=as_json)
