@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python -m bench.faults [--quick] [--only NAME …] [--seed 0] [--json] [--write]
 
-Runs of digits, 40 images, two epochs, on this machine's CPU, by `ict` in processes of its own. Each
+Runs of digits, 20 images, two epochs, on this machine's CPU, by `ict` in processes of its own. Each
 fault begins with dice of the printed seed and its name; what a process does at that moment no seed
 repeats. Numbers are compared bit for bit with those of a study that nothing disturbs. `--quick` makes
 one of each kind, once. With `--write` the table becomes bench/results/faults.md. Filled disks need
@@ -89,7 +89,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     if asked.only:
         chosen = {f: chosen[f] or 1 for f in FAULTS if f.name in asked.only}
     with own_store() as own:
-        world = World(own.root.parent, own, range(1, 4 if asked.quick else 7))
+        world = World(own.root.parent, own, range(1, 4 if asked.quick else 6))
         said = ask(own, "study", "run", world.study_file(world.seeds))
         if said.code:
             raise SystemExit(f"the undisturbed study failed: {said.out}{said.err}")

@@ -131,7 +131,7 @@ def _commands(world: World, store: Store) -> Iterator[list[str]]:
     yield ["runs", "label", run, "--name", "mine"]  # label.json
     yield ["score", "digits", "--limit", "30"]  # scores.safetensors, meta.json
     yield ["inspect", "digits", "--limit", "30"]
-    yield ["causal", "digits", "--run", run, "--limit", "30"]
+    yield ["causal", "digits", "--limit", "20", "--random-draws", "0", "--scatter", "0"]
     yield ["import", str(table)]
     yield ["jobs", "start", "data", "check", "digits"]  # job.json
 
@@ -162,7 +162,7 @@ FAULTS = [
     Fault(name="disk-study", what="the disk of a study fills up, and has space again",
           how="a tmpfs filled to the last byte at random moments",
           must="no file is half; one sentence, or it waits; at the end all runs bit for bit as undisturbed",
-          times=6, quick=0, make=study),
+          times=4, quick=0, make=study),
     Fault(name="disk-files", what="no byte is left for study.json, index.json, or any other file of a store",
           how="each command that writes one, on a filled tmpfs",
           must="every earlier file stays as it was, one sentence, no temporary file; with space it succeeds",

@@ -183,12 +183,12 @@ _WAYS = [
 ]  # fmt: skip
 FAULTS = [
     *(
-        Fault(name=f"{name}-train", what=f"{what} while a run trains", how=_HOW.format(how), must=_MUST, times=2,
-              quick=int(name == "copy"), make=_taken(take, _train, (1,)))
+        Fault(name=f"{name}-train", what=f"{what} while a run trains", how=_HOW.format(how), must=_MUST,
+              times=2 if name == "copy" else 1, quick=int(name == "copy"), make=_taken(take, _train, (1,)))
         for name, what, how, take in _WAYS
     ),
     *(
-        Fault(name=f"{name}-study", what=f"{what} while a study runs", how=_HOW.format(how), must=_MUST, times=2,
+        Fault(name=f"{name}-study", what=f"{what} while a study runs", how=_HOW.format(how), must=_MUST, times=1,
               quick=0, make=_taken(take, _study, _SEEDS))
         for name, what, how, take in _WAYS[:3]
     ),

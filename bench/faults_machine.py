@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench.faults_runner import PARTS
 from bench.faults_world import (
     SAID,
     BrokenError,
@@ -29,7 +30,7 @@ from ict.store import Run, Store
 HOOK = Path(__file__).parent / "faults_hook"
 DAY, HOUR = 86_400.0, 3_600.0
 _MOST_ETA = 3_600.0  # seconds; such a study takes half a minute
-_RUNS = 3
+_RUNS = 2
 
 
 def _with_hook() -> str:
@@ -104,21 +105,23 @@ def _check_history(store: Store, how: dict[str, str]) -> None:
 
 
 def _no_locks(world: World, times: int) -> list[str]:
-    """Commands on a disk without locks, then again on one that has them."""
-    outcomes = []
+    """Commands on a disk without locks, whatever the kernel calls it; then with locks."""
     numbers = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
-    for i in range(times):
-        with ended(world.store("locks")) as store, _flag(store) as flag:
-            number = numbers[i % len(numbers)]
+    study = world.study_file([1])
+    words = [*train_words(1), "--wait"]
+    asked = (words, ["study", "run", study], ["jobs", "start", "study", "run", study])
+    outcomes = []
+    with ended(world.store("locks")) as store, _flag(store) as flag:
+        for i in range(times):
+            number = numbers[i // len(asked) % len(numbers)]
             how = {"ICT_BENCH_NO_LOCKS": f"{number}:{flag}", "PYTHONPATH": _with_hook()}
-            study = world.study_file([1])
-            words = [*train_words(1), "--wait"] if i % 2 else ["study", "run", study]
-            ask(store, *words, **how).sentence(str(store.root), "has no locks", "set ICT_STORE")
-            ask(store, "jobs", "start", "study", "run", study, **how).sentence("has no locks")
+            said = ask(store, *asked[i % len(asked)], **how)
+            said.sentence(str(store.root), "has no locks", "set ICT_STORE")
             if any(run.is_queued or run.execution() for run in map(store.run, store.run_ids())):
                 raise BrokenError("a run was queued or begun without locks")
-            flag.unlink()
-            outcomes += _ends_now(world, store, words, how)
+            outcomes.append("one sentence, nothing begun")
+        flag.unlink()
+        _ends_now(world, store, words, how)
     return outcomes
 
 
@@ -168,26 +171,24 @@ def _flag(store: Store) -> Iterator[Path]:
     path.unlink(missing_ok=True)
 
 
-def _memory_of(part: str) -> Callable[[World, int], list[str]]:
-    """The address space of the run's process ends in one part of it."""
-
-    def make(world: World, times: int) -> list[str]:
-        outcomes = []
-        for i in range(times):
-            with ended(world.store("memory")) as store, _flag(store) as flag:
-                beyond = (1 << 18, 1 << 20)[i % 2]
+def _memory(world: World, times: int) -> list[str]:
+    """The memory of a run's process ends in each of its parts in turn; then it has enough."""
+    outcomes = []
+    for i in range(times):
+        with ended(world.store("memory")) as store, _flag(store) as flag:
+            words = [*train_words(1), "--wait"]
+            for part in PARTS:
                 how = {
                     "ICT_RUNNER": "bench.faults_runner",
-                    "ICT_BENCH_MEMORY": f"{part}:{beyond}:{flag}",
+                    "ICT_BENCH_MEMORY": f"{part}:{1 << (18 + 2 * (i % 2))}:{flag}",
                 }
-                words = [*train_words(1), "--wait"]
                 ask(store, *words, **how).sentence("memory")
                 _check_failed(store.runs()[0])
-                flag.unlink()
-                outcomes += _ends_now(world, store, words, how)
-        return outcomes
-
-    return make
+                outcomes.append(f"{part}: one sentence")
+            flag.unlink()
+            _ends_now(world, store, words, how)
+            outcomes.append("then as undisturbed")
+    return outcomes
 
 
 def _check_failed(run: Run) -> None:
@@ -235,25 +236,21 @@ _MEMORY = (
 _MEMORY_MUST = "the run stands as failed with one sentence; asked again without the limit it ends as undisturbed"
 _LOCK_MUST = "one sentence that names the place and what to do; nothing begins; with locks it ends as undisturbed"
 FAULTS = [
-    Fault(name="clock-day-on", what="the clock jumps a day ahead", how=_CLOCK, must=_CLOCK_MUST, times=2, quick=0,
+    Fault(name="clock-day-on", what="the clock jumps a day ahead", how=_CLOCK, must=_CLOCK_MUST, times=1, quick=0,
           make=_jumps(DAY)),
-    Fault(name="clock-day-back", what="the clock jumps a day back", how=_CLOCK, must=_CLOCK_MUST, times=2, quick=0,
+    Fault(name="clock-day-back", what="the clock jumps a day back", how=_CLOCK, must=_CLOCK_MUST, times=1, quick=0,
           make=_jumps(-DAY)),
-    Fault(name="clock-hour-back", what="the clock jumps an hour back", how=_CLOCK, must=_CLOCK_MUST, times=2,
+    Fault(name="clock-hour-back", what="the clock jumps an hour back", how=_CLOCK, must=_CLOCK_MUST, times=1,
           quick=1, make=_jumps(-HOUR)),
-    Fault(name="clock-months-on", what="the clock jumps forty days ahead", how=_CLOCK, must=_CLOCK_MUST, times=2,
+    Fault(name="clock-months-on", what="the clock jumps forty days ahead", how=_CLOCK, must=_CLOCK_MUST, times=1,
           quick=0, make=_jumps(40 * DAY)),
     Fault(name="no-locks", what="a disk without locks", how="`fcntl` and `flock` say ENOLCK, EOPNOTSUPP or EINVAL",
-          must=_LOCK_MUST, times=6, quick=1, make=_no_locks),
+          must=_LOCK_MUST, times=9, quick=3, make=_no_locks),
     Fault(name="locks-go", what="the lock service dies under a study", how="as above, from a random moment on",
-          must="one sentence, or the end; no run begins twice; with locks all end as undisturbed", times=4, quick=0,
+          must="one sentence, or the end; no run begins twice; with locks all end as undisturbed", times=2, quick=0,
           make=_locks_go),
-    Fault(name="memory-scoring", what="memory ends while a run scores", how=_MEMORY, must=_MEMORY_MUST, times=2,
-          quick=0, make=_memory_of("scoring")),
-    Fault(name="memory-training", what="memory ends while a run trains", how=_MEMORY, must=_MEMORY_MUST, times=2,
-          quick=1, make=_memory_of("training")),
-    Fault(name="memory-testing", what="memory ends while a run is tested", how=_MEMORY, must=_MEMORY_MUST, times=2,
-          quick=0, make=_memory_of("testing")),
+    Fault(name="memory-run", what="memory ends while a run scores, trains, is tested", how=_MEMORY,
+          must=_MEMORY_MUST, times=2, quick=1, make=_memory),
     Fault(name="memory-score", what="memory ends in `ict score`", how="`RLIMIT_AS` of 1 to 3.5 GB",
-          must="one sentence; no half score; without the limit it scores", times=6, quick=0, make=_memory_of_score),
+          must="one sentence; no half score; without the limit it scores", times=4, quick=0, make=_memory_of_score),
 ]  # fmt: skip

@@ -235,20 +235,20 @@ def _until_done(store: Store, run_id: str) -> None:
 
 
 _ONCE = "each run ends once, bit for bit as undisturbed; no lock, temporary or half file is left"
-_HOW = "`ict study run --slots 2` of 6 runs, SIGKILL at random moments within 9 s; asked for again"
+_HOW = "`ict study run --slots 2` of 5 runs, SIGKILL at random moments within 9 s; asked for again"
 FAULTS = [
     Fault(name="study-all", what="the machine dies under a study: study, workers and runs at once", how=_HOW,
-          must=_ONCE, times=10, quick=1, make=_killed(_everything)),
+          must=_ONCE, times=6, quick=1, make=_killed(_everything)),
     Fault(name="study-group", what="the process group of `ict study run` is killed", how=_HOW,
-          must=_ONCE, times=8, quick=0, make=_killed(_group)),
+          must=_ONCE, times=3, quick=0, make=_killed(_group)),
     Fault(name="study-only", what="only the process of `ict study run` is killed", how=_HOW,
-          must=_ONCE, times=8, quick=0, make=_killed(_only("study"))),
+          must=_ONCE, times=3, quick=0, make=_killed(_only("study"))),
     Fault(name="study-worker", what="only a worker of a study is killed", how=_HOW,
-          must=_ONCE, times=8, quick=0, make=_killed(_only("worker"))),
+          must=_ONCE, times=4, quick=0, make=_killed(_only("worker"))),
     Fault(name="study-run", what="only the process that trains is killed", how=_HOW,
-          must=_ONCE, times=8, quick=0, make=_killed(_only("run"))),
+          must=_ONCE, times=4, quick=0, make=_killed(_only("run"))),
     Fault(name="study-twice", what="the same study is asked for four times at once", how="four `ict study run`",
-          must="each run starts and ends once, bit for bit as undisturbed", times=2, quick=0, make=two_studies),
+          must="each run starts and ends once, bit for bit as undisturbed", times=1, quick=0, make=two_studies),
     Fault(name="many-trains", what="many `ict train` at once", how="30 × `ict train --wait`, begun together",
           must="all end, each run once; index.json is whole whenever it is read", times=_AT_ONCE, quick=0,
           make=many_trains),

@@ -24,7 +24,7 @@ from ict.store import Run, Store
 from ict.store.locks import lock_holder
 from tests.running.outcomes import outcome
 
-LIMIT, EPOCHS = 40, 2
+LIMIT, EPOCHS = 20, 2
 UNDISTURBED = "ended once, as undisturbed"
 SAID = "one sentence; then as undisturbed"
 _STUDY = """name = "{name}"

@@ -5,7 +5,7 @@ A cached value is shared by all browsers: it is read, never changed.
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -196,19 +196,19 @@ class LiveReport:
 
 def live(run: Run) -> LiveReport:
     """The last report of a run since it was last started."""
-    said = run.live() or {}
-    if _is_earlier(run, said):
+    if _is_of_earlier_start(run):
         return LiveReport()
+    said = run.live() or {}
     names = [one.name for one in fields(LiveReport) if said.get(one.name) is not None]
     return LiveReport(**{name: said[name] for name in names})
 
 
-def _is_earlier(run: Run, said: Mapping[str, Any]) -> bool:
-    """Whether a report is of an earlier start of the run: of another process, for clocks can jump.
+def _is_of_earlier_start(run: Run) -> bool:
+    """Whether the last report, or none, is of an earlier start of the run: of another process, as clocks jump.
 
     Reports of versions that named no process are told by their times.
     """
-    execution = run.execution() or {}
+    said, execution = run.live() or {}, run.execution() or {}
     if said.get("pid") is not None and execution.get("pid") is not None:
         return bool(said["pid"] != execution["pid"])
     started = execution.get("started_at")
@@ -220,7 +220,7 @@ def epochs_left_by(run: Run, status: str) -> int | None:
 
     None where all do. Until a resumed run trains, its folder holds epochs that it will train again.
     """
-    begins = status == "running" and _is_earlier(run, run.live() or {})
+    begins = status == "running" and _is_of_earlier_start(run)
     return run.saved_epoch() if status == "queued" or begins else None
 
 
