@@ -5,7 +5,7 @@
 Runs of digits, 20 images, two epochs, on this machine's CPU, by `ict` in processes of its own. Each
 fault begins with dice of the printed seed and its name; what a process does at that moment no seed
 repeats. Numbers are compared bit for bit with those of a study that nothing disturbs. `--quick` makes
-one of each kind, once. With `--write` the table becomes bench/results/faults.md. Filled disks need
+one of each kind, once. With `--write` the rows come into bench/results/faults.md, where those of other faults stay. Filled disks need
 root, to mount a small one. The seconds are wall-clock seconds of this machine as it was.
 """
 
@@ -19,7 +19,7 @@ import random
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from ict.provenance import device_name, versions_of
 FAULTS: tuple[Fault, ...] = (
     *faults_studies.FAULTS, *faults_machine.FAULTS, *faults_disk.FAULTS, *faults_gone.FAULTS,
 )  # fmt: skip
+HEAD = ("fault", "how it is made", "times", "outcomes", "what must hold", "", "made on")
 RESULTS = Path(__file__).parent / "results"
 """Where --write keeps the table."""
 
@@ -52,18 +53,13 @@ class Row:
         return {**about, "times": self.times, "outcomes": self.outcomes, "held": self.broken is None,
                 "broken": self.broken, "seconds": round(self.seconds, 1)}  # fmt: skip
 
-    def cells(self) -> list[str]:
+    def line(self, date: str) -> str:
         """Of the table in Markdown."""
-        counted = "; ".join(f"{count} × {said}" for said, count in self.outcomes.items())
+        counted = "; ".join(f"{count} × {said}" for said, count in self.outcomes.items()) or "–"
         held = "held" if self.broken is None else f"**no**: {self.broken}"
-        return [
-            self.fault.what,
-            self.fault.how,
-            str(self.times),
-            counted or "–",
-            self.fault.must,
-            held,
-        ]
+        one = self.fault
+        cells = [one.what, one.how, str(self.times), counted, one.must, held, date]
+        return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
 def tried(fault: Fault, world: World, times: int, seed: int) -> Row:
@@ -85,6 +81,7 @@ def tried(fault: Fault, world: World, times: int, seed: int) -> Row:
 
 def measure(asked: argparse.Namespace) -> dict[str, Any]:
     """All faults that are asked for, one after the other."""
+    load = os.getloadavg()[0]
     chosen = {fault: fault.quick if asked.quick else fault.times for fault in FAULTS}
     if asked.only:
         chosen = {f: chosen[f] or 1 for f in FAULTS if f.name in asked.only}
@@ -106,29 +103,41 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "versions": versions_of(("ict", "torch")),
         "seed": asked.seed,
+        "load": load,
         "rows": rows,
     }
 
 
-def text_of(found: dict[str, Any]) -> str:
-    """The report in Markdown."""
+def text_of(found: dict[str, Any], earlier: Mapping[str, str] | None = None) -> str:
+    """The report in Markdown; `earlier` has the lines of faults that were not made this time, by their words."""
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     rows: list[Row] = found["rows"]
-    head = ["fault", "how it is made", "times", "outcomes", "what must hold", ""]
-    lines = [head, ["---"] * len(head), *(row.cells() for row in rows)]
+    lines = {**(earlier or {}), **{row.fault.what: row.line(found["date"]) for row in rows}}
+    order = [fault.what for fault in FAULTS]
+    lines = {what: lines[what] for what in [*order, *lines] if what in lines}
+    broken = sum("| **no**: " in line for line in lines.values())
     seconds = sum(row.seconds for row in rows)
-    broken = sum(row.broken is not None for row in rows)
     return "\n".join(
         [
-            f"`{found['command']}`, {found['date']}: {found['device_name']} ({found['cores']} cores), "
-            f"{versions}; seed {found['seed']}, {seconds:.0f} s.",
+            f"Last: `{found['command']}`, {found['date']}: {found['device_name']} ({found['cores']} cores, load "
+            f"{found['load']:.0f} as it began), {versions}; seed {found['seed']}, {seconds:.0f} s.",
             "",
-            f"{len(rows)} faults, {sum(row.times for row in rows)} times in all; "
-            + (f"{broken} did not hold." if broken else "all held."),
+            f"{len(lines)} faults; {broken} did not hold."
+            if broken
+            else f"{len(lines)} faults; all held.",
             "",
-            *(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines),
+            f"| {' | '.join(HEAD)} |",
+            f"| {' | '.join(['---'] * len(HEAD))} |",
+            *lines.values(),
         ]
     )
+
+
+def earlier_lines(path: Path) -> dict[str, str]:
+    """The rows of a table that was kept, by the words of their fault."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    rows = [line for line in lines if line.startswith("| ")][2:]
+    return {row.split(" | ")[0].removeprefix("| "): row for row in rows}
 
 
 def main() -> int:
@@ -145,7 +154,8 @@ def main() -> int:
     found = measure(asked)
     if asked.write:
         title = f"# Faults, made on purpose: {found['device_name']}"
-        write_output(RESULTS / "faults.md", f"{title}\n\n{text_of(found)}\n".encode())
+        text = text_of(found, earlier_lines(RESULTS / "faults.md"))
+        write_output(RESULTS / "faults.md", f"{title}\n\n{text}\n".encode())
     if asked.json:
         print(json.dumps({**found, "rows": [row.to_dict() for row in found["rows"]]}))
     else:

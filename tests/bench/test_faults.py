@@ -6,11 +6,12 @@ import random
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.faults import FAULTS, text_of, tried
+from bench.faults import FAULTS, earlier_lines, text_of, tried
 from bench.faults_world import BrokenError, Fault, Said, World
 from ict.store import Store
 
@@ -34,11 +35,34 @@ def test_outcomes_are_counted_and_what_does_not_hold_shows(world: World):
     held = tried(fault(lambda _, times: ["well"] * times), world, 2, 0)
     assert (held.outcomes, held.broken) == ({"well": 2}, None)
     broken = tried(fault(breaks), world, 2, 0)
-    about = {"command": "x", "date": "y", "device_name": "z", "cores": 1, "versions": {}, "seed": 0}
-    table = text_of({**about, "rows": [held, broken]})
-    assert "| 2 × well | d | held |" in table
-    assert "| – | d | **no**: a run was lost |" in table
-    assert "2 faults, 4 times in all; 1 did not hold." in table
+    about = {
+        "command": "x",
+        "date": "y",
+        "device_name": "z",
+        "cores": 1,
+        "versions": {},
+        "seed": 0,
+        "load": 1.0,
+    }
+    assert "| 2 × well | d | held | y |" in text_of({**about, "rows": [held]})
+    table = text_of({**about, "rows": [broken]})
+    assert "| – | d | **no**: a run was lost | y |" in table
+    assert "1 faults; 1 did not hold." in table
+
+
+def test_rows_that_are_not_made_again_stay_in_the_table(world: World, tmp_path: Path):
+    about = {"command": "x", "device_name": "z", "cores": 1, "versions": {}, "seed": 0, "load": 1.0}
+    first, last = FAULTS[0], FAULTS[-1]
+    one, other = (
+        tried(replace(f, make=lambda _, n: ["well"] * n), world, 2, 0) for f in (first, last)
+    )
+    kept = tmp_path / "faults.md"
+    kept.write_text(text_of({**about, "date": "monday", "rows": [other]}))
+    table = text_of({**about, "date": "friday", "rows": [one]}, earlier_lines(kept))
+    assert [line.split(" | ")[-1] for line in table.splitlines()[-2:]] == ["friday |", "monday |"]
+    assert "2 faults; all held." in table
+    kept.write_text(table)
+    assert list(earlier_lines(kept)) == [first.what, last.what]
 
 
 def test_each_fault_has_dice_of_its_own_that_the_seed_repeats(world: World):
