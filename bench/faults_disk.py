@@ -12,6 +12,7 @@ from bench.faults_world import (
     SAID,
     BrokenError,
     Fault,
+    Said,
     World,
     ask,
     begin,
@@ -72,32 +73,35 @@ def check_whole(store: Store, before: dict[str, str]) -> None:
 
 
 def study(world: World, times: int) -> list[str]:
-    """The disk of a study fills up at random moments, and has space again some seconds later."""
-    outcomes = []
-    words = ["study", "run", world.study_file(world.seeds), "--slots", "2"]
-    with small_disk(world) as store:
-        hits = 0
-        while hits < times:
-            process = begin(store, *words)
-            time.sleep(world.dice.uniform(1, 9))
-            with full(store):
-                hits += 1
-                time.sleep(world.dice.uniform(0.5, 3))
-                check_whole(store, {})
-                if (code := process.poll()) not in (None, 0):
-                    said = end(process)
-                    said.sentence() if '"error"' in said.out else _no_traceback(said.err)
-                    outcomes.append("one sentence" if '"error"' in said.out else "runs failed")
-                else:
-                    outcomes.append("it waited" if code is None else "it had ended")
-            end(process)
-        for _ in range(3):  # a run that failed is asked for again
-            if (said := ask(store, *words)).code == 0:
-                break
-        check_runs(world, store, world.seeds)
-        check_nothing_left(store)
-        outcomes.append(f"at the end {len(world.seeds)} runs as undisturbed")
-    return outcomes
+    """The disk of studies fills up at random moments, so many times in all, and has space again."""
+    outcomes: list[str] = []
+    while len(outcomes) < times:
+        with small_disk(world) as store:
+            for _ in range(times + 4):
+                process = begin(store, "study", "run", world.study_file(world.seeds))
+                time.sleep(world.dice.uniform(1, 9))
+                if len(outcomes) < times and process.poll() is None:
+                    outcomes.append(_filled(store, process, world.dice.uniform(0.5, 3)))
+                if end(process).code == 0:  # else runs failed, and are asked for again
+                    break
+            check_runs(world, store, world.seeds)
+            check_nothing_left(store)
+    return [*outcomes, f"at the end {len(world.seeds)} runs as undisturbed"]
+
+
+def _filled(store: Store, process: "subprocess.Popen[str]", seconds: float) -> str:
+    """Fills the disk for some seconds; what the study did meanwhile."""
+    with full(store):
+        time.sleep(seconds)
+        check_whole(store, {})
+        if process.poll() is None:
+            return "it waited"
+        said = Said(process.returncode, *process.communicate())
+    if '"error"' in said.out:
+        said.sentence(_FULL)
+        return "one sentence"
+    _no_traceback(said.err)
+    return "runs failed with a sentence"
 
 
 def _no_traceback(text: str) -> None:
