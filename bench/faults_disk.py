@@ -158,7 +158,9 @@ def _one_command(store: Store, words: Sequence[str]) -> str:
     if again := ask(store, *words).code:
         raise BrokenError(f"`ict {words[0]}` with space again ends with {again}")
     return (
-        SAID.replace("then as undisturbed", "then done") if said.code else "done without its file"
+        SAID.replace("then as undisturbed", "then done")
+        if said.code
+        else f"`ict {' '.join(words[:2])}` is done without its file"
     )
 
 
