@@ -80,8 +80,8 @@ def tried(fault: Fault, world: World, times: int, seed: int) -> Row:
 
 
 def measure(asked: argparse.Namespace) -> dict[str, Any]:
-    """All faults that are asked for, one after the other."""
-    load = os.getloadavg()[0]
+    """All faults that are asked for, one after the other; with `write` the table is kept after each."""
+    found = _about(asked)
     chosen = {fault: fault.quick if asked.quick else fault.times for fault in FAULTS}
     if asked.only:
         chosen = {f: chosen[f] or 1 for f in FAULTS if f.name in asked.only}
@@ -91,11 +91,16 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         if said.code:
             raise SystemExit(f"the undisturbed study failed: {said.out}{said.err}")
         settle(own)
-        rows = []
         for fault, times in chosen.items():
             if times:
-                rows.append(tried(fault, world, times, asked.seed))
-                print(json.dumps(rows[-1].to_dict()), file=sys.stderr, flush=True)
+                found["rows"].append(tried(fault, world, times, asked.seed))
+                print(json.dumps(found["rows"][-1].to_dict()), file=sys.stderr, flush=True)
+                if asked.write:
+                    keep(found)
+    return found
+
+
+def _about(asked: argparse.Namespace) -> dict[str, Any]:
     return {
         "command": f"python -m bench.faults {shlex.join(sys.argv[1:])}".strip(),
         "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
@@ -103,9 +108,17 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "versions": versions_of(("ict", "torch")),
         "seed": asked.seed,
-        "load": load,
-        "rows": rows,
+        "load": os.getloadavg()[0],
+        "rows": [],
     }
+
+
+def keep(found: dict[str, Any]) -> None:
+    """Writes the table, with the rows of earlier times."""
+    path = RESULTS / "faults.md"
+    title = f"# Faults, made on purpose: {found['device_name']}"
+    text = text_of(found, earlier_lines(path))
+    write_output(path, f"{title}\n\n{text}\n".encode())
 
 
 def text_of(found: dict[str, Any], earlier: Mapping[str, str] | None = None) -> str:
@@ -152,10 +165,6 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     found = measure(asked)
-    if asked.write:
-        title = f"# Faults, made on purpose: {found['device_name']}"
-        text = text_of(found, earlier_lines(RESULTS / "faults.md"))
-        write_output(RESULTS / "faults.md", f"{title}\n\n{text}\n".encode())
     if asked.json:
         print(json.dumps({**found, "rows": [row.to_dict() for row in found["rows"]]}))
     else:
