@@ -140,7 +140,8 @@ from ict_app.tune import launch_form
 from ict_app.tune.plan import Wish, Wishes
 wish = Wish({wish!r})
 def click():
-    print(launch_form.start(Wishes((wish,), "quick", None))[0], flush=True)
+    (started,) = launch_form.start(Wishes((wish,), "quick", None))
+    sys.stdout.write(started + chr(10))  # in one piece: ten threads write
 threads = [threading.Thread(target=click) for _ in range({each})]
 print("ready", flush=True)
 sys.stdin.readline()

@@ -42,7 +42,7 @@ def jump_clock(path: str) -> None:
 
     time.time = lambda: true_time() + offset()
     time.time_ns = lambda: int(time.time() * 1e9)
-    os.replace = replace
+    os.replace = replace  # type: ignore[assignment]
     datetime.datetime = Jumped  # type: ignore[misc]
 
 
