@@ -196,8 +196,21 @@ def until_training(store: Store, count: int = 1) -> Run:
 
 
 def settle(store: Store) -> None:
-    """Waits until no process works on the store any more."""
-    until(lambda: not processes(store), "all processes of the store end")
+    """Waits until no process works on the store any more, and no lock of it is held.
+
+    A process that is just being started shows neither its words nor its environment.
+    """
+    quiet = lambda: not processes(store) and not held(store)  # noqa: E731
+    until(quiet, f"all processes of the store end; held: {held(store)[:2]}")
+
+
+def held(store: Store) -> list[Path]:
+    """The lock files of a store that somebody holds."""
+    try:
+        locks = [path for kind in _LOCKS for path in store.root.rglob(kind)]
+    except OSError:  # a folder went while it was looked through
+        return [store.root]
+    return [path for path in locks if lock_holder(path) is not None]
 
 
 def check_runs(world: World, store: Store, seeds: Sequence[int]) -> list[str]:
@@ -217,17 +230,15 @@ def check_runs(world: World, store: Store, seeds: Sequence[int]) -> list[str]:
 
 
 def check_nothing_left(store: Store) -> None:
-    """BrokenError where a lock is held, a temporary or half file lies, or a done run keeps what it needs no more."""
+    """BrokenError where a lock stays held, a temporary or half file lies, or a done run keeps what it needs no more."""
     settle(store)
-    locks = (path for kind in _LOCKS for path in store.root.rglob(kind))
-    held = [path for path in locks if lock_holder(path) is not None]
     litter = [*store.root.rglob(f".*{TEMPORARY}"), *store.root.rglob(".removed-*")]
     for run in map(store.run, store.run_ids()):
         if run.is_done:
             extra = ("checkpoint", "queued", "live.json", "error.json", "cancelled")
             litter += [run.path / name for name in extra if run.marked(name)]
-    if held or litter:
-        names = [str(path.relative_to(store.root)) for path in (held + litter)[:4]]
+    if litter:
+        names = [str(path.relative_to(store.root)) for path in litter[:4]]
         raise BrokenError(f"left behind: {', '.join(names)}")
     if odd := store.unreadable():
         raise BrokenError(f"cannot be read: {odd[0]}")
