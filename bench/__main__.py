@@ -35,6 +35,7 @@ BENCHES = {
     "backbone": [],
     "peak": [],
     "vtab": [],
+    "faults": [],
 }
 _NO_QUICK = ("conductance",)
 

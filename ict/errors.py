@@ -5,6 +5,7 @@ sentence that is long all the same is cut in its middle.
 """
 
 import difflib
+import errno
 import re
 import reprlib
 from collections.abc import Iterable
@@ -59,6 +60,32 @@ class DivergedError(IctError):
 
 class NewerError(InputError):
     """Written by a newer version of ict: the sentence says so, and to update."""
+
+
+_NO_MEMORY = re.compile(
+    r"allocate memory|not enough memory|bad_alloc|start new thread|os error 12\b|failed to map segment|"
+    r"could not create a (?:primitive|memory)",
+    re.IGNORECASE,
+)
+"""What torch, its libraries, safetensors and threads say where the system gives them no memory."""
+
+
+def out_of_memory(error: BaseException) -> str | None:
+    """The sentence of an error for want of memory, here or on a GPU; None for every other error."""
+    if type(error).__name__ == "OutOfMemoryError":
+        return "the GPU ran out of memory: lower batch_size, or free the GPU"
+    denied = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    said = isinstance(error, (RuntimeError, ImportError, OSError)) or _of_a_library(error)
+    if denied or isinstance(error, MemoryError) or (said and _NO_MEMORY.search(str(error))):
+        return (
+            "the machine gave no more memory: run fewer at once (--slots), lower batch_size, or raise "
+            "the limit (ulimit -v, mem_gb of Slurm)"
+        )
+    return None
+
+
+def _of_a_library(error: BaseException) -> bool:
+    return type(error).__name__ == "SafetensorError"
 
 
 def lacking(error: ModuleNotFoundError) -> str:

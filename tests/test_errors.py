@@ -11,6 +11,7 @@ from ict.errors import (
     InputError,
     did_you_mean,
     one_sentence,
+    out_of_memory,
     quoted,
     shortened,
 )
@@ -81,3 +82,33 @@ def test_the_nearest_name_is_found_in_bounded_time():
     assert did_you_mean("x" * 10**6, ["x" * 10**6, "kitti"]) == ""
     assert did_you_mean("kitti" * 18, ["x" * 10**6] + ["kitti" * 20] * 10**5) != ""
     assert time.perf_counter() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("std::bad_alloc"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you "
+            "tried to allocate 25600 bytes. Error code 12 (Cannot allocate memory)"
+        ),
+        RuntimeError("can't start new thread"),
+        OSError(12, "Cannot allocate memory"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+    ],
+    ids=repr,
+)
+def test_want_of_memory_is_one_sentence_however_it_is_met(error: Exception):
+    said = out_of_memory(error)
+    assert said is not None
+    assert said.startswith("the machine gave no more memory: ")
+
+
+def test_other_errors_are_not_taken_for_want_of_memory():
+    others = (
+        RuntimeError("shape [2, 3] is invalid"),
+        OSError(28, "No space left"),
+        ValueError("bad"),
+    )
+    assert [out_of_memory(error) for error in others] == [None] * 3

@@ -15,7 +15,15 @@ from ict.cli.progress_file import ProgressFile
 from ict.documents.names import LINKS, VTAB_ROOT
 from ict.documents.number_words import number_words
 from ict.documents.shapes import shown
-from ict.errors import IctError, InputError, lacking, one_sentence, printable, quoted
+from ict.errors import (
+    IctError,
+    InputError,
+    lacking,
+    one_sentence,
+    out_of_memory,
+    printable,
+    quoted,
+)
 from ict.files import refuse_published, store_root
 
 if TYPE_CHECKING:
@@ -120,7 +128,7 @@ class OneSentence(click.Group):
 
 
 def reports_errors(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turns an IctError, and a disk that refuses, into one sentence and an exit code."""
+    """Turns an IctError, a disk that refuses and want of memory into one sentence and an exit code."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, as_json: bool = False, **kwargs: Any) -> Any:
@@ -128,15 +136,21 @@ def reports_errors(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, as_json=as_json, **kwargs)
         except IctError as error:
             fail(error.sentence, error.exit_code, as_json=as_json, code=error.code)
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            fail(f"{where}{error.strerror or error}", 1, as_json=as_json)
         except ModuleNotFoundError as error:
             fail(lacking(error), 2, as_json=as_json)
+        except Exception as error:
+            if (sentence := out_of_memory(error)) is None and not isinstance(error, OSError):
+                raise
+            fail(sentence or _of_the_system(error), 1, as_json=as_json)
         except KeyboardInterrupt:
             fail("interrupted; what was submitted goes on, see `ict runs`", 130, as_json=as_json)
 
     return wrapper
+
+
+def _of_the_system(error: BaseException) -> str:
+    path, said = getattr(error, "filename", None), getattr(error, "strerror", None)
+    return f"{path}: {said or error}" if path else str(said or error)
 
 
 def command(

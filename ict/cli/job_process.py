@@ -15,7 +15,7 @@ from typing import Any
 
 from ict.cli.progress_file import PROGRESS
 from ict.errors import one_sentence
-from ict.files import atomic_write_json
+from ict.files import LostError, atomic_write_json
 from ict.running import jobs
 from ict.store import names
 from ict.store.job_folder import Job, read_job
@@ -35,6 +35,14 @@ def main(arguments: list[str]) -> None:
     if lock is None or not isinstance(job, Job):
         raise SystemExit(f"{folder}: no job that was started here; use `ict jobs start`")
     lock.describe(os.getpid())
+    try:
+        with lock.guard():
+            _run(store, folder, job)
+    except LostError as error:
+        raise SystemExit(str(error)) from None
+
+
+def _run(store: Store, folder: Path, job: Job) -> None:
     os.environ[PROGRESS] = str(folder / names.LIVE)
     if jobs.command_of(job.words) in jobs.COMPUTING:
         jobs.turn(store).acquire(blocking=True)  # until this process ends

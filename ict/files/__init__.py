@@ -5,10 +5,13 @@ Who publishes a store writes nothing (`ict.files.refusals`).
 
 import contextlib
 import errno
+import functools
+import hashlib
 import json
 import os
 import secrets
 import shutil
+import socket
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,17 +27,20 @@ from ict.files.refusals import (
     FULL,
     PUBLISHED,
     READ_ONLY,
+    LostError,
     PublishedError,
     StoreError,
     explain,
+    is_at,
     is_published,
+    only_under,
     refuse_published,
 )
 
 __all__ = [
-    "FULL", "MOST_BYTES", "PUBLISHED", "READ_ONLY", "TEMPORARY", "PublishedError", "StoreError", "absolute",
-    "append_line", "atomic_write_bytes", "atomic_write_json", "check_writable", "explain", "is_published",
-    "make_folder", "make_output_folder", "make_private_folder", "open_log", "open_regular", "read_json", "read_json_lines",
+    "FULL", "MOST_BYTES", "PUBLISHED", "READ_ONLY", "TEMPORARY", "LostError", "PublishedError", "StoreError", "absolute",
+    "append_line", "atomic_write_bytes", "atomic_write_json", "check_writable", "explain", "is_at", "is_published",
+    "make_folder", "make_output_folder", "make_private_folder", "only_under", "open_log", "open_regular", "read_json", "read_json_lines",
     "read_regular", "refuse_published", "remove_file", "remove_folder", "rename", "store_root",
     "sweep_temporary", "touch", "user_cache", "write_new", "write_output",
 ]  # fmt: skip
@@ -116,7 +122,8 @@ def atomic_write_bytes(path: Path, content: bytes, *, durable: bool = False) -> 
 
 
 def _replace(path: Path, content: bytes, *, durable: bool = False) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{TEMPORARY}")
+    mark = f"{_of_machine()}{secrets.token_hex(4)}"
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{mark}{TEMPORARY}")
     try:
         _write_flushed(temporary, content)
         os.replace(temporary, path)
@@ -271,10 +278,22 @@ def touch(path: Path, document: Any = None) -> None:
             raise error from None
 
 
-def sweep_temporary(folder: Path) -> None:
-    """Removes temporary files whose writer died on this machine; call while holding the lock."""
+def sweep_temporary(folder: Path, *, locked: bool = True, below: bool = True) -> None:
+    """Removes temporary files in `folder`, and `below` it, whose writer died on this machine.
+
+    `locked`: the caller holds the folder's lock, so that no other machine writes there; otherwise what
+    others wrote is let alone.
+    """
     refuse_published()
-    for path in folder.rglob(f".*{TEMPORARY}"):
-        writer = path.name.split(".")[-3]
-        if writer.isdigit() and not Path("/proc", writer).exists():
+    pattern = f".*{TEMPORARY}"
+    for path in folder.rglob(pattern) if below else folder.glob(pattern):
+        writer, mark = path.name.split(".")[-3:-1]
+        ours = locked or mark.startswith(_of_machine())
+        if ours and writer.isdigit() and not Path("/proc", writer).exists():
             path.unlink(missing_ok=True)
+
+
+@functools.cache
+def _of_machine() -> str:
+    """Eight digits that tell this machine's temporary files from those of others on a shared disk."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]

@@ -1,12 +1,14 @@
-"""Why nothing is written: the disk refuses, or who serves the store has published it.
+"""Why nothing is written: the disk refuses, who serves the store has published it, or the folder is another's.
 
 `ICT_READ_ONLY=1` publishes: every function that creates, changes or removes a file, starts a process
 that would, or ends one, asks `refuse_published` first (tests/test_published.py holds that). It
 is of a process and those that it starts: others go on writing, and who looks sees what they wrote.
 """
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ict.errors import IctError
@@ -42,10 +44,54 @@ def is_published() -> bool:
     return os.environ.get(READ_ONLY, "").strip().lower() not in _OFF
 
 
+class LostError(StoreError):
+    """What this process works on is gone from its place, or something else has taken the place."""
+
+    def __init__(self, folder: Path) -> None:
+        sentence = (
+            f"{folder} was removed or replaced while this process worked on it: it writes nothing more; "
+            "ask again for what is missing"
+        )
+        super().__init__(sentence, errno.ENOENT)
+
+
 def refuse_published() -> None:
-    """The gate before each change: raises PublishedError where the store is published read-only."""
+    """The gate before each change: raises PublishedError where the store is published read-only.
+
+    Raises LostError where a lock file that this process works under (`only_under`) is not at its place.
+    """
     if is_published():
         raise PublishedError
+    for path, descriptor in _held:
+        if not is_at(path, descriptor):
+            raise LostError(path.parent)
+
+
+_held: list[tuple[Path, int]] = []
+"""Lock files, and what they are open as, without which this process changes nothing; seldom more than one."""
+
+
+@contextlib.contextmanager
+def only_under(path: Path, descriptor: int) -> Iterator[None]:
+    """For the block, this process changes files only while `path` is what is open as `descriptor`.
+
+    A store that is deleted, moved or replaced takes its lock files along: who trains on would make half
+    a store anew, or write into a copy in which the run is another's.
+    """
+    held = (path, descriptor)
+    _held.append(held)
+    try:
+        yield
+    finally:
+        _held.remove(held)
+
+
+def is_at(path: Path, descriptor: int) -> bool:
+    """Whether `path` is the file that is open as `descriptor`."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except OSError:
+        return False
 
 
 def explain(error: OSError, path: Path) -> StoreError:

@@ -6,8 +6,11 @@ from collections.abc import Callable, Sequence
 
 from tqdm import tqdm
 
+from ict.errors import IctError
 from ict.running import local
+from ict.running.follow import gone
 from ict.running.worker import TRIES
+from ict.store.leftovers import sweep
 from ict.store.run_folder import TERMINAL, Run
 from ict.store.store import Store
 
@@ -27,7 +30,7 @@ def wait_all(
 
     `submit(ids)` is called again for runs that were killed, three times each, so that the death of
     a worker, a node or a job does not stop the rest. Draws a bar with the time left on a terminal;
-    `told` hears how many have ended, and of how many.
+    `told` hears how many have ended, and of how many. Raises IctError for a run whose folder is gone.
     """
     ended: dict[str, str] = {}
     kills: dict[str, int] = {}
@@ -40,6 +43,7 @@ def wait_all(
             bar.update(len(ended) - bar.n)
             told(len(ended), len(ids))
             if len(ended) == len(ids):
+                sweep(store)
                 return ended
             if killed:
                 submit(killed)
@@ -54,7 +58,10 @@ def _look(
     """Notes in `ended` what has ended; gives the killed ones that deserve another start."""
     again = []
     for run_id in waiting:
-        status = Run(store.runs_dir / run_id).status()
+        run = Run(store.runs_dir / run_id)
+        status = run.status()
+        if status == "created" and run.is_gone:
+            raise IctError(gone(run))
         if status in ("killed", "created") and kills.get(run_id, 0) < TRIES:
             kills[run_id] = kills.get(run_id, 0) + 1
             again.append(run_id)

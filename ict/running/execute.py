@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ict.errors import IctError, lacking
+from ict.errors import IctError, lacking, out_of_memory
 from ict.files import FULL, StoreError, explain
 from ict.machine import Threads, calm_threads, choose_device, choose_threads, thread_limit
 from ict.running.compile_mode import at_start
@@ -73,7 +73,8 @@ def run(
             transitions.take_back_cancel(folder)
             if allowed.note:
                 log(folder, f"{folder.id} {allowed.note}")
-        return _execute(folder, store, transitions.begin(folder, execution), kept)
+        with lock.guard():
+            return _execute(folder, store, transitions.begin(folder, execution), kept)
     finally:
         lock.release()
 
@@ -97,7 +98,7 @@ def _execute(run: Run, store: Store, execution: dict[str, Any], kept: "Kept | No
 def _named(run: Run, error: Exception) -> str:
     """The sentence of an error; that of a disk names the run, whose files are not all in its folder."""
     if isinstance(error, OSError):
-        sentence = _of_the_system(run, error)
+        sentence = out_of_memory(error) or _of_the_system(run, error)
     elif isinstance(error, StoreError):
         sentence = str(error)
     else:
@@ -130,9 +131,9 @@ def _keep_error(run: Run, sentence: str, error: Exception) -> None:
 def _sentence(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return lacking(error)
+    if memory := out_of_memory(error):
+        return memory
     kind = type(error).__name__
-    if kind == "OutOfMemoryError":
-        return "the GPU ran out of memory: lower batch_size, or free the GPU"
     first_line = (str(error).strip().splitlines() or [""])[0]
     return f"{kind}: {first_line}" if first_line else kind
 

@@ -53,6 +53,8 @@ def until_ended(store: Store, run: Run, show: Callable[[Run, str], None] | None 
 def ending(run: Run, status: str) -> str:
     """One sentence on why `run` has no result."""
     error = (run.error() or {}).get("message")
+    if status == "created" and run.is_gone:
+        return gone(run)
     if status == "failed" and error:
         return f"run {run.id} failed: {error}"
     if status == "killed":
@@ -60,6 +62,14 @@ def ending(run: Run, status: str) -> str:
     if status == "cancelled":
         return f"run {run.id} was cancelled; `ict resume {run.id}` goes on from its last checkpoint"
     return f"run {run.id} is {status} and has no result"
+
+
+def gone(run: Run) -> str:
+    """The sentence of a run that was waited for and whose folder is not there any more."""
+    return (
+        f"run {run.id} is gone: {run.path} or its store was removed or moved while it was waited for; "
+        "ask for it again"
+    )
 
 
 def result_document(run: Run) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ict.files import make_folder, open_log, refuse_published
 from ict.machine import choose_devices, thread_limit
 from ict.running import queue
 from ict.running.slots import Slot, machine_dir
+from ict.store.locks import RunLock
 from ict.store.run_folder import Run, holder_process
 from ict.store.store import Store
 from ict.store.transitions import mark_cancelled
@@ -82,13 +83,21 @@ def start_workers(store: Store) -> int:
         for slot in [Slot(device, slots, index) for index in range(count)]
         if not slot.has_worker(store)
     ]
+    if missing:
+        _check_locks(store)
     for slot in missing:
         _start_worker(store, slot)
     return len(missing)
 
 
+def _check_locks(store: Store) -> None:
+    """Raises StoreError where the store's disk has no locks: a worker could only end, and nobody would hear."""
+    probe = RunLock(make_folder(machine_dir(store)) / "probe.lock")
+    probe.acquire()
+    probe.release()
+
+
 def _start_worker(store: Store, slot: Slot) -> None:
-    make_folder(machine_dir(store))
     command = [sys.executable, "-m", "ict.launch.worker", str(store.root)]
     command += [slot.device, str(slot.slots), str(slot.index)]
     refuse_published()

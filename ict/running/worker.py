@@ -22,6 +22,7 @@ from ict.running.local import start_workers
 from ict.running.queue import LEAST_FREE_BYTES, Ticket
 from ict.running.slots import Slot
 from ict.store import transitions
+from ict.store.leftovers import sweep
 from ict.store.locks import RunLock
 from ict.store.run_folder import Run, utc_now
 from ict.store.store import Store
@@ -47,20 +48,22 @@ def serve(store: Store, slot: Slot) -> None:
         if not lock.acquire():
             break
         try:
-            _serve_queue(store, slot, process)
+            _serve_queue(store, slot, process, lock)
         finally:
             lock.release()
         if not _own(queue.waiting(store, slot.device), slot):
             break
     process.end()
+    sweep(store)
 
 
 def _own(tickets: list[Ticket], slot: Slot) -> list[Ticket]:
     return [ticket for ticket in tickets if ticket.slots == slot.slots]
 
 
-def _serve_queue(store: Store, slot: Slot, process: child.RunProcess) -> None:
-    while _own(tickets := queue.waiting(store, slot.device), slot):
+def _serve_queue(store: Store, slot: Slot, process: child.RunProcess, lock: RunLock) -> None:
+    """Until nothing waits, or another store took the place of ours: it has workers of its own."""
+    while lock.stands() and _own(tickets := queue.waiting(store, slot.device), slot):
         if tickets[0].slots != slot.slots:  # earlier ones that divide the device otherwise go first
             process.end()
             start_workers(store)
@@ -111,31 +114,46 @@ def _run_ticket(
             return False
         if not transitions.still_wanted(run):
             return False
-        lock.describe(None)
-        ticket = dataclasses.replace(ticket, tries=ticket.tries + 1)
-        sharing = slot.slots * max(1, len(ticket.devices))
-        limit = MOST_THREADS if ticket.threads is None else ticket.threads  # not this worker's own
-        execution = {
-            "threads": child.threads_of(run, slot.device, limit, slots=sharing, here=cores()),
-            "device": slot.device,
-            "slots": slot.slots,
-            "tries": ticket.tries,
-            "launcher": "local",
-            **at_start(run, ticket.compile),
-        }
-        transitions.begin(run, execution)
-        root = ticket.data_root
-        process.begin(run, lock=lock, share=share, data_root=root, more=more)
-        _settle(run, ticket, _ended(run, lock, process))
+        with lock.guard():
+            _run_locked(slot, ticket, run, lock=lock, share=share, process=process, more=more)
     except StoreError as error:
         _log(f"{run.id}: {error}")
         if error.errno in FULL:
             time.sleep(_LOOK_SECONDS)
-        else:
+        elif lock.fd is None or lock.stands():
             _give_up(run, error)
     finally:
         lock.release()
     return True
+
+
+def _run_locked(
+    slot: Slot,
+    ticket: Ticket,
+    run: Run,
+    *,
+    lock: RunLock,
+    share: RunLock,
+    process: child.RunProcess,
+    more: bool,
+) -> None:
+    """Begins a run whose lock this worker holds, and waits for its end."""
+    lock.describe(None)
+    ticket = dataclasses.replace(ticket, tries=ticket.tries + 1)
+    sharing = slot.slots * max(1, len(ticket.devices))
+    limit = MOST_THREADS if ticket.threads is None else ticket.threads  # not this worker's own
+    execution = {
+        "threads": child.threads_of(run, slot.device, limit, slots=sharing, here=cores()),
+        "device": slot.device,
+        "slots": slot.slots,
+        "tries": ticket.tries,
+        "launcher": "local",
+        **at_start(run, ticket.compile),
+    }
+    transitions.begin(run, execution)
+    root = ticket.data_root
+    process.begin(run, lock=lock, share=share, data_root=root, more=more)
+    _settle(run, ticket, _ended(run, lock, process))
 
 
 def _ended(run: Run, lock: RunLock, process: child.RunProcess) -> int:
@@ -160,7 +178,8 @@ def _settle(run: Run, ticket: Ticket, code: int) -> None:
     if ticket.tries < TRIES:
         queue.again(run, ticket)
     else:
-        message = f"the run {how}, {TRIES} times; log.txt ends with what it said last"
+        killed = " (the system does so where memory ends)" if code == -signal.SIGKILL else ""
+        message = f"the run {how}, {TRIES} times{killed}; log.txt ends with what it said last"
         error = {"type": "Crash", "message": message, "traceback": run.log_tail(20)}
         transitions.fail(run, error)
 
@@ -186,6 +205,8 @@ def main(arguments: list[str]) -> None:
         serve(store, Slot(device, int(slots), int(index)))
     except FileNotFoundError as error:
         _log(f"the store is gone: {error}")
+    except StoreError as error:
+        _log(str(error))
 
 
 if __name__ == "__main__":

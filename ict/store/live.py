@@ -1,6 +1,7 @@
 """What a running run tells the outside: `live.json` and the lines of `log.txt`."""
 
 import contextlib
+import os
 import resource
 import time
 from collections.abc import Callable
@@ -46,6 +47,7 @@ class Live:
             "images_per_second": rate,
             "eta_seconds": eta,
             "memory_bytes": resident_bytes(),
+            "pid": os.getpid(),
             "updated_at": utc_now(),
         }
         with contextlib.suppress(StoreError):

@@ -8,19 +8,23 @@ a forked child would keep the lock after its parent let go.
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import socket
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from ict.errors import IctError, InputError
-from ict.files import explain, read_json, refuse_published
+from ict.files import explain, is_at, only_under, read_json, refuse_published
 
 LOCK_FD = "ICT_LOCK_FD"  # environment: descriptor of the run's lock, inherited from the worker
 SLOT_FD = "ICT_SLOT_FD"  # environment: descriptor of the device slot, kept while the run lives
+# what a kernel, NFS without a lock service, FUSE and sandboxes say where there are no such locks
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _FLOCK = "hhqqi4x"  # l_type, l_whence, l_start, l_len, l_pid (0 for OFD); 64-bit Linux
 
 
@@ -65,6 +69,8 @@ class RunLock:
             same_file = False
         except OSError as error:
             os.close(descriptor)
+            if error.errno in _NO_LOCKS:
+                error = OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
             raise explain(error, self.path) from error
         except BaseException:
             os.close(descriptor)
@@ -88,6 +94,18 @@ class RunLock:
         with contextlib.suppress(OSError):
             os.ftruncate(self.fd, 0)
             os.pwrite(self.fd, json.dumps(holder).encode(), 0)
+
+    def stands(self) -> bool:
+        """Whether the file that we hold is still at its place: its folder may be gone, or another."""
+        return self.fd is not None and is_at(self.path, self.fd)
+
+    @contextlib.contextmanager
+    def guard(self) -> Iterator[None]:
+        """For the block, this process changes files only while `stands`; needs a lock that is held."""
+        if self.fd is None:
+            raise ValueError(f"{self.path}: take a lock before working under it")
+        with only_under(self.path, self.fd):
+            yield
 
     def release(self) -> None:
         """Closes our descriptor; without heirs the lock is free."""

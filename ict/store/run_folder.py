@@ -62,6 +62,11 @@ class Run(RunPaths):
         return run_trouble(self.path)
 
     @property
+    def is_gone(self) -> bool:
+        """Whether its folder is not there: the run, or the whole store, was removed or moved."""
+        return not os.path.lexists(self.path)
+
+    @property
     def has_config(self) -> bool:
         """Whether it was written: a folder without is no run."""
         return self.has(names.CONFIG)

@@ -39,9 +39,18 @@ Document = Mapping[str, Any]
 
 
 def create(run: Run, record: Document) -> None:
-    """Nothing ► created. config.json comes first of all files: without it a folder is no run."""
+    """Nothing ► created. config.json comes first of all files: without it a folder is no run.
+
+    Where it finds no space no folder stays, which would be one that nobody can read.
+    """
+    refuse_published()
     make_folder(run.path)
-    atomic_write_json(run.config_path, record)
+    try:
+        atomic_write_json(run.config_path, record)
+    except StoreError:
+        with contextlib.suppress(OSError):
+            run.path.rmdir()
+        raise
 
 
 def queue(run: Run, marker: Document) -> None:

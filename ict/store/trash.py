@@ -1,4 +1,4 @@
-"""Deleted runs: moved to `trash/` of the store, kept thirty days, brought back by their id.
+"""Deleted runs: moved to `trash/` of the store, kept at least thirty days, brought back by their id.
 
 A run in the trash is not there for anybody: the folder's move is one rename, under the run's lock.
 `trash/<id>-<time>` says when; the same run may be asked for, and deleted, again.
@@ -53,15 +53,18 @@ def trashed(store: BaseStore) -> list[Trashed]:
 def to_trash(store: BaseStore, ids: Iterable[str]) -> list[Trashed]:
     """Moves runs to the trash and empties it of what was kept long enough; gives what was moved.
 
+    Long enough is thirty days at a deletion, and another deletion a day later.
+
     Raises InputError, before the first is moved, while one of them runs or waits to.
     """
     runs = [store.run(run_id) for run_id in dict.fromkeys(ids)]
     for run in runs:
         _refuse_busy(run, run.status())
     make_folder(store.trash_dir)
-    moved = [_move(run, store.trash_dir) for run in runs]
+    last = _last_change(store)
+    moved = [_move(run, store.trash_dir, after=last) for run in runs]
     with contextlib.suppress(StoreError):  # what was asked for is done
-        empty(store, older_than_days=DAYS)
+        _empty_of_old(store)
     return moved
 
 
@@ -90,9 +93,11 @@ def restore(store: BaseStore, run_id: str) -> Run:
     return run
 
 
-def empty(store: BaseStore, *, older_than_days: float = 0) -> list[str]:
-    """Deletes for good what was deleted at least so long ago; gives the ids."""
-    until = _now() - datetime.timedelta(days=older_than_days)
+def empty(
+    store: BaseStore, *, older_than_days: float = 0, at: datetime.datetime | None = None
+) -> list[str]:
+    """Deletes for good what was deleted at least so long before `at` (None: now); gives the ids."""
+    until = (at or _now()) - datetime.timedelta(days=older_than_days)
     gone = [one for one in trashed(store) if one.deleted_at <= until]
     for one in gone:
         leaving = one.path.with_name(f".removed-{one.path.name}")
@@ -117,8 +122,8 @@ def _refuse_busy(run: Run, status: str) -> None:
         raise InputError(f"run {run.id} is {status}; cancel it first: ict cancel {run.id}")
 
 
-def _move(run: Run, trash: Path) -> Trashed:
-    """One rename, under the run's lock: nobody begins it meanwhile."""
+def _move(run: Run, trash: Path, *, after: datetime.datetime) -> Trashed:
+    """One rename, under the run's lock: nobody begins it meanwhile. Dated later than `after`."""
     waited = run.queued()
     lock = RunLock(run.lock_path)
     if not lock.acquire():
@@ -126,12 +131,29 @@ def _move(run: Run, trash: Path) -> Trashed:
     try:
         if run.queued() != waited:
             _refuse_busy(run, "queued")
-        now = _now()
+        now = max(_now(), after + datetime.timedelta(microseconds=1))
         there = Trashed(run.id, read_label(run).name, now, trash / f"{run.id}-{now:{_TIME}}")
         rename(run.path, there.path)
     finally:
         lock.release()
     return there
+
+
+def _last_change(store: BaseStore) -> datetime.datetime:
+    """The last time that the store knows: a clock that is behind (not yet set) dates no deletion years back."""
+    times = [one.deleted_at for one in trashed(store)[:1]]
+    with contextlib.suppress(OSError, OverflowError, ValueError):
+        changed = os.stat(store.runs_dir).st_mtime
+        times.append(datetime.datetime.fromtimestamp(changed, datetime.UTC))
+    return max(times, default=_now())
+
+
+def _empty_of_old(store: BaseStore) -> None:
+    """Ages are those at the last deletion of an earlier day: a clock that jumps ahead makes nothing old at once."""
+    earlier = _now() - datetime.timedelta(days=1)
+    told = next((one.deleted_at for one in trashed(store) if one.deleted_at <= earlier), None)
+    if told is not None:
+        empty(store, older_than_days=DAYS, at=told)
 
 
 def _now() -> datetime.datetime:

@@ -99,6 +99,18 @@ def test_a_report_of_an_earlier_start_is_none(tmp_path: Path):
     assert readers.epochs_left_by(run, "running") is None
 
 
+@pytest.mark.parametrize("when", ["2026-01-01", "2026-01-02", "2026-01-03"])
+def test_a_clock_that_jumps_hides_no_report_of_the_process_that_runs(tmp_path: Path, when: str):
+    run = fixture_store.add_run(Store(tmp_path))
+    begun = "2026-01-02T08:00:00.000+00:00"
+    said = {"phase": "training", "done": 400, "total": 800, "epoch": 7}
+    fixture_store.write(run.path / "execution.json", {"started_at": begun, "pid": 12})
+    fixture_store.write(run.live_path, said | {"updated_at": when, "pid": 12})
+    assert readers.live(run).epoch == 7
+    fixture_store.write(run.live_path, said | {"updated_at": when, "pid": 11})
+    assert readers.live(run) == readers.LiveReport()
+
+
 def test_a_run_that_was_brought_back_says_so(
     open_page: Open, stores: dict[str, Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

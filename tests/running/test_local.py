@@ -1,5 +1,6 @@
 """Local runs: the queue, the slots, cancel, resume, crashes; toy runs on the real launcher."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -270,3 +271,18 @@ def test_a_terminated_run_is_not_restarted_behind_ones_back(toy_store: Store):
     os.kill(run.holder()["pid"], signal.SIGTERM)
     until(lambda: not processes(toy_store))
     assert run.status() == "killed"
+
+
+def test_no_worker_is_started_in_vain_where_the_disk_has_no_locks(
+    toy_store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    """Those that wait would wait for ever, as nobody reads what the workers say."""
+    queue.enqueue(toy_store, toys(toy_store, 1), slots=1, devices=["cpu"])
+
+    def no_locks(*_: object) -> int:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("ict.store.locks._control", no_locks)
+    with pytest.raises(IctError, match="has no locks; set ICT_STORE"):
+        local.start_workers(toy_store)
+    assert processes(toy_store) == []

@@ -186,9 +186,12 @@ def test_blocking_waits_for_the_holder(path: Path):
     holder.wait()
 
 
-def test_a_file_system_without_locks_is_one_sentence_and_can_be_read(path: Path, monkeypatch):
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL])
+def test_a_file_system_without_locks_is_one_sentence_and_can_be_read(
+    path: Path, monkeypatch, number: int
+):
     def no_locks(*_: object) -> int:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        raise OSError(number, os.strerror(number))
 
     path.touch()
     monkeypatch.setattr("ict.store.locks._control", no_locks)

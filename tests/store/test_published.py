@@ -50,6 +50,7 @@ LOOKS = {
     "ict.store.store.Store.unreadable", "ict.store.live.Live.report", "ict.store.live.log",  # left out, as on a full disk
     "ict.store.job_folder.find_job", "ict.store.job_folder.read_job", "ict.store.job_folder.read_jobs",
     "ict.store.epoch_rows.as_epochs", "ict.store.epoch_rows.epoch_rows",  # name other things alike
+    "ict.store.leftovers.sweep",  # removes what it may
     "ict.store.transitions.still_wanted", "ict.store.transitions.dropped",  # withdraw what has ended alone
 }  # fmt: skip
 

@@ -95,14 +95,39 @@ def test_of_a_run_deleted_twice_the_last_comes_back_and_no_living_one_is_lost(st
     assert read_label(store.run("digits-a")).note == "second"
 
 
-def test_what_lay_thirty_days_goes_when_something_is_moved(store: Store, clock):
-    for day, run_id in ((0, "digits-a"), (1, "digits-b"), (30, "digits-c")):
+def named(*days: float) -> list[str]:
+    return [f"digits-{round((day + 30_000) * 100)}" for day in days]
+
+
+def delete_on(store: Store, clock, *days: float) -> list[str]:
+    """Makes and deletes a run on each day; what is in the trash then, the last deleted last."""
+    for day, run_id in zip(days, named(*days), strict=True):
         clock(day)
         make(store, run_id)
         trash.to_trash(store, [run_id])
-    assert [one.run_id for one in trash.trashed(store)] == ["digits-c", "digits-b"]
-    assert trash.empty(store) == ["digits-c", "digits-b"]
+    return [one.run_id for one in trash.trashed(store)][::-1]
+
+
+def test_what_lay_thirty_days_goes_when_something_is_moved_and_again_a_day_later(
+    store: Store, clock
+):
+    assert delete_on(store, clock, 0, 2, 31) == named(0, 2, 31)
+    assert delete_on(store, clock, 32.5) == named(2, 31, 32.5)
+    assert trash.empty(store) == named(32.5, 31, 2)
     assert list(store.trash_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize("days", [1, 40, 4000])
+def test_a_clock_that_jumps_ahead_for_some_hours_empties_nothing(store: Store, clock, days: int):
+    """What is deleted after it was put right comes back first all the same."""
+    all_of_them = (0, 0.5, days, days + 0.2, 0.6, 0.7)
+    assert delete_on(store, clock, *all_of_them) == named(*all_of_them)
+
+
+@pytest.mark.parametrize("days", [-0.04, -1, -20_000])
+def test_a_deletion_on_a_clock_that_is_behind_is_not_dated_years_back(store: Store, clock, days):
+    all_of_them = (0, days, 0.1, 1.2, 2.3)
+    assert delete_on(store, clock, *all_of_them) == named(*all_of_them)
 
 
 def test_what_nobody_deleted_is_neither_listed_nor_emptied(store: Store):

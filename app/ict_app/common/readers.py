@@ -206,17 +206,23 @@ class LiveReport:
 
 def live(run: Run) -> LiveReport:
     """The last report of a run since it was last started."""
-    said = run.live() or {}
-    if _is_earlier(run, said.get("updated_at")):
+    if _is_of_earlier_start(run):
         return LiveReport()
+    said = run.live() or {}
     names = [one.name for one in fields(LiveReport) if said.get(one.name) is not None]
     return LiveReport(**{name: said[name] for name in names})
 
 
-def _is_earlier(run: Run, updated_at: object) -> bool:
-    """Whether a report is of an earlier start of the run."""
-    started = (run.execution() or {}).get("started_at")
-    return bool(started) and str(updated_at or "") < str(started)
+def _is_of_earlier_start(run: Run) -> bool:
+    """Whether the last report, or none, is of an earlier start of the run: of another process, as clocks jump.
+
+    Reports of versions that named no process are told by their times.
+    """
+    said, execution = run.live() or {}, run.execution() or {}
+    if said.get("pid") is not None and execution.get("pid") is not None:
+        return bool(said["pid"] != execution["pid"])
+    started = execution.get("started_at")
+    return bool(started) and str(said.get("updated_at") or "") < str(started)
 
 
 def epochs_left_by(run: Run, status: str) -> int | None:
@@ -224,7 +230,7 @@ def epochs_left_by(run: Run, status: str) -> int | None:
 
     None where all do. Until a resumed run trains, its folder holds epochs that it will train again.
     """
-    begins = status == "running" and _is_earlier(run, (run.live() or {}).get("updated_at"))
+    begins = status == "running" and _is_of_earlier_start(run)
     return run.saved_epoch() if status == "queued" or begins else None
 
 
