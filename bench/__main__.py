@@ -35,6 +35,7 @@ BENCHES = {
     "backbone": [],
     "peak": [],
     "vtab": [],
+    "fuzz": [],
 }
 _NO_QUICK = ("conductance",)
 

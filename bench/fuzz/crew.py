@@ -18,6 +18,7 @@ from typing import Any
 from bench.fuzz.worker import MARK, PREPARING, marked
 
 BATCH = 200  # inputs
+WORKER = "bench.fuzz.worker"
 _LOOK = 0.1  # seconds
 _SILENT = 120  # looks at one input until its worker is ended: it does not hear the alarm of its own
 _SLOW = 3000  # looks while a world is made, torch imported
@@ -148,7 +149,7 @@ class _Worker:
     def __init__(self, folder: Path, *, measured: bool) -> None:
         folder.mkdir()
         self._mark = folder / MARK
-        words = [sys.executable, "-m", "bench.fuzz.worker", str(folder), *["counted"] * measured]
+        words = [sys.executable, "-m", WORKER, str(folder), *["counted"] * measured]
         self._said = (folder / "said").open("wb")
         calm = {
             **os.environ,
