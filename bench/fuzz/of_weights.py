@@ -1,5 +1,6 @@
 """Weights and adapter files that torch reads: the one room of the fuzzer that imports it."""
 
+import functools
 import io
 import json
 import zipfile
@@ -129,8 +130,36 @@ def _adapter_world(root: Path) -> World:
     return World(root=root, samples=samples, place=in_file(path), read=read)
 
 
+def _checkpoint_world(best: bool, root: Path) -> World:
+    """The state that a run goes on from, or its best one; then one epoch more is trained."""
+    from ict.running.checkpoint import Behind, Checkpoint
+    from ict.store import Run
+    from tests.running.test_checkpoint import ROWS, trainer
+
+    run = Run(root / "runs" / "one")
+    run.path.mkdir(parents=True)
+    kept, one = Checkpoint(run), trainer(epochs=9)
+    one.epoch(1)
+    kept.keep_best(one.model, 2)
+    kept.save(one, Behind(ROWS, ["a note"]))
+    run.test_curve_path.write_text('{"epoch": 1, "test_accuracy": 0.5}\n')
+    path = kept.best if best else kept.state
+    samples = [path.read_bytes()]
+
+    def read(_given: Given) -> Sequence[str]:
+        again, fresh = Checkpoint(run), trainer(epochs=9)
+        behind = again.restore(fresh, select_by="val")
+        if behind.rows:
+            again.load_best(fresh.model, 2)
+        fresh.epoch(len(behind.rows) + 1)
+        return [note for note in behind.notes if note != "a note"]
+
+    caches = ("runs/one/progress.jsonl", "runs/one/test_curve.jsonl", "runs/one/log.txt")
+    return World(root=root, samples=samples, place=in_file(path), read=read, caches=caches)
+
+
 def targets() -> list[Target]:
-    """Weights of a backbone, and adapters that somebody shares."""
+    """Weights of a backbone, adapters that somebody shares, and what a run goes on from."""
     junk = changes.many(_weight_change)
     return [
         Target(name="weights files", parser=("ict/model/weight_files.py:read_tensors,_kind,_read_npz,_read_torch,"
@@ -141,4 +170,10 @@ def targets() -> list[Target]:
         Target(name="adapter files", parser=("ict/model/adapter_files.py:load_adapter,_read_meta,_check_make",
                "ict/model/adapters.py:load_trained_state,open_state,_check_fits"), form=tensors.FORM, share=0.5,
                world=_adapter_world),
+        *(
+            Target(name=name, parser=("ict/running/checkpoint.py:Checkpoint.restore,Checkpoint._load,Checkpoint.load_best,"
+                   "Checkpoint._file_of,best_epoch,epoch_of,_fits",), form=tensors.FORM, share=0.4,
+                   world=functools.partial(_checkpoint_world, best))
+            for name, best in (("checkpoints", False), ("best states", True))
+        ),
     ]  # fmt: skip

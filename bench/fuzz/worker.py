@@ -66,7 +66,7 @@ def run(folder: Path, asked: Iterator[str], answers: Any, *, measured: bool) -> 
                 worlds[target.name] = target.world(root)
             world = worlds[target.name]
             _limit(_MOST_MEMORY)
-            world.place(_empty(world))
+            world.place(_sound(world))
             changes_nothing = not (world.may_write or world.caches)
             before = digest(world.root) if changes_nothing else ""
             verdicts = []
@@ -74,14 +74,14 @@ def run(folder: Path, asked: Iterator[str], answers: Any, *, measured: bool) -> 
                 marker.set(number)
                 verdicts.append(judged(target, world, batch["seed"], number))
             marker.set(PREPARING)
-            world.place(_empty(world))
+            world.place(_sound(world))
             changed = before != (digest(world.root) if changes_nothing else "")
             answers.write(json.dumps(_summed(verdicts, changed=changed)) + "\n")
             answers.flush()
             save()
 
 
-def _empty(world: Any) -> Any:
+def _sound(world: Any) -> Any:
     from bench.fuzz.target import Given
 
     return Given(world.samples[0])

@@ -20,7 +20,7 @@ from bench.fuzz.target import Given, Target, World, in_file
 from ict.errors import InputError
 
 SOUND = json.dumps({"task": "digits", "k": [24], "note": "a"}).encode()
-TORCH = ("weights files", "adapter files")
+TORCH = ("weights files", "adapter files", "checkpoints", "best states")
 
 
 def planted(
