@@ -81,3 +81,11 @@ def test_the_nearest_name_is_found_in_bounded_time():
     assert did_you_mean("x" * 10**6, ["x" * 10**6, "kitti"]) == ""
     assert did_you_mean("kitti" * 18, ["x" * 10**6] + ["kitti" * 20] * 10**5) != ""
     assert time.perf_counter() - begun < 5
+
+
+def test_no_error_carries_what_would_steer_a_terminal():
+    sentence = str(InputError("a\nfile \x1b[31m\udcff\0: no  such file"))
+    assert sentence.isprintable()
+    assert sentence.encode()
+    assert sentence == "a file \\x1b[31m\\udcff\\x00: no such file"
+    assert one_sentence("two  blanks stay") == "two  blanks stay"
