@@ -258,7 +258,7 @@ KINDS: dict[str, tuple[Reader, tuple[str, ...], Form]] = {
     "job": (_of_run, ("ict/store/run_folder.py:Run.job,Run.job_runs",), JSON),
     "lock": (_of_run, ("ict/store/locks.py:written_holder,lock_holder,is_process",), JSON),
     "state": (_of_run, ("ict/store/run_folder.py:Run.saved_epoch",), JSON),
-    "label": (_of_run, ("ict/documents/labels.py:Label.from_dict,check_label,_at_most",), JSON),
+    "label": (_of_run, ("ict/documents/labels.py:Label.from_dict,_at_most",), JSON),
     "index": (_of_run, ("ict/store/index.py:_load,_unpacked,_entry,look",), JSON),
     "sound": (_of_everything, ("ict/store/sound.py:known,stamp",), JSON),
     "score meta": (_of_scores, ("ict/store/score_folder.py", "ict/documents/score_record.py"), JSON),

@@ -29,7 +29,7 @@ SETTINGS = (
     b"score_task=others", b"score_task=others/count", b"head_init=probe", b"whiten=true", b"augment=randaugment",
     b"precision=fp32", b"label_smoothing=0.1", b"warmup_epochs=1", b"test_curve=true", b"task=count",
     b"scale_on_x=false", b"drop_path=0.1", b"tokens=patch", b"lr_multiplier=3", b"blocks=null",
-    b"budget=gradient", b"selector=magnitude", b"weight_decay=0",
+    b"budget=unit", b"selector=gradient", b"weight_decay=0",
 )  # fmt: skip
 NUMBERS = (
     b"12",

@@ -68,8 +68,9 @@ def near(random: Random, value: Any) -> Any:
             (value + 1, value - 1, -value, value * 1000, value + 0.5, str(value), 0)
         )
     if isinstance(value, float):
+        whole = round(value) if abs(value) < 1e300 else 0
         return random.choice(
-            (-value, value * 1000, float("nan"), float("inf"), int(value), 1.0, str(value))
+            (-value, value * 1000, float("nan"), float("inf"), whole, 1.0, str(value))
         )
     if isinstance(value, str):
         return near_text(random, value)

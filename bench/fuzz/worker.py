@@ -20,6 +20,7 @@ from unittest import mock
 
 MARK = "reading"
 PREPARING = -1  # in that file: a world is being made
+_MOST_HANGS = 3  # of a batch
 _MOST_MEMORY = 2 << 30  # bytes beyond what the process has when its world stands
 
 
@@ -48,7 +49,7 @@ def run(folder: Path, asked: Iterator[str], answers: Any, *, measured: bool) -> 
     marker = _Marker(folder / MARK)
     marker.set(PREPARING)
     from bench.fuzz.branches import ROOT
-    from bench.fuzz.judge import judged
+    from bench.fuzz.judge import judged, warm
     from bench.fuzz.parsers import all_targets
     from bench.fuzz.watch import digest
 
@@ -64,6 +65,7 @@ def run(folder: Path, asked: Iterator[str], answers: Any, *, measured: bool) -> 
             if target.name not in worlds:
                 _limit(None)
                 worlds[target.name] = target.world(root)
+                warm(worlds[target.name])
             world = worlds[target.name]
             _limit(_MOST_MEMORY)
             world.place(_sound(world))
@@ -73,6 +75,8 @@ def run(folder: Path, asked: Iterator[str], answers: Any, *, measured: bool) -> 
             for number in range(batch["first"], batch["last"] + 1):
                 marker.set(number)
                 verdicts.append(judged(target, world, batch["seed"], number))
+                if sum(one.finding.startswith("hangs") for one in verdicts) > _MOST_HANGS:
+                    break  # the parser is known by now, and the others wait
             marker.set(PREPARING)
             world.place(_sound(world))
             changed = before != (digest(world.root) if changes_nothing else "")
@@ -127,7 +131,7 @@ def _limit(more: int | None) -> None:
 
 @contextlib.contextmanager
 def _nobody_asked() -> Iterator[None]:
-    """No other process describes a backbone, and no disk is waited for."""
+    """Neither timm nor Slurm is asked in another process, and no disk is waited for."""
     from ict.errors import InputError
 
     def far_enough(*_words: object, **_more: object) -> None:
@@ -135,6 +139,7 @@ def _nobody_asked() -> Iterator[None]:
 
     with (
         mock.patch("ict.catalogue._describe_elsewhere", far_enough),
+        mock.patch("ict.store.slurm_jobs._squeue", return_value={}),
         mock.patch("os.fsync", return_value=None),
     ):
         yield
