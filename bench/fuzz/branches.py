@@ -71,7 +71,11 @@ def unknown(targets: Iterable[Target]) -> list[str]:
             file, _, names = part.partition(":")
             known = set(_functions(ast.parse((ROOT / file).read_text())))
             wanted = names.split(",") if names else []
-            found += [f"{target.name}: {file}:{n}" for n in wanted if not any(_within(k, n) for k in known)]
+            found += [
+                f"{target.name}: {file}:{n}"
+                for n in wanted
+                if not any(_within(k, n) for k in known)
+            ]
     return found
 
 

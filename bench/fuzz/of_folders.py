@@ -20,7 +20,8 @@ CLASSES = (
      ["val/cat/d.png", "image"], ["test/dog/e.png", "image"], ["train/dog/f.png", "image"], ["train/dog/g.png", "image"]],
     [[f"{name}/{i}.png", "image"] for name in ("cat", "dog") for i in range(6)],
     [["cat/a.png", "image"], ["cat/deep/b.png", "image"], ["dog/a.jpg", "image"], ["dog/.hidden", "text"],
-     ["dog/b.png", "image"], ["cat/d.png", "image"], ["dog/c.webp", "image"], ["cat/x.txt", "text"]],
+     ["dog/b.png", "image"], ["cat/d.png", "image"], ["dog/c.webp", "image"], ["cat/x.txt", "text"], ["dog/e.png", "image"],
+     ["cat/f.png", "image"], ["dog/g.png", "image"]],
 )  # fmt: skip
 IN_A_STORE = (
     [[".hidden", "text"], ["runs/.partial/a", "text"], ["notes.txt", "text"]],

@@ -34,7 +34,7 @@ def samples() -> list[bytes]:
         _saved(frames[0], "GIF", save_all=True, append_images=frames[1:]),
         _saved(rgb, "PNG", save_all=True, append_images=[rgb.rotate(90)]),
         _saved(_picture("P"), "PNG", transparency=0), _saved(_picture("P"), "GIF", transparency=1),
-        png(4, 4, bytes(68), depth=16, colour=6) , _float_tiff(),
+        png(4, 4, bytes(132), depth=16, colour=6) , _float_tiff(),
     ]  # fmt: skip
     return [one for one in [*made, *more] if one]
 

@@ -13,7 +13,7 @@ from ict.tasks.own.link import Wish, link
 TABLES = (
     b"image,label,split\na.png,cat,train\nb.png,dog,train\nc.png,cat,val\nd.png,dog,test\n",
     b"path;class\na.png;1\nb.png;2\nc.png;1\nd.png;2\n./e.png;1.0\nf.png;2\ng;1\nh.png;2\n",
-    "\ufefffile\tlabel\na.png\té\nb.png\tz\nc.png\té\nd.png\tz\ne.png\té\nf.png\tz\ng.png\té\n".encode(
+    "file\tlabel\na.png\té\nb.png\tz\nc.png\té\nd.png\tz\ne.png\té\nf.png\tz\ng.png\té\n".encode(
         "utf-16"
     ),
 )

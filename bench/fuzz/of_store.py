@@ -11,6 +11,7 @@ from bench.fuzz.changes import JSON, JSON_LINES
 from bench.fuzz.target import Form, Given, Target, World, in_file
 from ict.documents.labels import Change
 from ict.documents.records import Odd
+from ict.documents.shapes import shown
 from ict.store import (
     Run,
     Store,
@@ -30,6 +31,7 @@ from ict.store.trash import trashed
 from ict.store.unreadable import everything
 
 CACHES = ("store/index.json", "store/sound.json")
+_ALONE = ("score meta",)  # the others of their kind are of other files
 Reader = Callable[[Store, Path], Iterable[object]]
 
 
@@ -76,8 +78,8 @@ def _whole() -> tuple[Path, dict[str, Path]]:
 
 
 def sentences(found: Iterable[object]) -> list[str]:
-    """What is said of the odd ones among records."""
-    return [str(one) for one in found if isinstance(one, Odd)]
+    """What is said of the odd ones among records; of their paths, which may be long, the last name."""
+    return [f"{shown(one.path.name)[:100]}: {one.reason}" for one in found if isinstance(one, Odd)]
 
 
 def world_of(kind: str, read: Reader, root: Path) -> World:
@@ -98,9 +100,8 @@ def world_of(kind: str, read: Reader, root: Path) -> World:
 
 def _samples(kind: str, path: Path) -> Sequence[bytes]:
     """The file itself, and others of its kind in the store, each content once."""
-    others = (
-        [] if path.parent.name == "store" else sorted(path.parent.parent.glob(f"*/{path.name}"))
-    )
+    alone = path.parent.name == "store" or kind in _ALONE
+    others = [] if alone else sorted(path.parent.parent.glob(f"*/{path.name}"))
     contents = [path.read_bytes(), *(one.read_bytes() for one in others)]
     contents += [json.dumps(one).encode() for one in _more(kind)]
     return list(dict.fromkeys(content for content in contents if content))[:12]
@@ -138,6 +139,13 @@ def _of_run(store: Store, path: Path) -> Iterable[object]:
     json.dumps([str(looked), len(rows)])
     if (result := run.result()) is not None:
         json.dumps(result.to_dict())
+
+
+def _of_index(store: Store, _path: Path) -> Iterable[object]:
+    odd = store.read_table()[1]
+    if len(run_rows(store)) + len(odd) < len(store.run_ids()):
+        raise RuntimeError("the index hides runs")
+    return odd
 
 
 def _of_queue(store: Store, path: Path) -> Iterable[object]:
@@ -259,7 +267,7 @@ KINDS: dict[str, tuple[Reader, tuple[str, ...], Form]] = {
     "lock": (_of_run, ("ict/store/locks.py:written_holder,lock_holder,is_process",), JSON),
     "state": (_of_run, ("ict/store/run_folder.py:Run.saved_epoch",), JSON),
     "label": (_of_run, ("ict/documents/labels.py:Label.from_dict,_at_most",), JSON),
-    "index": (_of_run, ("ict/store/index.py:_load,_unpacked,_entry,look",), JSON),
+    "index": (_of_index, ("ict/store/index.py:_load,_unpacked,_entry,look",), JSON),
     "sound": (_of_everything, ("ict/store/sound.py:known,stamp",), JSON),
     "score meta": (_of_scores, ("ict/store/score_folder.py", "ict/documents/score_record.py"), JSON),
     "inspect meta": (_of_inspections, ("ict/store/inspect_files.py:read_inspection,read_inspections",), JSON),

@@ -174,14 +174,15 @@ def _address_world(root: Path) -> World:
 
     bounds = _Bounds()
 
-    def read(text: str) -> Sequence[str]:
+    def read(link: str) -> Sequence[str]:
+        text = link.encode("utf-8", "surrogateescape").decode(
+            "utf-8", "replace"
+        )  # as a server does
         told: list[str] = []
         here = visit.Visit(
             page="run", notices=mock.Mock(warning=lambda said, icon: told.append(said))
         )
-        came = parse_qs(
-            text, keep_blank_values=True, errors="surrogateescape", max_num_fields=10_000
-        )
+        came = parse_qs(text, keep_blank_values=True, max_num_fields=10_000)
         with _visiting(here):
             here._take(came)
             read_values = [one.value() for one in bounds.fields]

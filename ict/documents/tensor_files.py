@@ -31,6 +31,8 @@ def open_tensors(path: Path | str, *, framework: str = "numpy") -> Iterator[Any]
         raise InputError(f"is not a whole safetensors file ({shown(error)[:200]})") from error
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise InputError("is larger than the memory that is free") from error
 
 
 def header(file: Any, name: str = "meta") -> dict[str, Any]:
