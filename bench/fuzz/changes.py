@@ -109,7 +109,7 @@ def of_toml(random: Random, content: bytes) -> bytes:
 def dumped(random: Random, document: Any) -> bytes:
     """As JSON, in which NaN, infinity and half characters may stand."""
     escaped = random.random() < 0.7
-    text = json.dumps(document, ensure_ascii=escaped, indent=random.choice((None, 1)))
+    text = json.dumps(document, ensure_ascii=escaped)
     return text.encode("utf-8", "surrogatepass")
 
 

@@ -3,13 +3,12 @@
 import functools
 import json
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bench.fuzz.changes import JSON, JSON_LINES
 from bench.fuzz.target import Form, Given, Target, World, in_file
-from ict.documents.labels import Change
+from bench.fuzz.whole_store import prune, samples_of, whole
 from ict.documents.records import Odd
 from ict.documents.shapes import shown
 from ict.store import (
@@ -23,58 +22,15 @@ from ict.store import (
     job_folder,
 )
 from ict.store.epoch_rows import epoch_rows
-from ict.store.run_labels import change_label, read_label
-from ict.store.run_rows import run_rows, study_run_rows
+from ict.store.run_labels import read_label
+from ict.store.run_rows import RunRow, run_rows, study_run_rows
 from ict.store.studies import counts, list_studies, read_studies, searches
-from ict.store.table_view import keep_columns, kept_columns
+from ict.store.table_view import kept_columns
 from ict.store.trash import trashed
 from ict.store.unreadable import everything
 
 CACHES = ("store/index.json", "store/sound.json")
-_ALONE = ("score meta",)  # the others of their kind are of other files
 Reader = Callable[[Store, Path], Iterable[object]]
-
-
-@functools.cache
-def _whole() -> tuple[Path, dict[str, Path]]:
-    """A folder with a store in which every kind of file is there and right, beside it a task and a cache."""
-    from tests.odd_files import whole_store
-
-    root = Path(tempfile.mkdtemp(prefix="whole-"))
-    store, paths = whole_store(root / "store")
-    done, killed = Run(paths["config"].parent), Run(paths["execution"].parent)
-    change_label(
-        done, Change(name="first", note="as in\nthe paper", tag=("a", "b"), archived=False)
-    )
-    paths["label"] = done.label_path
-    request = {"name": "curves", "sources": [done.id], "choice": {"smooth": 0.5}}
-    basket.add(store, basket.Entry(name="curves", request=request, caption="Curves."))
-    keep_columns(store, ["task", "seed"])
-    paths |= {"basket": store.root / "figures.json", "table": store.root / "table.json"}
-    paths["state"] = killed.state_epoch_path
-    job = job_folder.job_folder(store, ["score", "digits"])
-    job.mkdir(parents=True)
-    documents = {
-        "job.json": {"words": ["score", "digits"], "asked_at": "2026-01-01T08:00:00.000Z"},
-        "ended.json": {"exit_code": 1, "ended_at": "2026-01-01T08:01:00.000Z", "error": "no image"},
-        "live.json": {
-            "phase": "scoring",
-            "done": 1,
-            "total": 2,
-            "unit": "images",
-            "eta_seconds": 3.0,
-        },
-        "result.json": {"score_id": "a"},
-    }
-    for name, document in documents.items():
-        (job / name).write_text(json.dumps(document))
-        paths[f"job {name}"] = job / name
-    paths["state"].parent.mkdir(parents=True, exist_ok=True)
-    paths["state"].write_text(json.dumps({"epoch": 2}))
-    store.table()
-    everything(store)
-    paths["sound"] = store.root / "sound.json"
-    return root, {kind: path.relative_to(root) for kind, path in paths.items()}
 
 
 def sentences(found: Iterable[object]) -> list[str]:
@@ -84,52 +40,28 @@ def sentences(found: Iterable[object]) -> list[str]:
 
 def world_of(kind: str, read: Reader, root: Path) -> World:
     """A store of which the file of one kind is the input."""
-    whole, paths = _whole()
-    shutil.copytree(whole, root, symlinks=True, dirs_exist_ok=True)
+    folder, paths = whole()
+    shutil.copytree(folder, root, symlinks=True, dirs_exist_ok=True)
     links = root / "store" / "links.json"
     links.write_text(json.dumps({"birds": str(root / "birds")}))
     store, path = Store(root / "store"), root / paths[kind]
+    samples = samples_of(kind, path)
+    if read is not of_study:
+        prune(store, [root / one for one in paths.values()])
     return World(
         root=root,
-        samples=_samples(kind, path),
+        samples=samples,
         place=in_file(path),
         read=lambda given: sentences(read(store, path)),
         caches=CACHES,
     )
 
 
-def _samples(kind: str, path: Path) -> Sequence[bytes]:
-    """The file itself, and others of its kind in the store, each content once."""
-    alone = path.parent.name == "store" or kind in _ALONE
-    others = [] if alone else sorted(path.parent.parent.glob(f"*/{path.name}"))
-    contents = [path.read_bytes(), *(one.read_bytes() for one in others)]
-    contents += [json.dumps(one).encode() for one in _more(kind)]
-    return list(dict.fromkeys(content for content in contents if content))[:12]
-
-
-def _more(kind: str) -> Sequence[object]:
-    """Sound documents of a kind that the store has not."""
-    if kind == "backbones":
-        from ict.catalogue import get_backbone
-
-        return [{"vit_x": {**vars(get_backbone("ict_tiny")), "name": "vit_x"}}]
-    if kind == "decodable":
-        return [{"files": {"a.png": [1, 2, 3, 4, "a" * 64]}}]
-    if kind == "queued":
-        return [
-            {"sequence": 3, "slots": 2, "threads": 1, "tries": 0, "devices": ["cpu"], "data_root": "/data",
-             "compile": "auto", "launcher": "local"},
-            {"launcher": "slurm", "host": "node7", "pid": 3},
-        ]  # fmt: skip
-    if kind == "links":
-        return [{"b": {"path": "/usr", "lists": "linked/b", "inside": "/usr"}, "a": "/usr"}]
-    return []
-
-
 def _of_run(store: Store, path: Path) -> Iterable[object]:
     """As a list of runs and the page of one read it."""
-    yield from store.read_table()[1]
-    rows = run_rows(store)
+    table, odd = store.read_table()
+    yield from odd
+    rows = [RunRow.of(row) for row in table]
     folder = path.parent if path.parent.name != "checkpoint" else path.parent.parent
     run = Run(folder)
     yield from run.troubles()
@@ -156,7 +88,7 @@ def _of_queue(store: Store, path: Path) -> Iterable[object]:
     waiting(store)
 
 
-def _of_study(store: Store, _path: Path) -> Iterable[object]:
+def of_study(store: Store, _path: Path) -> Iterable[object]:
     yield from read_studies(store)[1]
     for study in list_studies(store):
         counts(store, study), searches(store, study), study_run_rows(store, study), study.primary
@@ -250,7 +182,8 @@ def _of_cache(store: Store, path: Path) -> Iterable[object]:
 
 
 _FILES = "ict/store/run_files.py"
-_OF_RUNS = (f"{_FILES}:read_file,odd_files", "ict/documents/records.py:read_record,odd")
+_CHECKED = f"{_FILES}:read_file,odd_files"
+_OF_RUNS = (_CHECKED, "ict/documents/records.py:read_record,odd")
 KINDS: dict[str, tuple[Reader, tuple[str, ...], Form]] = {
     "config": (_of_run, (f"{_FILES}:_stored,read_config,run_trouble,read_run_row",
                "ict/config/record.py:RunConfig.from_dict,RunConfig.check_stored,_is_known,_is_value",
@@ -260,11 +193,11 @@ KINDS: dict[str, tuple[Reader, tuple[str, ...], Form]] = {
     "progress": (_of_run, ("ict/store/run_folder.py:Run.progress,_is_epoch", "ict/files/reading.py:read_json_lines",
                  "ict/store/epoch_rows.py"), JSON_LINES),
     "execution": (_of_run, _OF_RUNS, JSON),
-    "error": (_of_run, _OF_RUNS, JSON),
+    "error": (_of_run, (_CHECKED,), JSON),
     "queued": (_of_queue, ("ict/running/queue.py:read_ticket,waiting",), JSON),
-    "live": (_of_run, _OF_RUNS, JSON),
+    "live": (_of_run, (_CHECKED,), JSON),
     "job": (_of_run, ("ict/store/run_folder.py:Run.job,Run.job_runs",), JSON),
-    "lock": (_of_run, ("ict/store/locks.py:written_holder,lock_holder,is_process",), JSON),
+    "lock": (_of_run, ("ict/store/locks.py:written_holder",), JSON),
     "state": (_of_run, ("ict/store/run_folder.py:Run.saved_epoch",), JSON),
     "label": (_of_run, ("ict/documents/labels.py:Label.from_dict,_at_most",), JSON),
     "index": (_of_index, ("ict/store/index.py:_load,_unpacked,_entry,look",), JSON),
@@ -272,15 +205,15 @@ KINDS: dict[str, tuple[Reader, tuple[str, ...], Form]] = {
     "score meta": (_of_scores, ("ict/store/score_folder.py", "ict/documents/score_record.py"), JSON),
     "inspect meta": (_of_inspections, ("ict/store/inspect_files.py:read_inspection,read_inspections",), JSON),
     "causal": (_of_causal, ("ict/store/causal_files.py", "ict/documents/shapes.py"), JSON),
-    "study": (_of_study, ("ict/store/studies.py:_read,_stored", "ict/store/study_choices.py"), JSON),
+    "study": (of_study, ("ict/store/studies.py:_read,_stored",), JSON),
     "set": (_of_sets, ("ict/store/channel_sets.py:_read,read_sets", "ict/selection/record.py:Selection.from_dict,"
             "BlockSelection.from_dict,Selection.stage_ks"), JSON),
     "imported": (_of_imports, ("ict/store/imported_results.py:_read,_typed,_known_count,_fraction,_plain,_listed",), JSON),
     "basket": (_of_basket, ("ict/store/basket.py:_read,_check_entries,read_basket",
                "ict/figures/collected.py:request_of,_fits"), JSON),
     "table": (_of_table, ("ict/store/table_view.py:kept_columns,_columns",), JSON),
-    "job job.json": (_of_jobs, ("ict/store/job_folder.py:read_job,read_jobs,_status,_read",), JSON),
-    "job ended.json": (_of_jobs, ("ict/store/job_folder.py:_status",), JSON),
+    "job job.json": (_of_jobs, ("ict/store/job_folder.py:read_job,read_jobs,_read",), JSON),
+    "job ended.json": (_of_jobs, ("ict/store/job_folder.py:_read",), JSON),
     "job live.json": (_of_jobs, ("ict/store/job_folder.py:_progress",), JSON),
     "job result.json": (_of_jobs, ("ict/store/job_folder.py:Job.result",), JSON),
     "links": (_of_links, ("ict/tasks/links.py:read_places,look_at_links,_entries,_table,_place",), JSON),

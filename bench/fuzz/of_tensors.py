@@ -265,7 +265,7 @@ def targets() -> list[Target]:
         Target(name="adapter of a run", parser=("ict/store/adapter_files.py",), form=tensors.FORM,
                world=one(_file_world, "adapter.safetensors", _small_adapter, _adapter)),
         Target(name="answers", parser=("ict/store/predictions.py:read_predictions,_read,_classes,_answers,_floats,_losses,_tensor",),
-               form=tensors.FORM, world=_predictions_world, share=1.5),
+               form=tensors.FORM, world=_predictions_world, share=2),
         Target(name="inspection rows", parser=("ict/store/inspect_files.py",), form=tensors.FORM,
                world=one(_inspection_world, "rows"), share=2),
         Target(name="inspection thumbs", parser=("ict/store/inspect_files.py:thumbs,_check_thumbs",), form=tensors.FORM,

@@ -164,11 +164,11 @@ def targets() -> list[Target]:
     return [
         Target(name="weights files", parser=("ict/model/weight_files.py:read_tensors,_kind,_read_npz,_read_torch,"
                "_refuse_torchscript,_conversion", "ict/model/weight_fit.py:load_weights,_choose,_check_values,_notes",
-               "ict/model/weight_names.py:flatten"), world=_weights_world, share=0.8,
+               "ict/model/weight_names.py:flatten"), world=_weights_world, share=1.2,
                form=Form(change=_weight_change, junk=lambda random, valid: junk(random, valid)
                          if random.random() < 0.7 else changes.bytes_junk(random, valid))),
         Target(name="adapter files", parser=("ict/model/adapter_files.py:load_adapter,_read_meta,_check_make",
-               "ict/model/adapters.py:load_trained_state,open_state,_check_fits"), form=tensors.FORM, share=0.5,
+               "ict/model/adapters.py:load_trained_state,open_state,_check_fits"), form=tensors.FORM, share=1,
                world=_adapter_world),
         *(
             Target(name=name, parser=("ict/running/checkpoint.py:Checkpoint.restore,Checkpoint._load,Checkpoint.load_best,"

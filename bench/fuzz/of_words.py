@@ -49,7 +49,9 @@ FILTERS = (
 )  # fmt: skip
 SEARCHES = (b"b3 c17", b"block 3", b"c 4-9", b"7", b"blocks 1-2, channels 3", b"B2;c4", b"")
 LIMITS = (b"0:10", b":10", b"5:", b"-1.5:2e3", b"")
-LABELS = (b"a name\0a note\nof two lines\0tag, another\0old", b"\0\0\0", b"x\0\0paper\0paper2")
+LABELS = (
+    b"a name\0a note\nof two lines\0tag, another\0old", b"\0\0\0", b"x\0\0paper\0paper2", b"a\0\0b\0\0b",
+)  # fmt: skip
 ADDRESSES = (
     b"run=digits&seeds=42&seeds=44&kd=1%2F8&block=3&channel=7&store=own&notify=true",
     b"tasks=digits&tasks=count&columns=&only_method=ict&smooth=0.5&lr=0.001&log=true&tab=rows",
@@ -108,14 +110,15 @@ def _limits(text: str) -> None:
 
 
 def _label(text: str) -> None:
-    name, note, tags, gone = (text.split("\0") + [""] * 4)[:4]
+    name, note, tags, gone, seen = (text.split("\0") + [""] * 5)[:5]
     change = Change(
         name=name,
         note=note,
         tag=tuple(filter(None, tags.split(","))),
         untag=tuple(filter(None, [gone])),
+        seen=Label(name=seen) if seen else None,
     )
-    label = change.of(Label(tags=("old",)))
+    label = change.of(Label(name="b", tags=("old",)))
     assert Label.from_dict(label.to_dict()) == label
     assert changes(Label(), label).of(Label()) == label
 
@@ -126,7 +129,7 @@ def _filter_world(root: Path) -> World:
     from ict.analysis.sides import find_side, is_side, one_setting, ratios
     from ict.store import Store
 
-    world = of_store.world_of("config", lambda store, path: (), root)
+    world = of_store.world_of("config", of_store.of_study, root)
     store = Store(root / "store")
 
     def read(given: Given) -> Sequence[str]:
@@ -141,6 +144,19 @@ def _filter_world(root: Path) -> World:
     return World(
         root=root, samples=FILTERS, place=lambda given: None, read=read, caches=world.caches
     )
+
+
+_PIECES = (
+    *FILTERS, b"method=VPT", b"source=imported: theirs.csv", b"k=[1, 2]", b"k=[24]", b"ratio=high", b"score_task=others",
+    b"study:k_ratio", b"study:k_ratio/nobody", b"study:nobody/grid", b"digits-ict_tiny", b"seed=null", b"lr=[[[[", b",", b"=",
+)  # fmt: skip
+
+
+def _filter_junk(random: Random, samples: Sequence[bytes]) -> bytes:
+    """Parts of filters in any order, now and then changed."""
+    parts = [random.choice(_PIECES) for _ in range(random.randrange(1, 4))]
+    whole = b",".join(parts)
+    return of_text(random, whole) if random.random() < 0.3 else whole
 
 
 class _Bounds:
@@ -261,7 +277,7 @@ def targets() -> list[Target]:
         Target(name="labels", parser=("ict/documents/labels.py",),
                form=text_form("abc,\0\n\t é"), world=of(LABELS, _label)),
         Target(name="filters", parser=("ict/analysis/sides.py:find_side,study_row,_test,_read,_refuse_imported,is_side",),
-               form=text_form("abcdegiklmnorstuy_=,:/0123456789."), world=_filter_world),
+               form=Form(change=of_text, junk=_filter_junk, is_file=False), world=_filter_world),
         Target(name="query strings", share=3, form=Form(change=_address_change, junk=_address_junk, is_file=False),
                parser=("app/ict_app/common/links.py", "app/ict_app/common/fields.py:Field.value,Field._carried,"
                        "Field._say,_keep,one_of,some_of,a_number,a_switch,a_text",

@@ -39,7 +39,7 @@ def odd_value(random: Random) -> Any:
     if kind == 2:
         return random.choice(OTHERS)
     if kind == 3:
-        return nested(random.choice((3, 70, 900)), random.random() < 0.5)
+        return nested(random.choice((3, 3, 3, 70, 70, 900)), random.random() < 0.5)
     return small_value(random)
 
 
