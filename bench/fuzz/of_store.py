@@ -3,12 +3,15 @@
 import functools
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bench.fuzz.changes import JSON, JSON_LINES
 from bench.fuzz.target import Form, Given, Target, World, in_file
 from bench.fuzz.whole_store import prune, samples_of, whole
+from ict.analysis.groups import over_seeds, telling
+from ict.analysis.run_names import run_names
+from ict.analysis.summary import ratio_series
 from ict.documents.records import Odd
 from ict.documents.shapes import shown
 from ict.store import (
@@ -24,6 +27,7 @@ from ict.store import (
 from ict.store.epoch_rows import epoch_rows
 from ict.store.run_labels import read_label
 from ict.store.run_rows import RunRow, run_rows, study_run_rows
+from ict.store.run_times import expected_seconds, run_seconds
 from ict.store.studies import counts, list_studies, read_studies, searches
 from ict.store.table_view import kept_columns
 from ict.store.trash import trashed
@@ -68,9 +72,18 @@ def _of_run(store: Store, path: Path) -> Iterable[object]:
     looked = (run.record, run.config, run.status(), run.queued(), run.error(), run.execution(), run.live(),
               run.selection(), run.progress(), run.log_tail(), run.saved_epoch(), run.job_runs(),
               epoch_rows(run), read_label(run), run.result())  # fmt: skip
-    json.dumps([str(looked), len(rows)])
+    json.dumps(str(looked))
+    _as_tables_do(rows)
     if (result := run.result()) is not None:
         json.dumps(result.to_dict())
+
+
+def _as_tables_do(rows: Sequence[RunRow]) -> None:
+    """Groups, names and times of runs, as their table and the figures make them."""
+    run_names(rows)
+    over_seeds(rows), telling(rows), ratio_series(rows)
+    for row in rows:
+        run_seconds(row), expected_seconds(row.more, rows)
 
 
 def _of_index(store: Store, _path: Path) -> Iterable[object]:
@@ -183,7 +196,7 @@ def _of_cache(store: Store, path: Path) -> Iterable[object]:
 
 _FILES = "ict/store/run_files.py"
 _CHECKED = f"{_FILES}:read_file,odd_files"
-_OF_RUNS = (_CHECKED, "ict/documents/records.py:read_record,odd")
+_OF_RUNS = (_CHECKED, "ict/documents/records.py:read_record")
 KINDS: dict[str, tuple[Reader, tuple[str, ...], Form]] = {
     "config": (_of_run, (f"{_FILES}:_stored,read_config,run_trouble,read_run_row",
                "ict/config/record.py:RunConfig.from_dict,RunConfig.check_stored,_is_known,_is_value",

@@ -33,6 +33,10 @@ def _weight_samples(model: Any) -> list[bytes]:
     for content, how in (
         (state, {}),
         ({"model": {f"backbone.{n}": t for n, t in state.items()}, "epoch": 3}, {}),
+        (
+            {"state_dict": state, "optimizer": {"lr": torch.zeros(3)}, "head.bias": torch.zeros(2)},
+            {},
+        ),
         (state, {"_use_new_zipfile_serialization": False}),
     ):
         out = io.BytesIO()
@@ -43,8 +47,51 @@ def _weight_samples(model: Any) -> list[bytes]:
     return [*made, packed.getvalue()]
 
 
+def _odd_weights(random: Random) -> bytes:
+    """Files that hold something else, two models, objects, or numbers of other types."""
+    import numpy as np
+    import torch
+
+    state = {name: tensor.clone() for name, tensor in _model().state_dict().items()}
+    other = {name: tensor + 1 for name, tensor in state.items()}
+    one = random.choice(sorted(state))
+    out = io.BytesIO()
+    choice = random.randrange(7)
+    if choice == 0:
+        torch.save({"teacher": state, "student": other}, out)
+    elif choice == 1:
+        torch.save(random.choice((state[one], [state], Path("a"), 3)), out)
+    elif choice == 2:
+        np.savez(out, **{one: np.array([{}, None], dtype=object)})  # type: ignore[arg-type]  # names → arrays
+    elif choice == 3:
+        arrays = {
+            name: tensor.bfloat16().view(torch.int16).numpy().view("V2")
+            for name, tensor in state.items()
+        }
+        np.savez(out, **arrays)  # type: ignore[arg-type]  # names → arrays
+    elif choice == 4:
+        odd = random.choice(
+            (
+                state[one].int(),
+                state[one] * float("nan"),
+                state[one].to("meta"),
+                state[one].to_sparse(),
+            )
+        )
+        torch.save({**state, one: odd}, out)
+    elif choice == 5:
+        torch.save(
+            {f"a.{n}": t for n, t in state.items()} | {f"b.{n}": t for n, t in other.items()}, out
+        )
+    else:
+        return b"0" * 257 + b"ustar" + bytes(250)
+    return out.getvalue()
+
+
 def _weight_change(random: Random, content: bytes) -> bytes:
-    """As of a safetensors file, or a member of an archive changed, or a byte."""
+    """As of a safetensors file, or a member of an archive changed, or a byte; or one of another kind."""
+    if random.random() < 0.15:
+        return _odd_weights(random)
     if content[8:9] == b"{":
         return tensors.of_tensors(random, content)
     if not content.startswith(b"PK") or random.random() < 0.3:
@@ -142,14 +189,15 @@ def _checkpoint_world(best: bool, root: Path) -> World:
     one.epoch(1)
     kept.keep_best(one.model, 2)
     kept.save(one, Behind(ROWS, ["a note"]))
-    run.test_curve_path.write_text('{"epoch": 1, "test_accuracy": 0.5}\n')
+    if not best:
+        run.test_curve_path.write_text('{"epoch": 1, "test_accuracy": 0.5}\n')
     path = kept.best if best else kept.state
     samples = [path.read_bytes()]
 
     def read(_given: Given) -> Sequence[str]:
         again, fresh = Checkpoint(run), trainer(epochs=9)
         behind = again.restore(fresh, select_by="val")
-        if behind.rows:
+        if behind.rows or best:
             again.load_best(fresh.model, 2)
         fresh.epoch(len(behind.rows) + 1)
         return [note for note in behind.notes if note != "a note"]
@@ -168,7 +216,7 @@ def targets() -> list[Target]:
                form=Form(change=_weight_change, junk=lambda random, valid: junk(random, valid)
                          if random.random() < 0.7 else changes.bytes_junk(random, valid))),
         Target(name="adapter files", parser=("ict/model/adapter_files.py:load_adapter,_read_meta,_check_make",
-               "ict/model/adapters.py:load_trained_state,open_state,_check_fits"), form=tensors.FORM, share=1,
+               "ict/model/adapters.py:load_trained_state,open_state,_check_fits"), form=tensors.FORM, share=2,
                world=_adapter_world),
         *(
             Target(name=name, parser=("ict/running/checkpoint.py:Checkpoint.restore,Checkpoint._load,Checkpoint.load_best,"

@@ -91,7 +91,14 @@ def _more(kind: str) -> Sequence[object]:
     if kind == "lock":
         return [{"host": "node7", "pid": 3, "job": "7_0", "start_ticks": 5}]
     if kind == "table":
-        return [{"columns": [f"column{i}" for i in range(99)]}]
+        return [{"columns": [f"column{i}" for i in range(100)]}]
+    if kind == "label":
+        return [{"name": "x" * 120, "tags": ["y" * 40]}]
+    if kind == "imported":
+        row = {"method": "VPT", "task": "digits", "test_accuracy": 0.5}
+        return [
+            {"rows": [{**row, "adapter_parameters": said} for said in ("0.1M", "few", 7)]}
+        ]  # as of 0.1.0
     if kind == "links":
         return [{"b": {"path": "/usr", "lists": "linked/b", "inside": "/usr"}, "a": "/usr"}]
     return []
