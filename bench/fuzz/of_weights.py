@@ -200,7 +200,7 @@ def _checkpoint_world(best: bool, root: Path) -> World:
         if behind.rows or best:
             again.load_best(fresh.model, 2)
         fresh.epoch(len(behind.rows) + 1)
-        return [note for note in behind.notes if note != "a note"]
+        return [note for note in behind.notes if note.startswith("trained anew")]
 
     caches = ("runs/one/progress.jsonl", "runs/one/test_curve.jsonl", "runs/one/log.txt")
     return World(root=root, samples=samples, place=in_file(path), read=read, caches=caches)

@@ -209,8 +209,7 @@ def _address_world(root: Path) -> World:
         said = links.sentence(here.refused) if here.refused else ""
         return [said] if said else []
 
-    world = _text_world(ADDRESSES, read, root)
-    return World(root=root, samples=ADDRESSES, place=world.place, read=world.read)
+    return _text_world(ADDRESSES, read, root)
 
 
 @contextlib.contextmanager
