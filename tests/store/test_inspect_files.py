@@ -17,7 +17,7 @@ def test_thumbnails_outside_of_their_bytes_are_one_sentence(tmp_path, offsets):
     folder = add_inspection(Store(tmp_path))
     tensors = load_file(folder / THUMBS)
     save_file({**tensors, "offsets": np.array(offsets)}, folder / THUMBS)
-    with pytest.raises(InputError, match="not a readable inspection .*lies outside of its bytes"):
+    with pytest.raises(InputError, match=r"not a readable inspection .*lies outside of its bytes"):
         channel_page(load_inspect(folder), 0, 0)
 
 
@@ -28,5 +28,5 @@ def test_numbers_of_a_type_that_numpy_has_not_are_one_sentence(tmp_path):
     header = content[8 : 8 + size].replace(b'"dtype":"U8"', b'"dtype":"F8_E4M3"').rstrip()
     header += b" " * (-len(header) % 8)
     (folder / ROWS).write_bytes(struct.pack("<Q", len(header)) + header + content[8 + size :])
-    with pytest.raises(InputError, match="not a readable inspection .*of a type that is not read"):
+    with pytest.raises(InputError, match=r"not a readable inspection .*of a type that is not read"):
         channel_page(load_inspect(folder), 0, 0)
