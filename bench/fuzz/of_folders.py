@@ -6,6 +6,7 @@ An input is a list of (path, what lies there); one change renames, adds or takes
 import contextlib
 import functools
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -97,7 +98,7 @@ def _put(folder: Path, name: str, what: str) -> None:
     if ".." in path.parts or not path.is_relative_to(folder):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.resolve().is_relative_to(folder):
+    if os.path.lexists(path) or not path.resolve().is_relative_to(folder):
         return
     kinds: dict[str, Callable[[], object]] = {
         "image": lambda: path.write_bytes(small_image(len(name))),

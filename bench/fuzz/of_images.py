@@ -18,7 +18,7 @@ _KINDS = (
     ("GIF", "P L RGB".split()), ("TIFF", "1 L RGB RGBA CMYK I;16 F LAB I".split()), ("WEBP", "RGB RGBA".split()),
     ("PPM", "1 L RGB I".split()), ("JPEG2000", "L RGB RGBA".split()), ("AVIF", "RGB".split()),
 )  # fmt: skip
-_SIDES = (0, 1, 3, 65535, 2**31 - 1, 13_000, 20_000)
+_SIDES = (0, 1, 3, 65535, 2**31 - 1, 13_000, 15_000, 20_000)
 
 
 def samples() -> list[bytes]:
@@ -37,6 +37,24 @@ def samples() -> list[bytes]:
         png(4, 4, bytes(132), depth=16, colour=6) , _float_tiff(),
     ]  # fmt: skip
     return [one for one in [*made, *more] if one]
+
+
+def _odd_picture(random: Random) -> bytes:
+    """A sound file of a picture for which there is no rule, or one that is nearly black."""
+    numbers = np.random.default_rng(random.randrange(99)).random((5, 4), dtype=np.float32)
+    numbers[0, 0] = random.choice((-1.0, 1.5, np.nan, np.inf, 0.5))
+    wide = Image.fromarray((numbers * 3000).astype(np.uint16))
+    choice = random.randrange(5)
+    if choice == 0:
+        return _saved(Image.fromarray(numbers), "TIFF")
+    if choice == 1:
+        return _saved(wide, random.choice(("PNG", "TIFF")))
+    if choice == 2:
+        return _saved(wide, "TIFF", tiffinfo={262: 0})
+    if choice == 3:
+        return _saved(_picture("L"), "TIFF", tiffinfo={339: 2})
+    whole = Image.fromarray(np.array([[random.choice((-1, 7, 70_000)), 3]], np.int32))
+    return _saved(whole, "TIFF")
 
 
 def _picture(mode: str) -> Image.Image:
@@ -81,6 +99,8 @@ def png(
 
 def change(random: Random, content: bytes) -> bytes:
     """Bytes of it changed; of a PNG with sums that hold again, of others the sides that they state."""
+    if random.random() < 0.08:
+        return _odd_picture(random)
     if content.startswith(b"\x89PNG") and random.random() < 0.5:
         return _png_changed(random, content)
     if random.random() < 0.15:

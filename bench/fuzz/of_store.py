@@ -189,8 +189,8 @@ def _of_cache(store: Store, path: Path) -> Iterable[object]:
 
     catalogue._remembered(path)
     decodable._passed()
-    for name, entry in digests._read(path).items():
-        digests._kept(entry, name)
+    for entry in digests._read(path).values():
+        digests._kept(entry, str(path))
     return ()
 
 

@@ -18,7 +18,6 @@ import logging
 import threading
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -78,7 +77,7 @@ def known_formats() -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
+def opened(source: IO[bytes]) -> Iterator[Image.Image]:
     """The image file, unread yet, with room for its pixels held until the end of the block.
 
     Raises one of `task.UNDECODABLE`. Never hold one image inside another's block.
@@ -95,13 +94,11 @@ def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
             yield image
 
 
-def _size_of(source: Path | IO[bytes]) -> int:
-    """Bytes of a file."""
-    if isinstance(source, Path):
-        return source.stat().st_size
-    here = source.tell()
-    size = source.seek(0, io.SEEK_END)
-    source.seek(here)
+def _size_of(file: IO[bytes]) -> int:
+    """Bytes of an open file."""
+    here = file.tell()
+    size = file.seek(0, io.SEEK_END)
+    file.seek(here)
     return size
 
 
