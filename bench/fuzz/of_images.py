@@ -43,7 +43,7 @@ def _odd_picture(random: Random) -> bytes:
     """A sound file of a picture for which there is no rule, or one that is nearly black."""
     numbers = np.random.default_rng(random.randrange(99)).random((5, 4), dtype=np.float32)
     numbers[0, 0] = random.choice((-1.0, 1.5, np.nan, np.inf, 0.5))
-    wide = Image.fromarray((numbers * 3000).astype(np.uint16))
+    wide = Image.fromarray((np.nan_to_num(numbers, posinf=1.0).clip(0, 1) * 3000).astype(np.uint16))
     choice = random.randrange(5)
     if choice == 0:
         return _saved(Image.fromarray(numbers), "TIFF")

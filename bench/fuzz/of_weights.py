@@ -220,7 +220,7 @@ def targets() -> list[Target]:
                world=_adapter_world),
         *(
             Target(name=name, parser=("ict/running/checkpoint.py:Checkpoint.restore,Checkpoint._load,Checkpoint.load_best,"
-                   "Checkpoint._file_of,best_epoch,epoch_of,_fits",), form=tensors.FORM, share=0.4,
+                   "Checkpoint._file_of,best_epoch,epoch_of,_fits,_holds",), form=tensors.FORM, share=0.4,
                    world=functools.partial(_checkpoint_world, best))
             for name, best in (("checkpoints", False), ("best states", True))
         ),

@@ -171,23 +171,20 @@ def epoch_of(path: Path) -> int | None:
 
 
 def _fits(trainer: Trainer, tensors: dict[str, Tensor]) -> bool:
-    """Whether the file has all trained parameters of this model, and moments of them, in their shapes."""
-    own = {
-        n.removeprefix("parameter."): t.shape
-        for n, t in trainer.state().items()
-        if n.startswith("parameter.")
-    }
-    known = {
-        f"{kind}.{n}": shape
-        for n, shape in own.items()
-        for kind in ("parameter", "exp_avg", "exp_avg_sq")
-    }
-    known |= {f"step.{n}": torch.Size() for n in own}
-    whole = all(f"parameter.{n}" in tensors for n in own)
-    return whole and all(
-        tensors[name].shape == shape and tensors[name].is_floating_point()
-        for name, shape in known.items()
-        if name in tensors
+    """Whether the file has all trained parameters of this model, each with its moments or with none."""
+    states = trainer.state().items()
+    own = {n.removeprefix("parameter."): t for n, t in states if n.startswith("parameter.")}
+    return all(_holds(tensors, name, parameter.shape) for name, parameter in own.items())
+
+
+def _holds(tensors: dict[str, Tensor], name: str, shape: torch.Size) -> bool:
+    """Whether a parameter and its moments are there in their shapes, as floating point."""
+    moments = {f"step.{name}": torch.Size(), f"exp_avg.{name}": shape, f"exp_avg_sq.{name}": shape}
+    there = [one for one in moments if one in tensors]
+    wanted = {f"parameter.{name}": shape, **(moments if there else {})}
+    return all(
+        one in tensors and tensors[one].shape == size and tensors[one].is_floating_point()
+        for one, size in wanted.items()
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from bench.fuzz import changes, crew, of_archives, of_images, tensors, watch
 from bench.fuzz.__main__ import distinct, plan
-from bench.fuzz.branches import LEAST, reached
+from bench.fuzz.branches import LEAST, reached, unknown
 from bench.fuzz.crew import Batch
 from bench.fuzz.judge import input_of, judged
 from bench.fuzz.parsers import all_targets
@@ -182,7 +182,6 @@ def test_archives_are_odd_in_every_way():
     ]
     text = b"".join(one for one in made if len(one) < 10**6)
     assert b"../outside.txt" in text
-    assert b"/tmp/outside.txt" in text
     assert b"../../outside" in text
 
 
@@ -207,25 +206,23 @@ def test_a_plan_shares_the_inputs_out():
 
 
 def test_every_function_that_a_target_names_is_there_and_branches_are_counted():
-    """Four fifths are asked for: a parser of which a third was reached is below."""
+    assert unknown(all_targets().values()) == []
     chosen = [all_targets()["limits of axes"]]
     with crew.crew(1, measured=True) as workers:
         workers.read([Batch("limits of axes", 0, 4, 1)])
         few = reached(workers.counted(), chosen, workers.folder)["limits of axes"]
-        everything = reached(workers.counted(), all_targets().values(), workers.folder)
     with crew.crew(1, measured=True) as workers:
         workers.read([Batch("limits of axes", 0, 300, 1)])
         many = reached(workers.counted(), chosen, workers.folder)["limits of axes"]
     assert 0 < few.reached < many.reached <= many.of == few.of
     assert many.share >= LEAST
-    assert everything["images"].share < LEAST
 
 
 @pytest.mark.parametrize("torch", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_few_inputs_of_every_parser_find_nothing(torch: bool):
     names = [name for name in all_targets() if (name in TORCH) == torch]
     with crew.crew(2, measured=False) as workers:
-        tallies = workers.read([Batch(name, 0, 24, 5) for name in names])
+        tallies = workers.read([Batch(name, 0, 11, 5) for name in names])
     found = [one for tally in tallies.values() for one in tally.findings]
     assert not found, [(one.command, one.what) for one, _ in distinct(found)]
-    assert all(tally.inputs == 25 and tally.taken >= 1 for tally in tallies.values())
+    assert all(tally.inputs == 12 and tally.taken >= 1 for tally in tallies.values())

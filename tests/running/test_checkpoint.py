@@ -116,7 +116,7 @@ def test_the_last_epoch_is_always_saved(run, monkeypatch):
 
 DAMAGES = (
     "torn", "other model", "no rows", "odd rows", "no best", "rows of other types", "deep rows", "odd moments",
-    "odd notes", "whole numbers",
+    "lost moments", "odd notes", "whole numbers",
 )  # fmt: skip
 
 
@@ -142,6 +142,13 @@ def test_a_state_that_cannot_be_gone_on_from_is_trained_anew_and_said(run, damag
         save_file(tensors, kept.state, metadata={"rows": "[" * 9000})
     elif damage == "odd moments":
         save_file({**tensors, "exp_avg.head.weight": torch.zeros(9)}, kept.state, metadata=header)
+    elif damage == "lost moments":
+        half = {**tensors, "step.head.weight": torch.zeros(())}
+        save_file(
+            {n: t for n, t in half.items() if n != "exp_avg.head.weight"},
+            kept.state,
+            metadata=header,
+        )
     elif damage == "odd notes":
         save_file(tensors, kept.state, metadata={**header, "notes": "[1]"})
     elif damage == "whole numbers":

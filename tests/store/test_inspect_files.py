@@ -12,7 +12,9 @@ from ict.store.inspect_files import ROWS, THUMBS, channel_page, load_inspect
 from tests.app.fixture_store import add_inspection
 
 
-@pytest.mark.parametrize("offsets", [[0, -5, 10, 20], [9, 3, 10, 20], [0, 5, 10, 10**15]])
+@pytest.mark.parametrize(
+    "offsets", [[-4, -3, -2, -1], [20, 9, 3, 1], [10**9, 10**9 + 1, 10**9 + 2, 10**9 + 3]]
+)
 def test_thumbnails_outside_of_their_bytes_are_one_sentence(tmp_path, offsets):
     folder = add_inspection(Store(tmp_path))
     tensors = load_file(folder / THUMBS)
