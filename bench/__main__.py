@@ -36,6 +36,7 @@ BENCHES = {
     "peak": [],
     "vtab": [],
     "faults": [],
+    "fuzz": [],
 }
 _NO_QUICK = ("conductance",)
 

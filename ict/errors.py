@@ -121,9 +121,10 @@ def shortened(text: str, most: int) -> str:
 
 
 def one_sentence(text: str) -> str:
-    """`text` with at most SENTENCE characters, and no word (a path, a name) of more than QUOTED."""
+    """`text` in one printable line of at most SENTENCE characters, no word (a path, a name) above QUOTED."""
     ends = shortened(text, 4 * SENTENCE)
-    return shortened(_LONG_WORD.sub(lambda word: shortened(word[0], QUOTED), ends), SENTENCE)
+    line = ends if ends.isprintable() else printable(ends)
+    return shortened(_LONG_WORD.sub(lambda word: shortened(word[0], QUOTED), line), SENTENCE)
 
 
 def printable(text: str) -> str:

@@ -215,6 +215,8 @@ def test_settings_that_cannot_be_read():
         parse_setting("epochs")
     with pytest.raises(InputError, match="epochs=True"):
         parse_setting("epochs=true")
+    with pytest.raises(InputError, match=r"k=\[\]: give a list of whole numbers"):
+        parse_setting("k=[]")
 
 
 def test_every_field_is_in_the_stored_configuration():

@@ -112,3 +112,11 @@ def test_other_errors_are_not_taken_for_want_of_memory():
         ValueError("bad"),
     )
     assert [out_of_memory(error) for error in others] == [None] * 3
+
+
+def test_no_error_carries_what_would_steer_a_terminal():
+    sentence = str(InputError("a\nfile \x1b[31m\udcff\0: no  such file"))
+    assert sentence.isprintable()
+    assert sentence.encode()
+    assert sentence == "a file \\x1b[31m\\udcff\\x00: no such file"
+    assert one_sentence("two  blanks stay") == "two  blanks stay"

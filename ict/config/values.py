@@ -20,6 +20,8 @@ def as_typed(name: str, value: Any, options: tuple[Any, ...]) -> Any:
     if value is None and type(None) in options:
         return None
     if isinstance(value, (list, tuple)) and any(typing.get_origin(o) is tuple for o in options):
+        if not value:  # neither a K nor blocks
+            raise InputError(f"{name}=[]: give {type_words(options)}")
         if all(isinstance(item, int) and not isinstance(item, bool) for item in value):
             return tuple(value)
     elif isinstance(value, bool):

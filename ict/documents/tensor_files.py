@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from ict.documents.shapes import shown
@@ -31,6 +32,12 @@ def open_tensors(path: Path | str, *, framework: str = "numpy") -> Iterator[Any]
         raise InputError(f"is not a whole safetensors file ({shown(error)[:200]})") from error
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}") from error
+    except AttributeError as error:
+        if error.obj is not np:
+            raise
+        raise InputError(f"holds numbers of a type that is not read here ({error.name})") from error
+    except MemoryError as error:
+        raise InputError("is larger than the memory that is free") from error
 
 
 def header(file: Any, name: str = "meta") -> dict[str, Any]:

@@ -34,7 +34,7 @@ def request_of(text: str) -> Request:
     """The request of an entry, from JSON; raises InputError for a figure or an option that this version lacks."""
     form = json.loads(text)
     name, sources, choice = (form.get(key) for key in ("name", "sources", "choice"))
-    if name not in FIGURES:
+    if not isinstance(name, str) or name not in FIGURES:
         raise InputError(f"no figure {quoted(name)} in this version; remove it")
     if not isinstance(sources, list) or not all(isinstance(one, str) for one in sources):
         raise InputError(f"the sources of {quoted(name)} are no list of names; remove it")

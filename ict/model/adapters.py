@@ -186,6 +186,12 @@ def load_trained_state(model: nn.Module, path: str | Path) -> dict[str, Any]:
             f"{path}: it lacks {lacking[0]}, which the model has: made for another one"
         )
     for name, tensor in content.items():
+        both_floats = tensor.is_floating_point() and state[name].is_floating_point()
+        if tensor.dtype != state[name].dtype and not both_floats:
+            types = " and not ".join(
+                str(t.dtype).removeprefix("torch.") for t in (tensor, state[name])
+            )
+            raise InputError(f"{path}: {name} holds numbers of type {types}")
         if name.endswith((".indices", ".writes")) and not torch.equal(tensor, state[name].cpu()):
             raise InputError(f"{path}: {name} are other channels than the model's")
         if tensor.shape != state[name].shape:

@@ -35,8 +35,12 @@ def read_tensors(path: Path) -> State:
     """
     try:
         return _READERS[_kind(path)](path)
-    except (InputError, MemoryError):
+    except InputError:
         raise
+    except MemoryError as error:
+        raise InputError(
+            f"{path}: its tensors take more memory than is free; a damaged file may ask for too much"
+        ) from error
     except Exception as error:  # a damaged file fails in more ways than can be listed
         raise InputError(f"{path}: cannot be read ({_short(error)}); give {_READABLE}") from error
 

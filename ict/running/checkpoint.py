@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+import torch
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from ict.errors import IctError
+from ict.documents.bounded import whole_number
+from ict.documents.shapes import fields, list_of, maybe, measured, number, table_of, text, whole
+from ict.documents.tensor_files import open_tensors
+from ict.errors import IctError, InputError
 from ict.files import (
     atomic_write_bytes,
     atomic_write_json,
@@ -22,11 +25,22 @@ from ict.files import (
     rename,
 )
 from ict.model.adapters import load_trained_state, trained_state
+from ict.plain_json import parse_json
 from ict.store.live import log
 from ict.store.run_folder import Run
 from ict.training.loop import Trainer
 
 _SHARE = 0.05  # of the time that saving may take: epochs on a GPU can be shorter than a save
+_NUMBERS = table_of(maybe(measured))  # NaN, or nothing, where nothing was measured
+_NEEDED = fields({"epoch": whole(1), "seconds": number})
+
+
+def _check_row(row: Any, name: str) -> None:
+    _NUMBERS(row, name)
+    _NEEDED(row, name)
+
+
+_HEADER = fields({"rows": list_of(_check_row)}, {"notes": list_of(text)})
 
 
 @dataclass
@@ -83,7 +97,7 @@ class Checkpoint:
         if self.state.is_file():
             try:
                 behind = self._load(trainer, select_by)
-            except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError) as error:
                 behind.notes.append(f"trained anew from the first epoch: {self.state}: {error}")
                 log(self.run, behind.notes[-1])
         self.earlier_seconds = float(sum(row["seconds"] for row in behind.rows))
@@ -91,15 +105,22 @@ class Checkpoint:
         _rewrite(self.progress, behind.rows)
         if self.test_curve.is_file():
             done = len(behind.rows)
-            seen = [row for row in read_json_lines(self.test_curve) if row.get("epoch", 0) <= done]
+            lines = read_json_lines(self.test_curve)
+            seen = [
+                row for row in lines if isinstance(row.get("epoch"), int) and row["epoch"] <= done
+            ]
             _rewrite(self.test_curve, seen)
         return behind
 
     def _load(self, trainer: Trainer, select_by: str | None) -> Behind:
-        with safe_open(self.state, framework="pt") as file:
+        with open_tensors(self.state, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        behind = Behind(json.loads(header["rows"]), json.loads(header.get("notes", "[]")))
+        said = {
+            name: parse_json(header[name].encode()) for name in ("rows", "notes") if name in header
+        }
+        _HEADER(said, "")
+        behind = Behind(**said)
         if [row["epoch"] for row in behind.rows] != list(range(1, len(behind.rows) + 1)):
             raise ValueError("its rows are not one an epoch")
         if not _fits(trainer, tensors):
@@ -136,23 +157,35 @@ class Checkpoint:
 
 def best_epoch(rows: Sequence[dict[str, Any]]) -> int | None:
     """The first epoch with the highest validation accuracy; None where none was measured."""
-    accuracies = [row["val_accuracy"] for row in rows]
+    accuracies = [row.get("val_accuracy") for row in rows]
     return None if not accuracies or None in accuracies else 1 + int(np.argmax(accuracies))
 
 
 def epoch_of(path: Path) -> int | None:
     """The epoch that a file of trained parameters says it is of; None if it does not, or is not there."""
     try:
-        with safe_open(path, framework="pt") as file:
-            return int((file.metadata() or {})["epoch"])
-    except (SafetensorError, OSError, ValueError, KeyError):
+        with open_tensors(path, framework="pt") as file:
+            return whole_number((file.metadata() or {}).get("epoch", ""))
+    except InputError:
         return None
 
 
 def _fits(trainer: Trainer, tensors: dict[str, Tensor]) -> bool:
-    """Whether the file has all trained parameters of this model, in their shapes."""
-    own = {name: t.shape for name, t in trainer.state().items() if name.startswith("parameter.")}
-    return all(name in tensors and tensors[name].shape == shape for name, shape in own.items())
+    """Whether the file has all trained parameters of this model, each with its moments or with none."""
+    states = trainer.state().items()
+    own = {n.removeprefix("parameter."): t for n, t in states if n.startswith("parameter.")}
+    return all(_holds(tensors, name, parameter.shape) for name, parameter in own.items())
+
+
+def _holds(tensors: dict[str, Tensor], name: str, shape: torch.Size) -> bool:
+    """Whether a parameter and its moments are there in their shapes, as floating point."""
+    moments = {f"step.{name}": torch.Size(), f"exp_avg.{name}": shape, f"exp_avg_sq.{name}": shape}
+    there = [one for one in moments if one in tensors]
+    wanted = {f"parameter.{name}": shape, **(moments if there else {})}
+    return all(
+        one in tensors and tensors[one].shape == size and tensors[one].is_floating_point()
+        for one, size in wanted.items()
+    )
 
 
 def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:

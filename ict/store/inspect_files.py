@@ -255,8 +255,11 @@ def thumbs(inspection: Inspection, images: list[int]) -> dict[int, bytes]:
         offsets = file.get_tensor("offsets")
         places = {image: i for i, image in enumerate(file.get_tensor("images").tolist())}
         content = file.get_slice("bytes")
-        return {
-            image: content[int(offsets[places[image]]) : int(offsets[places[image] + 1])].tobytes()
-            for image in images
-            if image in places
-        }
+        size = content.get_shape()[0]
+        found = {}
+        for image in (image for image in images if image in places):
+            begin, end = (int(offset) for offset in offsets[places[image] :][:2])
+            if not 0 <= begin < end <= size:
+                raise InputError(f"{THUMBS}: the image {image} lies outside of its bytes")
+            found[image] = content[begin:end].tobytes()
+        return found

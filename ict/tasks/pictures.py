@@ -198,6 +198,8 @@ def look_at(path: Path, inside: Path | None = None) -> Picture | str:
     """What the file holds, or why it cannot be decoded. It must lie in `inside`, a resolved folder."""
     try:
         with open_inside(path, inside) as file:
+            with pixels.opened(file):  # what is no image is not read to its end
+                file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
             with pixels.opened(file) as image:

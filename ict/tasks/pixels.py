@@ -13,11 +13,11 @@ index without a colour) is refused: a guess per image would give images of one d
 
 import contextlib
 import functools
+import io
 import logging
 import threading
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -29,6 +29,8 @@ from ict.documents.number_words import range_words
 # guesses without a signature (TGA). A Multi-Picture Object opens as JPEG.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
 MOST_PIXELS = 178_956_970  # of one image: PIL's own limit, which others in the process may lift
+_SURE_PIXELS = 1 << 24  # fewer do no harm, however small their file
+_MOST_OF_A_BYTE = 9_000  # deflate, the best of common ones, makes 8,256 black pixels of one byte
 MOST_IN_FLIGHT = 1 << 27  # of all threads together; a pixel costs 8 to 15 bytes while it is decoded
 
 _BLOCK_BYTES = 1 << 26  # PIL's 16 MiB stay with each thread that freed them: 2 GiB on 16 threads
@@ -77,7 +79,7 @@ def known_formats() -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
+def opened(source: IO[bytes]) -> Iterator[Image.Image]:
     """The image file, unread yet, with room for its pixels held until the end of the block.
 
     Raises one of `task.UNDECODABLE`. Never hold one image inside another's block.
@@ -86,8 +88,20 @@ def opened(source: Path | IO[bytes]) -> Iterator[Image.Image]:
         pixels = image.width * image.height
         if pixels > MOST_PIXELS:
             raise Image.DecompressionBombError(f"{pixels} pixels")
+        if pixels > _SURE_PIXELS and pixels > _MOST_OF_A_BYTE * (size := _size_of(source)):
+            raise ValueError(
+                f"it promises {pixels:,} pixels in {size:,} bytes, as a decompression bomb does; save it anew"
+            )
         with BUDGET.hold(pixels):
             yield image
+
+
+def _size_of(file: IO[bytes]) -> int:
+    """Bytes of an open file."""
+    here = file.tell()
+    size = file.seek(0, io.SEEK_END)
+    file.seek(here)
+    return size
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ict_app.common import visit, words
+from ict_app.common import fields, visit, words
 from streamlit.testing.v1 import AppTest
 
 from ict.store import Store
@@ -185,3 +185,17 @@ def test_the_example_stays_in_reach_and_nothing_is_started_or_deleted_in_it(
 def test_a_run_in_the_tab_of_a_browser():
     assert words.short_label("digits", "ict", [24]) == "digits · ict k=24"
     assert words.short_label("digits", "full") == "digits · full"
+
+
+@pytest.mark.parametrize(
+    ("came", "value"),
+    [(["", ""], []), (["", "42"], ["42"]), ([""], []), (["44", "", "42"], ["44", "42"])],
+)
+def test_a_list_in_a_link_is_read_the_same_from_what_it_was_rewritten_as(
+    came: list[str], value: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    here = visit.Visit(now={"seeds": came}, linked={"seeds"})
+    monkeypatch.setattr(visit, "current", lambda: here)
+    seeds = fields.some_of(("42",), "seeds", default=(), noun="seeds", new=True)
+    assert seeds.value() == value
+    assert seeds.value() == value

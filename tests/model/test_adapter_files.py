@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 import ict
@@ -125,6 +126,21 @@ def test_other_files_are_one_sentence(tmp_path):
     ):
         with pytest.raises(InputError, match=sentence):
             ict.load_adapter(model, tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", [torch.uint64, torch.float32])
+def test_channels_in_another_type_of_number_are_one_sentence_and_change_nothing(tmp_path, kind):
+    file = ict.save_adapter(trained(small.build("vit")[0]), tmp_path / "a")
+    tensors = load_file(file)
+    with safe_open(file, framework="pt") as opened:
+        metadata = opened.metadata()
+    odd = {n: t.to(kind) if n.endswith(".indices") else t for n, t in tensors.items()}
+    save_file(odd, file, metadata=metadata)
+    model = small.build("vit")[0]
+    before = list(model.state_dict())
+    with pytest.raises(InputError, match=r"indices holds numbers of type \w+ and not int64"):
+        ict.load_adapter(model, file)
+    assert list(model.state_dict()) == before
 
 
 def test_detach_gives_the_head_back_too():

@@ -107,6 +107,19 @@ def test_other_precisions_are_cast(dtype: torch.dtype, tmp_path: Path) -> None:
     assert all(torch.equal(v, state[k].float()) for k, v in ours.state_dict().items())
 
 
+def test_a_file_that_asks_for_more_memory_than_there_is_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save({"a": torch.zeros(1)}, tmp_path / "a.pth")
+
+    def asks(*_words: object, **_more: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("ict.model.weight_files.torch.load", asks)
+    with pytest.raises(InputError, match=r"a\.pth: its tensors take more memory than is free"):
+        load_weights(vit(), "vit", tmp_path / "a.pth")
+
+
 def test_two_models_of_equal_standing_are_not_chosen_between(tmp_path: Path) -> None:
     state = random_model(vit).state_dict()
     torch.save({"generator": state, "other": spoilt(state)}, tmp_path / "two.pth")

@@ -159,6 +159,10 @@ def wrong(folder: Path, kind: str) -> Path:
         os.mkfifo(class_folders(mine) / "鳥/a.png")
     elif kind == "too few":
         class_folders(mine, each=1)
+    elif kind == "no image to validate on":
+        for part in ("train", "test"):
+            for name in ("cats", "dogs"):
+                write_image(mine / part / name / f"{part}{name}.png", len(part + name))
     else:
         text = {
             "a file outside": "image,label\n../a.png,1\nb.png,2\n",
@@ -185,6 +189,7 @@ def wrong(folder: Path, kind: str) -> Path:
         "a device": "is missing, or no file",
         "a pipe": "is missing, or no file",
         "too few": "3 images are too few",
+        "no image to validate on": "2 images for training are too few to draw a val part from",
         "a file outside": "line 2: '../a.png' leaves the task's folder by '..'",
         "a file from the root": "line 2: '/etc/passwd' is an absolute path",
         "no label": "line 2: no label",

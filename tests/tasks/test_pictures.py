@@ -1,5 +1,6 @@
 """`ict.tasks.pictures`: what is told of one image file."""
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -58,3 +59,10 @@ def test_an_orientation_is_told_and_applied_to_tiff_alone(tmp_path, name, rotate
     found = picture(tmp_path / "a")
     assert (found.rotated, found.turned) == (rotated, turned)
     assert found.size == ((4, 8) if turned else (8, 4))
+
+
+def test_a_file_that_is_no_image_is_not_read_to_its_end(tmp_path):
+    path = tmp_path / "hole"
+    path.write_bytes(b"[")
+    os.truncate(path, 1 << 40)
+    assert "is no image in a form that is read here" in str(look_at(path))

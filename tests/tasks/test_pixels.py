@@ -177,3 +177,15 @@ def test_every_mode_of_this_pillow_has_a_rule(mode):
     if image.palette:
         image.putpalette(b"\0\0\0")
     assert to_rgb(image).mode == "RGB"
+
+
+def test_a_few_bytes_that_promise_many_pixels_are_refused_at_once(tmp_path):
+    """A TIFF whose header says 16 million rows of 7, and which holds 9 of them."""
+    path = tmp_path / "bomb.tif"
+    Image.fromarray(np.zeros((9, 7), np.uint8)).save(path)
+    content = path.read_bytes()
+    rows = struct.pack("<HHII", 257, 4, 1, 9)  # the entry of ImageLength
+    assert content.count(rows) == 1
+    path.write_bytes(content.replace(rows, struct.pack("<HHII", 257, 4, 1, 16_000_000)))
+    with pytest.raises(InputError, match=r"promises 112,000,000 pixels in \d+ bytes, as a decomp"):
+        open_rgb(path)

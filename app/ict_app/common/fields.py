@@ -111,9 +111,10 @@ def some_of(
     by_label = {label: text for text, label in labels.items()}
 
     def read(texts: list[str]) -> tuple[list[str] | None, list[str]]:
-        if not texts or texts == EMPTY:
+        said = [text for text in texts if text]
+        if not said:
             return ([], []) if texts else (None, [])
-        found = {text: text if text in labels or new else by_label.get(text) for text in texts}
+        found = {text: text if text in labels or new else by_label.get(text) for text in said}
         known = list(dict.fromkeys(text for text in found.values() if text is not None))
         return known or None, [text for text, value in found.items() if value is None]
 

@@ -85,6 +85,11 @@ def parted(images: Sequence[Image], labels: np.ndarray, *, seed: int) -> Parted:
     if not len(of["test"]):
         raise InputError("neither a test nor a val part; give one, or no parts at all")
     if not len(of["val"]):
+        if len(of["train"]) < 5:
+            raise InputError(
+                f"{len(of['train'])} images for training are too few to draw a val part from; give 5 or "
+                "more, or a val part"
+            )
         chosen = _some(labels, of["train"], min(VAL, len(of["train"]) // 5), seed)
         of["val"], of["train"] = chosen, np.setdiff1d(of["train"], chosen)
         words += f", val drawn from train with seed {seed}"
