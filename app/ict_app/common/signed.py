@@ -14,7 +14,9 @@ from ict.documents.number_words import number_words
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
-    from streamlit.elements.lib.column_types import ColumnConfig
+    from streamlit.elements.lib.column_types import ButtonColumnResult, ColumnConfig
+
+    Column = ColumnConfig | ButtonColumnResult | str
 
 _PLAIN = ".6g"
 
@@ -24,13 +26,13 @@ class Signed:
     """A table as `st.dataframe` takes it, and its columns."""
 
     data: pd.DataFrame | Styler
-    columns: Mapping[str, ColumnConfig | str]
+    columns: Mapping[str, Column]
 
 
 def draw(
     table: pd.DataFrame,
     forms: Mapping[str, str],
-    columns: Mapping[str, ColumnConfig | str],
+    columns: Mapping[str, Column],
     **options: Any,
 ) -> None:
     """`st.dataframe` of the table with columns of `forms` in a format of Python.
@@ -43,9 +45,7 @@ def draw(
     )  # fmt: skip
 
 
-def signed(
-    table: pd.DataFrame, forms: Mapping[str, str], columns: Mapping[str, ColumnConfig | str]
-) -> Signed:
+def signed(table: pd.DataFrame, forms: Mapping[str, str], columns: Mapping[str, Column]) -> Signed:
     """What `draw` shows: streamlit writes a hyphen, and is left to write where there is no sign."""
     forms = {name: form for name, form in forms.items() if name in table}
     if any((pd.to_numeric(table[name], errors="coerce") < 0).any() for name in forms):
@@ -62,7 +62,7 @@ def _styled(table: pd.DataFrame, forms: Mapping[str, str]) -> Styler:
     )
 
 
-def _formatted(column: ColumnConfig | str | None, form: str) -> ColumnConfig:
+def _formatted(column: Column | None, form: str) -> ColumnConfig:
     own: Any = {"label": column} if isinstance(column, str) else column or {}
     kind = {"type": "number", **(own.get("type_config") or {}), "format": f"%{form}"}
     return cast("ColumnConfig", {**own, "type_config": kind})
