@@ -36,7 +36,10 @@ def test_a_request_comes_back_from_json_as_it_was(request_):
     ("form", "words"),
     [
         ({"name": "corves", "sources": [], "choice": {}}, "no figure 'corves' in this version"),
-        ({"name": ["curves"], "sources": [], "choice": {}}, r"no figure \['curves'\] in this version"),
+        (
+            {"name": ["curves"], "sources": [], "choice": {}},
+            r"no figure \['curves'\] in this version",
+        ),
         ({"name": "curves", "sources": "run", "choice": {}}, "no list of names"),
         ({"name": "curves", "sources": [], "choice": {"colour": 1}}, "not of this version"),
         ({"name": "curves", "sources": [], "choice": {"k": "24"}}, "not of this version"),
