@@ -182,7 +182,7 @@ def _inspection_world(kind: str, root: Path) -> World:
 def _small_inspection() -> tuple[list[bytes], bytes]:
     L, D, M, T = 2, 3, 2, 4
     draw = np.random.default_rng(2)
-    one = {
+    one: dict[str, np.ndarray] = {
         "map_range.0": np.tile(np.array([0, 5], np.float32), (L, D, 1)),
         "profile.0": draw.random((L, 3, D)).astype(np.float16),
         "histogram.0": draw.integers(0, 9, (L, D, 5), np.int32),

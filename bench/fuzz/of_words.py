@@ -166,7 +166,7 @@ class _Bounds:
         from ict_app.common import fields
 
         tasks = {"digits": "Digits", "count": "Count", "sprites_loc": "Sprites"}
-        self.fields = [
+        self.fields: list[Any] = [
             fields.one_of({_RUN: "first"}, "run", default=None, noun="run", moving=True),
             fields.one_of(("own", "example"), "store", default="own", noun="store"),
             fields.one_of(("1/8", "1/4", "1/2"), "kd", default="1/8", noun="K/D"),

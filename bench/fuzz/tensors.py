@@ -15,7 +15,7 @@ from bench.fuzz.target import Form
 _TYPES = ("float32", "float64", "float16", "int64", "int32", "uint8", "bool", "int8")
 _NAMES = ("F32", "F64", "F16", "BF16", "I64", "I32", "U8", "BOOL", "F8_E4M3", "I16", "U64", "X", "")
 _ODD_NUMBERS = (float("nan"), float("inf"), -float("inf"), -1.0, 0.0, 2.0, 1e30, 1e9, -1e-30)
-_SHAPES = ([], [0], [-1], [2**62, 4], [1, 1, 1], [2**63], ["a"], None, 3, [1.5])
+_SHAPES: tuple[Any, ...] = ([], [0], [-1], [2**62, 4], [1, 1, 1], [2**63], ["a"], None, 3, [1.5])
 
 
 def of_tensors(random: Random, content: bytes) -> bytes:

@@ -157,7 +157,7 @@ class Checkpoint:
 
 def best_epoch(rows: Sequence[dict[str, Any]]) -> int | None:
     """The first epoch with the highest validation accuracy; None where none was measured."""
-    accuracies = [row.get("val_accuracy") for row in rows]
+    accuracies: list[Any] = [row.get("val_accuracy") for row in rows]
     return None if not accuracies or None in accuracies else 1 + int(np.argmax(accuracies))
 
 
