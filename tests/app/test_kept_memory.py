@@ -1,8 +1,13 @@
 """A server that runs for weeks keeps what it needs: caches have bounds, closed tabs are forgotten."""
 
 import ast
+import asyncio
+import gc
+import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,3 +49,57 @@ def test_a_cache_without_a_bound_is_found(tmp_path: Path) -> None:
     )
     loose = [at.partition(":")[2] for at, _, bounded in caches(tmp_path) if not bounded]
     assert loose == ["a", "b", "c", "d"]
+
+
+def opened(server: Any) -> "weakref.ref[Any]":
+    """A tab that was opened and closed; gives what is left of its session."""
+    from streamlit.runtime.session_manager import SessionClient
+
+    class Browser(SessionClient):
+        client_context = None
+
+        def write_forward_msg(self, msg: Any) -> None:
+            pass
+
+    session_id = server.connect_session(client=Browser(), user_info={})
+    session = weakref.ref(server._session_mgr.get_active_session_info(session_id).session)
+    server.disconnect_session(session_id)
+    return session
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(1, 0), (1000, 3)])
+def test_closed_tabs_are_forgotten_with_their_descriptors(
+    monkeypatch: pytest.MonkeyPatch, seconds: int, left: int
+) -> None:
+    """Also where no other tab is closed after them; not before their time, as a browser may come back."""
+    import streamlit as st
+    from ict_app.common import sessions
+    from streamlit import config
+    from streamlit.runtime import Runtime
+
+    monkeypatch.setattr(Runtime, "_instance", None)
+    config.set_option("server.disconnectedSessionTTL", seconds)
+    config.set_option("server.fileWatcherType", "none")  # as app/.streamlit/config.toml has it
+    server = st.App(str(ROOT / "app" / "main.py"))._create_runtime()
+
+    async def visit() -> None:
+        await server.start()
+        gc.collect()
+        before = len(os.listdir("/proc/self/fd"))
+        tabs = [opened(server) for _ in range(3)]
+        gc.collect()
+        assert all(one() for one in tabs)
+        assert len(os.listdir("/proc/self/fd")) == before + 3 * 3
+        await asyncio.sleep(1.05)
+        assert sessions.forget_closed() == 3 - left
+        gc.collect()
+        assert sum(one() is not None for one in tabs) == left
+        assert len(os.listdir("/proc/self/fd")) == before + 3 * left
+        server.stop()
+        await server.stopped
+
+    try:
+        asyncio.run(visit())
+    finally:
+        config.set_option("server.disconnectedSessionTTL", 120)
+        config.set_option("server.fileWatcherType", "auto")

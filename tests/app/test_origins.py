@@ -19,8 +19,7 @@ FOREIGN = (
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("origins")
-    hosts = f'["localhost", "127.0.0.1", "::1", "{NAME}"]'
-    told = {"ALLOWED_HOSTS": hosts, "CORS_ALLOWED_ORIGINS": f'["{PROXY}"]'}
+    told = {"ALLOWED_HOSTS": f"localhost 127.0.0.1 ::1 {NAME}", "CORS_ALLOWED_ORIGINS": PROXY}
     named = {f"STREAMLIT_SERVER_{name}": text for name, text in told.items()}
     # Whoever asked the internet for this machine's address would fail, and be heard of in the log.
     found = Server(folder / "store", folder, http_proxy="http://127.0.0.1:9", **named)
