@@ -143,7 +143,7 @@ async def _marks(server: Server, began: float, seconds: float) -> list[Moment]:
     for number in range(1, MARKS + 1):
         part = seconds * number / MARKS
         await asyncio.sleep(max(0, began + part - time.monotonic()))
-        found.append(await asyncio.to_thread(moment, f"{part / 60:.1f} min", server.pid))
+        found.append(await asyncio.to_thread(moment, f"{part:.0f} s", server.pid))
     return found
 
 

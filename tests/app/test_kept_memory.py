@@ -4,6 +4,7 @@ import ast
 import asyncio
 import gc
 import os
+import tomllib
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,13 @@ def test_a_cache_without_a_bound_is_found(tmp_path: Path) -> None:
     assert loose == ["a", "b", "c", "d"]
 
 
+def test_a_closed_tab_is_forgotten_within_a_minute() -> None:
+    from ict_app.common.sessions import LOOK_SECONDS
+
+    config = tomllib.loads((ROOT / "app" / ".streamlit" / "config.toml").read_text())
+    assert config["server"]["disconnectedSessionTTL"] + LOOK_SECONDS < 60
+
+
 def opened(server: Any) -> "weakref.ref[Any]":
     """A tab that was opened and closed; gives what is left of its session."""
     from streamlit.runtime.session_manager import SessionClient
@@ -79,7 +87,7 @@ def test_closed_tabs_are_forgotten_with_their_descriptors(
 
     monkeypatch.setattr(Runtime, "_instance", None)
     config.set_option("server.disconnectedSessionTTL", seconds)
-    config.set_option("server.fileWatcherType", "none")  # as app/.streamlit/config.toml has it
+    config.set_option("server.fileWatcherType", "none")  # whose descriptors all tabs share
     server = st.App(str(ROOT / "app" / "main.py"))._create_runtime()
 
     async def visit() -> None:
