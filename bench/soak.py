@@ -153,7 +153,7 @@ def trains(store: Store) -> None:
     words = [sys.executable, "-m", "ict", "train", "digits", "--set", "epochs=100000"]
     subprocess.run(words, check=True, capture_output=True)
     (mine,) = (run for run in store.runs() if run.id not in before)
-    until(lambda: bool(mine.progress()), seconds=120)
+    until(lambda: bool(mine.progress()), seconds=300)
 
 
 def measure(plan: Plan) -> tuple[list[Moment], Seen]:

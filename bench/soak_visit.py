@@ -6,16 +6,23 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext, Error, Page
 
 PAUSE_SECONDS = (6.0, 14.0)  # between two things that a visitor does
-_PATIENCE_MS = 120_000
-_STANDS = """(title) => {
-  const app = document.querySelector('[data-testid=stApp]');
-  const main = document.querySelector('[data-testid=stMain]');
-  return app && main && app.dataset.testScriptState === 'notRunning' && (!title ||
-    [...main.querySelectorAll('h1, h2, h3')].some(one => one.innerText.trim() === title));
-}"""
+_PATIENCE_SECONDS = 120.0
+# An observer sees it between two looks of the sidebar at the runs, also in a tab that lies behind others.
+_STANDS = """(title) => new Promise(done => {
+  const stands = () => {
+    const app = document.querySelector('[data-testid=stApp]');
+    const shown = [...document.querySelectorAll('[data-testid=stMain] :is(h1, h2, h3)')];
+    return app?.dataset.testScriptState === 'notRunning' &&
+      shown.some(one => !title || one.innerText.trim() === title);
+  };
+  if (stands()) return done();
+  const watch = new MutationObserver(() => { if (stands()) { watch.disconnect(); done(); } });
+  const attributeFilter = ['data-test-script-state'];
+  watch.observe(document.body, {subtree: true, childList: true, attributes: true, attributeFilter});
+})"""
 _CHANGE = """(number) => {
   const main = document.querySelector('[data-testid=stMain]');
   const kinds = '[role=slider], [role=tab], [data-testid=stButtonGroup] button, ' +
@@ -50,7 +57,7 @@ class Seen:
 async def open_tab(context: BrowserContext, url: str, seen: Seen) -> Page:
     """A new tab on the front page."""
     page = await context.new_page()
-    page.set_default_timeout(_PATIENCE_MS)
+    page.set_default_timeout(1000 * _PATIENCE_SECONDS)
     page.on("pageerror", lambda error: seen.troubles.append(str(error)))
     await page.goto(url)
     await stands(page, "")
@@ -59,7 +66,7 @@ async def open_tab(context: BrowserContext, url: str, seen: Seen) -> Page:
 
 async def stands(page: Page, title: str) -> None:
     """Waits until the page of that heading, or any, is complete."""
-    await page.wait_for_function(_STANDS, arg=title)
+    await asyncio.wait_for(page.evaluate(_STANDS, title), _PATIENCE_SECONDS)
 
 
 async def go(page: Page, title: str, seen: Seen) -> None:
@@ -87,13 +94,22 @@ async def walk(page: Page, titles: Sequence[str], *, seed: int, until: float, se
     number = seed * 5  # each begins elsewhere
     await asyncio.sleep(drawn.uniform(0, PAUSE_SECONDS[1]))
     while time.monotonic() < until:
-        title = titles[number % len(titles)]
         number += 1
-        await go(page, title, seen)
-        for _ in range(drawn.choice((1, 2))):
-            await asyncio.sleep(
-                min(drawn.uniform(*PAUSE_SECONDS), max(0, until - time.monotonic()))
-            )
-            if time.monotonic() < until:
-                await change(page, drawn.randrange(1000), seen)
-        await asyncio.sleep(min(drawn.uniform(*PAUSE_SECONDS), max(0, until - time.monotonic())))
+        try:
+            await _look(page, titles[number % len(titles)], drawn, until=until, seen=seen)
+        except (TimeoutError, Error) as error:
+            seen.troubles.append(f"{titles[number % len(titles)]}: {error or 'too late'}")
+
+
+async def _look(page: Page, title: str, drawn: random.Random, *, until: float, seen: Seen) -> None:
+    """Goes to a page and changes one or two of its controls, with a pause after each."""
+    await go(page, title, seen)
+    for _ in range(drawn.choice((1, 2))):
+        await _pause(drawn, until)
+        if time.monotonic() < until:
+            await change(page, drawn.randrange(1000), seen)
+    await _pause(drawn, until)
+
+
+async def _pause(drawn: random.Random, until: float) -> None:
+    await asyncio.sleep(max(0, min(drawn.uniform(*PAUSE_SECONDS), until - time.monotonic())))
