@@ -125,11 +125,10 @@ async def visited(server: Server, plan: Plan) -> tuple[list[Moment], Seen]:
         await asyncio.sleep(plan.after_seconds)
         moments = [moment("start", server.pid)]
         visitors = await chrome.new_context(viewport={"width": 1440, "height": 1000})
-        tabs = [await open_tab(visitors, server.url, seen) for _ in range(plan.sessions)]
         began = time.monotonic()
         walks = [
-            walk(tab, PAGES, seed=number, until=began + plan.seconds, seen=seen)
-            for number, tab in enumerate(tabs)
+            walk(visitors, server.url, PAGES, seed=number, until=began + plan.seconds, seen=seen)
+            for number in range(plan.sessions)
         ]
         marked, *_ = await asyncio.gather(_marks(server, began, plan.seconds), *walks)
         await visitors.close()

@@ -88,17 +88,23 @@ async def change(page: Page, number: int, seen: Seen) -> None:
         await stands(page, "")
 
 
-async def walk(page: Page, titles: Sequence[str], *, seed: int, until: float, seen: Seen) -> None:
-    """Goes from page to page until `until` (of the monotonic clock), and changes something on each."""
+async def walk(
+    context: BrowserContext, url: str, titles: Sequence[str], *, seed: int, until: float, seen: Seen
+) -> None:
+    """In a new tab, goes from page to page until `until` (of the monotonic clock), and changes something on each."""
     drawn = random.Random(seed)
     number = seed * 5  # each begins elsewhere
     await asyncio.sleep(drawn.uniform(0, PAUSE_SECONDS[1]))
+    page = None
     while time.monotonic() < until:
-        number += 1
+        title = titles[number % len(titles)] if page else "front page"
+        number += page is not None
         try:
-            await _look(page, titles[number % len(titles)], drawn, until=until, seen=seen)
+            page = page or await open_tab(context, url, seen)
+            if title in titles:
+                await _look(page, title, drawn, until=until, seen=seen)
         except (TimeoutError, Error) as error:
-            seen.troubles.append(f"{titles[number % len(titles)]}: {error or 'too late'}")
+            seen.troubles.append(f"{title}: {str(error)[:200] or 'too late'}")
 
 
 async def _look(page: Page, title: str, drawn: random.Random, *, until: float, seen: Seen) -> None:
