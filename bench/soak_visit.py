@@ -59,8 +59,12 @@ async def open_tab(context: BrowserContext, url: str, seen: Seen) -> Page:
     page = await context.new_page()
     page.set_default_timeout(1000 * _PATIENCE_SECONDS)
     page.on("pageerror", lambda error: seen.troubles.append(str(error)))
-    await page.goto(url)
-    await stands(page, "")
+    try:
+        await page.goto(url)
+        await stands(page, "")
+    except (TimeoutError, Error):
+        await page.close()
+        raise
     return page
 
 
