@@ -190,7 +190,8 @@ def report(plan: Plan, load: float, moments: Sequence[Moment], seen: Seen) -> li
         "# Ten visitors while a run trains",
         "",
         f"`{words}`, {time.strftime('%Y-%m-%d')}: {device_name('cpu')} ({os.cpu_count()} cores), {versions};",
-        f"load average of the machine as it began: {load:.1f}. {plan.sessions} tabs for "
+        f"load average of the machine as it began: {load:.1f}, as it ended: {os.getloadavg()[0]:.1f}. "
+        f"{plan.sessions} tabs for "
         f"{plan.seconds / 60:.1f} minutes: {sum(map(len, seen.seconds.values()))} pages opened, "
         f"{seen.changes} controls changed, {len(seen.troubles)} errors.",
         "",
