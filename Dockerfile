@@ -3,7 +3,7 @@
 #   docker build -t ict --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu128 .
 #   docker run --rm -p 127.0.0.1:8501:8501 -v ict_store:/store -v /path/to/vtab-1k:/data:ro ict
 # With CUDA add `--gpus all`; the NVIDIA container toolkit brings the driver in, wheels the rest.
-# Behind another host name: -e STREAMLIT_SERVER_ALLOWED_HOSTS='["my.host"]'
+# Behind another host name: -e STREAMLIT_SERVER_ALLOWED_HOSTS="localhost 127.0.0.1 my.host"
 
 FROM python:3.11-slim-bookworm
 

@@ -8,11 +8,12 @@ server runs it as a script for each visitor.
 import streamlit as st
 
 if __name__ == "__main__":
-    from ict_app.common import places, shell, visit
+    from ict_app.common import entrance, places, shell, visit
 
     st.set_page_config(
         page_title="ict", page_icon=shell.ICON, layout="wide", initial_sidebar_state=220
     )
+    entrance.require_gate()
     page = st.navigation(shell.pages(), expanded=True)
     visit.current().arrive(places.name_of(page.title))
     shell.require_store()
@@ -25,7 +26,8 @@ if __name__ == "__main__":
         shell.counts()
         visit.current().settle()
 else:
-    from ict_app.common import browser, hosts
+    from ict_app.common import browser, entrance, hosts, origins
     from starlette.middleware import Middleware
 
-    app = st.App(__file__, middleware=[Middleware(hosts.UnknownHost)], lifespan=browser.opened)
+    gates = [Middleware(hosts.UnknownHost), Middleware(origins.ForeignOrigin), *entrance.gate()]
+    app = st.App(__file__, middleware=gates, lifespan=browser.opened)

@@ -180,7 +180,7 @@ def from_record(record: dict[str, Any]) -> Backbone:
     )
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1000)
 def widths_here(name: str) -> tuple[int, ...] | None:
     """Channels of each stage of a backbone that a run names; None where timm here does not know it."""
     try:

@@ -131,7 +131,7 @@ def calm_threads(threads: int) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def prefers_bf16(device: str) -> bool:
     """True where bfloat16 is faster than float32: any GPU, and CPUs as `fast_bf16` tells.
 

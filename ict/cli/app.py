@@ -4,7 +4,9 @@ import importlib.util
 import ipaddress
 import os
 import re
+import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -12,7 +14,8 @@ import click
 from ict.cli.child import Child
 from ict.cli.common import command
 from ict.errors import InputError, quoted
-from ict.files import PUBLISHED, is_published
+from ict.files import PUBLISHED, absolute, is_published
+from ict.files.entry_token import TOKEN, TOKEN_FILE, checked_token, read_token
 from ict.store.store import Store
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
@@ -34,9 +37,21 @@ _MOST_HOSTS = 100
     "--address",
     help="Listen there; 127.0.0.1 by default, 0.0.0.0 lets everybody who reaches this machine start runs.",
 )
+@click.option(
+    "--token",
+    metavar="FILE|auto",
+    help="Let in only who brings the token in FILE, or one that is drawn and printed now (auto). "
+    f"${TOKEN_FILE} names such a file, too.",
+)
 @click.option("--no-browser", is_flag=True, help="Do not open a browser window.")
 def app(
-    *, port: int, hosts: tuple[str, ...], address: str | None, no_browser: bool, as_json: bool
+    *,
+    port: int,
+    hosts: tuple[str, ...],
+    address: str | None,
+    token: str | None,
+    no_browser: bool,
+    as_json: bool,
 ) -> None:
     """Serves the app on this machine until Ctrl-C; runs that it started go on.
 
@@ -49,7 +64,9 @@ def app(
         raise ModuleNotFoundError(name="streamlit")
     own = () if address is None else own_names(address)
     names = tuple(dict.fromkeys([*host_names(hosts), *own]))
-    arguments = ["--server.port", str(port), "--server.headless", str(no_browser).lower()]
+    entry = entry_token(token, os.environ)
+    headless = no_browser or bool(entry)  # the address with a token is nothing for a command line
+    arguments = ["--server.port", str(port), "--server.headless", str(headless).lower()]
     if address is not None:
         arguments += ["--server.address", address]
     if names:
@@ -57,9 +74,41 @@ def app(
     click.echo(f"ict: {_who_is_answered(names)}", err=True)
     if is_published():
         click.echo(f"ict: {PUBLISHED}", err=True)
-    environment = {**os.environ, "ICT_STORE": str(Store().root)}
+    if entry:
+        click.echo(
+            f"ict: {_how_to_enter(entry, address or _HERE[1], port, drawn=token == 'auto')}",
+            err=True,
+        )
+    others = {name: said for name, said in os.environ.items() if name not in (TOKEN, TOKEN_FILE)}
+    environment = {**others, **entry, "ICT_STORE": str(Store().root)}
     served = [sys.executable, "-m", "streamlit", "run", str(MAIN), *arguments]
     raise SystemExit(Child(served, environment).run())
+
+
+def entry_token(given: str | None, environment: Mapping[str, str]) -> dict[str, str]:
+    """Of `--token` or the environment: the variable that tells the server, or none where all may enter.
+
+    Raises InputError for what holds no token.
+    """
+    if given == "auto":
+        return {TOKEN: secrets.token_urlsafe(32)}
+    if given is None and environment.get(TOKEN):
+        return {TOKEN: checked_token(environment[TOKEN], f"${TOKEN}")}
+    path = (environment.get(TOKEN_FILE) or None) if given is None else given
+    if path is None:
+        return {}
+    read_token(path)
+    return {TOKEN_FILE: str(absolute(path))}
+
+
+def _how_to_enter(entry: Mapping[str, str], address: str, port: int, *, drawn: bool) -> str:
+    """The address with the token that was drawn; one that people have elsewhere is not printed."""
+    place = _HERE[0] if _is_everywhere(address) else address
+    told = f"http://{f'[{place}]' if ':' in place else place}:{port}/?token="
+    if drawn:
+        return f"the app asks for a token: open {told}{entry[TOKEN]}"
+    where = quoted(entry[TOKEN_FILE]) if TOKEN_FILE in entry else f"${TOKEN}"
+    return f"the app asks for a token: open {told}… once, with what {where} holds"
 
 
 def host_names(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,8 +135,12 @@ def own_names(address: str) -> tuple[str, ...]:
             f"--address {quoted(address)} is no IP address: choose 127.0.0.1, 0.0.0.0 (all of this "
             "machine's) or one of its own; a name that visitors use belongs into --host"
         )
-    bound = ipaddress.ip_address(address)
-    return () if bound.is_unspecified or address in _HERE else (address.lower(),)
+    return () if _is_everywhere(address) or address in _HERE else (address.lower(),)
+
+
+def _is_everywhere(address: str) -> bool:
+    """Whether it stands for all addresses of this machine."""
+    return ipaddress.ip_address(address).is_unspecified
 
 
 def _is_address(word: str) -> bool:
@@ -110,7 +163,8 @@ def _host_options(names: tuple[str, ...]) -> list[str]:
     for name in names:
         if not name.startswith("*."):
             place = f"[{name}]" if ":" in name else name
-            options += ["--server.corsAllowedOrigins", f"https://{place}"]
+            for scheme in ("https", "http"):
+                options += ["--server.corsAllowedOrigins", f"{scheme}://{place}"]
     return options
 
 

@@ -138,7 +138,7 @@ _INKS = {
 }
 
 
-@functools.cache  # Plotly copies it into each figure
+@functools.lru_cache(maxsize=64)  # Plotly copies it into each figure
 def template(theme: Theme = "light", *, font_px: float = 13) -> go.layout.Template:
     """The Plotly template of a theme; every text size follows from `font_px`."""
     ink = _INKS[theme]

@@ -66,7 +66,7 @@ class _Digits:
         return Image.fromarray(self._pixels[index]).convert("RGB")
 
 
-@functools.cache
+@functools.lru_cache(maxsize=3)
 def digits(split: str) -> _Digits:
     """Of each class, in a fixed random order, 80 train, the next 20 validate, the rest test.
 

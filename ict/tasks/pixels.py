@@ -156,7 +156,7 @@ def _whole_to_bytes(values: np.ndarray, top: int) -> np.ndarray:
     return _bytes_by_value(top)[values]
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def _bytes_by_value(top: int) -> np.ndarray:
     return ((np.arange(top + 1) * 510 + top) // (2 * top)).astype(np.uint8)
 

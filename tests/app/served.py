@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,15 @@ def free_port() -> int:
 
 
 class Server:
-    """A served app on a store; `cwd` is any folder but the repository."""
+    """A served app on a store; `cwd` is any folder but the repository.
 
-    def __init__(self, store: Path, cwd: Path, **environment: str) -> None:
+    `below` are the words of a command that runs its own arguments.
+    """
+
+    def __init__(
+        self, store: Path, cwd: Path, below: Sequence[str] = (), **environment: str
+    ) -> None:
+        self._below = below
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._cwd = cwd
@@ -42,7 +48,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", str(MAIN)]
+        command = [*self._below, sys.executable, "-m", "streamlit", "run", str(MAIN)]
         command += ["--server.port", str(self.port), "--server.headless", "true"]
         self._log = (self._cwd / "server.log").open("ab")
         self._process = subprocess.Popen(
@@ -64,9 +70,14 @@ class Server:
         """What is loaded into the server's memory."""
         return Path(f"/proc/{self.pid}/maps").read_text()
 
-    def handshake(self, host: str) -> int:
-        """HTTP status of the answer to a browser that came for `host`; 101 is accepted."""
-        lines = ["GET /_stcore/stream HTTP/1.1", f"Host: {host}", f"Origin: http://{host}"]
+    def handshake(self, host: str, *, origin: str | None = None, cookie: str = "") -> int:
+        """HTTP status of the answer to a browser that came for `host`; 101 is accepted.
+
+        It shows a page of `origin`, of the app itself by default; none is said where it is empty.
+        """
+        origin = f"http://{host}" if origin is None else origin
+        lines = ["GET /_stcore/stream HTTP/1.1", f"Host: {host}"]
+        lines += [*([f"Origin: {origin}"] if origin else []), f"Cookie: {cookie or 'none=1'}"]
         lines += ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
         lines += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""]
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:

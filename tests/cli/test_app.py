@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from ict.cli import app as command
 from ict.cli import main
-from ict.cli.app import host_names, own_names
+from ict.cli.app import entry_token, host_names, own_names
 from ict.errors import InputError
+from ict.files.entry_token import read_token
 
 SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
 SERVED = """
@@ -192,3 +194,82 @@ def test_an_address_to_listen_at_is_a_number_and_visitors_may_write_it() -> None
     said = CliRunner().invoke(main, ["app", "--host", "http://a", "--json"])
     assert said.exit_code == 2
     assert said.stdout.startswith('{"error": "--host \'http://a\' is no host name')
+
+
+TOKEN = "a-token-of-24-characters"
+
+
+def started(
+    monkeypatch: pytest.MonkeyPatch, *words: str, **environment: str
+) -> tuple[str, list[str], dict[str, str]]:
+    """What `ict app` says, and the command and the environment of the server that it starts."""
+    asked: list[tuple[list[str], dict[str, str]]] = []
+
+    class Child:
+        def __init__(self, served: list[str], given: dict[str, str]) -> None:
+            asked.append((served, given))
+
+        def run(self) -> int:
+            return 0
+
+    monkeypatch.setattr(command, "Child", Child)
+    for name in ("ICT_TOKEN", "ICT_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    said = CliRunner().invoke(main, ["app", *words], env=environment)
+    assert said.exit_code == 0, said.output
+    return said.stderr, *asked[0]
+
+
+def test_a_token_is_drawn_anew_and_told_to_the_server_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = []
+    for words in (["--port", "8600"], ["--address", "0.0.0.0"], ["--address", "::1"]):
+        said, served, environment = started(
+            monkeypatch, "--token", "auto", *words, ICT_TOKEN_FILE="x"
+        )
+        token = environment["ICT_TOKEN"]
+        assert f"/?token={token}\n" in said
+        assert token not in " ".join(served)
+        assert "ICT_TOKEN_FILE" not in environment
+        assert (
+            served[served.index("--server.headless") + 1] == "true"
+        )  # ps shows a browser's address
+        drawn.append((token, said.partition("open ")[2].partition("/?")[0]))
+    assert len({token for token, _ in drawn}) == 3
+    assert all(len(token) > 40 for token, _ in drawn)
+    places = [place for _, place in drawn]
+    assert places == ["http://127.0.0.1:8600", "http://localhost:8501", "http://[::1]:8501"]
+
+
+def test_the_token_of_a_file_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(f"  {TOKEN}\n")
+    monkeypatch.chdir(tmp_path)
+    for words, environment in (
+        (["--token", "token"], {"ICT_TOKEN": "another-token-of-mine"}),
+        ([], {"ICT_TOKEN_FILE": "token"}),
+    ):
+        said, served, given = started(monkeypatch, *words, **environment)
+        assert TOKEN not in said + " ".join(served)
+        assert "/?token=… once, with what" in said
+        assert (given["ICT_TOKEN_FILE"], given.get("ICT_TOKEN")) == (str(tmp_path / "token"), None)
+    said, served, given = started(monkeypatch)
+    assert "token" not in said
+    assert "ICT_TOKEN_FILE" not in given
+    assert served[served.index("--server.headless") + 1] == "false"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "short", "a" * 501, "two words of a token", "à" * 20, "a" * 20 + "\0"]
+)
+def test_what_is_no_token_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "token").write_text(content)
+    with pytest.raises(InputError, match="holds no token: write 16 to 500 letters"):
+        read_token(tmp_path / "token")
+    with pytest.raises(InputError, match="holds no token"):
+        entry_token(None, {"ICT_TOKEN": content or "x"})
+    for wrong in ("", str(tmp_path), str(tmp_path / "missing")):  # never an app without a gate
+        with pytest.raises(InputError, match="name a file that holds the token"):
+            entry_token(wrong, {})

@@ -1,4 +1,4 @@
-"""What starts with the server: the browser window that opens, and leave to start the one of exports."""
+"""What starts with the server: the browser window that opens, leave to start the one of exports, tidying up."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 from streamlit import cli_util, config
 from streamlit.web.server import server_util
 
-from ict_app.common import chrome
+from ict_app.common import chrome, sessions
 
 
 @asynccontextmanager
@@ -22,7 +22,11 @@ async def opened(_app: Any) -> AsyncIterator[None]:
     threading.Thread(target=_import_front_page, daemon=True, name="imports").start()
     if not config.get_option("server.headless"):
         asyncio.get_running_loop().call_soon(cli_util.open_browser, address())
-    yield
+    tidying = asyncio.create_task(sessions.forget_for_ever())
+    try:
+        yield
+    finally:
+        tidying.cancel()
 
 
 def _import_front_page() -> None:

@@ -151,7 +151,7 @@ class _Download:
             return f"{error}\n".encode()
 
 
-@st.cache_data(ttl=300, show_spinner=False)
+@st.cache_data(max_entries=1, ttl=300, show_spinner=False)
 def _no_chrome() -> str | None:
     return missing_formats()
 

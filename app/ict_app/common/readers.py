@@ -269,7 +269,7 @@ class TaskRow:
     path: str | None
 
 
-@st.cache_data(ttl=60, show_spinner=False)
+@st.cache_data(max_entries=100, ttl=60, show_spinner=False)
 def tasks() -> list[TaskRow]:
     """What can be trained on, and what is missing of it."""
     from ict.tasks import list_tasks
@@ -279,7 +279,7 @@ def tasks() -> list[TaskRow]:
     return [TaskRow(**{**row, "missing": tuple(row["missing"] or ())}) for row in rows]
 
 
-@st.cache_data(ttl=60, show_spinner=False)
+@st.cache_data(max_entries=100, ttl=60, show_spinner=False)
 def weights_here(name: str) -> bool:
     """Whether a backbone's own weights need no download."""
     from ict.catalogue import get_backbone

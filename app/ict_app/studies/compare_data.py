@@ -39,7 +39,7 @@ class Pair:
         return named_sides.pair_words(self.a.name, self.b.name)
 
 
-@st.cache_data(ttl=5, show_spinner=False)
+@st.cache_data(max_entries=20, ttl=5, show_spinner=False)
 def offered(root: str) -> dict[str, str]:
     """Names and labels of rows of studies, then groups, then finished runs, newest first."""
     shown = Store(root)
@@ -58,7 +58,7 @@ def _groups(rows: Sequence[RunRow]) -> list[named_sides.Offered]:
     return kept.of_rows(named_sides.of_groups, rows[::-1])
 
 
-@st.cache_data(ttl=5, show_spinner=False)
+@st.cache_data(max_entries=20, ttl=5, show_spinner=False)
 def first_pair(root: str, study: str | None) -> tuple[str, str] | None:
     """What is compared where the link names nothing; of single runs, the newest two of one task."""
     shown = Store(root)
