@@ -85,11 +85,11 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def write(rows: Sequence[Mapping[str, Any]], seed: int, seconds: float) -> None:
+def write(rows: Sequence[Mapping[str, Any]], asked: int, seed: int, seconds: float) -> None:
     """Keeps the table beside the other results."""
     inputs = sum(row["inputs"] for row in rows)
     RESULTS.write_text(
-        f"# Fuzzing\n\n`python -m bench.fuzz --inputs {inputs} --seed {seed} --write` on Python "
+        f"# Fuzzing\n\n`python -m bench.fuzz --inputs {asked} --seed {seed} --write` on Python "
         f"{platform.python_version()}: {inputs:,} inputs in {seconds / 60:.1f} minutes.\n\n"
         "*Changed once*: a valid file, one thing of it changed; the others are junk, or many changes. *Taken*: "
         "read without a word, all others were refused in one sentence. *Branches*: of the functions that "
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     low = [] if options.quick else [n for n, one in branches.items() if one.share < LEAST]
     _say(options, rows, findings, low, seconds)
     if options.write:
-        write(rows, options.seed, seconds)
+        write(rows, count, options.seed, seconds)
     return int(bool(findings or low))
 
 
