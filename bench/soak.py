@@ -130,7 +130,9 @@ async def visited(server: Server, plan: Plan) -> tuple[list[Moment], Seen]:
             walk(visitors, server.url, PAGES, seed=number, until=began + plan.seconds, seen=seen)
             for number in range(plan.sessions)
         ]
-        marked, *_ = await asyncio.gather(_marks(server, began, plan.seconds), *walks)
+        marks = asyncio.create_task(_marks(server, began, plan.seconds))
+        await asyncio.gather(*walks)
+        marked = await marks
         await visitors.close()
         await chrome.close()
         await asyncio.sleep(plan.after_seconds)

@@ -197,7 +197,7 @@ def _small_inspection() -> tuple[list[bytes], bytes]:
         one[f"{level}maps.0"] = draw.integers(0, 255, (L, D, M, T), np.uint8)
     old = {name: array for name, array in one.items() if not name.startswith(("middle", "lowest"))}
     webp = b"RIFF0000WEBP"
-    thumbs = {
+    thumbs: dict[str, np.ndarray] = {
         "bytes": np.frombuffer(webp * 4, np.uint8), "offsets": np.arange(5) * len(webp), "images": np.arange(4),
     }  # fmt: skip
     return [save(one), save(old)], save(thumbs)
