@@ -290,18 +290,3 @@ def test_on_a_full_disk_an_error_takes_the_place_of_what_a_failed_run_needs_no_m
         transitions.finish(run, result(run))
     assert run.result() is None
     assert run.state_path.read_bytes() == STATE
-
-
-def test_a_run_for_whose_configuration_there_is_no_space_leaves_no_folder(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-):
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as disk:
-        disk.setattr(os, "replace", full)
-        with pytest.raises(StoreError, match="the disk is full"):
-            store.create_run({"run_id": "digits-b", "config": {"task": "digits"}})
-    assert "digits-b" not in store.run_ids()
-    assert store.unreadable() == []
-    assert store.create_run({"run_id": "digits-b", "config": {"task": "digits"}}).has_config
