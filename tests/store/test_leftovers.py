@@ -1,11 +1,12 @@
 """What killed processes left is removed, and nothing that somebody still writes or needs."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from ict.files import _of_machine, atomic_write_bytes, atomic_write_json
+from ict.files import StoreError, _of_machine, atomic_write_bytes, atomic_write_json
 from ict.store import Store
 from ict.store.leftovers import sweep
 from tests.result_documents import result_document
@@ -58,3 +59,18 @@ def test_of_runs_the_state_goes_once_they_are_done(store: Store):
 def test_a_store_that_is_not_there_is_not_made(store: Store):
     sweep(store)
     assert not store.root.exists()
+
+
+def test_a_run_for_whose_configuration_there_is_no_space_leaves_no_folder(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "replace", full)
+        with pytest.raises(StoreError, match="the disk is full"):
+            store.create_run({"run_id": "digits-b", "config": {"task": "digits"}})
+    assert "digits-b" not in store.run_ids()
+    assert store.unreadable() == []
+    assert store.create_run({"run_id": "digits-b", "config": {"task": "digits"}}).has_config
