@@ -29,6 +29,7 @@ BENCHES = {
     "store": [],
     "export": [],
     "app": [],
+    "soak": [],
     "selectors": [],
     "warm": [],
     "conductance": ["--images", "12", "--steps", "2"],
