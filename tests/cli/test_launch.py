@@ -43,8 +43,11 @@ def test_runs_filters_sorts_and_groups(toy_store: Store):
     assert len(ask("runs", "--status", "done", "--task", "toy")) == 3
     best_first = [row["run_id"] for row in ask("runs", "--sort", "-test_accuracy")]
     assert best_first == ["toy-002", "toy-001", "toy-000", "other-000"]
-    assert "interval95" in ict("runs", "--group").stdout
+    assert {"mean", "low", "high"} <= set(ict("runs", "--group").stdout.splitlines()[0].split())
     group = ask("runs", "--group")[0]
+    half = group["high"] - group["mean"]
+    assert half > 0
+    assert group["mean"] - group["low"] == pytest.approx(half)
     assert (group["runs"], group["mean"], group["best"]) == (3, pytest.approx(0.6), 0.7)
     error = ask("runs", "--sort", "test_acuracy", code=2)
     assert error == {"error": "no column 'test_acuracy' to sort by; did you mean 'test_accuracy'?"}
