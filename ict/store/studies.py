@@ -38,7 +38,7 @@ from ict.store.study_search import Search
 
 __all__ = [
     "GRID", "Asked", "Contrast", "Member", "Search", "Stand", "Study", "asked", "check", "chosen",
-    "counts", "create", "expand", "list_studies", "load_study", "planned_runs", "primary", "read_studies",
+    "counts", "create", "expand", "find", "list_studies", "load_study", "planned_runs", "primary", "read_studies",
     "read_toml", "remove_study", "repeats", "results", "rows", "searches", "standing", "wishes",
 ]  # fmt: skip
 
@@ -110,6 +110,12 @@ def load_study(store: BaseStore, name: str) -> Study:
         return f"no study {quoted(name)} in {store.root}{did_you_mean(name, names)}"
 
     return required(_read(_path(store, name)), missing)
+
+
+def find(store: BaseStore, document: Mapping[str, Any]) -> Study | None:
+    """The study of the document's name as the store has it; None if there is none that can be read."""
+    found = _read(_path(store, str(document.get("name"))))
+    return found if isinstance(found, Study) else None
 
 
 def list_studies(store: BaseStore) -> list[Study]:
