@@ -11,7 +11,7 @@ from ict.cli.asking import confirm
 from ict.cli.common import NUMBER, command, emit, say_unreadable, table, typed_command
 from ict.cli.options import SLOTS
 from ict.cli.progress_file import ProgressFile
-from ict.cli.study_launch import launcher, submitter
+from ict.cli.study_launch import launcher, launcher_plan, slurm_plan, slurm_settings, submitter
 from ict.cli.study_words import plan_text, sentence, stage_text
 from ict.machine import choose_device, choose_threads, devices
 from ict.store import studies
@@ -37,6 +37,7 @@ def study() -> None:
 def run(source: str, *, no_wait: bool, as_json: bool, **how: Any) -> None:
     """Runs what is missing of a study, and waits for it. What is done is never repeated."""
     store = Store()
+    settings = slurm_settings(how)
     device = choose_device(how["device"]) if how["device"] else None
     document = _document(store, source)
 
@@ -49,7 +50,7 @@ def run(source: str, *, no_wait: bool, as_json: bool, **how: Any) -> None:
         click.echo(f"ict: {left}", err=True)
     if said := unrecorded(store.run(run_id) for run_id in asked_study.run_ids):
         click.echo(f"ict: {said}", err=True)
-    submit = submitter(store, asked_study, device, how)
+    submit = submitter(store, asked_study, device, how, settings)
     asked_study, submitted = _to_the_end(
         store, asked_study, ask, submit, wait=not no_wait, quiet=as_json
     )
@@ -143,8 +144,15 @@ def _document(store: Store, source: str) -> dict[str, Any]:
     help="How many seeds find such a difference of the primary contrast with 80 %; nats where it is of "
     "losses.",
 )
+@launcher_plan
 def plan(
-    source: str, *, slots: int | None, device: str | None, detect: float | None, as_json: bool
+    source: str,
+    *,
+    slots: int | None,
+    device: str | None,
+    detect: float | None,
+    as_json: bool,
+    **how: Any,
 ) -> None:
     """What is missing of a study, and how long it will take by the runs already measured."""
     from ict.store.run_times import plan as make_plan
@@ -168,6 +176,8 @@ def plan(
     made |= {"repeats": studies.repeats(named), "shared_draws": [shared] if shared else []}
     lacking = {one.weights_not_here(): None for _, one in named + planned.waiting}
     made["weights_missing"] = [said for said in lacking if said]
+    later = len(planned.waiting)
+    made |= slurm_plan(store, (made["missing"] - later, later), how)
     text = plan_text(made)
     if detect is not None:
         from ict.analysis.study_power import detect as seeds_for
