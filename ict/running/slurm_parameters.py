@@ -38,7 +38,7 @@ def checked(parameters: Mapping[str, Any], parallel: int | None = None) -> dict[
         if name not in known:
             raise InputError(
                 f"--slurm {quoted(name)} is no parameter of a job{did_you_mean(name, known)}; "
-                f"there are {', '.join(known)}"
+                f"choose one of {', '.join(known)}"
             )
         _check_number(name, value)
     if parallel is not None:
