@@ -26,7 +26,7 @@ def below_probe(a: Side, b: Side, difference: Difference, outcome: Outcome) -> l
     may start elsewhere, and nothing is said of them.
     """
     kinds = [{row.method for row in side.rows} for side in (a, b)]
-    if outcome.lower_is_better or sorted(map(sorted, kinds)) != [["ict"], ["linear"]]:
+    if outcome.lower_is_better or kinds not in ([{"ict"}, {"linear"}], [{"linear"}, {"ict"}]):
         return []
     ours, sign = (a, 1) if kinds[0] == {"ict"} else (b, -1)
     lower = sign * difference.mean < 0
