@@ -148,6 +148,13 @@ def test_a_study_runs_once_and_a_new_seed_adds_its_own(toy_store: Store, study_f
     assert [row["member"] for row in shown["rows"]] == ["grid"] * 3 + ["linear"]
     assert "4 of 4 runs done" in ict("study", "show", "tiny").stdout
     assert len(ask("runs", "--study", "tiny", "--method", "linear")) == 1
+    assert again["notes"] == []
+    study_file.write_text(STUDY.split("[[compare]]")[0])
+    fewer = ict("study", "run", study_file)
+    said = "study tiny is changed: 2 of 4 runs leave it"
+    assert said in fewer.stderr
+    study_file.write_text(STUDY.replace("[1, 2]", "[1]").split("[[compare]]")[0])
+    assert "1 of 2 runs leaves it" in ask("study", "run", study_file)["notes"][0]
     assert ask("study", "remove", "tiny", "--yes") == {"name": "tiny", "removed_runs": []}
     assert len(ask("runs")) == 4
 
