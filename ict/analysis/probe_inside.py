@@ -9,8 +9,10 @@ from ict.analysis.sides import Side
 from ict.analysis.verdicts import judge
 from ict.criteria import is_control
 
-BELOW: Final = (
-    "lies below the converged probe that it contains: trained too little, or at too high a rate."
+WHY: Final = "trained too little, or at too high a rate"
+BELOW: Final = f"lies below the converged probe that it contains: {WHY}."
+PERHAPS: Final = (
+    f"lies below the converged probe that it contains; if other seeds say so too, it was {WHY}."
 )
 _SAME: Final = (
     "backbone", "weights", "data", "image_size", "pixel_normalisation", "train_split", "limit", "shots",
@@ -22,16 +24,17 @@ _SAME: Final = (
 def below_probe(a: Side, b: Side, difference: Difference, outcome: Outcome) -> list[str]:
     """The sentence, where A and B are ICT and the probe of one task, and ICT has the lower accuracy.
 
-    By more than the margin, or by what the seeds tell apart: less is noise. Methods of other packages
-    may start elsewhere, and nothing is said of them.
+    It is certain where the seeds tell them apart, and a guess from the margin on; less is noise. Methods of
+    other packages may start elsewhere, and nothing is said of them.
     """
     kinds = [{row.method for row in side.rows} for side in (a, b)]
     if outcome.lower_is_better or kinds not in ([{"ict"}, {"linear"}], [{"linear"}, {"ict"}]):
         return []
     ours, sign = (a, 1) if kinds[0] == {"ict"} else (b, -1)
     lower = sign * difference.mean < 0
-    matters = abs(difference.mean) >= outcome.margin or judge(difference).different
+    told = judge(difference).different
+    matters = told or abs(difference.mean) >= outcome.margin
     if not (lower and matters) or groups.varying([*a.rows, *b.rows], _SAME):
         return []
     control = any(is_control(row.criterion) for row in ours.rows)
-    return [f"{ours.name if control else 'ICT'} {BELOW}"]
+    return [f"{ours.name if control else 'ICT'} {BELOW if told else PERHAPS}"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ict.analysis.comparing import compare
-from ict.analysis.probe_inside import BELOW
+from ict.analysis.probe_inside import BELOW, PERHAPS
 from ict.analysis.sides import find_side
 from ict.store import Store
 from tests.answered_runs import run_of, wrong_at
@@ -29,7 +29,7 @@ def fill(store: Store, wrong: dict[str, float], **more) -> None:
 
 def notes(store: Store, a: str = OURS, b: str = PROBE, **more) -> list[str]:
     (task,) = compare(find_side(a, store), find_side(b, store), store, **more).tasks
-    return [note for note in task.notes if BELOW in note]
+    return [note for note in task.notes if "probe that it contains" in note]
 
 
 def test_ict_below_its_probe_was_not_trained_enough(store: Store):
@@ -45,12 +45,20 @@ def test_a_control_is_called_by_its_name(store: Store):
     assert notes(store) == [f"{OURS} {BELOW}"]
 
 
-@pytest.mark.parametrize("wrong", [{"ict": 0.1, "linear": 0.4}, {"ict": 0.2, "linear": 0.2}])
-def test_nothing_is_said_of_ict_above_it_or_beside_it(wrong: dict, store: Store):
-    fill(store, wrong)
-    ours = np.mean([row.test_accuracy for row in find_side(OURS, store).rows])
-    (probe,) = (row.test_accuracy for row in find_side(PROBE, store).rows)
-    assert bool(notes(store)) == (ours < probe - 0.01)
+def test_nothing_is_said_of_ict_above_it(store: Store):
+    fill(store, {"ict": 0.1, "linear": 0.4})
+    assert notes(store) == []
+
+
+@pytest.mark.parametrize(("images", "points"), [(1, 0.28), (6, 1.67)])
+def test_a_fraction_of_a_point_is_noise(images: int, points: float, store: Store):
+    """One seed of three is wrong on so many of 120 images, the probe on none."""
+    for seed in (1, 2, 3):
+        said = np.where(np.arange(120) < images * (seed == 1), (LABELS + 1) % 10, LABELS)
+        run_of(store, said, LABELS, seed=seed, method="ict", ratio=0.125)
+    run_of(store, LABELS, LABELS, method="linear")
+    assert images / 120 / 3 * 100 == pytest.approx(points, abs=0.01)
+    assert notes(store) == ([f"ICT {PERHAPS}"] if points > 1 else [])
 
 
 def test_another_backbone_does_not_contain_the_probe(store: Store):
