@@ -54,6 +54,10 @@ class InputError(IctError, ValueError):
     exit_code = 2
 
 
+class NotHereError(InputError):
+    """A criterion or a method is not one of `ict`, and no installed package brings it."""
+
+
 class DivergedError(IctError):
     """Training left the finite numbers: a lower learning rate is needed."""
 

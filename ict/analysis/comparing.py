@@ -15,6 +15,7 @@ from ict.analysis.flips import ClassFlips, Flips, flips, flips_by_class
 from ict.analysis.outcomes import ACCURACY, Outcome
 from ict.analysis.paired_runs import gains, measured, of_seeds
 from ict.analysis.power import Spread, spread
+from ict.analysis.probe_inside import below_probe
 from ict.analysis.same_test import answers_of, same_test, test_size
 from ict.analysis.sides import Side, one_setting, torn
 from ict.analysis.verdicts import EXPLORATORY, Verdict, judge
@@ -194,6 +195,7 @@ def _on_task(
         differences.append(over_seeds_and_images(gained, outcome))
     elif gained is not None:
         notes.append(NO_NEW_IMAGES)
+    below = below_probe(a, b, difference, outcome)
     pair, classes, more = _pair(a, b, answers, by_class=by_class)
     return TaskComparison(
         task=task,
@@ -205,7 +207,7 @@ def _on_task(
         flips=pair,
         by_class=classes,
         spread=None if gained is None else spread(gained, outcome),
-        notes=tuple(dict.fromkeys([*notes, *left_out, *more, *torn(a), *torn(b)])),
+        notes=tuple(dict.fromkeys([*notes, *left_out, *more, *torn(a), *torn(b), *below])),
     )
 
 

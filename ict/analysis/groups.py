@@ -62,7 +62,7 @@ class Group:
         return self.interval.n
 
     def to_dict(self) -> dict[str, Any]:
-        """One flat row: the settings, runs, done, n, over, mean, std, low, high, interval95, …"""
+        """One flat row: the settings, runs, done, n, over, mean, std, low, high, best, …"""
         interval = self.interval
         return {
             **self.setting,
@@ -74,7 +74,6 @@ class Group:
             "std": told(interval.sd),
             "low": told(interval.low),
             "high": told(interval.high),
-            "interval95": told(interval.half_width),
             "best": self.best,
             "sampling": self.sampling,
             "exploratory": interval.n <= EXPLORATORY,

@@ -31,10 +31,6 @@ class Interval:
             2 * scipy.special.stdtr(self.n - 1, -abs(self.mean) / (self.sd / sqrt(self.n)))
         )
 
-    @property
-    def half_width(self) -> float:
-        return (self.high - self.low) / 2
-
     def within(self, least: float, most: float) -> "Interval":
         """Cut at the ends that a mean of such values cannot pass: what lies beyond is no accuracy."""
         return replace(self, low=max(self.low, least), high=min(self.high, most))

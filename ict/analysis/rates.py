@@ -70,6 +70,11 @@ def rate_words(found: Sequence[RunRow]) -> str:
     return said
 
 
+def any_chosen(found: Sequence[RunRow]) -> bool:
+    """Whether a study chose the rate of one of these runs; else all are untuned."""
+    return any(_searched(row) for row in found)
+
+
 def rate_cell(row: RunRow) -> str:
     """The same of one run, for a table: `chosen`, with its edge, `tried`, `untuned`, or `–`."""
     if row.lr is None:

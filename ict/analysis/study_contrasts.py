@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ict.analysis.comparing import Comparison, compare
+from ict.analysis.differences import IMAGES
 from ict.analysis.outcomes import ACCURACY, Outcome, find_outcome
 from ict.analysis.paired_runs import draws_by_seed
 from ict.analysis.power import detectable
@@ -65,13 +66,27 @@ class Told:
             FAMILY: "Another ratio, under Holm's correction",
         }.get(self.verdicts[0].role, "Exploratory")
         verdict = self.verdicts[0].sentence.removesuffix("; exploratory")
-        return f"{role}, {self.name}{draws}: {verdict}.{self._can_tell()}"
+        return f"{role}, {self.name}{draws}: {verdict}.{self._on_new_images()}{self._can_tell()}"
+
+    def _on_new_images(self) -> str:
+        """What new images would show, where that is known and its verdict is another."""
+        first, *others = self.verdicts
+        told = [one for one in others if one.difference.over == IMAGES]
+        if not told or told[0].words == first.words:
+            return ""
+        outcome, ends = told[0].outcome, told[0].difference.interval()
+        low, high = (outcome.number(end, f"+.{outcome.digits}f") for end in ends)
+        return (
+            f" On new images too: {low} to {high}, {told[0].words.removesuffix(' by these data')}."
+        )
 
     def _can_tell(self) -> str:
         spread = self.comparison.tasks[0].spread
         if spread is None or len(self.comparison.tasks) > 1:
             return ""
         images, difference = self.comparison.tasks[0].images, self.verdicts[0].difference
+        if difference.seeds == 2:
+            return " Two seeds are too few to tell what could be found."
         found = detectable(difference.seeds, images, spread, difference.over)
         amount = spread.outcome.said(found, ".2g")
         return (

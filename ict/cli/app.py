@@ -35,7 +35,8 @@ _MOST_HOSTS = 100
 )
 @click.option(
     "--address",
-    help="Listen there; 127.0.0.1 by default, 0.0.0.0 lets everybody who reaches this machine start runs.",
+    help="Listen there; 127.0.0.1 by default, 0.0.0.0 lets everybody who reaches this machine start runs, "
+    "unless ICT_READ_ONLY=1.",
 )
 @click.option(
     "--token",

@@ -75,7 +75,11 @@ def fields(*, as_json: bool) -> None:
         if one.settable
     ]
     columns = ("field", "default", "read_by", "help")
-    emit(rows, as_json=as_json, text=table(rows, columns))
+    text = f"{table(rows, columns)}\n\n{_BEFORE_RECIPES}"
+    emit(rows, as_json=as_json, text=text)
+
+
+_BEFORE_RECIPES = "default: before a recipe; `ict train TASK --dry-run` shows what a run gets"
 
 
 @command("methods")

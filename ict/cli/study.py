@@ -8,17 +8,17 @@ import click
 
 from ict.analysis.draws import shared_draw_words
 from ict.cli.asking import confirm
-from ict.cli.common import NUMBER, Whole, command, emit, say_unreadable, table, typed_command
-from ict.cli.options import COMPILE, SLOTS, THREADS
+from ict.cli.common import NUMBER, command, emit, say_unreadable, table, typed_command
+from ict.cli.options import SLOTS
 from ict.cli.progress_file import ProgressFile
+from ict.cli.study_launch import launcher, launcher_plan, slurm_plan, slurm_settings, submitter
 from ict.cli.study_words import plan_text, sentence, stage_text
-from ict.documents.bounded import whole_number
-from ict.errors import InputError, quoted
 from ict.machine import choose_device, choose_threads, devices
 from ict.store import studies
 from ict.store.run_rows import as_rows
 from ict.store.same_images import unrecorded
 from ict.store.store import Store
+from ict.store.study_changes import what_leaves
 
 _COLUMNS = (
     "member run_id status asked_ratio seed selection_seed lr_multiplier edge test_accuracy".split()
@@ -30,51 +30,34 @@ def study() -> None:
     """Named grids of runs, from a TOML file: see assets/studies for examples."""
 
 
-launcher_options = [
-    click.option("--launcher", default="local", type=click.Choice(["local", "slurm"])),
-    click.option("--slots", type=SLOTS, help="Local: runs that share a device."),
-    click.option("--device", help="cpu, cuda:0, …; all GPUs by default."),
-    THREADS,
-    COMPILE,
-    click.option("--parallel", type=Whole(1), help="Slurm: jobs at once."),
-    click.option("--runs-per-job", type=Whole(1), help="Slurm: of a job, one after the other."),
-    click.option(
-        "--slurm",
-        "parameters",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Slurm: a parameter of the jobs: partition, time (minutes), gpus_per_node, mem_gb, …",
-    ),
-]
-
-
-def _launcher(function: Any) -> Any:
-    for option in reversed(launcher_options):
-        function = option(function)
-    return function
-
-
 @command("run", changes=True)
 @click.argument("source", metavar="STUDY.toml|NAME")
-@_launcher
+@launcher
 @click.option("--no-wait", is_flag=True, help="Return as soon as the runs are queued.")
 def run(source: str, *, no_wait: bool, as_json: bool, **how: Any) -> None:
     """Runs what is missing of a study, and waits for it. What is done is never repeated."""
     store = Store()
+    settings = slurm_settings(how)
     device = choose_device(how["device"]) if how["device"] else None
     document = _document(store, source)
 
     def ask() -> studies.Study:
         return studies.create(store, document, device=device, command=typed_command())
 
+    before = studies.find(store, document)
     asked_study = ask()
+    if left := what_leaves(before, asked_study):
+        click.echo(f"ict: {left}", err=True)
     if said := unrecorded(store.run(run_id) for run_id in asked_study.run_ids):
         click.echo(f"ict: {said}", err=True)
-    submit = _submitter(store, asked_study, device, how)
+    submit = submitter(store, asked_study, device, how, settings)
     asked_study, submitted = _to_the_end(
         store, asked_study, ask, submit, wait=not no_wait, quiet=as_json
     )
-    _say_how_it_ended(store, asked_study, submitted, waited=not no_wait, as_json=as_json)
+    notes = [note for note in (left, said) if note]
+    _say_how_it_ended(
+        store, asked_study, submitted, notes=notes, waited=not no_wait, as_json=as_json
+    )
 
 
 def _to_the_end(
@@ -119,7 +102,13 @@ def _diverged(store: Store, here: studies.Study) -> set[str]:
 
 
 def _say_how_it_ended(
-    store: Store, here: studies.Study, submitted: int, *, waited: bool, as_json: bool
+    store: Store,
+    here: studies.Study,
+    submitted: int,
+    *,
+    notes: Sequence[str],
+    waited: bool,
+    as_json: bool,
 ) -> None:
     """Prints how the study stands; exits with 1 if it was waited for and something is missing."""
     tally = studies.counts(store, here)
@@ -128,7 +117,7 @@ def _say_how_it_ended(
     lines = [sentence(document), *stage_text(stand)]
     if stand and stand.waiting and not waited:
         lines.append(f"the second stage begins when this is asked again: ict study run {here.name}")
-    report = {**document, "tune": stand and stand.to_dict()}
+    report = {**document, "tune": stand and stand.to_dict(), "notes": [*notes]}
     emit(report, as_json=as_json, text="\n".join(lines))
     if tally["unreadable"]:
         say_unreadable(store)
@@ -144,34 +133,6 @@ def _document(store: Store, source: str) -> dict[str, Any]:
     return studies.load_study(store, source).document
 
 
-def _submitter(store: Store, here: studies.Study, device: str | None, how: dict[str, Any]) -> Any:
-    """The function that submits ids with the launcher chosen."""
-    if how["launcher"] == "slurm":
-        from ict.running import slurm
-
-        if how["threads"]:
-            raise InputError("--threads: under Slurm --slurm cpus_per_task=N decides")
-        settings = dict(_setting(text) for text in how["parameters"])
-        settings |= {"parallel": how["parallel"], "runs_per_job": how["runs_per_job"] or 1}
-        settings["compile"] = how["compile"]
-        return lambda ids: slurm.submit(store, ids, device=device, **settings)
-    from ict.running import local
-
-    given = {name: how[name] for name in ("threads", "compile")}
-    if how["parallel"] or how["parameters"] or how["runs_per_job"]:
-        raise InputError("--parallel, --runs-per-job and --slurm need --launcher slurm")
-    slots = how["slots"] or here.document.get("slots", 1)
-    return lambda ids: local.submit(store, ids, slots=slots, device=device, **given)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise InputError(f"--slurm {quoted(text)}: write NAME=VALUE")
-    read = whole_number(value)
-    return name.strip(), value.strip() if read is None else read
-
-
 @command("plan")
 @click.argument("source", metavar="STUDY.toml|NAME")
 @click.option("--slots", type=SLOTS, help="Runs that share a device.")
@@ -183,8 +144,15 @@ def _setting(text: str) -> tuple[str, Any]:
     help="How many seeds find such a difference of the primary contrast with 80 %; nats where it is of "
     "losses.",
 )
+@launcher_plan
 def plan(
-    source: str, *, slots: int | None, device: str | None, detect: float | None, as_json: bool
+    source: str,
+    *,
+    slots: int | None,
+    device: str | None,
+    detect: float | None,
+    as_json: bool,
+    **how: Any,
 ) -> None:
     """What is missing of a study, and how long it will take by the runs already measured."""
     from ict.store.run_times import plan as make_plan
@@ -208,6 +176,8 @@ def plan(
     made |= {"repeats": studies.repeats(named), "shared_draws": [shared] if shared else []}
     lacking = {one.weights_not_here(): None for _, one in named + planned.waiting}
     made["weights_missing"] = [said for said in lacking if said]
+    later = len(planned.waiting)
+    made |= slurm_plan(store, (made["missing"] - later, later), how)
     text = plan_text(made)
     if detect is not None:
         from ict.analysis.study_power import detect as seeds_for

@@ -43,6 +43,7 @@ def plan_text(made: Mapping[str, Any]) -> str:
     """What is missing and for how long, stage by stage, what is one run, and which draws are shared."""
     lines = [_time_text(made), *map(_stage_text, made["stages"])]
     lines += [*map(_repeat_text, made["repeats"]), *made["shared_draws"]]
+    lines += made["job_words"]
     return "\n".join([*lines, *(f"{said}; {_OTHER_WEIGHTS}" for said in made["weights_missing"])])
 
 

@@ -24,7 +24,7 @@ from ict.criteria.words import (
     spelled,
 )
 from ict.documents.entry_points import offered
-from ict.errors import InputError, did_you_mean, quoted
+from ict.errors import InputError, NotHereError, did_you_mean, quoted
 
 if TYPE_CHECKING:
     from ict.criteria.kind import Batches
@@ -176,7 +176,7 @@ def get_criterion(name: str) -> Criterion:
     if criterion is not None:
         raise InputError(criterion)
     names = (*REGISTRY, *outside())
-    raise InputError(
+    raise NotHereError(
         f"no criterion {quoted(name)}; there are {', '.join(names)}{did_you_mean(name, names)}"
     )
 
@@ -223,7 +223,7 @@ def check_criterion(criterion: str) -> None:
             get_criterion(name)
             return
     names = criteria()
-    raise InputError(
+    raise NotHereError(
         f"no criterion {quoted(criterion)}; there are {', '.join(names)}{did_you_mean(name or criterion, names)}"
     )
 

@@ -14,6 +14,7 @@ from ict.analysis.differences import SEEDS, Difference
 from ict.analysis.effect_agreement import effect_correlations
 from ict.analysis.overlap_row import OverlapRow
 from ict.analysis.pair_ratios import PairRatio, pair_ratios
+from ict.analysis.probe_inside import WHY
 from ict.analysis.sides import at_ratio, named, ratios
 from ict.analysis.study_controls import chosen_channels, linear_probes, random_channels
 from ict.analysis.transfer import TransferRow
@@ -75,11 +76,14 @@ def _ict_minus(
     ]
     where = f" on {next(iter(tasks))}" if len(tasks) == 1 else f", mean of {len(tasks)} tasks"
     try:
-        verdict = compare(sides[0], sides[1], store).verdicts[0]
+        found = compare(sides[0], sides[1], store)
     except InputError as error:
         return f"{NONE}{error}."
+    verdict = found.verdicts[0]
     below = verdict.different and verdict.difference.mean < 0
     then = f"; ICT is below {_IN_FULL[name]}" if below else ""
+    if below and all(any(WHY in note for note in task.notes) for task in found.tasks):
+        then += f" that it contains: {WHY}"
     return f"Test accuracy of ICT − {name} at K/D = {share_words(ratio)}{where}: {verdict.brief}{then}."
 
 

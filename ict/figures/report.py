@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from ict.analysis import groups
 from ict.analysis.draws import shared_draw_words
-from ict.analysis.rates import rate_cell, rate_words
+from ict.analysis.rates import any_chosen, rate_cell, rate_words
 from ict.analysis.study_contrasts import StudyVerdicts, study_contrasts
 from ict.config import DEFAULTS
 from ict.documents.number_words import share_words
@@ -43,7 +43,7 @@ def study_report(name: str, store: Store) -> str:
         _opening(found.rows, contrasts.about_primary),
         *_searches(studies.searches(store, study)),
         *(_section(title, one) for title, one in drawn),
-        *_contrasts(contrasts),
+        *_contrasts(contrasts, chosen=any_chosen(found.rows)),
         *_tables(found.rows),
         *_failures(found.rows),
         Section(summary="The study as it was asked for", folded=_json(study.document)),
@@ -164,7 +164,7 @@ def _tables(rows: Sequence[RunRow]) -> list[Section]:
     return [Section(heading="Results", notes=[note], table=readable_cells(table))]
 
 
-def _contrasts(told: StudyVerdicts) -> list[Section]:
+def _contrasts(told: StudyVerdicts, *, chosen: bool) -> list[Section]:
     """Every contrast as a row, each kind of interval by itself."""
     scale = told.outcome.scale
     rows = [
@@ -186,8 +186,9 @@ def _contrasts(told: StudyVerdicts) -> list[Section]:
     if not rows:
         return []
     words = told.outcome.words
+    rates = "at the rates that the study chose" if chosen else "at the rates asked for, untuned"
     note = (
-        f"{words[0].upper()}{words[1:]}, paired by seed, at the rates that the study chose. The primary "
+        f"{words[0].upper()}{words[1:]}, paired by seed, {rates}. The primary "
         "contrast is tested alone; its other ratios are one family, their p values under Holm's "
         "correction; everything else is exploratory, and so is whatever has fewer than five seeds."
     )

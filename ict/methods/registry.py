@@ -4,7 +4,7 @@ import functools
 from typing import Final
 
 from ict.documents.entry_points import offered
-from ict.errors import InputError, did_you_mean, quoted
+from ict.errors import InputError, NotHereError, did_you_mean, quoted
 from ict.methods.bitfit import BITFIT
 from ict.methods.full import FULL
 from ict.methods.ict import ICT
@@ -37,7 +37,7 @@ def get_method(name: str) -> Method:
     if method is not None:
         raise InputError(method)
     names = methods()
-    raise InputError(
+    raise NotHereError(
         f"no method {quoted(name)} here; there are {', '.join(names)}{did_you_mean(name, names)}"
     )
 

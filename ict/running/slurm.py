@@ -17,27 +17,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ict.documents.bounded import LONGEST, odd_word
+from ict.documents.bounded import odd_word
 from ict.documents.identity import is_id
-from ict.errors import IctError, InputError, lacking, quoted
+from ict.errors import IctError, InputError, quoted
 from ict.files import make_private_folder, refuse_published
 from ict.running import queue
 from ict.running.slurm_job import CALL, SlurmRuns
+from ict.running.slurm_parameters import checked
 from ict.store import transitions
 from ict.store.locks import start_ticks
 from ict.store.run_folder import Run, utc_now
 from ict.store.slurm_jobs import forget, job_state
 from ict.store.store import Store
-
-_SCRIPTED = (
-    "setup",
-    "teardown",
-    "srun_args",
-    "additional_parameters",
-    "stderr_to_stdout",
-    "use_srun",
-)
-_DEFAULTS: dict[str, Any] = {"time": 240, "cpus_per_task": 1, "array_parallelism": 256}
 
 
 def submit(
@@ -61,16 +52,12 @@ def submit(
     """
     if runs_per_job < 1:
         raise InputError(f"runs_per_job={runs_per_job}: choose 1 or more runs a job")
+    settings = checked(parameters, parallel)
     runs = [store.run(run_id) for run_id in dict.fromkeys(ids)]
     to_queue = [run for run in runs if run.status() not in ("done", "running", "queued")]
     if not to_queue:
         return []
     refuse_published()
-    settings = {**_DEFAULTS, **parameters}
-    for name, value in settings.items():
-        check_parameter(name, value)
-    if parallel is not None:
-        settings["array_parallelism"] = parallel
     executor = _executor(store, settings)
     for run in to_queue:
         _mark(run)
@@ -97,10 +84,8 @@ def _executor(store: Store, settings: Mapping[str, Any]) -> Any:
     """submitit's Slurm executor on a folder of its own: a folder used before holds stale answers."""
     if shutil.which("sbatch") is None:
         raise InputError("there is no Slurm here: the command sbatch was not found")
-    try:
-        import submitit
-    except ModuleNotFoundError as error:
-        raise InputError(lacking(error)) from error
+    import submitit
+
     name = f"{utc_now()[:19].replace(':', '')}-{secrets.token_hex(3)}"
     above = make_private_folder(store.workers_dir) / "slurm"
     folder = make_private_folder(make_private_folder(above) / name)
@@ -112,21 +97,6 @@ def _executor(store: Store, settings: Mapping[str, Any]) -> Any:
     except ValueError as error:
         raise InputError(str(error).splitlines()[0]) from error
     return executor
-
-
-def check_parameter(name: str, value: Any) -> None:
-    """Raises InputError for what cannot stand in one line of a job's script."""
-    if name in _SCRIPTED:
-        raise InputError(f"--slurm {name} is not to be set: it is text of the job's script")
-    if not isinstance(value, (str, int, float)):
-        raise InputError(f"--slurm {quoted(name)}={quoted(value)}: give a text or a number")
-    if isinstance(value, str) and not (
-        value.isascii() and value.isprintable() and len(value) <= LONGEST
-    ):
-        raise InputError(
-            f"--slurm {quoted(name)}={quoted(value)}: give one line of at most {LONGEST} characters, "
-            "letters, digits and signs of ASCII"
-        )
 
 
 def make_private(folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from ict.documents.identity import check_id, is_id
 from ict.documents.records import Odd, names_in, read_record, required, split
 from ict.documents.shapes import an_id, fields, list_of, table, text
-from ict.errors import InputError, did_you_mean, quoted
+from ict.errors import InputError, NotHereError, did_you_mean, quoted
 from ict.files import atomic_write_json, make_folder, remove_folder
 from ict.store.base import BaseStore
 from ict.store.names import STUDY
@@ -38,7 +38,7 @@ from ict.store.study_search import Search
 
 __all__ = [
     "GRID", "Asked", "Contrast", "Member", "Search", "Stand", "Study", "asked", "check", "chosen",
-    "counts", "create", "expand", "list_studies", "load_study", "planned_runs", "primary", "read_studies",
+    "counts", "create", "expand", "find", "list_studies", "load_study", "planned_runs", "primary", "read_studies",
     "read_toml", "remove_study", "repeats", "results", "rows", "searches", "standing", "wishes",
 ]  # fmt: skip
 
@@ -84,7 +84,10 @@ def create(
     """
     document = requested(document)
     by_id = results(store)
-    made = asked(document, root=root, device=device, results=by_id)
+    try:
+        made = asked(document, root=root, device=device, results=by_id)
+    except NotHereError as error:
+        return _complete(store, document, error)
     pairs = unique(made.first + made.second)
     from ict.store.same_images import ask  # reads images
 
@@ -110,6 +113,28 @@ def load_study(store: BaseStore, name: str) -> Study:
         return f"no study {quoted(name)} in {store.root}{did_you_mean(name, names)}"
 
     return required(_read(_path(store, name)), missing)
+
+
+def _complete(store: BaseStore, document: Mapping[str, Any], error: NotHereError) -> Study:
+    """The study as it is, if it asks for nothing more: what only other packages name is not needed then.
+
+    Raises NotHereError where something is missing of it, or the file is another.
+    """
+    here = find(store, document)
+    if here is None or here.document != stored(document):
+        raise error
+    stand, done = standing(store, here), counts(store, here)["done"]
+    if done < len(here.run_ids) or (stand is not None and stand.waiting):
+        raise NotHereError(
+            f"{error}; this study had it from another package: install it"
+        ) from error
+    return here
+
+
+def find(store: BaseStore, document: Mapping[str, Any]) -> Study | None:
+    """The study of the document's name as the store has it; None if there is none that can be read."""
+    found = _read(_path(store, str(document.get("name"))))
+    return found if isinstance(found, Study) else None
 
 
 def list_studies(store: BaseStore) -> list[Study]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ict.errors import InputError, quoted
+from ict.errors import InputError, NotHereError, quoted
 from ict.store.study_file import MOST_DRAWS, check
 from ict.store.study_rows import (
     SEED_FIELDS,
@@ -160,7 +160,8 @@ class _Row:
             if self.tuned:
                 _check_val200(resolved)
         except InputError as error:
-            raise InputError(f"{self._where}: {error}") from error
+            kind = NotHereError if isinstance(error, NotHereError) else InputError
+            raise kind(f"{self._where}: {error}") from error
         return Member(name=self.name, run_id=resolved.run_id, asked=fields), resolved
 
     def _resolved(self, fields: dict[str, Any], *, fetch: bool) -> "Resolved":

@@ -1,8 +1,18 @@
 """The report of `ict data check` as text for a terminal."""
 
-from typing import Any
+from typing import Any, Final
 
 from ict.tasks.pictures import said
+
+_FEW: Final = 200
+"""Test images below which one of them is more than half a point."""
+
+
+def _few(images: int) -> list[str]:
+    """What one image of a small test set is worth."""
+    if not 0 < images < _FEW:
+        return []
+    return [f"{images} test image{'s' * (images != 1)}: one image is {100 / images:.1f} points"]
 
 
 def readable(report: dict[str, Any]) -> str:
@@ -22,7 +32,7 @@ def readable(report: dict[str, Any]) -> str:
         f"{report['task']}: {state}, {report['errors']} errors, {report['warnings']} warnings",
         f"  {report['path']}",
         f"  {', '.join(counts)}; {report['classes']} classes; {tests}{share}",
-        *(f"  {line}" for line in said(report)),
+        *(f"  {line}" for line in [*_few(report["counts"].get("test", 0)), *said(report)]),
     ]
     for problem in report["problems"]:
         where = problem["file"] + (f", line {problem['line']}" if problem["line"] else "")

@@ -58,11 +58,21 @@ def test_a_group_by_hand():
     assert first.interval.mean == pytest.approx(0.7)
     assert first.interval.sd == pytest.approx(0.1)  # sqrt((0.01 + 0 + 0.01) / 2)
     half = stats.t.ppf(0.975, 2) * 0.1 / math.sqrt(3)
-    assert first.to_dict()["interval95"] == pytest.approx(half)
+    row = first.to_dict()
+    assert (row["low"], row["high"]) == (pytest.approx(0.7 - half), pytest.approx(0.7 + half))
     seconds = [row["train_seconds"] for row in rows[:4]]
     assert first.means["train_seconds"] == pytest.approx(sum(seconds) / 4)
     assert (second.setting["k"], second.n, second.to_dict()["std"]) == (16, 1, None)
     assert groups.over_seeds([]) == []
+
+
+def test_an_end_that_no_accuracy_passes_is_cut_and_the_other_stays():
+    values = (0.8333, 0.8889, 1.0)
+    (group,) = groups.over_seeds([run(a, seed=seed) for seed, a in enumerate(values)])
+    half = stats.t.ppf(0.975, 2) * stats.tstd(values) / math.sqrt(3)
+    row = group.to_dict()
+    assert row["high"] == 1.0 < row["mean"] + half
+    assert row["low"] == pytest.approx(row["mean"] - half)
 
 
 @pytest.mark.parametrize("name", groups.SETTINGS)
@@ -100,7 +110,7 @@ def test_a_method_that_reads_no_seed_has_n_1(method, seeds):
     rows = [run(0.8, method=method, k=None, criterion=None, seed=seed) for seed in seeds]
     (group,) = groups.over_seeds(rows)
     assert (group.n, group.over, group.seeds) == (1, None, ())
-    assert group.to_dict()["interval95"] is None
+    assert (group.to_dict()["low"], group.to_dict()["high"]) == (None, None)
     assert group.interval.mean == pytest.approx(0.8)
 
 

@@ -182,3 +182,36 @@ def test_a_declared_loss_is_what_everything_is_of(store: Store):
     assert found.sentence in page
     assert "Nats of test loss; lower is better, paired by seed" in page
     assert "<th>nats</th>" in page
+
+
+def test_the_sentence_says_what_new_images_would_show_where_that_differs(store: Store):
+    from dataclasses import replace
+
+    from ict.analysis.verdicts import judge
+
+    one = told(store).primary
+    first, second = one.verdicts
+    sure = judge(replace(first.difference, mean=0.02, standard_error=0.001))
+    unsure = judge(replace(second.difference, mean=0.02, standard_error=0.02, degrees=10))
+    differing = replace(one, verdicts=(sure, unsure)).sentence
+    assert (sure.words, unsure.words) == ("different", "not told by these data")
+    half = 2.228139 * 2  # t(10, 97.5 %) times 2 points
+    said = f" On new images too: −{half - 2:.2f} to +{half + 2:.2f}, not told. "
+    assert said in differing
+    assert replace(one, verdicts=(unsure, unsure)).sentence.count("On new images too") == 0
+    assert replace(one, verdicts=(sure,)).sentence.count("On new images too") == 0
+
+
+def test_two_seeds_tell_no_power(store: Store):
+    found = told(store, {**DOCUMENT, "grid": {"ratio": [0.125], "seed": [42, 44]}})
+    assert found.sentence.endswith(" Two seeds are too few to tell what could be found.")
+
+
+def test_untuned_rates_are_not_called_chosen(store: Store):
+    from ict.figures.report import study_report
+
+    told(store)
+    page = study_report("three", store)
+    assert "Learning rates are untuned." in page
+    assert "paired by seed, at the rates asked for, untuned." in page
+    assert "that the study chose" not in page

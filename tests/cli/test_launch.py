@@ -43,8 +43,9 @@ def test_runs_filters_sorts_and_groups(toy_store: Store):
     assert len(ask("runs", "--status", "done", "--task", "toy")) == 3
     best_first = [row["run_id"] for row in ask("runs", "--sort", "-test_accuracy")]
     assert best_first == ["toy-002", "toy-001", "toy-000", "other-000"]
-    assert "interval95" in ict("runs", "--group").stdout
+    assert {"mean", "low", "high"} <= set(ict("runs", "--group").stdout.splitlines()[0].split())
     group = ask("runs", "--group")[0]
+    assert 0 < group["mean"] - group["low"] == pytest.approx(group["high"] - group["mean"])
     assert (group["runs"], group["mean"], group["best"]) == (3, pytest.approx(0.6), 0.7)
     error = ask("runs", "--sort", "test_acuracy", code=2)
     assert error == {"error": "no column 'test_acuracy' to sort by; did you mean 'test_accuracy'?"}
@@ -145,6 +146,10 @@ def test_a_study_runs_once_and_a_new_seed_adds_its_own(toy_store: Store, study_f
     assert [row["member"] for row in shown["rows"]] == ["grid"] * 3 + ["linear"]
     assert "4 of 4 runs done" in ict("study", "show", "tiny").stdout
     assert len(ask("runs", "--study", "tiny", "--method", "linear")) == 1
+    assert again["notes"] == []
+    study_file.write_text(STUDY.split("[[compare]]", maxsplit=1)[0])
+    (said,) = ask("study", "run", study_file)["notes"]
+    assert said.startswith("study tiny is changed: 2 of 4 runs leave it")
     assert ask("study", "remove", "tiny", "--yes") == {"name": "tiny", "removed_runs": []}
     assert len(ask("runs")) == 4
 

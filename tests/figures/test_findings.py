@@ -61,7 +61,10 @@ def test_ablation_says_where_ict_is_below_the_linear_probe(store: Store) -> None
     assert alone.startswith(
         "Test accuracy of ICT − linear probe at K/D = 1/8 on digits: −5.00 points ["
     )
-    assert alone.endswith("3 seeds: different; ICT is below the linear probe.")
+    assert alone.endswith(
+        "3 seeds: different; ICT is below the linear probe that it contains: trained too little, or at too "
+        "high a rate."
+    )
     add(store, (0.07, 0.09, 0.11), **RANDOM)
     both = findings.of_ablation(run_rows(store), store)
     assert both.startswith("Test accuracy of ICT − random at K/D = 1/8 on digits: +4.00 points [")

@@ -17,7 +17,7 @@ def test_accuracy_against_k_draws_means_intervals_and_every_run():
     line = next(t for t in figure.data if t.name == "ict" and t.mode == "lines+markers")
     at = list(line.x).index(0.125)
     assert line.y[at] == pytest.approx(expected.mean)
-    assert line.error_y.array[at] == pytest.approx(expected.half_width)
+    assert line.error_y.array[at] == pytest.approx(expected.high - expected.mean)
     assert tuple(line.customdata[at]) == pytest.approx((5, expected.low, expected.high))
     dots = [t for t in figure.data if t.mode == "markers" and t.legendgroup == "ict"]
     assert len(dots[0].x) == 7 * 5

@@ -127,7 +127,9 @@ def test_one_grouping(example, page):
 @promise("A converged linear probe counts n = 1 and has no interval over seeds")
 def test_a_probe_reads_no_seed(example):
     rows = documents("runs", "--group", "--method", "linear")
-    assert [(row.get("n", row["done"]), row["interval95"]) for row in rows] == [(1, None)]
+    assert [(row.get("n", row["done"]), row["low"], row["high"]) for row in rows] == [
+        (1, None, None)
+    ]
     figure = accuracy_against_k(summary.ratio_series(example.table()))
     assert not [shape for shape in figure.layout.shapes if shape.type == "rect"]
 

@@ -35,6 +35,16 @@ def test_a_sound_folder_has_no_problem(root):
     assert report["majority_share"]["test"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("images", "said"), [(36, "one image is 2.8 points"), (200, None), (0, None)]
+)
+def test_a_small_test_set_says_what_one_image_is_worth(images: int, said: str | None, root):
+    report = check_folder("birds", make_task(root / "birds", train=6, test=4, classes=2))
+    assert "  4 test images: one image is 25.0 points\n" in readable(report) + "\n"
+    text = readable({**report, "counts": {**report["counts"], "test": images}})
+    assert (f"{images} test images: {said}" in text) if said else ("one image is" not in text)
+
+
 def break_everything(folder):
     """A folder of a 102-class task with every defect that a user's copy has had."""
     (folder / "val200.txt").unlink()
