@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no browser at {CHROMIUM}"),
 ]
 SENTENCE = "Published read-only: nothing is started, changed or deleted here."
+CHANGING = ("train", "run", "export")
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,8 @@ def test_every_page_of_a_published_server_says_so_and_offers_no_change(
         sidebar = shown.get_by_test_id("stSidebar")
         assert sidebar.get_by_text("Published read-only.").count() == 1
         buttons = shown.get_by_test_id("stMain").get_by_test_id("stButton")
+        if page in CHANGING:
+            buttons.locator("button:disabled").first.wait_for()  # drawn after the script has ended
         refused[page] = {one.inner_text() for one in buttons.locator("button:disabled").all()}
         if page == "curves":
             shown.get_by_role("button", name="Export").first.click()
@@ -91,7 +94,7 @@ def test_every_page_of_a_published_server_says_so_and_offers_no_change(
     finally:
         server.stop()
     assert not (tmp_path / "cache" / "ict").exists()
-    for page in ("train", "run", "export"):
+    for page in CHANGING:
         seen = {label for text in refused[page] for label in text.splitlines()}
         assert seen & GATED[page], (page, seen)
 
