@@ -17,7 +17,9 @@ debootstrap --variant=minbase --include=ca-certificates,python3,python3-pip,pyth
   bookworm "$work/base" >"$work/debootstrap.log" || { tail "$work/debootstrap.log"; exit 1; }
 ln -s python3 "$work/base/usr/bin/python"
 rm -f "$work/base/usr/lib/python3.11/EXTERNALLY-MANAGED"
-cp /etc/apt/sources.list.d/debian.sources "$work/base/etc/apt/sources.list.d/" 2>/dev/null || true
+if cp /etc/apt/sources.list.d/debian.sources "$work/base/etc/apt/sources.list.d/" 2>/dev/null; then
+  rm "$work/base/etc/apt/sources.list"
+fi
 
 base=$(b from scratch)
 b add -q "$base" "$work/base" / >/dev/null
@@ -25,8 +27,13 @@ b config --env PYTHONPATH=/site --env PIP_CERT=/etc/ssl/certs/ca-certificates.cr
 b commit -q --rm "$base" docker.io/library/python:3.11-slim-bookworm >/dev/null
 rm -rf "$work/base"
 
-# the packages, and this machine's certificates, which pip's build environment needs where a proxy has its own
-mounts=(--volume "$site:/site:ro" --volume /etc/ssl/certs:/etc/ssl/certs:ro)
+# the packages but for ict itself, and this machine's certificates, which pip needs where a proxy has its own
+mkdir "$work/site"
+for one in "$site"/*; do
+  name=${one##*/}
+  case $name in ict-* | ict | *__editable__*ict*) ;; *) ln -s "/packages/$name" "$work/site/$name" ;; esac
+done
+mounts=(--volume "$site:/packages:ro" --volume "$work/site:/site:ro" --volume /etc/ssl/certs:/etc/ssl/certs:ro)
 b bud -q --pull-never --layers=false --format docker "${mounts[@]}" -t ict . >/dev/null
 b inspect --type image --format '{{json .Docker.config.Healthcheck.Test}}' ict >"$work/health.json"
 echo "built"
