@@ -35,7 +35,7 @@ for one in "$site"/*; do
 done
 mounts=(--volume "$site:/packages:ro" --volume "$work/site:/site:ro" --volume /etc/ssl/certs:/etc/ssl/certs:ro)
 b bud -q --pull-never --layers=false --format docker "${mounts[@]}" -t ict . >/dev/null
-b inspect --type image --format '{{json .Docker.config.Healthcheck.Test}}' ict >"$work/health.json"
+b inspect --type image ict >"$work/image.json"
 echo "built"
 
 container=$(b from --pull-never ict)
@@ -49,21 +49,24 @@ inside env ICT_READ_ONLY=1 ict runs | grep -q digits
 echo "trains, draws and reads as uid 1000"
 
 # what the image starts by itself, in a network of its own, so that its port is free whatever runs here
-python - "$work/health.json" >"$work/health.sh" <<'PY'
-import json, shlex, sys
-kind, *words = json.load(open(sys.argv[1]))
+python - "$work/image.json" "$work" <<'PY'
+import json, pathlib, shlex, sys
+image, work = json.load(open(sys.argv[1])), pathlib.Path(sys.argv[2])
+config = image["Docker"]["config"]
+kind, *words = config["Healthcheck"]["Test"]
 assert kind == "CMD", kind
-print(shlex.join(words))
+assert config["User"] == "1000:1000", config["User"]
+(work / "health.sh").write_text(shlex.join(words))
+(work / "start.sh").write_text("exec " + shlex.join(config["Cmd"]))
 PY
-start=$(b inspect --type image --format '{{range .OCIv1.Config.Cmd}}{{.}} {{end}}' ict)
 export -f b inside
-export work container start
+export work container
 mounts_text=$(printf '%q ' "${mounts[@]}")
 export mounts_text
 unshare --net bash -euc '
   ip link set lo up
   eval "mounts=($mounts_text)"
-  inside $start >"$work/app.log" 2>&1 &
+  inside sh -c "$(cat "$work/start.sh")" >"$work/app.log" 2>&1 &
   for _ in $(seq 60); do
     sleep 0.5
     if inside sh -c "$(cat "$work/health.sh")" 2>/dev/null; then
