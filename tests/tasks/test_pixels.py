@@ -108,7 +108,7 @@ def test_floats_from_0_to_1_by_255(tmp_path, dtype):
     ("array", "said"),
     [
         (np.array([[0.0, 1.5]], np.float32), "go from 0 to 1.5, and only 0 to 1"),
-        (np.array([[-0.25, 1]], np.float32), "go from -0.25 to 1, and only 0 to 1"),
+        (np.array([[-0.25, 1]], np.float32), "go from −0.25 to 1, and only 0 to 1"),
         (np.array([[0, 200]], np.float32), "go from 0 to 200, and only 0 to 1"),
         (np.array([[0, np.nan]], np.float32), "NaN or infinity"),
         (np.array([[0, np.inf]], np.float32), "NaN or infinity"),
