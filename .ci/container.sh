@@ -16,6 +16,8 @@ apt-get install -y -qq --no-install-recommends buildah debootstrap >/dev/null
 debootstrap --variant=minbase --include=ca-certificates,python3,python3-pip,python3-venv \
   bookworm "$work/base" >"$work/debootstrap.log" || { tail "$work/debootstrap.log"; exit 1; }
 ln -s python3 "$work/base/usr/bin/python"
+printf '#!/bin/sh\nexec python -m streamlit "$@"\n' >"$work/base/usr/local/bin/streamlit"
+chmod +x "$work/base/usr/local/bin/streamlit"
 rm -f "$work/base/usr/lib/python3.11/EXTERNALLY-MANAGED"
 if cp /etc/apt/sources.list.d/debian.sources "$work/base/etc/apt/sources.list.d/" 2>/dev/null; then
   rm "$work/base/etc/apt/sources.list"
@@ -44,7 +46,7 @@ inside() { b run "${mounts[@]}" "$container" -- "$@"; }
 [ "$(inside id -u)" = 1000 ] || { echo "the container runs as root" >&2; exit 1; }
 inside sh -c '! touch /opt/ict/ict/new 2>/dev/null' || { echo "its user can change the code" >&2; exit 1; }
 inside ict train digits --limit 40 --set epochs=1 --wait >"$work/train.log" 2>&1 || { cat "$work/train.log"; exit 1; }
-inside sh -c 'ict figure curves --out /tmp/curves.pdf >/dev/null && head -c 5 /tmp/curves.pdf' | grep -q '%PDF-'
+inside sh -c 'ict figure curves --out /tmp/curves.pdf >/dev/null && head -c 5 /tmp/curves.pdf' | grep '%PDF-' >/dev/null
 inside env ICT_READ_ONLY=1 ict runs | grep digits >/dev/null
 echo "trains, draws and reads as uid 1000"
 
