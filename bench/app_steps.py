@@ -69,8 +69,10 @@ def pdf_seconds(visitor: Visitor) -> float:
 
 
 def cancel_seconds(visitor: Visitor, run: Run) -> float:
-    """From the click on *Cancel* until the run has ended and its page says so."""
+    """From the click on *Cancel*, on a page that stands, until the run has ended and its page says so."""
     visitor.open(f"/run?run={run.id}")
+    visitor.page.wait_for_selector(".js-plotly-plot")
+    visitor.page.wait_for_selector(READY)
     button = visitor.page.get_by_role("button", name="Cancel")
     button.wait_for()
     started = time.monotonic()

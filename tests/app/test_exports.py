@@ -37,7 +37,7 @@ VIEWS = {
     "overlap": {"in_block": "3", "measure": "jaccard"},
     "criteria": {"agree": "top K"},
 }
-PAGE_ONLY = ("datarevision", "uirevision", "dragmode")
+PAGE_ONLY = ("datarevision", "uirevision", "dragmode", "height")
 
 
 def bare(figure: dict) -> dict:

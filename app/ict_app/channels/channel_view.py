@@ -59,7 +59,7 @@ def _map(
         plain, _source.stages, marks(_source, _picked), marks(_source, _picked, written=True)
     )
     # with dragmode select a click selects nothing, so boxes are drawn only when asked for
-    return figure.update_layout(uirevision=f"{of[0][0]}{site}", dragmode=drag)
+    return plot.kept(figure.update_layout(uirevision=f"{of[0][0]}{site}", dragmode=drag))
 
 
 def _plain_map(source: Source, beside: Source | None, *, view: View, theme: Theme) -> go.Figure:

@@ -31,17 +31,19 @@ def draw(
     key: str | None = None,
     request: Request | None = None,
     on_page: go.Figure | None = None,
+    height: int | None = None,
     **options: Any,
 ) -> None:
     """Draws `figure` with an *Export* menu when `request`, which draws it from the store, is given.
 
     An export is what `ict figure` makes of the request, so that its caption, table and provenance are
     the command's; a test holds the page's figure to it. `alt` is for those who do not see it; `on_page`
-    is drawn in its place where the page needs more than the paper, such as cells to click.
+    is drawn in its place where the page needs more than the paper, such as cells to click. `height`
+    stands in the place of the figure's own, in pixels.
     """
     key = key or name
     st.plotly_chart(
-        _plain(on_page or figure), theme=None, key=key, config=browser_config(name), alt=alt, **options
+        _plain(on_page or figure, height), theme=None, key=key, config=browser_config(name), alt=alt, **options
     )  # fmt: skip
     if request is not None:
         shown = readers.store()
@@ -59,24 +61,32 @@ class _Asked:
 
 @functools.lru_cache(maxsize=200)
 def _once(asked: _Asked) -> go.Figure:
-    figure = asked.draw()
-    vars(figure)["_plain"] = _Plain(figure)
+    return kept(asked.draw())
+
+
+def kept(figure: go.Figure) -> go.Figure:
+    """`figure`, which nobody changes from now on: it is made plain once."""
+    vars(figure)["_plain"] = _Plain(plain(figure))
     return figure
 
 
 class _Plain(BaseFigure):
     """A figure as the browser gets it: made plain once, however often a page hands it over."""
 
-    def __init__(self, figure: go.Figure) -> None:
-        self._spec = plain(figure)
+    def __init__(self, spec: PlotlyJSON) -> None:
+        self._spec = spec
 
     def to_dict(self) -> PlotlyJSON:
         return self._spec
 
 
-def _plain(figure: go.Figure) -> BaseFigure:
-    kept = vars(figure).get("_plain")  # of one that is kept, and changed by nobody
-    return kept if isinstance(kept, _Plain) else _Plain(figure)
+def _plain(figure: go.Figure, height: int | None) -> BaseFigure:
+    found = vars(figure).get("_plain")
+    kept_one = found if isinstance(found, _Plain) else _Plain(plain(figure))
+    if height is None:
+        return kept_one
+    spec = kept_one.to_dict()
+    return _Plain({**spec, "layout": {**spec["layout"], "height": height}})
 
 
 def level(*figures: go.Figure) -> int:

@@ -30,8 +30,9 @@ EXAMPLE = BUNDLED_WEIGHTS.parents[1] / "example_store"
 EXAMPLE_STAYS = "Part of the example study: it can be looked at, not changed."
 STORES = {"example": "Example", "own": "My store"}
 TABLE_SECONDS = 0.9  # how old the run table may be; a poll each second sees a new one
+LOOKS = 9  # or this many times as old as a look takes, where that is longer
 Stamp = tuple[str, int, int]
-_looks: dict[tuple[str, str], tuple[float, Any]] = {}
+_looks: dict[tuple[str, str], tuple[float, Any]] = {}  # until when, and what was seen
 _names: dict[str, tuple[list[RunRow], dict[str, str]]] = {}  # of the last rows
 _score_names: dict[str, tuple[Sequence[ScoreRecord], dict[str, str]]] = {}
 _tables: "dict[str, _Table]" = {}  # the last of each store
@@ -168,12 +169,15 @@ def forget_rows() -> None:
 def _recent(key: tuple[str, str], look: Callable[[], T]) -> T:
     """What `look` gave less than TABLE_SECONDS ago, to any visitor, or what it gives now.
 
+    Looking takes a tenth of the time at most: what takes long (a store of thousands of runs) is kept longer.
     Not `st.cache_resource(ttl=…)`: an entry that expires while it is looked up raises KeyError there.
     """
     looked = _looks.get(key)
-    if looked is None or time.monotonic() - looked[0] > TABLE_SECONDS:
+    if looked is None or time.monotonic() > looked[0]:
+        began = time.monotonic()
         found = look()  # of thousands of runs this takes a while: its age counts from its end
-        looked = _looks[key] = (time.monotonic(), found)
+        now = time.monotonic()
+        looked = _looks[key] = (now + max(TABLE_SECONDS, LOOKS * (now - began)), found)
     kept: T = looked[1]
     return kept
 

@@ -51,7 +51,8 @@ def _figure(
     progress = {run_id: readers.epochs(of) for run_id, _, of in seen}
     runs = curve_runs(_rows, progress, _choice.colour)
     metric = str(_choice.metric)
-    return training_curves(runs, metric, view=view_of(_choice), colour=_choice.colour, theme=theme)
+    view = view_of(_choice)
+    return plot.kept(training_curves(runs, metric, view=view, colour=_choice.colour, theme=theme))
 
 
 def _stamp(shown: Store, row: RunRow) -> readers.Stamp:

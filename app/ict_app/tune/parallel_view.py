@@ -25,7 +25,7 @@ def _figure(
     theme: Theme,
     _rows: Sequence[RunRow],
 ) -> go.Figure:
-    return parallel_runs(_rows, fields, outcome, names=run_names(_rows), theme=theme)
+    return plot.kept(parallel_runs(_rows, fields, outcome, names=run_names(_rows), theme=theme))
 
 
 def draw(rows: Sequence[RunRow]) -> None:

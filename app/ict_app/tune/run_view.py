@@ -43,7 +43,7 @@ def curve(
 ) -> go.Figure:
     """A curve of one run over its first epochs; the same object, so the same zoom, until the file changes."""
     rows = readers.epochs(of)[:count]
-    return training_curves([Curve(method, None, rows)], metric, theme=theme)
+    return plot.kept(training_curves([Curve(method, None, rows)], metric, theme=theme))
 
 
 def draw(run: Run, shown: Store) -> None:
