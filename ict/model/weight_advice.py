@@ -5,6 +5,7 @@ import re
 import torch
 from torch import nn
 
+from ict.errors import InputError
 from ict.model.weight_names import State, listed
 from ict.model.weight_reading import ON_THE_PATH, Reading, read_as
 from ict.model.weight_tensors import GEOMETRY
@@ -100,8 +101,11 @@ def what_fits(tensors: State, reading: Reading, *, tries: int = 6) -> list[str]:
     nearest = sorted(names, key=lambda other: (abs(names[other].parameters - size), len(other)))
     fitting: dict[str, int] = {}
     for other in nearest[:tries]:
-        with torch.device("meta"):
-            model = build_architecture(other)
+        try:
+            with torch.device("meta"):
+                model = build_architecture(other)
+        except InputError:  # known, and not in the timm that is installed
+            continue
         tried = read_as(shapes, reading.layout, reading.prefix, model, other)
         if tried.fits:
             fitting[other] = len(tried.resized)
