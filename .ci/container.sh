@@ -7,8 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot TMPDIR="$work" _CONTAINERS_USERNS_CONFIGURED=done
+trap 'b rm --all >/dev/null 2>&1; b umount --all >/dev/null 2>&1; rm -rf "$work"' EXIT
+export BUILDAH_ISOLATION=chroot TMPDIR="$work" _CONTAINERS_USERNS_CONFIGURED=done
 site=$(python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
 b() { buildah --root "$work/storage" --runroot "$work/run" "$@"; }
 
@@ -30,12 +30,11 @@ b commit -q --rm "$base" docker.io/library/python:3.11-slim-bookworm >/dev/null
 rm -rf "$work/base"
 
 # the packages but for ict itself, and this machine's certificates, which pip needs where a proxy has its own
-mkdir "$work/site"
-for one in "$site"/*; do
-  name=${one##*/}
-  case $name in ict-* | ict | *__editable__*ict*) ;; *) ln -s "/packages/$name" "$work/site/$name" ;; esac
+mkdir "$work/nothing"
+mounts=(--volume "$site:/site:ro" --volume /etc/ssl/certs:/etc/ssl/certs:ro)
+for own in "$site"/ict-*.dist-info; do
+  mounts+=(--volume "$work/nothing:/site/${own##*/}:ro")
 done
-mounts=(--volume "$site:/packages:ro" --volume "$work/site:/site:ro" --volume /etc/ssl/certs:/etc/ssl/certs:ro)
 b bud -q --pull-never --layers=false --format docker "${mounts[@]}" -t ict . >/dev/null
 b inspect --type image ict >"$work/image.json"
 echo "built"
@@ -65,7 +64,7 @@ export -f b inside
 export work container
 mounts_text=$(printf '%q ' "${mounts[@]}")
 export mounts_text
-unshare --net bash -euc '
+unshare --net --pid --fork --mount-proc bash -euc '
   ip link set lo up
   eval "mounts=($mounts_text)"
   inside sh -c "$(cat "$work/start.sh")" >"$work/app.log" 2>&1 &
@@ -74,7 +73,6 @@ unshare --net bash -euc '
     if inside sh -c "$(cat "$work/health.sh")" 2>/dev/null; then
       inside python -c "import urllib.request as u; assert u.urlopen(\"http://127.0.0.1:8501/\").status == 200"
       echo "the app is healthy"
-      kill %1 2>/dev/null || true
       exit 0
     fi
   done
