@@ -30,7 +30,8 @@ def scores(store: Path) -> list[str]:
     found = {
         meta["task"]: meta["score_id"]
         for meta in sorted(Store(store).scores(), key=lambda meta: bool(meta.get("keep_images")))
-        if meta.get("criterion") == "class_l2" and not meta.get("limit")
+        if (meta.get("criterion"), meta.get("tokens")) == ("class_l2", "patch")
+        and not meta.get("limit")
     }
     return [found[task] for task in TASKS if task in found]
 
