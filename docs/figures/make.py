@@ -50,7 +50,10 @@ def commands(store: Path) -> dict[str, list[str]]:
     if len(ids) > 1:
         made["overlap"] = ["overlap", "--value", "ratio_to_ceiling", "--from", *ids]
         made["overlap-lines"] = ["overlap-lines", "--from", ids[0], ids[-1]]
+    on_digits = {run.id for run in Store(store).runs() if run.config.get("task") == "digits"}
     for study in list_studies(Store(store)):
+        if not on_digits & {*study.run_ids}:
+            continue
         made["k-ratio"] = ["k-ratio", "--task", "digits", "--from", f"study:{study.name}"]
         made["curves"] = ["curves", "--task", "digits", "--from", f"study:{study.name}"]
     return made
