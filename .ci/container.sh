@@ -25,7 +25,7 @@ fi
 
 base=$(b from scratch)
 b add -q "$base" "$work/base" / >/dev/null
-b config --env PYTHONPATH=/site --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt --env PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin "$base"
+b config --env PYTHONPATH=/usr/local/lib/python3.11/dist-packages:/site --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt --env PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin "$base"
 b commit -q --rm "$base" docker.io/library/python:3.11-slim-bookworm >/dev/null
 rm -rf "$work/base"
 
