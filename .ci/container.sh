@@ -25,15 +25,15 @@ fi
 
 base=$(b from scratch)
 b add -q "$base" "$work/base" / >/dev/null
-b config --env PYTHONPATH=/usr/local/lib/python3.11/dist-packages:/site --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt --env PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin "$base"
+b config --env PYTHONPATH=/usr/local/lib/python3.11/dist-packages:/site-packages --env PIP_CERT=/etc/ssl/certs/ca-certificates.crt --env PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin "$base"
 b commit -q --rm "$base" docker.io/library/python:3.11-slim-bookworm >/dev/null
 rm -rf "$work/base"
 
-# the packages but for ict itself, and this machine's certificates, which pip needs where a proxy has its own
+# the packages but for ict itself (Streamlit serves its pages only from a folder of this name), and this machine's certificates, which pip needs where a proxy has its own
 mkdir "$work/nothing"
-mounts=(--volume "$site:/site:ro" --volume /etc/ssl/certs:/etc/ssl/certs:ro)
+mounts=(--volume "$site:/site-packages:ro" --volume /etc/ssl/certs:/etc/ssl/certs:ro)
 for own in "$site"/ict-*.dist-info; do
-  mounts+=(--volume "$work/nothing:/site/${own##*/}:ro")
+  mounts+=(--volume "$work/nothing:/site-packages/${own##*/}:ro")
 done
 b bud -q --pull-never --layers=false --format docker "${mounts[@]}" -t ict . >/dev/null
 b inspect --type image ict >"$work/image.json"
