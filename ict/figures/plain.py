@@ -9,15 +9,12 @@ import base64
 import copy
 import hashlib
 import json
-import re
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from ict.figures.theme import PlotlyJSON
-
-_NAMED_AFTER_FIRST = re.compile(r"(xaxis|yaxis|coloraxis|legend)\d+$")
 
 
 def plain(figure: go.Figure) -> PlotlyJSON:
@@ -77,8 +74,6 @@ def _layout(layout: PlotlyJSON, traces: list[PlotlyJSON], defaults: PlotlyJSON) 
         key: defaults.pop(key, {}) for key in ("xaxis", "yaxis", "coloraxis")
     }
     found = _over(defaults, layout)
-    for key in [key for key in layout if _NAMED_AFTER_FIRST.match(key)]:
-        found[key] = _over(defaults.get(_family(key), {}), layout[key])
     for key in {*filter(_is_axis, layout), *_axes(traces)}:
         found[key] = _over(numbered[_family(key)], layout.get(key, {}))
     for key in _positions(traces):  # Plotly's default, but not beside a colour of the grid
